@@ -1,0 +1,38 @@
+"""Names of the columns that more than one room uses: one word for one thing, everywhere."""
+
+from typing import Final
+
+SYMBOL: Final = "symbol"
+SESSION: Final = "session"  # the exchange's trading day that a row belongs to
+OPEN: Final = "open"
+HIGH: Final = "high"
+LOW: Final = "low"
+CLOSE: Final = "close"
+VOLUME: Final = "volume"  # in shares
+ADJ_CLOSE: Final = "adj_close"  # close adjusted for splits and dividends, as the source gave it
+JUMP: Final = "jump"  # true where the price leapt overnight and no corporate action explains it
+PRICES: Final = (OPEN, HIGH, LOW, CLOSE)
+
+KNOWN_FROM: Final = "known_from"  # the first night on which this version of the row was known
+KNOWN_TO: Final = "known_to"  # the first night on which it no longer held; null while it holds
+SOURCE: Final = "source"
+
+NAME: Final = "name"
+SECTOR: Final = "sector"
+INDUSTRY: Final = "industry"
+
+FORWARD_RETURN: Final = "forward_return"
+DIRECTION: Final = "direction"
+FORWARD_VOLATILITY: Final = "forward_volatility"
+
+MODEL: Final = "model"
+TRAINING_ID: Final = "training_id"
+VERSION: Final = "version"
+FOLD: Final = "fold"
+SCORE: Final = "score"  # what a model says of a stock on a session; higher is better
+METRIC: Final = "metric"
+VALUE: Final = "value"
+PROFILE: Final = "profile"
+RANK: Final = "rank"
+FEATURE: Final = "feature"
+AS_OF: Final = "as_of"  # the session whose night's knowledge a result rests on

@@ -1,0 +1,140 @@
+"""The description of a table, from which its DDL, its documentation and its checks all come.
+
+What does not belong here: SQL (storage/), the tables themselves (each stage's ``tables.py``).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import polars as pl
+
+from stock_pipeline.core.columns import SESSION
+from stock_pipeline.core.errors import SchemaError
+
+StoreName = Literal["market", "ml"]
+DataType = type[pl.DataType] | pl.DataType
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Polars type, what it means, and what its values must satisfy.
+
+    ``minimum`` and ``maximum`` are inclusive; ``allowed`` lists the only values a text column may hold. Null is refused unless
+    ``nullable``; NaN and infinities always are.
+    """
+
+    name: str
+    dtype: DataType
+    description: str
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] | None = None
+
+    def violations(self) -> list[tuple[str, pl.Expr]]:
+        """What may be wrong with the column: pairs of a phrase and an expression that is true on the offending rows."""
+        column = pl.col(self.name)
+        found: list[tuple[str, pl.Expr]] = []
+        if not self.nullable:
+            found.append(("null", column.is_null()))
+        if self.dtype in (pl.Float32, pl.Float64):
+            found.append(("not finite", ~column.is_finite()))
+        if self.minimum is not None:
+            found.append((f"below {self.minimum:g}", column < self.minimum))
+        if self.maximum is not None:
+            found.append((f"above {self.maximum:g}", column > self.maximum))
+        if self.allowed is not None:
+            found.append((f"not one of {', '.join(self.allowed)}", ~column.is_in(self.allowed)))
+        return found
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A table: where it lives, what its columns are, which columns make a row unique.
+
+    ``stage`` is the schema inside the store and the first part of the asset key. ``session_column`` names the column that
+    the watermark follows (None for tables that no session dates). ``versioned`` tables keep every version of a row between
+    ``known_from`` and ``known_to``; their ``key`` names the thing, not the version. ``open_columns`` says that the columns
+    beyond the key come from a catalogue: storage adds a new one by itself.
+    """
+
+    store: StoreName
+    stage: str
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    session_column: str | None = SESSION
+    versioned: bool = False
+    open_columns: bool = False
+
+    def __post_init__(self) -> None:
+        names = self.column_names
+        missing = [name for name in (*self.key, self.session_column) if name is not None and name not in names]
+        if missing or len(set(names)) != len(names):
+            raise SchemaError(f"{self.qualified_name}: key or session column {missing} not among the columns, or one is named twice")
+
+    @property
+    def qualified_name(self) -> str:
+        return f"{self.stage}.{self.name}"
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def dtypes(self) -> dict[str, DataType]:
+        return {column.name: column.dtype for column in self.columns}
+
+    def empty(self) -> pl.DataFrame:
+        """A frame of no rows with this table's columns."""
+        return pl.DataFrame(schema=self.dtypes)
+
+    def require(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names, once each of them is known to be a column: the allow-list for identifiers.
+
+        Raises:
+            SchemaError: a name is not a column of this table.
+        """
+        wanted = tuple(names)
+        unknown = [name for name in wanted if name not in self.dtypes]
+        if unknown:
+            raise SchemaError(f"{self.qualified_name} has no column {', '.join(map(repr, unknown))}")
+        return wanted
+
+    def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame with this table's columns in their order and types, once it satisfies every rule.
+
+        Raises:
+            SchemaError: columns are missing or unknown, a type does not fit, a value breaks its column's rule, or the key
+                is not unique; the message names column, rule, number of rows and one example.
+        """
+        missing = [name for name in self.column_names if name not in frame.columns]
+        unknown = [name for name in frame.columns if name not in self.dtypes]
+        if missing or unknown:
+            raise SchemaError(f"{self.qualified_name}: missing columns {missing}, unknown columns {unknown}")
+        try:
+            typed = frame.select(pl.col(column.name).cast(column.dtype) for column in self.columns)
+        except pl.exceptions.PolarsError as error:
+            raise SchemaError(f"{self.qualified_name}: a column has the wrong type: {error}") from error
+        self._check_values(typed)
+        self._check_key(typed)
+        return typed
+
+    def _check_values(self, frame: pl.DataFrame) -> None:
+        rules = [(column.name, phrase, expr) for column in self.columns for phrase, expr in column.violations()]
+        counts = frame.select(expr.fill_null(False).sum().alias(str(i)) for i, (_, _, expr) in enumerate(rules)).row(0)
+        broken = [(name, phrase, expr, count) for (name, phrase, expr), count in zip(rules, counts, strict=True) if count]
+        if broken:
+            name, phrase, expr, count = broken[0]
+            example = frame.filter(expr).row(0, named=True)
+            raise SchemaError(f"{self.qualified_name}: column {name} is {phrase} in {count} of {frame.height} rows, for example {example}")
+
+    def _check_key(self, frame: pl.DataFrame) -> None:
+        key = [*self.key, "known_from"] if self.versioned else list(self.key)
+        repeated = frame.height - frame.select(key).n_unique() if key and frame.height else 0
+        if repeated:
+            example = frame.filter(pl.struct(key).is_duplicated()).select(key).row(0)
+            raise SchemaError(f"{self.qualified_name}: key ({', '.join(key)}) is not unique, {repeated} rows too many, for example {example}")
