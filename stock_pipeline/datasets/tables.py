@@ -1,0 +1,29 @@
+"""The tables that the datasets stage owns."""
+
+from typing import Final
+
+import polars as pl
+
+from stock_pipeline.core.columns import AS_OF, FOLD
+from stock_pipeline.core.table_schema import Column, TableSchema
+
+WALK_FORWARD_SPLITS: Final = TableSchema(
+    store="ml",
+    stage="datasets",
+    name="walk_forward_splits",
+    description="Which sessions each fold trained and tested on, one row a fold; a range includes its first and last session.",
+    columns=(
+        Column(AS_OF, pl.Date, "session whose night's knowledge the splits rest on"),
+        Column(FOLD, pl.Int32, "number of the fold, from 1, in the order of time", minimum=1),
+        Column("train_from", pl.Date, "first session trained on"),
+        Column("train_to", pl.Date, "last session trained on; its label ends before test_from"),
+        Column("test_from", pl.Date, "first session tested on"),
+        Column("test_to", pl.Date, "last session tested on"),
+        Column("train_sessions", pl.Int32, "sessions trained on", minimum=1),
+        Column("test_sessions", pl.Int32, "sessions tested on", minimum=1),
+        Column("purge", pl.Int32, "sessions left out because training labels reach over them", minimum=0),
+        Column("embargo", pl.Int32, "further sessions left out between training and test", minimum=0),
+    ),
+    key=(AS_OF, FOLD),
+    session_column=AS_OF,
+)

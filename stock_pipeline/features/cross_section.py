@@ -1,0 +1,67 @@
+"""Features that set a stock against the others of its session: ranks, and what the market does not explain.
+
+The market is the panel itself, each stock with a bar in the session weighing the same.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from stock_pipeline.features.feature import Feature
+from stock_pipeline.features.grid import MARKET_RETURN, RETURN
+from stock_pipeline.features.momentum import past_return
+from stock_pipeline.features.volatility import volatility
+from stock_pipeline.features.windows import mean, regression_slope
+
+_RETURN = pl.col(RETURN)
+_MARKET = pl.when(_RETURN.is_not_null()).then(MARKET_RETURN)
+_BETA = regression_slope(_RETURN, _MARKET, 60)
+
+CROSS_SECTION_FEATURES: Final = (
+    Feature(
+        "return_1_rank",
+        "cross_section",
+        "rank of return_1 within the session",
+        2,
+        "Jegadeesh (1990)",
+        past_return(1),
+        ranked=True,
+    ),
+    Feature(
+        "return_5_rank", "cross_section", "rank of return_5 within the session", 6, "Lehmann (1990)", past_return(5), ranked=True
+    ),
+    Feature(
+        "return_20_rank",
+        "cross_section",
+        "rank of return_20 within the session",
+        21,
+        "Jegadeesh (1990)",
+        past_return(20),
+        ranked=True,
+    ),
+    Feature(
+        "volatility_20_rank",
+        "cross_section",
+        "rank of volatility_20 within the session",
+        21,
+        "Ang, Hodrick, Xing and Zhang (2006)",
+        volatility(20),
+        ranked=True,
+    ),
+    Feature(
+        "beta_60",
+        "cross_section",
+        "slope of 60 daily returns on those of the equal-weighted market",
+        61,
+        "Sharpe (1964)",
+        _BETA,
+    ),
+    Feature(
+        "residual_return_20",
+        "cross_section",
+        "mean daily return of 20 sessions, less beta_60 times the market's",
+        61,
+        "Blitz, Huij and Martens (2011)",
+        mean(_RETURN, 20) - _BETA * mean(_MARKET, 20),
+    ),
+)

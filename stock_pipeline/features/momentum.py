@@ -1,0 +1,122 @@
+"""Features of the price path: returns, distances from averages and extremes, trend."""
+
+from typing import Final
+
+import polars as pl
+
+from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN
+from stock_pipeline.features.feature import Feature
+from stock_pipeline.features.windows import highest, lowest, mean, total, trend_r2, trend_slope
+
+_OPEN, _HIGH, _LOW, _CLOSE = pl.col(OPEN), pl.col(HIGH), pl.col(LOW), pl.col(CLOSE)
+_CHANGE = _CLOSE - _CLOSE.shift(1)
+_RISE, _FALL = _CHANGE.clip(lower_bound=0), (-_CHANGE).clip(lower_bound=0)
+
+
+def past_return(sessions: int) -> pl.Expr:
+    """Return from the close ``sessions`` sessions ago to the current close."""
+    return _CLOSE / _CLOSE.shift(sessions) - 1
+
+
+def _distance_to_mean(window: int) -> pl.Expr:
+    return _CLOSE / mean(_CLOSE, window) - 1
+
+
+MOMENTUM_FEATURES: Final = (
+    Feature("return_1", "momentum", "close over close 1 session ago, less 1", 2, "Jegadeesh (1990)", past_return(1)),
+    Feature("return_5", "momentum", "close over close 5 sessions ago, less 1", 6, "Lehmann (1990)", past_return(5)),
+    Feature("return_10", "momentum", "close over close 10 sessions ago, less 1", 11, "Lehmann (1990)", past_return(10)),
+    Feature("return_20", "momentum", "close over close 20 sessions ago, less 1", 21, "Jegadeesh (1990)", past_return(20)),
+    Feature(
+        "return_60", "momentum", "close over close 60 sessions ago, less 1", 61, "Jegadeesh and Titman (1993)", past_return(60)
+    ),
+    Feature(
+        "momentum_60_5",
+        "momentum",
+        "close 5 sessions ago over close 60 sessions ago, less 1",
+        61,
+        "Jegadeesh and Titman (1993)",
+        _CLOSE.shift(5) / _CLOSE.shift(60) - 1,
+    ),
+    Feature(
+        "overnight_return",
+        "momentum",
+        "open over the previous close, less 1",
+        2,
+        "Lou, Polk and Skouras (2019)",
+        _OPEN / _CLOSE.shift(1) - 1,
+    ),
+    Feature("intraday_return", "momentum", "close over open, less 1", 1, "Lou, Polk and Skouras (2019)", _CLOSE / _OPEN - 1),
+    Feature(
+        "distance_to_mean_20",
+        "momentum",
+        "close over the mean close of 20 sessions, less 1",
+        20,
+        "Brock, Lakonishok and LeBaron (1992)",
+        _distance_to_mean(20),
+    ),
+    Feature(
+        "distance_to_mean_60",
+        "momentum",
+        "close over the mean close of 60 sessions, less 1",
+        60,
+        "Brock, Lakonishok and LeBaron (1992)",
+        _distance_to_mean(60),
+    ),
+    Feature(
+        "macd_12_26",
+        "momentum",
+        "mean close of 12 sessions over mean close of 26 sessions, less 1",
+        26,
+        "Appel (1979), with simple means",
+        mean(_CLOSE, 12) / mean(_CLOSE, 26) - 1,
+    ),
+    Feature(
+        "rsi_14",
+        "momentum",
+        "rises of the close over rises and falls together, summed over 14 sessions; 0 to 1",
+        15,
+        "Wilder (1978), with Cutler's simple means",
+        total(_RISE, 14) / (total(_RISE, 14) + total(_FALL, 14)),
+    ),
+    Feature(
+        "range_position_20",
+        "momentum",
+        "place of the close between the lowest low (0) and the highest high (1) of 20 sessions",
+        20,
+        "Lane (1984)",
+        (_CLOSE - lowest(_LOW, 20)) / (highest(_HIGH, 20) - lowest(_LOW, 20)),
+    ),
+    Feature(
+        "distance_to_high_60",
+        "momentum",
+        "close over the highest high of 60 sessions, less 1",
+        60,
+        "George and Hwang (2004)",
+        _CLOSE / highest(_HIGH, 60) - 1,
+    ),
+    Feature(
+        "distance_to_low_60",
+        "momentum",
+        "close over the lowest low of 60 sessions, less 1",
+        60,
+        "George and Hwang (2004)",
+        _CLOSE / lowest(_LOW, 60) - 1,
+    ),
+    Feature(
+        "trend_slope_20",
+        "momentum",
+        "slope per session of the least-squares line through 20 closes, over their mean",
+        20,
+        "Clenow (2015)",
+        trend_slope(_CLOSE, 20) / mean(_CLOSE, 20),
+    ),
+    Feature(
+        "trend_r2_20",
+        "momentum",
+        "R squared of the least-squares line through 20 closes",
+        20,
+        "Clenow (2015)",
+        trend_r2(_CLOSE, 20),
+    ),
+)

@@ -1,0 +1,103 @@
+"""Ingestion: one body brings every table of the market store, in one transaction."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.calendar import trading_calendar
+from stock_pipeline.core.columns import KNOWN_FROM, SOURCE, SYMBOL
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.market_data.catalogue import open_source
+from stock_pipeline.market_data.ingestion import Ingested, prepare
+from stock_pipeline.market_data.pictures import candlesticks
+from stock_pipeline.market_data.sources.source import Source
+from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INGESTION_REPORTS, INSTRUMENTS, QUARANTINED_BARS
+from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage import Stores, Write
+from stock_pipeline.storage.versions import notice_restatements, weave
+
+TABLES = (DAILY_BARS, CORPORATE_ACTIONS, INSTRUMENTS, QUARANTINED_BARS, INGESTION_REPORTS)
+
+
+def chosen_source(settings: Settings, name: str | None, path: str | None) -> Source:
+    """The source that the run asked for, or else the one in the settings."""
+    return open_source(name, path) if name else open_source(settings.source.name, path or settings.source.path)
+
+
+def gather(source: Source, settings: Settings, as_of: date | None) -> Ingested:
+    """What the source has, fetched and made ready for the store. Writes nothing.
+
+    Raises:
+        InputError: the source cannot be used as it is.
+    """
+    return prepare(source.fetch(), source.name, as_of, trading_calendar(settings.exchange), settings.quality.price_tolerance)
+
+
+def refuse_mixing(stores: Stores, source: Source) -> None:
+    """Keep closed sources apart: a panel made of two of them would be of no use.
+
+    Raises:
+        InputError: the data directory holds another source that cannot be mixed with this one.
+    """
+    held = set(stores.read(INGESTION_REPORTS)[SOURCE]) if stores.exist else set()
+    strangers = sorted(name for name in held - {source.name} if source.is_closed or open_source(name, "any").is_closed)
+    if strangers:
+        raise InputError(
+            f"data directory {stores.home} holds bars of source {strangers[0]}, which cannot be mixed with {source.name}; "
+            f"choose another directory with STOCK_PIPELINE_HOME"
+        )
+
+
+def ingest(night: Night) -> Product:
+    """Bring bars, actions and instruments up to the last session of the source."""
+    source = chosen_source(night.settings, night.source, night.path)
+    refuse_mixing(night.stores, source)
+    night.say(f"reading source {source.name}")
+    gathered = gather(source, night.settings, night.requested)
+    night.say(f"storing {gathered.bars.height:,} bars")
+    bars = _with_history(night.stores, DAILY_BARS, gathered.bars, gathered.as_of)
+    actions = _with_history(night.stores, CORPORATE_ACTIONS, gathered.actions, gathered.as_of)
+    report = gathered.report.row(0, named=True)
+    return Product(
+        writes=(
+            Write(DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
+            Write(CORPORATE_ACTIONS, actions, may_be_empty=True),
+            Write(INSTRUMENTS, gathered.instruments),
+            Write(QUARANTINED_BARS, _not_yet_quarantined(night.stores, gathered.quarantined), may_be_empty=True),
+            Write(INGESTION_REPORTS, gathered.report),
+        ),
+        watermark=gathered.as_of,
+        pictures={"candlesticks": candlesticks(gathered.bars)},
+        tables={"quarantined": gathered.quarantined.group_by("reason").len().sort("len", descending=True)},
+        facts={name: report[name] for name in ("symbols", "bars_received", "bars_accepted", "bars_quarantined")},
+    )
+
+
+def _with_history(stores: Stores, schema: TableSchema, incoming: pl.DataFrame, night: date) -> pl.DataFrame:
+    """The full history of every row about which the source says something new."""
+    values = [name for name in schema.column_names if name not in (*schema.key, SOURCE, KNOWN_FROM, "known_to")]
+    history = stores.read(schema)
+    news = notice_restatements(history, incoming, schema.key, values, night)
+    return weave(history, news, schema.key, values)
+
+
+def _not_yet_quarantined(stores: Stores, refused: pl.DataFrame) -> pl.DataFrame:
+    """A bar refused again keeps the night on which it was first refused."""
+    return refused.join(stores.read(QUARANTINED_BARS), on=list(QUARANTINED_BARS.key), how="anti").sort(SYMBOL, "row", nulls_last=True)
+
+
+ASSETS: Sequence[StageAsset] = (
+    StageAsset(
+        keys=tuple(key_of(table) for table in TABLES),
+        description="Market data from the source of the settings, screened and versioned.",
+        tables=TABLES,
+        depends_on=(),
+        body=ingest,
+        rhythm="ingestion",
+        store="market",
+    ),
+)

@@ -1,0 +1,95 @@
+"""Proof against look-ahead: cut the future off, or replace it by another one, and nothing before may move.
+
+It works on any function that turns a panel into values per symbol and session, so features and labels are tried by the same code.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+import numpy as np
+import polars as pl
+
+from stock_pipeline.core.columns import JUMP, PRICES, SESSION, SYMBOL, VOLUME
+
+Kind = Literal["cut", "altered"]
+
+ROW: Final = "row"  # the column that a violation names where the row itself is there with one future and not with the other
+_OTHER: Final = "_other"
+_SHARE_KEPT = 0.8
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A column that knew of sessions after ``cut_session``: how many of its rows moved, and the first of them."""
+
+    column: str
+    kind: Kind
+    cut_session: date
+    symbol: str
+    session: date
+    rows: int
+
+
+def lookahead_violations(
+    compute: Callable[[pl.DataFrame], pl.DataFrame],
+    panel: pl.DataFrame,
+    cut_sessions: Sequence[date],
+    seed: int,
+    reach: int = 0,
+) -> list[Violation]:
+    """What ``compute`` says at or before each cut and would not have said with no future, or with another one.
+
+    For each cut the values are computed from the panel up to it, and from a panel whose later bars have random prices, volumes
+    and jumps and in part are missing. Both must equal the values from the whole panel to the last bit, nulls and rows included.
+
+    Args:
+        compute: from a panel to a frame of symbol, session and any further columns, one row per symbol and session.
+        panel: bars with symbol, session, open, high, low, close, volume and, where ``compute`` reads it, jump.
+        cut_sessions: after which of the panel's sessions to cut.
+        seed: of the altered future.
+        reach: sessions that a value may rightly look ahead: 0 for features, the horizon for labels. What lies in the last
+            ``reach`` sessions up to the cut is not judged.
+
+    Returns:
+        One violation per column, kind and cut, in the order of the cuts, none where all is well.
+    """
+    truth = compute(panel)
+    sessions = sorted(panel[SESSION].unique())
+    found: list[Violation] = []
+    for number, cut in enumerate(cut_sessions):
+        judged = bisect_right(sessions, cut) - reach
+        if judged < 1:
+            continue
+        before = pl.col(SESSION) <= sessions[judged - 1]
+        past = panel.filter(pl.col(SESSION) <= cut)
+        other = pl.concat([past, _another_future(panel.filter(pl.col(SESSION) > cut), np.random.default_rng([seed, number]))])
+        expected = truth.filter(before)
+        found += _moved(expected, compute(past).filter(before), "cut", cut)
+        found += _moved(expected, compute(other).filter(before), "altered", cut)
+    return found
+
+
+def _another_future(bars: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """The same sessions and symbols with other prices, volumes and jumps, some of the bars gone."""
+    price_factor, volume_factor = (pl.Series(rng.lognormal(0, 0.5, bars.height)) for _ in range(2))
+    return bars.with_columns(
+        *(pl.col(price) * price_factor for price in PRICES),
+        pl.col(VOLUME) * volume_factor,
+        *([pl.Series(JUMP, rng.random(bars.height) < 0.5)] if JUMP in bars.columns else []),
+    ).filter(pl.Series(rng.random(bars.height) < _SHARE_KEPT, dtype=pl.Boolean))
+
+
+def _moved(expected: pl.DataFrame, got: pl.DataFrame, kind: Kind, cut: date) -> Iterator[Violation]:
+    key = [SYMBOL, SESSION]
+    both = (
+        expected.with_columns(pl.lit(True).alias(ROW))
+        .join(got.with_columns(pl.lit(True).alias(ROW)), on=key, how="full", coalesce=True, suffix=_OTHER)
+        .sort(SESSION, SYMBOL)
+    )
+    for column in (name for name in [ROW, *expected.columns] if name not in key):
+        moved = both.filter(~pl.col(column).eq_missing(pl.col(column + _OTHER)))
+        if moved.height:
+            yield Violation(column, kind, cut, moved[SYMBOL][0], moved[SESSION][0], moved.height)

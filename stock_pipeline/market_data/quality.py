@@ -1,0 +1,46 @@
+"""Quality rules over bars as a source gave them. Nothing is dropped silently: a refused bar goes to quarantine with its reason."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, PRICES, SESSION, SYMBOL, VOLUME
+from stock_pipeline.market_data.sources.source import CAPTURED
+
+REASON = "reason"
+WIDEST_RANGE = 3.0  # a high of three times the low within one session is a misprint
+
+
+def refusals(sessions: Sequence[date], price_tolerance: float) -> list[tuple[str, pl.Expr]]:
+    """The rules in the order in which they are tried: pairs of a reason and an expression that is true on a bad bar.
+
+    Args:
+        sessions: every exchange session that a bar may belong to.
+        price_tolerance: by which share an open or close may lie outside of low..high (sources round).
+    """
+    body_top, body_bottom = pl.max_horizontal(OPEN, CLOSE), pl.min_horizontal(OPEN, CLOSE)
+    return [
+        ("symbol or session missing", pl.col(SYMBOL).is_null() | (pl.col(SYMBOL) == "") | pl.col(SESSION).is_null()),
+        ("price or volume missing", pl.any_horizontal(pl.col(name).is_null() for name in (*PRICES, VOLUME))),
+        ("price or volume not finite", pl.any_horizontal(~pl.col(name).is_finite() for name in (*PRICES, VOLUME))),
+        ("price not positive", pl.min_horizontal(PRICES) <= 0),
+        ("volume negative", pl.col(VOLUME) < 0),
+        ("high below low", pl.col(HIGH) < pl.col(LOW)),
+        (
+            "open or close outside of low to high",
+            (body_top > pl.col(HIGH) * (1 + price_tolerance)) | (body_bottom < pl.col(LOW) * (1 - price_tolerance)),
+        ),
+        ("high more than three times the low", pl.col(HIGH) > WIDEST_RANGE * pl.col(LOW)),
+        ("not a session of the exchange", ~pl.col(SESSION).is_in(list(sessions))),
+        ("duplicate", pl.struct(SYMBOL, SESSION, CAPTURED).is_first_distinct().not_()),
+    ]
+
+
+def screen(bars: pl.DataFrame, sessions: Sequence[date], price_tolerance: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split bars into sound ones and refused ones; the latter carry the ``reason``, the first rule that they break."""
+    reason = pl.lit(None, pl.String)
+    for text, broken in reversed(refusals(sessions, price_tolerance)):
+        reason = pl.when(broken.fill_null(False)).then(pl.lit(text)).otherwise(reason)
+    judged = bars.with_columns(reason.alias(REASON))
+    return judged.filter(pl.col(REASON).is_null()).drop(REASON), judged.filter(pl.col(REASON).is_not_null())

@@ -1,0 +1,147 @@
+"""The meta-learner: base models' scores, ranked within their session, as one weighted mean.
+
+The weights come from out-of-fold scores and are pulled half-way to equal ones. Free weights overfit: base models resemble each
+other, their advantages are small beside the noise, and on real panels non-negative least squares gave everything to one model
+and gained nothing out of sample. Equal weights are hard to beat (Bates and Granger 1969; Smith and Wallis 2009).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import polars as pl
+
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.datasets.splits import Split
+from stock_pipeline.datasets.training_panel import TARGET, session_rank
+from stock_pipeline.models.catalogue import STACK
+
+FILE: Final = "stack.json"
+
+
+@dataclass(frozen=True)
+class StackedModel:
+    """The stack as an artefact: no estimator of its own, only weights and the trainings that they belong to.
+
+    Attributes:
+        weights: weight of each base model, summing to 1.
+        members: training_id of each base model.
+    """
+
+    weights: Mapping[str, float]
+    members: Mapping[str, str]
+
+    def parameters(self) -> dict[str, Any]:
+        """Weights and members, ready for JSON."""
+        return {"weights": dict(self.weights), "members": dict(self.members)}
+
+    def save(self, folder: Path) -> None:
+        """Write ``stack.json`` into ``folder``, which exists."""
+        (folder / FILE).write_text(json.dumps(self.parameters(), sort_keys=True) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The stack that ``save`` wrote into ``folder``."""
+        return cls(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+
+
+def widen(out_of_fold: pl.DataFrame) -> pl.DataFrame:
+    """Out-of-fold predictions of several models, one row each, as one row a stock.
+
+    Returns:
+        fold, session, symbol, target, forward_return and one column of scores for each model (null where a model has none).
+    """
+    key = [FOLD, SESSION, SYMBOL, TARGET, FORWARD_RETURN]
+    return out_of_fold.pivot(on=MODEL, index=key, values=SCORE, sort_columns=True).sort(SESSION, SYMBOL)
+
+
+def stack_weights(wide: pl.DataFrame, models: Sequence[str], shrinkage: float = 0.5) -> dict[str, float]:
+    """Each model's weight: non-negative least squares of the target on the ranked scores, shrunk to equal weights; they sum to 1.
+
+    Args:
+        wide: session, target and one column of out-of-fold scores for each of ``models``; rows that lack one are left out.
+        models: the base models.
+        shrinkage: 0 keeps the fitted weights, 1 gives equal ones.
+
+    Raises:
+        InputError: ``shrinkage`` lies outside [0, 1], or there is no model.
+    """
+    from scipy.optimize import nnls
+
+    if not models or not 0 <= shrinkage <= 1:
+        raise InputError(
+            f"the stack has models {list(models)} and shrinkage {shrinkage}; give at least one model and a shrinkage from 0 to 1"
+        )
+    equal = np.full(len(models), 1 / len(models))
+    ranked = wide.drop_nulls([*models, TARGET]).select(*(session_rank(model) for model in models), TARGET)
+    fitted = nnls(ranked.select(models).to_numpy(), ranked[TARGET].to_numpy())[0] if ranked.height else np.zeros(len(models))
+    # Where no model helps, none has earned more weight than another.
+    free = fitted / fitted.sum() if fitted.sum() > 0 else equal
+    return dict(zip(models, (shrinkage * equal + (1 - shrinkage) * free).tolist(), strict=True))
+
+
+def combine(scores: pl.DataFrame, weights: Mapping[str, float]) -> pl.DataFrame:
+    """The stack's score: the weighted mean of the models' scores, each ranked within its session.
+
+    A stock that some models do not score gets the weighted mean of the others; one that none scores gets null.
+
+    Args:
+        scores: session and one column of scores for each model in ``weights``; other columns are kept.
+        weights: each model's weight.
+
+    Returns:
+        ``scores`` without the models' columns and with score (Float64, -0.5 to 0.5).
+    """
+    ranks = {model: session_rank(model) for model in weights}
+    total = pl.sum_horizontal((rank * weights[model]).fill_null(0.0) for model, rank in ranks.items())
+    present = pl.sum_horizontal(rank.is_not_null() * pl.lit(weights[model]) for model, rank in ranks.items())
+    mean = pl.when(present > 0).then(total / present).alias(SCORE)
+    return scores.with_columns(mean).drop(*weights)
+
+
+def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequence[Split], shrinkage: float = 0.5) -> pl.DataFrame:
+    """The stack's own out-of-fold predictions: each fold is combined with weights from earlier folds' scores only.
+
+    Weights for a fold rest on sessions up to the last that the fold's models trained on, so purge and embargo hold for the stack
+    too. Folds without such scores, the first at least, get equal weights.
+
+    Args:
+        wide: as ``widen`` returns it.
+        models: the base models.
+        splits: the splits that the base models were trained on.
+        shrinkage: as for ``stack_weights``.
+
+    Returns:
+        model, fold, session, symbol, score, target and forward_return, sorted by session and symbol, without the stocks that no
+        model scored.
+    """
+    parts = []
+    for split in splits:
+        weights = stack_weights(wide.filter(pl.col(SESSION) <= split.train_to), models, shrinkage)
+        parts.append(combine(wide.filter(pl.col(FOLD) == split.fold), weights))
+    columns = (pl.lit(STACK).alias(MODEL), FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
+    return pl.concat(parts).drop_nulls(SCORE).select(columns).sort(SESSION, SYMBOL)
+
+
+def return_scale(frame: pl.DataFrame) -> float:
+    """What one unit of score is worth: the slope, through the origin, of forward return less its session's mean on the score.
+
+    Times a score it gives an expected return over the session's mean. Fit it on out-of-fold rows; it is about zero,
+    or negative, where scores are worthless.
+
+    Args:
+        frame: session, score and forward_return; rows that lack one are left out.
+
+    Returns:
+        Return per unit of score; 0 where every score is 0 or there is no row.
+    """
+    rows = frame.drop_nulls([SCORE, FORWARD_RETURN])
+    excess = pl.col(FORWARD_RETURN) - pl.col(FORWARD_RETURN).mean().over(SESSION)
+    product, square = rows.select(
+        (pl.col(SCORE) * excess).sum().alias("product"), (pl.col(SCORE) ** 2).sum().alias("square")
+    ).row(0)
+    return float(product / square) if square else 0.0

@@ -1,0 +1,101 @@
+"""When assets are made without a hand: the schedule of ingestion, automation conditions, retries, freshness."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from stock_pipeline.core.calendar import trading_calendar
+from stock_pipeline.orchestration.stage_asset import Rhythm
+from stock_pipeline.settings import Settings, TaskSettings
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+INGESTION_JOB = "nightly_ingestion"
+JITTER = dg.Jitter.PLUS_MINUS
+
+
+def limits(settings: Settings, rhythm: Rhythm) -> TaskSettings:
+    """Timeout and retries of the assets of a rhythm."""
+    return settings.automation.training if rhythm == "training" else settings.automation.nightly
+
+
+def retry_policy(settings: Settings, rhythm: Rhythm) -> dg.RetryPolicy:
+    """How often a failed asset is tried again within its run, ever later."""
+    task = limits(settings, rhythm)
+    return dg.RetryPolicy(max_retries=task.retries, delay=task.retry_delay_seconds, backoff=dg.Backoff.EXPONENTIAL, jitter=JITTER)
+
+
+def freshness_policy(settings: Settings) -> dg.FreshnessPolicy:
+    """A window from settings, wide enough for a long weekend: cron policies raise false alarms on holidays."""
+    window = timedelta(hours=settings.automation.freshness_hours)
+    return dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window * 0.8)
+
+
+def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[dg.AssetKey] | None:
+    """When an asset of that rhythm is due.
+
+    Nightly assets follow what lies upstream, once its blocking checks have passed, which ``eager`` alone does not ask.
+    Models are trained when missing, unless that has just failed, and at their own times.
+    """
+    condition = dg.AutomationCondition
+    if rhythm == "ingestion":
+        return None
+    if rhythm == "nightly":
+        return condition.eager() & condition.all_deps_blocking_checks_passed()
+    missing = condition.missing() & ~condition.any_deps_missing() & ~condition.in_progress() & ~condition.execution_failed()
+    due = condition.cron_tick_passed(settings.automation.training_cron, settings.schedule.time_zone)
+    return missing | (due & ~condition.in_progress())
+
+
+def automation_sensors(groups: dict[Rhythm, Sequence[str]], settings: Settings) -> list[dg.AutomationConditionSensorDefinition]:
+    """One sensor per rhythm over its groups of assets, running by default; its runs carry the rhythm's timeout."""
+    return [
+        dg.AutomationConditionSensorDefinition(
+            name=f"{rhythm}_automation",
+            target=dg.AssetSelection.groups(*names),
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            minimum_interval_seconds=settings.automation.interval_seconds,
+            run_tags=run_tags(settings, rhythm),
+        )
+        for rhythm, names in groups.items()
+    ]
+
+
+def run_tags(settings: Settings, rhythm: Rhythm) -> dict[str, str]:
+    """The tags that put the rhythm's timeout on a run."""
+    return {"dagster/max_runtime": str(limits(settings, rhythm).timeout_seconds)}
+
+
+def ingestion_job(group: str, settings: Settings) -> "UnresolvedAssetJobDefinition":
+    """The job that brings market data in; everything else follows by itself."""
+    return dg.define_asset_job(
+        INGESTION_JOB,
+        selection=dg.AssetSelection.groups(group),
+        tags=run_tags(settings, "ingestion"),
+        description="Bring market data up to the last session; automation then brings everything downstream up to date.",
+    )
+
+
+def ingestion_schedule(job: "UnresolvedAssetJobDefinition", settings: Settings) -> dg.ScheduleDefinition:
+    """Ingestion on trading days at the time of the settings. Missed nights need no catching up: one run heals any gap."""
+    hour, minute = settings.schedule.time.split(":")
+
+    def on_trading_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        from zoneinfo import ZoneInfo
+
+        day = context.scheduled_execution_time.astimezone(ZoneInfo(settings.schedule.time_zone)).date()
+        if not trading_calendar(settings.exchange).is_session(day):
+            return dg.SkipReason(f"{day} is not a session of {settings.exchange}")
+        return dg.RunRequest(run_key=f"ingestion-{day}")
+
+    return dg.ScheduleDefinition(
+        name="nightly_ingestion_schedule",
+        job=job,
+        cron_schedule=f"{int(minute)} {int(hour)} * * 1-5",
+        execution_timezone=settings.schedule.time_zone,
+        execution_fn=on_trading_day,
+        default_status=dg.DefaultScheduleStatus.RUNNING if settings.schedule.enabled else dg.DefaultScheduleStatus.STOPPED,
+    )

@@ -1,0 +1,68 @@
+"""Dagster resources: the two stores, and what one run is asked to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+from pydantic import Field
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage.database import Database
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+class StoreResource(DuckDBResource):
+    """One of the stores. As a DuckDBResource it hands out connections, read-only and always closed; ``open`` gives it whole."""
+
+    store: Literal["market", "ml"]
+    wait_seconds: float = 120.0
+
+    def open(self) -> Database:
+        """The store itself, with bounded waiting for its lock."""
+        return Database(Path(self.database), self.store, self.wait_seconds)
+
+    @contextmanager
+    def get_connection(self) -> Iterator["DuckDBPyConnection"]:
+        """A read-only connection that is closed whatever happens."""
+        with self.open().reader() as connection:
+            yield connection
+
+
+class RunScope(dg.ConfigurableResource[None]):
+    """What one run is asked to do. In the launchpad: ``resources: scope: config: as_of: "2010-08-20"``."""
+
+    as_of: str | None = Field(default=None, description="session to work as of, YYYY-MM-DD; by default the last that there is")
+    full_refresh: bool = Field(default=False, description="rebuild from the first session instead of bringing tables up to date")
+    source: str | None = Field(default=None, description="source of market data, in place of the one in the settings")
+    path: str | None = Field(default=None, description="file or glob for the source files")
+
+    @property
+    def session(self) -> date | None:
+        """``as_of`` as a date.
+
+        Raises:
+            InputError: it is not a date.
+        """
+        if self.as_of is None:
+            return None
+        try:
+            return date.fromisoformat(self.as_of)
+        except ValueError as error:
+            raise InputError(f"as-of {self.as_of!r} is not a date; write it as 2010-08-20") from error
+
+
+def resources(settings: Settings) -> dict[str, dg.ConfigurableResource[None]]:
+    """The resources of the code location under their keys."""
+    wait = float(settings.lock_wait_seconds)
+    return {
+        "market": StoreResource(database=str(settings.home / "market.duckdb"), store="market", wait_seconds=wait),
+        "ml": StoreResource(database=str(settings.home / "ml.duckdb"), store="ml", wait_seconds=wait),
+        "scope": RunScope(),
+    }

@@ -1,0 +1,71 @@
+"""Predictions joined to the returns that followed, and what each session's scores were worth."""
+
+import polars as pl
+
+from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID
+from stock_pipeline.models.scores import RANK_IC, STOCKS, rank_ic_by_session
+from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN
+from stock_pipeline.predictions.signals import in_best_share, in_worst_share
+
+_TRAINING = (MODEL, TRAINING_ID, ORIGIN)
+_KEY = (*_TRAINING, SESSION)
+
+
+def with_outcomes(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """The predictions whose outcome is known, each with its ``forward_return``, in the order of model, session and symbol.
+
+    Args:
+        predictions: session, symbol, model, training_id, origin and score; more columns are dropped.
+        labels: session, symbol and forward_return (a fraction), null where the outcome is not known yet.
+    """
+    return (
+        predictions.select(*_KEY, SYMBOL, pl.col(SCORE).cast(pl.Float64).fill_nan(None))
+        .join(labels.select(SESSION, SYMBOL, pl.col(FORWARD_RETURN).cast(pl.Float64)), on=[SESSION, SYMBOL])
+        .drop_nulls([SCORE, FORWARD_RETURN])
+        .sort(*_KEY, SYMBOL)
+    )
+
+
+def daily_performance(predictions: pl.DataFrame, labels: pl.DataFrame, share: float = 0.1) -> pl.DataFrame:
+    """Rank IC, hit rate and long-short return of each training on each session.
+
+    Scores of zero say nothing of a stock's direction, so the hit rate leaves them out; it is null where no other is left. The
+    rank IC is null below three stocks and where all scores or all returns of a session are equal. Ties at the edge of a decile
+    count wholly.
+
+    Args:
+        predictions, labels: as for ``with_outcomes``; sessions without any outcome give no row.
+        share: part of the stocks on each side of the long-short return.
+
+    Returns:
+        Rows of ``DAILY_PERFORMANCE`` in the order of its key.
+    """
+    known = with_outcomes(predictions, labels)
+    if known.is_empty():
+        return DAILY_PERFORMANCE.empty()
+    excess = pl.col(FORWARD_RETURN) - pl.col(FORWARD_RETURN).mean().over(_KEY)
+    marked = known.with_columns(
+        pl.when(pl.col(SCORE) != 0).then(pl.col(SCORE).sign() == excess.sign()).alias("_hit"),
+        in_best_share(SCORE, share, _KEY).alias("_best"),
+        in_worst_share(SCORE, share, _KEY).alias("_worst"),
+    )
+    returns = pl.col(FORWARD_RETURN)
+    figures = marked.group_by(_KEY, maintain_order=True).agg(
+        pl.len().cast(pl.Int32).alias(STOCKS),
+        pl.col("_hit").mean().alias(HIT_RATE),
+        (returns.filter("_best").mean() - returns.filter("_worst").mean()).alias(LONG_SHORT_RETURN),
+    )
+    return figures.join(_rank_ics(known), on=_KEY, how="left").select(DAILY_PERFORMANCE.column_names).sort(_KEY)
+
+
+def _rank_ics(known: pl.DataFrame) -> pl.DataFrame:
+    """Rank IC by model, training, origin and session; the loop is over trainings, of which there are few."""
+    # A correlation may exceed 1 by a rounding error, which the table would refuse.
+    bounded = pl.col(RANK_IC).fill_nan(None).clip(-1, 1)
+    parts = [
+        rank_ic_by_session(part).select(
+            *(pl.lit(value).alias(name) for name, value in zip(_TRAINING, names, strict=True)), SESSION, bounded
+        )
+        for names, part in known.partition_by(_TRAINING, as_dict=True).items()
+    ]
+    return pl.concat(parts)

@@ -1,0 +1,30 @@
+"""Pictures of the stage: rank IC session by session, added up, so that a steady slope is a steady skill."""
+
+import polars as pl
+
+from stock_pipeline.core.columns import MODEL, SESSION
+from stock_pipeline.core.pictures import new_figure, png
+from stock_pipeline.models.scores import RANK_IC
+from stock_pipeline.performance.tables import LIVE, ORIGIN
+
+
+def cumulative_rank_ic(performance: pl.DataFrame) -> bytes:
+    """A PNG of the cumulated daily rank IC, a line per model: solid where live, dashed where out of fold.
+
+    ``performance`` holds rows of ``DAILY_PERFORMANCE``. Trainings of one model that cover the same session are averaged.
+    """
+    daily = performance.group_by(MODEL, ORIGIN, SESSION).agg(pl.col(RANK_IC).mean()).sort(MODEL, ORIGIN, SESSION)
+    figure, (ax,) = new_figure()
+    colours = {model: f"C{i}" for i, model in enumerate(daily[MODEL].unique().sort())}
+    for (model, origin), line in daily.partition_by(MODEL, ORIGIN, as_dict=True, maintain_order=True).items():
+        mean = line[RANK_IC].mean()
+        label = f"{model}, {str(origin).replace('_', ' ')}" + (f" (mean {mean:.3f})" if isinstance(mean, float) else "")
+        style = "-" if origin == LIVE else "--"
+        cumulated = line[RANK_IC].fill_null(0.0).cum_sum().to_numpy()
+        ax.plot(line[SESSION].to_numpy(), cumulated, style, color=colours[str(model)], linewidth=1.3, label=label)
+    ax.axhline(0, color="black", linewidth=0.6)
+    ax.set_ylabel("rank IC, cumulated")
+    ax.set_title("Skill by session" if daily.height else "no outcomes yet", fontsize=10)
+    if daily.height:
+        ax.legend(fontsize=8, frameon=False)
+    return png(figure)

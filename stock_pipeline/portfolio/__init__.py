@@ -1,0 +1,1 @@
+"""Suggested stocks for each risk profile, with or without models."""

@@ -1,0 +1,42 @@
+"""The table of the stage: a snapshot of the suggested stocks of every risk profile, session by session."""
+
+import polars as pl
+
+from stock_pipeline.core.columns import CLOSE, NAME, PROFILE, RANK, SECTOR, SESSION, SYMBOL
+from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.portfolio.risk import DOLLAR_VOLUME, VOLATILITY
+from stock_pipeline.portfolio.suggest import REASON, RISK_SCORE, TOTAL_SCORE, WEIGHT
+from stock_pipeline.predictions.tables import PREDICTED_RETURN
+
+SUGGESTED_STOCKS = TableSchema(
+    store="ml",
+    stage="portfolio",
+    name="suggested_stocks",
+    description="The stocks suggested to each risk profile after a session's close, with their weights and the reason.",
+    columns=(
+        Column(SESSION, pl.Date, "session after whose close the stock was suggested"),
+        Column(PROFILE, pl.String, "risk profile"),
+        Column(RANK, pl.Int32, "place among the profile's suggestions, 1 is best", minimum=1),
+        Column(SYMBOL, pl.String, "ticker of the stock"),
+        Column(NAME, pl.String, "name of the company", nullable=True),
+        Column(SECTOR, pl.String, "sector, null where unknown", nullable=True),
+        Column(CLOSE, pl.Float64, "close of the session in dollars", minimum=0),
+        Column(VOLATILITY, pl.Float64, "annual volatility of the last 20 sessions, as a fraction", minimum=0),
+        Column(DOLLAR_VOLUME, pl.Float64, "median dollars traded a session over the last 20 sessions", minimum=0),
+        Column(
+            PREDICTED_RETURN,
+            pl.Float64,
+            "expected return from the next open to the open after; null without a model",
+            nullable=True,
+        ),
+        Column(
+            RISK_SCORE, pl.Float64, "place of the volatility among all candidates, 0 calmest, 1 wildest", minimum=0, maximum=1
+        ),
+        Column(TOTAL_SCORE, pl.Float64, "what the profile ranks by, 0 worst, 1 best", minimum=0, maximum=1),
+        Column(
+            WEIGHT, pl.Float64, "part of the money, inverse to volatility; a profile's weights add up to 1", minimum=0, maximum=1
+        ),
+        Column(REASON, pl.String, "why the stock is here, in words"),
+    ),
+    key=(SESSION, PROFILE, SYMBOL),
+)

@@ -1,0 +1,60 @@
+"""The tables of the stage: one row per model version, session and stock, and the signals for the next session."""
+
+from typing import Final
+
+import polars as pl
+
+from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.table_schema import Column, TableSchema
+
+PREDICTED_RETURN: Final = "predicted_return"
+NEXT_SESSION: Final = "next_session"
+SIGNAL: Final = "signal"
+BUY, HOLD, SELL = "buy", "hold", "sell"
+
+_SCORE = Column(SCORE, pl.Float64, "what the model says of the stock; higher is better, comparable within model and session only")
+_RANK = Column(RANK, pl.Int32, "place of the score within model and session, 1 is best", minimum=1)
+_VERSION = Column(VERSION, pl.Int32, "registry version that made the prediction", minimum=0)
+_PREDICTED_RETURN = Column(
+    PREDICTED_RETURN,
+    pl.Float64,
+    "expected return from the next open to the open after, as a fraction; null where unknown",
+    nullable=True,
+)
+
+DAILY_PREDICTIONS = TableSchema(
+    store="ml",
+    stage="predictions",
+    name="daily_predictions",
+    description="What each active or shadow version of a model said of each stock after a session's close.",
+    columns=(
+        Column(SESSION, pl.Date, "session after whose close the prediction was made"),
+        Column(SYMBOL, pl.String, "ticker of the stock"),
+        Column(MODEL, pl.String, "model of the catalogue"),
+        Column(TRAINING_ID, pl.String, "training that produced the artefact"),
+        _VERSION,
+        _SCORE,
+        _RANK,
+        _PREDICTED_RETURN,
+    ),
+    key=(MODEL, TRAINING_ID, SESSION, SYMBOL),
+)
+
+SIGNALS = TableSchema(
+    store="ml",
+    stage="predictions",
+    name="signals",
+    description="What the leading model says to do with each stock at the open of the next session.",
+    columns=(
+        Column(SESSION, pl.Date, "session after whose close the signal was made"),
+        Column(NEXT_SESSION, pl.Date, "session at whose open the signal is meant to be filled"),
+        Column(SYMBOL, pl.String, "ticker of the stock"),
+        Column(MODEL, pl.String, "model whose score the signal rests on"),
+        _VERSION,
+        Column(SIGNAL, pl.String, "best share of the scores buy, worst share sell, the rest hold", allowed=(BUY, HOLD, SELL)),
+        _SCORE,
+        _RANK,
+        _PREDICTED_RETURN,
+    ),
+    key=(SESSION, SYMBOL),
+)

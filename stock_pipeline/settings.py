@@ -1,0 +1,200 @@
+"""Every setting with its default, from ``stock_pipeline.yaml`` and ``STOCK_PIPELINE_*`` variables.
+
+The environment wins over the file; nested settings are written with two underscores, as in
+``STOCK_PIPELINE_SCHEDULE__TIME``. Nothing is read when this module is imported.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, YamlConfigSettingsSource
+
+from stock_pipeline.core.errors import InputError
+
+PREFIX = "STOCK_PIPELINE_"
+FILE_NAME = "stock_pipeline.yaml"
+FILE_VARIABLE = "STOCK_PIPELINE_SETTINGS"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Sessions = Annotated[int, Field(ge=1)]
+Seconds = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScheduleSettings(_Section):
+    """When the nightly ingestion starts, on trading days."""
+
+    enabled: bool = True
+    time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM on the clock of time_zone")] = "22:45"
+    time_zone: str = "America/New_York"
+
+
+class TaskSettings(_Section):
+    """Limits of a run started by automation."""
+
+    timeout_seconds: Seconds = 1800
+    retries: Annotated[int, Field(ge=0)] = 3
+    retry_delay_seconds: Seconds = 60
+
+
+class AutomationSettings(_Section):
+    """How automation runs: the nightly stages and the training of models each have their limits."""
+
+    nightly: TaskSettings = TaskSettings()
+    training: TaskSettings = TaskSettings(timeout_seconds=7200, retries=1)
+    interval_seconds: Seconds = 30
+    training_cron: Annotated[str, Field(description="five cron fields, on the clock of the schedule's time zone")] = "30 4 * * 6"
+    freshness_hours: Annotated[int, Field(ge=1, description="an asset not materialised for so long is stale")] = 120
+
+
+class SourceSettings(_Section):
+    """Where market data comes from."""
+
+    name: str = "sample"
+    path: str | None = None
+
+
+class QualitySettings(_Section):
+    """What makes a bar doubtful or unusable."""
+
+    price_tolerance: Share = 0.005
+    jump_ratio: Annotated[float, Field(gt=1)] = 1.4
+    minimum_coverage: Share = 0.75
+
+
+class LabelSettings(_Section):
+    """What the models are to predict."""
+
+    volatility_horizon: Sessions = 5
+
+
+class DatasetSettings(_Section):
+    """How sessions are split for walk-forward validation."""
+
+    folds: Sessions = 3
+    embargo: Annotated[int, Field(ge=0)] = 3
+    minimum_train_sessions: Sessions = 40
+
+
+class ModelSettings(_Section):
+    """How models are trained."""
+
+    names: tuple[str, ...] | None = Field(default=None, description="models to train; all of the catalogue when left out")
+    seed: int = 7
+    threads: Annotated[int, Field(ge=1)] = 2
+
+
+class RegistrySettings(_Section):
+    """When a new version takes the place of the active one."""
+
+    tolerance: Share = 0.1
+    mirror_to_mlflow: bool = True
+
+
+class BacktestSettings(_Section):
+    """How the backtest trades."""
+
+    top_share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    cost_bps: Annotated[float, Field(ge=0)] = 10.0
+
+
+class DriftSettings(_Section):
+    """What is compared with what."""
+
+    current_sessions: Sessions = 20
+
+
+class MaintenanceSettings(_Section):
+    """What is kept."""
+
+    backups_kept: Annotated[int, Field(ge=1)] = 7
+
+
+class Settings(BaseSettings):
+    """All settings. The keys of ``stock_pipeline.yaml`` have the same names and nesting."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    home: Path = Field(default=Path("data"), description="data directory: both stores, models, backups, reports, MLflow and Dagster")
+    exchange: str = "XNYS"
+    lock_wait_seconds: Seconds = 120
+    source: SourceSettings = SourceSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    automation: AutomationSettings = AutomationSettings()
+    quality: QualitySettings = QualitySettings()
+    labels: LabelSettings = LabelSettings()
+    datasets: DatasetSettings = DatasetSettings()
+    models: ModelSettings = ModelSettings()
+    registry: RegistrySettings = RegistrySettings()
+    backtest: BacktestSettings = BacktestSettings()
+    drift: DriftSettings = DriftSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What was passed in wins over the environment, the environment over the file."""
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=settings_file())
+
+
+def settings_file() -> Path:
+    """The settings file: ``stock_pipeline.yaml`` in the working directory unless STOCK_PIPELINE_SETTINGS names another."""
+    return Path(os.environ.get(FILE_VARIABLE, FILE_NAME))
+
+
+def load_settings() -> Settings:
+    """The settings as file and environment have them now.
+
+    Raises:
+        InputError: the file cannot be read, or a value is unknown or of the wrong type; the sentence names file or
+            variable, field and value.
+    """
+    import yaml
+
+    _refuse_unknown_variables()
+    if FILE_VARIABLE in os.environ and not settings_file().is_file():
+        raise InputError(f"{FILE_VARIABLE} names {settings_file()}, which is not a file; correct or unset it")
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise InputError(_sentence(error)) from error
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{settings_file()} cannot be read as YAML: {problem}") from error
+    except SettingsError as error:
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        raise InputError(f"the settings cannot be read: {' '.join(str(error).split())}{cause}") from error
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE}
+    for variable, value in os.environ.items():
+        if variable.startswith(PREFIX) and variable.split("__")[0] not in known:
+            raise InputError(f"variable {variable} is {value!r}, but there is no such setting; see docs/settings.md for the names")
+
+
+def _sentence(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    variable = PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
+    place = f"variable {variable}" if any(name.upper() == variable for name in os.environ) else f"file {settings_file()}"
+    value = "" if problem["type"] == "missing" else f" is {problem['input']!r}"
+    return f"{place}: field {field}{value}, but {_remedy(problem['type'], problem['msg'])}"
+
+
+def _remedy(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "there is no such setting; see docs/settings.md for the names"
+    return message[0].lower() + message[1:]

@@ -1,0 +1,9 @@
+"""The two DuckDB stores: connections, migrations, transactional writes, backup. The only importer of duckdb.
+
+What does not belong here: what the tables mean (each stage's ``tables.py``), when they are written (orchestration/).
+"""
+
+from stock_pipeline.storage.stores import Stores, open_stores
+from stock_pipeline.storage.writing import Write, WriteReport
+
+__all__ = ["Stores", "Write", "WriteReport", "open_stores"]

@@ -1,0 +1,92 @@
+"""The audit trail of a store: every write that changed something, every task, and how far each asset has come."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Literal
+
+import duckdb
+
+if TYPE_CHECKING:
+    from stock_pipeline.storage.writing import WriteReport
+
+TaskState = Literal["succeeded", "up to date", "failed"]
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """One execution of an asset: when, how it ended, what it wrote."""
+
+    asset: str
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    state: TaskState
+    rows: int
+    error: str | None = None
+
+
+def record_write(connection: duckdb.DuckDBPyConnection, asset: str, report: "WriteReport", run_id: str, written_at: datetime) -> None:
+    """Add the row that says what a write did, inside the write's own transaction."""
+    connection.execute(
+        "INSERT INTO audit.writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            run_id,
+            asset,
+            report.table,
+            written_at,
+            report.rows_in,
+            report.inserted,
+            report.deleted,
+            report.quarantined,
+            report.first_session,
+            report.content_hash,
+        ],
+    )
+
+
+def advance_watermark(connection: duckdb.DuckDBPyConnection, asset: str, watermark: date) -> None:
+    """Move the asset's watermark forward to the session; it never moves back."""
+    held = read_watermark(connection, asset)
+    if held is None:
+        connection.execute("INSERT INTO audit.watermarks VALUES (?, ?)", [asset, watermark])
+    elif watermark > held:
+        connection.execute("UPDATE audit.watermarks SET watermark = ? WHERE asset = ?", [watermark, asset])
+
+
+def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> date | None:
+    """The last session that the asset has brought its tables to."""
+    rows = connection.execute("SELECT watermark FROM audit.watermarks WHERE asset = ?", [asset]).fetchall()
+    return rows[0][0] if rows else None
+
+
+def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], since: datetime) -> date | None:
+    """The earliest session whose rows in any of the tables have changed after the moment ``since``."""
+    marks = ", ".join("?" * len(tables))
+    query = f"SELECT min(first_session) FROM audit.writes WHERE written_at > ? AND table_name IN ({marks})"  # noqa: S608
+    found: date | None = connection.execute(query, [since, *tables]).fetchall()[0][0]
+    return found
+
+
+def last_completed_task(connection: duckdb.DuckDBPyConnection, asset: str) -> datetime | None:
+    """When the latest execution of the asset that did not fail began."""
+    query = "SELECT max(started_at) FROM audit.task_runs WHERE asset = ? AND state <> 'failed'"
+    found: datetime | None = connection.execute(query, [asset]).fetchall()[0][0]
+    return found
+
+
+def record_task(connection: duckdb.DuckDBPyConnection, run: TaskRun) -> None:
+    """Add one execution to the trail."""
+    connection.execute(
+        "INSERT INTO audit.task_runs VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error],
+    )
+
+
+def last_task_runs(connection: duckdb.DuckDBPyConnection) -> dict[str, TaskRun]:
+    """The latest execution of every asset."""
+    rows = connection.execute(
+        "SELECT asset, run_id, started_at, finished_at, state, rows, error FROM audit.task_runs "
+        "QUALIFY row_number() OVER (PARTITION BY asset ORDER BY started_at DESC) = 1"
+    ).fetchall()
+    return {row[0]: TaskRun(*row) for row in rows}

@@ -1,0 +1,95 @@
+"""One DuckDB file: short connections, bounded waiting for its lock, hardening switched on."""
+
+import random
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from stock_pipeline.core.errors import StockPipelineError, StoreBusyError
+from stock_pipeline.core.table_schema import StoreName
+
+# A store reads and writes its own file and nothing else: no other files, no network, no extensions from outside.
+HARDENING: dict[str, str | bool] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+    "storage_compatibility_version": "v1.5.0",
+    "lock_configuration": True,
+}
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.5
+HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+
+
+class Database:
+    """A DuckDB file that admits many readers or one writer, across processes."""
+
+    def __init__(self, path: Path, store: StoreName, wait_seconds: float = 60.0) -> None:
+        self.path = path
+        self.store = store
+        self.wait_seconds = wait_seconds
+
+    @contextmanager
+    def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection, closed on leaving.
+
+        Raises:
+            StockPipelineError: the store does not exist yet.
+            StoreBusyError: a writer held the store all the time that we waited.
+        """
+        if not self.path.exists():
+            raise StockPipelineError(f"{self.path} does not exist yet; run `stock-pipeline run` first")
+        connection = self._connect(read_only=True)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection inside one transaction: committed on leaving, rolled back when anything is raised.
+
+        Raises:
+            StoreBusyError: another process held the store all the time that we waited.
+        """
+        connection = self._connect(read_only=False)
+        try:
+            connection.execute("BEGIN TRANSACTION")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+    def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        deadline = time.monotonic() + self.wait_seconds
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return duckdb.connect(self.path, read_only=read_only, config=HARDENING)
+            except (duckdb.IOException, duckdb.ConnectionException) as error:
+                if not _is_lock_conflict(error):
+                    raise
+                if time.monotonic() >= deadline:
+                    raise StoreBusyError(self._busy_message(error)) from error
+            # Jitter keeps processes that wait for one another from retrying in step for ever.
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _busy_message(self, error: duckdb.Error) -> str:
+        found = HOLDER.search(str(error))
+        holder = f"process {found['pid']} ({found['program']})" if found else "another connection of this process"
+        return f"{self.path} is held by {holder} and was not released within {self.wait_seconds:g} s; wait for it or end it, then try again"
+
+
+def _is_lock_conflict(error: duckdb.Error) -> bool:
+    text = str(error)
+    return "Could not set lock on file" in text or "different configuration than existing connections" in text

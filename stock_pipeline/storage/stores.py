@@ -1,0 +1,104 @@
+"""The market store and the ML store under one data directory, as the stages see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from stock_pipeline.core.content_hash import content_hash
+from stock_pipeline.core.errors import StockPipelineError
+from stock_pipeline.core.table_schema import StoreName, TableSchema
+from stock_pipeline.storage import audit
+from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.storage.database import Database
+from stock_pipeline.storage.ddl import table_identifier
+from stock_pipeline.storage.migrations import migrate
+from stock_pipeline.storage.reading import Selection, read
+from stock_pipeline.storage.writing import Write, WriteReport, write_all
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Both stores. A schema knows which of them holds its table."""
+
+    home: Path
+    market: Database
+    ml: Database
+
+    @property
+    def exist(self) -> bool:
+        return self.market.path.exists() and self.ml.path.exists()
+
+    def database(self, store: StoreName) -> Database:
+        return self.market if store == "market" else self.ml
+
+    def migrate(self) -> None:
+        """Bring both stores up to date, creating them where they are missing."""
+        migrate(self.market)
+        migrate(self.ml)
+
+    def read(self, schema: TableSchema, selection: Selection | None = None) -> pl.DataFrame:
+        """The selected rows of a table (all of them by default), ordered by its key."""
+        with self.database(schema.store).reader() as connection:
+            return read(connection, schema, selection or Selection())
+
+    def count(self, schema: TableSchema) -> int:
+        """How many rows the table holds."""
+        with self.database(schema.store).reader() as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {table_identifier(schema)}").fetchall()[0][0])  # noqa: S608
+
+    def content_hash(self, schema: TableSchema) -> str:
+        """A hash of everything in the table, whatever the order of its rows."""
+        return content_hash(self.read(schema), (*schema.key, "known_from") if schema.versioned else schema.key)
+
+    def write(self, asset: str, writes: Sequence[Write], watermark: date | None, run_id: str, written_at: datetime) -> list[WriteReport]:
+        """Write every table of one asset in one transaction; see ``writing.write_all``."""
+        stores = {write.schema.store for write in writes}
+        if len(stores) != 1:
+            raise StockPipelineError(f"{asset} writes to {sorted(stores)}; one asset writes to one store, so that one transaction holds it")
+        return write_all(self.database(stores.pop()), asset, writes, watermark, run_id, written_at)
+
+    def watermark(self, store: StoreName, asset: str) -> date | None:
+        """The last session that the asset has brought its tables to."""
+        with self.database(store).reader() as connection:
+            return audit.read_watermark(connection, asset)
+
+    def changed_from(self, tables: Sequence[TableSchema], store: StoreName, asset: str) -> date | None:
+        """The earliest session whose rows in ``tables`` have changed since the asset (which writes to ``store``) last ran."""
+        with self.database(store).reader() as connection:
+            since = audit.last_completed_task(connection, asset)
+        if since is None:
+            return None
+        names: dict[StoreName, list[str]] = {}
+        for table in tables:
+            names.setdefault(table.store, []).append(table.qualified_name)
+        found: list[date] = []
+        for upstream, held in names.items():
+            with self.database(upstream).reader() as connection:
+                changed = audit.changed_from(connection, held, since)
+            found += [changed] if changed is not None else []
+        return min(found, default=None)
+
+    def record_task(self, store: StoreName, run: TaskRun) -> None:
+        """Add one execution of an asset to the trail."""
+        with self.database(store).writer() as connection:
+            audit.record_task(connection, run)
+
+    def last_task_runs(self) -> dict[str, TaskRun]:
+        """The latest execution of every asset, of both stores."""
+        found: dict[str, TaskRun] = {}
+        for database in (self.market, self.ml):
+            with database.reader() as connection:
+                found |= audit.last_task_runs(connection)
+        return found
+
+
+def open_stores(home: Path, wait_seconds: float = 60.0) -> Stores:
+    """The stores under ``home``. Nothing is created until ``migrate`` or a write."""
+    return Stores(
+        home=home,
+        market=Database(home / "market.duckdb", "market", wait_seconds),
+        ml=Database(home / "ml.duckdb", "ml", wait_seconds),
+    )

@@ -1,0 +1,64 @@
+"""Point in time: how the versions of a row follow one another.
+
+A version holds from the night ``known_from`` until the night ``known_to`` on which another took its place.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO
+
+ORDER = "__order"
+
+
+def notice_restatements(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str], night: date) -> pl.DataFrame:
+    """Date what a source without capture dates says: a first value from its own night, a changed one from ``night``.
+
+    Args:
+        history: every stored version of the rows concerned.
+        incoming: the rows as the source has them now, with ``known_from`` set to the night of their own session.
+        key: columns that name the row.
+        values: columns whose change makes a restatement.
+        night: the session on whose night the change was noticed.
+
+    Returns:
+        ``incoming`` without the rows that say nothing new, with ``known_from`` moved to ``night`` where a value changed.
+    """
+    if history.is_empty():
+        return incoming
+    latest = history.filter(pl.col(KNOWN_TO).is_null()).select([*key, *values, pl.lit(True).alias(ORDER)])
+    joined = incoming.join(latest, on=list(key), how="left", suffix="__held")
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}__held")) for name in values)
+    held = pl.col(ORDER).is_not_null()
+    known_from = pl.when(held).then(pl.max_horizontal(pl.lit(night), KNOWN_FROM)).otherwise(KNOWN_FROM).alias(KNOWN_FROM)
+    return joined.filter(~held | ~same).with_columns(known_from).select(incoming.columns)
+
+
+def weave(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.DataFrame:
+    """The full history of every incoming key: stored and new versions in the order in which they were known.
+
+    Feeding captures one by one, all at once, twice or out of order gives the same history. Two versions known from the same
+    night are one: the later told. A version that only repeats the one before it is dropped.
+
+    Args:
+        history: every stored version of (at least) the incoming keys, with ``known_from`` and ``known_to``.
+        incoming: new versions with ``known_from``; several per key are allowed.
+        key: columns that name the row.
+        values: columns that make two versions differ; the other columns (such as the source) ride along.
+
+    Returns:
+        The columns of ``history``, one row per version, sorted by key and ``known_from``.
+    """
+    names = [*key]
+    concerned = history.join(incoming.select(names).unique(), on=names, how="semi").drop(KNOWN_TO)
+    columns = [name for name in history.columns if name != KNOWN_TO]
+    told = pl.concat([concerned.select(columns), incoming.select(columns)]).with_row_index(ORDER)
+    ordered = told.sort([*names, KNOWN_FROM, ORDER]).unique([*names, KNOWN_FROM], keep="last", maintain_order=True)
+    same_key = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in names)
+    same_values = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in values)
+    news = ordered.filter(~(same_key & same_values))
+    followed = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(-1)) for name in names)
+    next_from = pl.when(followed).then(pl.col(KNOWN_FROM).shift(-1))
+    return news.with_columns(next_from.alias(KNOWN_TO)).select(history.columns)

@@ -1,0 +1,168 @@
+"""Writing: validate, then one transaction with the rows, the audit rows and the watermark. Run twice, it changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import duckdb
+import polars as pl
+
+from stock_pipeline.core.content_hash import content_hash
+from stock_pipeline.core.errors import RefusedWriteError
+from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.storage import audit
+from stock_pipeline.storage.database import Database
+from stock_pipeline.storage.ddl import add_column_statement, quoted, quoted_list, table_identifier
+from stock_pipeline.storage.reading import stored_columns
+
+STAGED, NEWS = "staged_rows", "new_rows"
+
+
+@dataclass(frozen=True)
+class Write:
+    """Rows for one table.
+
+    The payload says all there is to say about its ``scope``: stored rows whose scope columns have values that appear in the
+    payload, but which are not in it, go. The default scope is the key, which replaces rows one by one; the session column
+    as scope replaces whole nights.
+
+    A payload that is empty, or that would leave a scope with less than ``minimum_share`` of the rows it has, is refused,
+    because a source that broke looks just like that; ``may_be_empty`` says that no rows is a true answer.
+    """
+
+    schema: TableSchema
+    frame: pl.DataFrame
+    scope: tuple[str, ...] | None = None
+    quarantined: int = 0
+    minimum_share: float = 0.9
+    may_be_empty: bool = False
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What a write did to its table. ``first_session`` is the earliest session among the rows that it inserted."""
+
+    table: str
+    rows_in: int
+    inserted: int
+    deleted: int
+    quarantined: int
+    first_session: date | None
+    content_hash: str
+
+    @property
+    def changed(self) -> bool:
+        return self.inserted > 0 or self.deleted > 0
+
+
+def write_all(
+    database: Database, asset: str, writes: Sequence[Write], watermark: date | None, run_id: str, written_at: datetime
+) -> list[WriteReport]:
+    """Write every table of one asset in one transaction, with its audit rows and its watermark.
+
+    Tables whose rows are already there are left untouched and leave no audit row; the watermark only moves forward.
+
+    Raises:
+        SchemaError: a frame does not fit its table.
+        RefusedWriteError: a payload is empty or has shrunk.
+    """
+    staged = [(write, write.schema.conform(write.frame)) for write in writes]
+    for write, frame in staged:
+        if frame.is_empty() and not write.may_be_empty:
+            raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {asset} has no rows, so nothing was written")
+    hashes = [content_hash(frame, _row_key(write.schema)) for write, frame in staged]
+    with database.writer() as connection:
+        reports = [_write_one(connection, write, frame, digest) for (write, frame), digest in zip(staged, hashes, strict=True)]
+        for report in reports:
+            if report.changed:
+                audit.record_write(connection, asset, report, run_id, written_at)
+        if watermark is not None:
+            audit.advance_watermark(connection, asset, watermark)
+    return reports
+
+
+def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame, digest: str) -> WriteReport:
+    schema = write.schema
+    if schema.open_columns:
+        _add_missing_columns(connection, schema)
+    connection.register(STAGED, frame)
+    try:
+        _refuse_shrunken(connection, write)
+        deleted = _delete_replaced(connection, write)
+        inserted, first_session = _insert_new(connection, schema)
+    finally:
+        connection.unregister(STAGED)
+    return WriteReport(schema.qualified_name, frame.height, inserted, deleted, write.quarantined, first_session, digest)
+
+
+def _add_missing_columns(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> None:
+    stored = stored_columns(connection, schema)
+    for column in schema.columns:
+        if column.name not in stored:
+            connection.execute(add_column_statement(schema, column))
+
+
+def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write) -> None:
+    scope = _scope(write)
+    counts = connection.execute(
+        f"SELECT count(*), (SELECT count(*) FROM {STAGED}) FROM {table_identifier(write.schema)} AS held "  # noqa: S608
+        f"WHERE EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(scope)})"
+    ).fetchall()
+    held, staged = counts[0]
+    if staged < held * write.minimum_share:
+        raise RefusedWriteError(
+            f"{write.schema.qualified_name}: the payload has {staged} rows where {held} are stored, less than the "
+            f"{write.minimum_share:.0%} that is taken for sound, so nothing was written"
+        )
+
+
+def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write) -> int:
+    return _count(
+        connection,
+        f"DELETE FROM {table_identifier(write.schema)} AS held "  # noqa: S608
+        f"WHERE EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_scope(write))}) "
+        f"AND NOT EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_row_key(write.schema))} AND {_same(write.schema)})",
+    )
+
+
+def _insert_new(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> tuple[int, date | None]:
+    # What is left of the payload's keys after the deletion is identical to the payload, so the key alone tells what is new.
+    columns = quoted_list(schema.column_names)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {NEWS} AS SELECT {columns} FROM {STAGED} AS staged "  # noqa: S608
+        f"WHERE NOT EXISTS (SELECT 1 FROM {table_identifier(schema)} AS held WHERE {_equal(_row_key(schema))})"
+    )
+    first = "min(NULL::DATE)" if schema.session_column is None else f"min({quoted(schema.session_column)})"
+    first_session = connection.execute(f"SELECT {first} FROM {NEWS}").fetchall()[0][0]  # noqa: S608
+    order = quoted_list(_storage_order(schema))
+    inserted = _count(connection, f"INSERT INTO {table_identifier(schema)} ({columns}) SELECT {columns} FROM {NEWS} ORDER BY {order}")  # noqa: S608
+    connection.execute(f"DROP TABLE {NEWS}")
+    return inserted, first_session
+
+
+def _scope(write: Write) -> tuple[str, ...]:
+    return write.schema.require(write.scope) if write.scope is not None else write.schema.key
+
+
+def _row_key(schema: TableSchema) -> tuple[str, ...]:
+    return (*schema.key, "known_from") if schema.versioned else schema.key
+
+
+def _storage_order(schema: TableSchema) -> tuple[str, ...]:
+    # Sessions first: nights are appended and read by range, so DuckDB can skip what lies outside.
+    key = _row_key(schema)
+    return tuple(sorted(key, key=lambda name: name != schema.session_column))
+
+
+def _equal(names: Sequence[str]) -> str:
+    return " AND ".join(f"held.{quoted(name)} = staged.{quoted(name)}" for name in names)
+
+
+def _same(schema: TableSchema) -> str:
+    others = [name for name in schema.column_names if name not in _row_key(schema)]
+    return " AND ".join(f"held.{quoted(name)} IS NOT DISTINCT FROM staged.{quoted(name)}" for name in others) or "true"
+
+
+def _count(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
+    row = connection.execute(statement).fetchall()[0]
+    return int(row[0])

@@ -1,0 +1,10 @@
+from stock_pipeline.datasets.pictures import folds_picture
+from stock_pipeline.datasets.splits import split_table, walk_forward
+from stock_pipeline_tests.panels import sessions
+
+
+def test_the_folds_are_a_png_that_changes_with_them() -> None:
+    days = sessions(200)
+    pictures = [folds_picture(split_table(walk_forward(days, folds, 2, 5, 60), days, days[-1], 2, 5)) for folds in (3, 3, 4)]
+    assert pictures[0].startswith(b"\x89PNG")
+    assert pictures[0] == pictures[1] != pictures[2]

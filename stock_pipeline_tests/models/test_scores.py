@@ -1,0 +1,101 @@
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest, pearsonr, spearmanr
+
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, SCORE, SESSION, VALUE
+from stock_pipeline.datasets.training_panel import TARGET
+from stock_pipeline.models.scores import ic_by_session, rank_ic_by_session, score_table, score_table_by_fold, wilson_interval
+
+DAYS = [date(2021, 3, 1) + timedelta(days=i) for i in range(40)]
+
+
+def scored(sessions: int = 12, stocks: int = 9, seed: int = 0) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    count = sessions * stocks
+    score = np.round(rng.normal(size=count), 1)
+    return pl.DataFrame(
+        {
+            SESSION: [day for day in DAYS[:sessions] for _ in range(stocks)],
+            SCORE: score,
+            FORWARD_RETURN: 0.01 * (0.3 * score + rng.normal(size=count)),
+            TARGET: rng.random(count) - 0.5,
+        }
+    )
+
+
+def measures(frame: pl.DataFrame) -> dict[str, float | None]:
+    return dict(score_table(frame).select(METRIC, VALUE).iter_rows())
+
+
+def test_the_correlations_of_each_session_are_scipys() -> None:
+    frame = scored()
+    for found, name, reference in (
+        (rank_ic_by_session(frame), "rank_ic", spearmanr),
+        (ic_by_session(frame), "ic", pearsonr),
+    ):
+        expected = [reference(day[SCORE], day[FORWARD_RETURN]).statistic for day in frame.partition_by(SESSION)]
+        np.testing.assert_allclose(found[name].to_list(), expected, atol=1e-12)
+        assert found["stocks"].to_list() == [9] * 12
+
+
+def test_sessions_too_small_or_constant_have_no_ic_and_are_left_out() -> None:
+    good = scored(sessions=2, stocks=5)
+    small = scored(sessions=3, stocks=2).filter(pl.col(SESSION) == DAYS[2])
+    flat_score = scored(sessions=4).filter(pl.col(SESSION) == DAYS[3]).with_columns(pl.lit(0.1).alias(SCORE))
+    flat_outcome = scored(sessions=5).filter(pl.col(SESSION) == DAYS[4]).with_columns(pl.lit(0.0).alias(FORWARD_RETURN))
+    unknown = scored(sessions=6).filter(pl.col(SESSION) == DAYS[5]).with_columns(pl.lit(None, pl.Float64).alias(FORWARD_RETURN))
+    frame = pl.concat([good, small, flat_score, flat_outcome, unknown])
+    daily = rank_ic_by_session(frame)["rank_ic"]
+    assert [value is None for value in daily] == [False, False, True, True, True]
+    assert ic_by_session(frame)["ic"].is_null().to_list() == daily.is_null().to_list()
+    table = score_table(frame)
+    assert table.filter(pl.col(METRIC) == "rank_ic").select(VALUE, "observations").row(0) == (pytest.approx(daily.mean()), 2)
+
+
+def test_the_measures_follow_their_definitions() -> None:
+    frame = scored()
+    found = measures(frame)
+    error = (frame[SCORE] - frame[TARGET]).to_numpy()
+    daily = rank_ic_by_session(frame)["rank_ic"].to_numpy()
+    assert found["mae"] == pytest.approx(np.abs(error).mean())
+    assert found["rmse"] == pytest.approx(np.sqrt((error**2).mean()))
+    assert found["zero_mae"] == pytest.approx(frame[TARGET].abs().mean())
+    assert found["rank_ic"] == pytest.approx(daily.mean())
+    assert found["icir"] == pytest.approx(daily.mean() / daily.std(ddof=1))
+    assert found["rank_ic_t"] == pytest.approx(daily.mean() / (daily.std(ddof=1) / np.sqrt(12)))
+    assert found["hit_rate"] == pytest.approx((daily > 0).mean())
+
+
+def test_a_table_of_nothing_holds_nulls() -> None:
+    table = score_table(scored().clear())
+    assert table.height == 10
+    assert table[VALUE].null_count() == 10
+    assert table["observations"].sum() == 0
+
+
+def test_one_session_has_a_mean_but_no_spread() -> None:
+    found = measures(scored(sessions=1))
+    assert found["rank_ic"] is not None
+    assert found["icir"] is None and found["rank_ic_t"] is None
+
+
+def test_folds_are_scored_alone_and_together() -> None:
+    frame = scored().with_columns(pl.when(pl.col(SESSION) < DAYS[6]).then(1).otherwise(2).cast(pl.Int32).alias(FOLD))
+    table = score_table_by_fold(frame.reverse())
+    assert table[FOLD].unique(maintain_order=True).to_list() == [0, 1, 2]
+    first = frame.filter(pl.col(FOLD) == 1)
+    assert table.filter(pl.col(FOLD) == 1).drop(FOLD).rows() == [pytest.approx(row) for row in score_table(first).rows()]
+
+
+@given(st.integers(1, 400), st.data())
+def test_wilsons_interval_is_scipys_and_stays_within_bounds(trials: int, data: st.DataObject) -> None:
+    successes = data.draw(st.integers(0, trials))
+    low, high = wilson_interval(successes, trials)
+    expected = binomtest(successes, trials).proportion_ci(method="wilson")
+    np.testing.assert_allclose([low, high], [expected.low, expected.high], atol=1e-12)
+    assert 0 <= low <= successes / trials <= high <= 1

@@ -1,0 +1,131 @@
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.datasets.splits import Split, walk_forward
+from stock_pipeline.datasets.training_panel import TARGET
+from stock_pipeline.models.scores import score_table
+from stock_pipeline.models.stacking import StackedModel, combine, return_scale, stack_out_of_fold, stack_weights, widen
+from stock_pipeline_tests.models.made_up import panel
+
+MODELS = ["good", "fair", "noise"]
+
+
+def wide_scores(seed: int = 0) -> tuple[pl.DataFrame, list[Split]]:
+    """Three models' scores of two folds: the target seen through little noise, through much, and not at all."""
+    rows = panel(symbols=25, count=120, seed=seed)
+    splits = walk_forward(rows[SESSION].to_list(), folds=3, reach=2, embargo=3, min_train=40)
+    rng = np.random.default_rng(seed)
+    fold = pl.coalesce(pl.when(pl.col(SESSION).is_between(s.test_from, s.test_to)).then(pl.lit(s.fold, pl.Int32)) for s in splits)
+    wide = rows.select(fold.alias(FOLD), SESSION, SYMBOL, TARGET, FORWARD_RETURN).drop_nulls(FOLD)
+    noise = rng.normal(size=(3, wide.height))
+    target = wide[TARGET].to_numpy()
+    scores = {"good": target + 2 * noise[0], "fair": 100 * (target + 4 * noise[1]), "noise": noise[2]}
+    return wide.with_columns(pl.Series(name, values) for name, values in scores.items()), splits
+
+
+def test_weights_sum_to_one_and_follow_skill_but_shrink() -> None:
+    wide, _ = wide_scores()
+    free, half, equal = (stack_weights(wide, MODELS, shrinkage) for shrinkage in (0.0, 0.5, 1.0))
+    for weights in (free, half, equal):
+        assert sum(weights.values()) == pytest.approx(1)
+    assert free["good"] > free["fair"] > free["noise"] >= 0
+    assert list(equal.values()) == pytest.approx([1 / 3] * 3)
+    for model in MODELS:
+        assert half[model] == pytest.approx((free[model] + 1 / 3) / 2)
+    assert min(half.values()) >= 1 / 6
+
+
+def test_without_rows_or_skill_the_weights_are_equal() -> None:
+    wide, _ = wide_scores()
+    opposite = wide.with_columns(-pl.col(TARGET).alias("good"), -pl.col(TARGET).alias("fair"))
+    for frame in (wide.clear(), opposite):
+        assert list(stack_weights(frame, ["good", "fair"], 0.0).values()) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(("models", "shrinkage"), [([], 0.5), (["good"], 1.5), (["good"], -0.1)])
+def test_weights_of_nothing_or_beyond_bounds_are_refused(models: list[str], shrinkage: float) -> None:
+    with pytest.raises(InputError, match="give at least one model and a shrinkage from 0 to 1"):
+        stack_weights(wide_scores()[0], models, shrinkage)
+
+
+def test_the_stack_is_the_weighted_mean_of_ranks() -> None:
+    wide, _ = wide_scores()
+    day = wide.filter(pl.col(SESSION) == wide[SESSION][0]).head(3)
+    scores = day.select(SESSION, SYMBOL, good=pl.Series([1.0, 2.0, 9.0]), fair=pl.Series([30.0, 10.0, 20.0]))
+    combined = combine(scores, {"good": 0.75, "fair": 0.25})
+    assert combined.columns == [SESSION, SYMBOL, SCORE]
+    assert combined[SCORE].to_list() == pytest.approx([-0.25, -0.125, 0.375])
+
+
+def test_a_missing_score_leaves_the_others_to_decide() -> None:
+    session = wide_scores()[0][SESSION][0]
+    scores = pl.DataFrame({SESSION: [session] * 3, "good": [1.0, None, None], "fair": [1.0, 2.0, None]})
+    assert combine(scores, {"good": 0.6, "fair": 0.4})[SCORE].to_list() == pytest.approx([-0.2, 0.5, None])
+
+
+@given(st.floats(0.01, 0.99), st.integers(0, 5))
+def test_the_stack_stays_within_bounds_and_ignores_scale(weight: float, seed: int) -> None:
+    wide, _ = wide_scores(seed)
+    weights = {"good": weight, "fair": 1 - weight}
+    plain = combine(wide.select(SESSION, "good", "fair"), weights)[SCORE]
+    scaled = combine(wide.select(SESSION, pl.col("good") * 7 + 3, "fair"), weights)[SCORE]
+    assert plain.abs().max() <= 0.5 + 1e-12  # type: ignore[operator]
+    assert plain.to_list() == scaled.to_list()
+
+
+def test_the_stack_of_a_fold_knows_nothing_of_it_nor_of_what_follows() -> None:
+    wide, splits = wide_scores()
+    third = splits[2]
+    altered = wide.with_columns(pl.when(pl.col(SESSION) > third.train_to).then(-pl.col(TARGET)).otherwise(TARGET).alias(TARGET))
+    plain, other = (stack_out_of_fold(frame, MODELS, splits, 0.0) for frame in (wide, altered))
+    assert plain[SCORE].to_list() == other[SCORE].to_list()
+    assert plain.columns == [MODEL, FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN]
+    assert plain.height == wide.height
+    learnt = stack_weights(wide.filter(pl.col(SESSION) <= third.train_to), MODELS, 0.0)
+    expected = combine(wide.filter(pl.col(FOLD) == 3), learnt)[SCORE]
+    assert plain.filter(pl.col(FOLD) == 3)[SCORE].to_list() == expected.to_list()
+    first = combine(wide.filter(pl.col(FOLD) == 1), dict.fromkeys(MODELS, 1 / 3))[SCORE]
+    assert plain.filter(pl.col(FOLD) == 1)[SCORE].to_list() == first.to_list()
+
+
+def test_the_stack_beats_the_mean_of_its_members() -> None:
+    wide, splits = wide_scores()
+
+    def rank_ic(frame: pl.DataFrame) -> float:
+        return float(dict(score_table(frame).select(METRIC, VALUE).iter_rows())["rank_ic"])
+
+    members = [rank_ic(wide.with_columns(pl.col(model).alias(SCORE))) for model in MODELS]
+    assert rank_ic(stack_out_of_fold(wide, MODELS, splits)) > float(np.mean(members)) + 0.02
+
+
+def test_widening_gives_each_model_its_column() -> None:
+    wide, _ = wide_scores()
+    key = [FOLD, SESSION, SYMBOL, TARGET, FORWARD_RETURN]
+    long = wide.unpivot(MODELS, index=key, variable_name=MODEL, value_name=SCORE).with_columns(pl.lit("id").alias("training_id"))
+    without = long.filter((pl.col(MODEL) != "fair") | (pl.col(FOLD) > 1))
+    found = widen(without)
+    assert found.columns == [*key, "fair", "good", "noise"]
+    assert found.height == wide.height
+    assert found.filter(pl.col(FOLD) == 1)["fair"].null_count() == wide.filter(pl.col(FOLD) == 1).height
+
+
+def test_the_return_scale_is_the_slope_of_excess_returns() -> None:
+    wide, _ = wide_scores()
+    level = pl.col(SESSION).rank("dense") * 0.01
+    frame = wide.select(SESSION, pl.col(TARGET).alias(SCORE), (0.02 * pl.col(TARGET) + level).alias(FORWARD_RETURN))
+    assert return_scale(frame) == pytest.approx(0.02)
+    assert return_scale(frame.clear()) == 0
+    assert return_scale(frame.with_columns(pl.lit(0.0).alias(SCORE))) == 0
+
+
+def test_a_saved_stack_is_the_same_stack(tmp_path: Path) -> None:
+    stack = StackedModel({"good": 0.6, "fair": 0.4}, {"good": "0" * 16, "fair": "f" * 16})
+    stack.save(tmp_path)
+    assert StackedModel.load(tmp_path) == stack

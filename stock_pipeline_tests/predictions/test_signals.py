@@ -1,0 +1,99 @@
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from stock_pipeline.core.errors import InputError, SchemaError
+from stock_pipeline.predictions.signals import in_best_share, in_worst_share, signals
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
+
+TONIGHT, TOMORROW = date(2020, 3, 5), date(2020, 3, 6)
+
+
+def predictions(scores: list[float], session: date = TONIGHT, training_id: str = "t1") -> pl.DataFrame:
+    frame = pl.DataFrame(
+        {"symbol": [f"S{i:03d}" for i in range(len(scores))], "score": scores}, schema_overrides={"score": pl.Float64}
+    )
+    return DAILY_PREDICTIONS.conform(
+        frame.with_columns(
+            session=pl.lit(session),
+            model=pl.lit("ridge"),
+            training_id=pl.lit(training_id),
+            version=7,
+            rank=pl.col("score").rank("ordinal", descending=True),
+            predicted_return=pl.lit(None, pl.Float64),
+        )
+    )
+
+
+def of(frame: pl.DataFrame, signal: str) -> list[str]:
+    return frame.filter(pl.col("signal") == signal)["symbol"].sort().to_list()
+
+
+def test_the_best_tenth_is_bought_and_the_worst_sold() -> None:
+    made = signals(predictions([float(i) for i in range(20)]), TOMORROW)
+    assert (of(made, "buy"), of(made, "sell")) == (["S018", "S019"], ["S000", "S001"])
+    assert len(of(made, "hold")) == 16
+    assert made["symbol"][0] == "S019"
+    assert made["version"].unique().to_list() == [7]
+    assert made["next_session"].unique().to_list() == [TOMORROW]
+    assert_frame_equal(SIGNALS.conform(made), made)
+
+
+@pytest.mark.parametrize(("stocks", "buys"), [(1, 0), (2, 1), (3, 1), (9, 1), (19, 1), (70, 7), (100, 10)])
+def test_number_of_buys(stocks: int, buys: int) -> None:
+    made = signals(predictions([float(i) for i in range(stocks)]), TOMORROW)
+    assert (len(of(made, "buy")), len(of(made, "sell"))) == (buys, buys)
+
+
+def test_a_share_that_floats_cannot_hold_is_not_cut_by_one() -> None:
+    made = signals(predictions([float(i) for i in range(100)]), TOMORROW, share=0.29)
+    assert len(of(made, "buy")) == 29
+
+
+def test_a_model_that_tells_no_stocks_apart_moves_nothing() -> None:
+    assert signals(predictions([0.0] * 30), TOMORROW)["signal"].unique().to_list() == ["hold"]
+
+
+def test_no_predictions_give_no_signals() -> None:
+    assert_frame_equal(signals(DAILY_PREDICTIONS.empty(), TOMORROW), SIGNALS.empty())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6, -1.0, float("nan")])
+def test_a_share_out_of_range_is_refused(share: float) -> None:
+    with pytest.raises(InputError, match="out of range"):
+        signals(predictions([1.0, 2.0]), TOMORROW, share)
+
+
+def test_mixed_trainings_and_nights_are_refused() -> None:
+    scores = [1.0, 2.0, 3.0]
+    for other in (predictions(scores, training_id="t2"), predictions(scores, session=TOMORROW)):
+        with pytest.raises(SchemaError, match="one training on one session"):
+            signals(pl.concat([predictions(scores), other]), date(2020, 3, 9))
+
+
+def test_a_signal_cannot_be_filled_before_it_is_made() -> None:
+    with pytest.raises(SchemaError, match="not later"):
+        signals(predictions([1.0, 2.0]), TONIGHT)
+
+
+def test_null_scores_are_never_among_the_best_or_worst() -> None:
+    frame = pl.DataFrame({"session": [TONIGHT] * 4, "score": [None, 1.0, 2.0, 3.0]})
+    marked = frame.select(best=in_best_share("score", 0.3), worst=in_worst_share("score", 0.3))
+    assert marked["best"].to_list() == [False, False, False, True]
+    assert marked["worst"].to_list() == [False, True, False, False]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=40), st.sampled_from([0.1, 0.25, 0.5]))
+def test_best_and_worst_mirror_each_other_and_no_pick_scores_below_one_left_out(values: list[int], share: float) -> None:
+    frame = pl.DataFrame({"session": [TONIGHT] * len(values), "score": [float(v) for v in values]})
+    best = frame.with_columns(best=in_best_share("score", share))
+    mirrored = frame.select("session", score=-pl.col("score")).select(worst=in_worst_share("score", share))
+    assert best["best"].to_list() == mirrored["worst"].to_list()
+    inside, outside = best.filter("best")["score"], best.filter(~pl.col("best"))["score"]
+    assert inside.len() >= max(1, int(len(values) * share))
+    assert outside.is_empty() or min(inside.to_list()) > max(outside.to_list())
