@@ -16,7 +16,7 @@ class Feature:
     be ``grid.FILL_SESSIONS`` older. ``source`` is where the idea was published.
 
     ``expression`` is evaluated on the frame that ``grid.on_grid`` returns, whose rows lie in the order of symbol and session with
-    empty rows before each symbol's first bar, so that ``shift`` and the windows of ``windows.py`` never reach into another symbol.
+    empty rows before each symbol's first bar, so that ``shift`` and the windows of ``windows.py`` keep within the symbol.
     They must not stand inside ``.over``, which would evaluate them within its groups. A division by zero needs no guard: whatever
     is not finite becomes null.
 

@@ -86,4 +86,5 @@ def _market_return() -> pl.Expr:
     # Only stocks with a real bar count: that a stock without one goes on trading shows only in its later bars. The mean is taken
     # over whole numbers, whose sum does not depend on the order in which threads add them up.
     ticks = pl.when(pl.col(AGE) == 0).then((pl.col(RETURN).clip(-100, 100) / _TICK).round().cast(pl.Int64))
-    return (ticks.sum().over(_PLACE) / ticks.count().over(_PLACE) * _TICK).alias(MARKET_RETURN)
+    count = ticks.count().over(_PLACE)
+    return pl.when(count > 0).then(ticks.sum().over(_PLACE) / count * _TICK).alias(MARKET_RETURN)

@@ -19,10 +19,14 @@ def raw_bars(stores: Stores, known_on: date, first: date | None = None) -> pl.Da
     return stores.read(DAILY_BARS, Selection(columns=BAR_COLUMNS, first=first, last=known_on, known_on=known_on))
 
 
+def actions_known(stores: Stores, known_on: date, first: date | None = None) -> pl.DataFrame:
+    """Corporate actions with ex-sessions from ``first`` on, as they were known on the night of ``known_on``."""
+    return stores.read(CORPORATE_ACTIONS, Selection(columns=tuple(ACTIONS), first=first, last=known_on, known_on=known_on))
+
+
 def adjusted_bars(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
     """Adjusted bars from ``first`` on, of bars and actions as they were known on the night of ``known_on``; see ``prices.adjust``."""
-    actions = stores.read(CORPORATE_ACTIONS, Selection(columns=tuple(ACTIONS), first=first, last=known_on, known_on=known_on))
-    return adjust(raw_bars(stores, known_on, first), actions, jump_ratio)
+    return adjust(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
 
 
 def sessions_of(stores: Stores, known_on: date) -> list[date]:

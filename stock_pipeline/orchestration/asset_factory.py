@@ -18,7 +18,7 @@ from stock_pipeline.orchestration.progress import Began, Ended, Noted, announce
 from stock_pipeline.orchestration.resources import RunScope, StoreResource
 from stock_pipeline.orchestration.stage_asset import Key, StageAsset
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Stores
+from stock_pipeline.storage import Author, Stores
 from stock_pipeline.storage.audit import TaskRun, TaskState
 
 UP_TO_DATE_CHECK = "data_date"
@@ -98,30 +98,34 @@ class _Execution:
 
     def _night(self) -> Night:
         self.stores.migrate()
+        held = self.stores.watermark(self.asset.store, self.asset.name)
+        market = self.stores.watermark("market", INGESTION_ASSET)
         return Night(
             asset=self.asset.name,
             store=self.asset.store,
             stores=self.stores,
             settings=self.settings,
             requested=self.scope.session,
-            watermark=self.stores.watermark(self.asset.store, self.asset.name),
-            market_watermark=self.stores.watermark("market", INGESTION_ASSET),
-            full_refresh=self.scope.full_refresh,
+            watermark=None if held is None else held.session,
+            market_watermark=None if market is None else market.session,
+            # Rows that another version of the code made may differ from what this one would make.
+            full_refresh=self.scope.full_refresh or (held is not None and held.code_version != self.asset.code_version),
             source=self.scope.source,
             path=self.scope.path,
             say=lambda note: announce(Noted(self.asset.name, note)),
         )
 
     def _write(self, product: Product) -> int:
-        if not product.writes:
-            return 0
-        reports = self.stores.write(self.asset.name, product.writes, product.watermark, self.context.run_id, utc_now())
+        author = Author(self.asset.name, self.asset.code_version, self.context.run_id, utc_now())
+        reports = self.stores.write(self.asset.store, author, product.writes, product.watermark)
         return sum(report.inserted for report in reports)
 
     def _results(self, night: Night, product: Product | None) -> list[dg.MaterializeResult[None]]:
-        reached = self.stores.watermark(self.asset.store, self.asset.name)
-        wanted = night.requested or self.stores.watermark("market", INGESTION_ASSET)
-        passed = reached is not None and wanted is not None and reached >= wanted
+        held = self.stores.watermark(self.asset.store, self.asset.name)
+        reached = None if held is None else held.session
+        # Ingestion has only now learnt how far the source goes, so what it reached is what was wanted.
+        wanted = night.requested or (reached if self.asset.name == INGESTION_ASSET else night.as_of)
+        passed = reached is not None and reached >= wanted if wanted is not None else False
         results = []
         for position, key in enumerate(self.asset.keys):
             shown: dict[str, Any] = {"result": "up to date" if product is None else "brought up to date", "watermark": str(reached)}

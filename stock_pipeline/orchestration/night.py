@@ -64,6 +64,10 @@ class Night:
         wanted = [day for day in sessions if day > watermark or (changed is not None and day >= changed)]
         return wanted[0] if wanted else None
 
+    def has_news(self, upstream: Sequence[TableSchema]) -> bool:
+        """Whether there is anything to do: a session to reach, or rows upstream that have changed since."""
+        return not self.is_up_to_date or self.stores.changed_from(upstream, self.store, self.asset) is not None
+
     @property
     def models_root(self) -> Path:
         """The folder of the model artefacts."""

@@ -4,6 +4,6 @@ What does not belong here: what the tables mean (each stage's ``tables.py``), wh
 """
 
 from stock_pipeline.storage.stores import Stores, open_stores
-from stock_pipeline.storage.writing import Write, WriteReport
+from stock_pipeline.storage.writing import Author, Write, WriteReport
 
-__all__ = ["Stores", "Write", "WriteReport", "open_stores"]
+__all__ = ["Author", "Stores", "Write", "WriteReport", "open_stores"]

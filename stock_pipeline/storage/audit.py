@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 
 if TYPE_CHECKING:
-    from stock_pipeline.storage.writing import WriteReport
+    from stock_pipeline.storage.writing import Author, WriteReport
 
 TaskState = Literal["succeeded", "up to date", "failed"]
 
@@ -26,15 +26,23 @@ class TaskRun:
     error: str | None = None
 
 
-def record_write(connection: duckdb.DuckDBPyConnection, asset: str, report: "WriteReport", run_id: str, written_at: datetime) -> None:
+@dataclass(frozen=True)
+class Watermark:
+    """The last session that an asset has brought its tables to, and the version of the code that did it."""
+
+    session: date
+    code_version: str
+
+
+def record_write(connection: duckdb.DuckDBPyConnection, author: "Author", report: "WriteReport") -> None:
     """Add the row that says what a write did, inside the write's own transaction."""
     connection.execute(
         "INSERT INTO audit.writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            run_id,
-            asset,
+            author.run_id,
+            author.asset,
             report.table,
-            written_at,
+            author.written_at,
             report.rows_in,
             report.inserted,
             report.deleted,
@@ -45,19 +53,20 @@ def record_write(connection: duckdb.DuckDBPyConnection, asset: str, report: "Wri
     )
 
 
-def advance_watermark(connection: duckdb.DuckDBPyConnection, asset: str, watermark: date) -> None:
-    """Move the asset's watermark forward to the session; it never moves back."""
+def advance_watermark(connection: duckdb.DuckDBPyConnection, asset: str, watermark: date, code_version: str) -> None:
+    """Move the asset's watermark forward to the session, made by that version of the code; it never moves back."""
     held = read_watermark(connection, asset)
     if held is None:
-        connection.execute("INSERT INTO audit.watermarks VALUES (?, ?)", [asset, watermark])
-    elif watermark > held:
-        connection.execute("UPDATE audit.watermarks SET watermark = ? WHERE asset = ?", [watermark, asset])
+        connection.execute("INSERT INTO audit.watermarks VALUES (?, ?, ?)", [asset, watermark, code_version])
+    elif watermark > held.session or code_version != held.code_version:
+        reached = max(watermark, held.session)
+        connection.execute("UPDATE audit.watermarks SET watermark = ?, code_version = ? WHERE asset = ?", [reached, code_version, asset])
 
 
-def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> date | None:
-    """The last session that the asset has brought its tables to."""
-    rows = connection.execute("SELECT watermark FROM audit.watermarks WHERE asset = ?", [asset]).fetchall()
-    return rows[0][0] if rows else None
+def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> Watermark | None:
+    """How far the asset has brought its tables."""
+    rows = connection.execute("SELECT watermark, code_version FROM audit.watermarks WHERE asset = ?", [asset]).fetchall()
+    return Watermark(*rows[0]) if rows else None
 
 
 def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], since: datetime) -> date | None:

@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.table_schema import StoreName, TableSchema
 from stock_pipeline.storage import audit
-from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.storage.audit import TaskRun, Watermark
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import table_identifier
 from stock_pipeline.storage.migrations import migrate
 from stock_pipeline.storage.reading import Selection, read
-from stock_pipeline.storage.writing import Write, WriteReport, write_all
+from stock_pipeline.storage.writing import Author, Write, WriteReport, write_all
 
 import polars as pl
 
@@ -53,15 +53,19 @@ class Stores:
         """A hash of everything in the table, whatever the order of its rows."""
         return content_hash(self.read(schema), (*schema.key, "known_from") if schema.versioned else schema.key)
 
-    def write(self, asset: str, writes: Sequence[Write], watermark: date | None, run_id: str, written_at: datetime) -> list[WriteReport]:
-        """Write every table of one asset in one transaction; see ``writing.write_all``."""
-        stores = {write.schema.store for write in writes}
-        if len(stores) != 1:
-            raise StockPipelineError(f"{asset} writes to {sorted(stores)}; one asset writes to one store, so that one transaction holds it")
-        return write_all(self.database(stores.pop()), asset, writes, watermark, run_id, written_at)
+    def write(self, store: StoreName, author: Author, writes: Sequence[Write], watermark: date) -> list[WriteReport]:
+        """Write every table of one asset, and its watermark, in one transaction; see ``writing.write_all``.
 
-    def watermark(self, store: StoreName, asset: str) -> date | None:
-        """The last session that the asset has brought its tables to."""
+        Raises:
+            StockPipelineError: a table lies in another store, where this transaction does not reach.
+        """
+        strangers = [write.schema.qualified_name for write in writes if write.schema.store != store]
+        if strangers:
+            raise StockPipelineError(f"{author.asset} writes to the {store} store, but {', '.join(strangers)} lies in the other")
+        return write_all(self.database(store), author, writes, watermark)
+
+    def watermark(self, store: StoreName, asset: str) -> Watermark | None:
+        """How far the asset has brought its tables."""
         with self.database(store).reader() as connection:
             return audit.read_watermark(connection, asset)
 

@@ -55,9 +55,17 @@ class WriteReport:
         return self.inserted > 0 or self.deleted > 0
 
 
-def write_all(
-    database: Database, asset: str, writes: Sequence[Write], watermark: date | None, run_id: str, written_at: datetime
-) -> list[WriteReport]:
+@dataclass(frozen=True)
+class Author:
+    """Who writes: the asset, the version of its code, the run and the moment, for the audit trail."""
+
+    asset: str
+    code_version: str
+    run_id: str
+    written_at: datetime
+
+
+def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date) -> list[WriteReport]:
     """Write every table of one asset in one transaction, with its audit rows and its watermark.
 
     Tables whose rows are already there are left untouched and leave no audit row; the watermark only moves forward.
@@ -69,15 +77,14 @@ def write_all(
     staged = [(write, write.schema.conform(write.frame)) for write in writes]
     for write, frame in staged:
         if frame.is_empty() and not write.may_be_empty:
-            raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {asset} has no rows, so nothing was written")
+            raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {author.asset} has no rows, so nothing was written")
     hashes = [content_hash(frame, _row_key(write.schema)) for write, frame in staged]
     with database.writer() as connection:
         reports = [_write_one(connection, write, frame, digest) for (write, frame), digest in zip(staged, hashes, strict=True)]
         for report in reports:
             if report.changed:
-                audit.record_write(connection, asset, report, run_id, written_at)
-        if watermark is not None:
-            audit.advance_watermark(connection, asset, watermark)
+                audit.record_write(connection, author, report)
+        audit.advance_watermark(connection, author.asset, watermark, author.code_version)
     return reports
 
 

@@ -65,8 +65,8 @@ class SplineRidge:
         # Centring leaves the intercept out of the penalty; ``moment`` needs none, because its outcomes are centred already.
         gram -= len(y) * np.outer(means, means)
         spread = float(np.trace(gram)) / (len(y) * size)
-        # Without any spread (every feature constant) any positive ridge gives coefficients of zero.
-        gram[np.diag_indices(size)] += self.penalty * spread or 1.0
+        # The floor keeps rounding from passing for spread where every feature is constant.
+        gram[np.diag_indices(size)] += self.penalty * max(spread, 1e-9)
         self.feature_names = tuple(feature_names)
         self._coefficients = np.linalg.solve(gram, moment).reshape(shape)
         self._means = means.reshape(shape)

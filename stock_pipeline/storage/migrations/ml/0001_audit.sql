@@ -13,7 +13,8 @@ CREATE TABLE audit.writes (
 
 CREATE TABLE audit.watermarks (
     asset VARCHAR NOT NULL,
-    watermark DATE NOT NULL
+    watermark DATE NOT NULL,
+    code_version VARCHAR NOT NULL
 );
 
 CREATE TABLE audit.task_runs (
