@@ -1,21 +1,45 @@
 """The table of contents: every stage in the order in which data travels, then jobs, schedules, sensors, resources."""
 
 from collections.abc import Sequence
-from types import ModuleType
 
 import dagster as dg
 
+from stock_pipeline.backtest import assets as backtest
+from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.datasets import assets as datasets
+from stock_pipeline.drift import assets as drift
+from stock_pipeline.features import assets as features
+from stock_pipeline.labels import assets as labels
+from stock_pipeline.maintenance import assets as maintenance
 from stock_pipeline.market_data import assets as market_data
 from stock_pipeline.market_data.checks import bar_checks
+from stock_pipeline.models import assets as models
 from stock_pipeline.orchestration.asset_factory import build_asset
 from stock_pipeline.orchestration.automation import automation_sensors, ingestion_job, ingestion_schedule
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage_asset import Rhythm, StageAsset
+from stock_pipeline.performance import assets as performance
+from stock_pipeline.portfolio import assets as portfolio
+from stock_pipeline.predictions import assets as predictions
+from stock_pipeline.registry import assets as registry
 from stock_pipeline.settings import Settings, load_settings
 
-STAGES: Sequence[ModuleType] = (market_data,)
-STAGE_ASSETS: tuple[StageAsset, ...] = tuple(asset for stage in STAGES for asset in stage.ASSETS)
-EVERYTHING = "whole_journey"
+STAGE_ASSETS: Sequence[StageAsset] = (
+    *market_data.ASSETS,
+    *features.ASSETS,
+    *labels.ASSETS,
+    *datasets.ASSETS,
+    *models.ASSETS,
+    *registry.ASSETS,
+    *predictions.ASSETS,
+    *performance.ASSETS,
+    *portfolio.ASSETS,
+    *backtest.ASSETS,
+    *drift.ASSETS,
+    *maintenance.ASSETS,
+)
+TABLES: Sequence[TableSchema] = tuple(dict.fromkeys(table for asset in STAGE_ASSETS for table in asset.tables))
+WHOLE_JOURNEY = "whole_journey"
 
 
 def groups(rhythm: Rhythm) -> list[str]:
@@ -25,13 +49,14 @@ def groups(rhythm: Rhythm) -> list[str]:
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """All that Dagster knows of the project, for these settings."""
-    ingestion = ingestion_job("market_data", settings)
+    ingestion = ingestion_job(market_data.ASSETS[0].keys[0][0], settings)
+    journey = dg.define_asset_job(WHOLE_JOURNEY, selection=dg.AssetSelection.all(), description="From source to drift report.")
     return dg.Definitions(
         assets=[build_asset(asset, settings) for asset in STAGE_ASSETS],
         asset_checks=bar_checks(settings),
-        jobs=[ingestion, dg.define_asset_job(EVERYTHING, selection=dg.AssetSelection.all(), description="Source to drift report, once.")],
+        jobs=[ingestion, journey],
         schedules=[ingestion_schedule(ingestion, settings)],
-        sensors=automation_sensors({"nightly": groups("nightly"), "training": groups("training")}, settings) if groups("nightly") else [],
+        sensors=automation_sensors({"nightly": groups("nightly"), "training": groups("training")}, settings),
         resources=resources(settings),
         executor=dg.multiprocess_executor.configured(
             {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["stock_pipeline.definitions"]}}}

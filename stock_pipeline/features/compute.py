@@ -57,5 +57,5 @@ def compute_night(panel: pl.DataFrame, session: date, features: Sequence[Feature
 
 def _rank(name: str) -> pl.Expr:
     # Of the values as rounded to Float32: stocks that differ only by how their prices were scaled stay tied.
-    value = pl.col(name) * 1.0
+    value = pl.col(name)
     return ((value.rank("average") - 0.5) / value.count()).over(SESSION).cast(pl.Float32).alias(name)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stock_pipeline.core.columns import HIGH, JUMP, OPEN, PRICES, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.columns import CLOSE, HIGH, JUMP, OPEN, PRICES, SESSION, SYMBOL, VOLUME
 from stock_pipeline.features.catalogue import CATALOGUE, feature_names, look_back
 from stock_pipeline.features.compute import compute_features, compute_night
 from stock_pipeline.features.feature import Feature
@@ -195,3 +195,15 @@ def test_the_look_back_of_the_set_is_what_a_night_reads() -> None:
     before = pl.col(SESSION) < days[-look_back()]
     distorted = panel.with_columns(pl.when(before).then(1e6).otherwise(price).alias(price) for price in PRICES)
     assert compute_night(distorted, days[-1]).equals(compute_night(panel, days[-1]))
+
+
+def test_a_night_reaches_the_price_carried_forward_to_the_far_end_of_its_longest_formula() -> None:
+    panel = adjusted_panel(symbols=2, count=80)
+    days = panel[SESSION].unique().sort()
+    stale = (pl.col(SYMBOL) == "S00") & pl.col(SESSION).is_between(days[-look_back() + 1], days[-look_back() + FILL_SESSIONS])
+    gappy = panel.filter(~stale)
+    night = compute_night(gappy, days[-1])
+    first = gappy.filter((pl.col(SYMBOL) == "S00") & (pl.col(SESSION) == days[-look_back()]))[CLOSE][0]
+    current = gappy.filter((pl.col(SYMBOL) == "S00") & (pl.col(SESSION) == days[-1]))[CLOSE][0]
+    assert night["return_60"][0] == pytest.approx(current / first - 1, rel=1e-6)
+    assert night.equals(compute_features(gappy).filter(pl.col(SESSION) == days[-1]))

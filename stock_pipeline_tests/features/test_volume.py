@@ -37,10 +37,17 @@ def test_money_flow_weighs_rises_by_what_was_traded() -> None:
     assert last(panel, "money_flow_14") == pytest.approx(30 * 110 / (30 * 110 + 10 * 100))
 
 
-def test_an_unchanged_typical_price_flows_nowhere() -> None:
-    ranges = [(11.0, 12.0, 10.0), (11.0, 11.5, 10.5)] * 8
-    panel = bars([11.0, 11.0] * 8, ranges=ranges)
+def test_an_unchanged_typical_price_flows_nowhere_though_its_last_bit_differs() -> None:
+    even, spread = (0.77, 0.77, 0.77), (0.77, 0.84, 0.7)
+    assert sum(even) != sum(spread)
+    panel = bars([0.77] * 16, ranges=[even, spread] * 8)
     assert last(panel, "money_flow_14") is None
+
+
+def test_a_session_without_trades_is_left_out_of_illiquidity() -> None:
+    closes = [10.0 * 1.01**i for i in range(61)]
+    volumes = [0.0 if i == 30 else 1e6 / close for i, close in enumerate(closes)]
+    assert last(bars(closes, volumes), "illiquidity_ratio_5_60") == pytest.approx(1)
 
 
 def test_volume_variability() -> None:

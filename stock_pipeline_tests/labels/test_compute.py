@@ -133,6 +133,13 @@ def test_symbols_do_not_run_into_each_other() -> None:
     assert labels.filter(pl.col(SYMBOL) == "B").equals(compute_labels(panel(OPENS, symbol="B"), NEXT))
 
 
+def test_a_stock_that_ends_is_not_continued_by_one_that_begins() -> None:
+    ended, begun = panel(OPENS[:3], symbol="A"), panel([1.0] * 8, symbol="B").slice(3)
+    labels = compute_labels(pl.concat([ended, begun]), NEXT)
+    assert labels[FORWARD_RETURN].to_list() == [pytest.approx(0.1), None, None, 0.0, 0.0, 0.0, None, None]
+    assert labels[FORWARD_VOLATILITY].to_list() == [None] * 8
+
+
 def test_a_row_outside_the_calendar_is_there_without_labels_and_breaks_no_other() -> None:
     holiday = date(2012, 1, 7)
     assert DAYS[3] < holiday < DAYS[4]

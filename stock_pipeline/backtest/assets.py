@@ -1,0 +1,85 @@
+"""The assets of the backtest: its daily returns, and the figures that sum them up."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from stock_pipeline.backtest.engine import daily_returns
+from stock_pipeline.backtest.metrics import summarise
+from stock_pipeline.backtest.pictures import equity_curve
+from stock_pipeline.backtest.tables import DAILY_RETURNS, SUMMARY
+from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
+from stock_pipeline.datasets.reading import read_labels
+from stock_pipeline.labels.tables import DAILY_LABELS
+from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS
+from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.performance.reading import predictions_on_record
+from stock_pipeline.performance.tables import LIVE, ORIGIN
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
+from stock_pipeline.storage import Write
+
+
+def trade(night: Night) -> Product | None:
+    """Trade on what each model said before it knew: out of fold first, live where it has been in service."""
+    if not night.has_news((DAILY_PREDICTIONS, DAILY_LABELS, OUT_OF_FOLD_PREDICTIONS)):
+        return None
+    labels = read_labels(night.stores, night.as_of)
+    scored = _one_score_each(predictions_on_record(night.stores)).join(labels, on=[SESSION, SYMBOL], how="left")
+    settings = night.settings.backtest
+    parts = []
+    for (model,), rows in scored.group_by(MODEL, maintain_order=True):
+        night.say(str(model))
+        daily = daily_returns(rows.select(SESSION, SYMBOL, SCORE, FORWARD_RETURN), settings.top_share, settings.cost_bps)
+        parts.append(daily.with_columns(pl.lit(model).alias(MODEL), pl.lit(night.as_of).alias(AS_OF)))
+    if not parts:
+        return Product(writes=(), watermark=night.as_of)
+    made = pl.concat(parts).select(DAILY_RETURNS.column_names)
+    return Product(
+        writes=(Write(DAILY_RETURNS, made, scope=(MODEL,), minimum_share=0.0),),
+        watermark=night.as_of,
+        pictures={"equity": equity_curve(made)},
+        facts={"sessions": made[SESSION].n_unique(), "fill": "next_open", "cost_bps": settings.cost_bps},
+    )
+
+
+def sum_up(night: Night) -> Product | None:
+    """The figures of every model's record."""
+    if not night.has_news((DAILY_RETURNS,)):
+        return None
+    daily = night.read(DAILY_RETURNS)
+    rows = [
+        {AS_OF: night.as_of, MODEL: model, METRIC: metric, VALUE: value}
+        for (model,), part in daily.sort(SESSION).group_by(MODEL, maintain_order=True)
+        for metric, value in summarise(part)
+    ]
+    made = pl.DataFrame(rows, schema=SUMMARY.dtypes)
+    return Product(
+        writes=(Write(SUMMARY, made, scope=(AS_OF,), may_be_empty=True),),
+        watermark=night.as_of,
+        tables={"figures": made.pivot(on=MODEL, index=METRIC, values=VALUE)} if made.height else {},
+    )
+
+
+def _one_score_each(predictions: pl.DataFrame) -> pl.DataFrame:
+    """One score for each model, session and stock: the live one where there is one, as that is what would have been traded."""
+    ranked = predictions.sort(MODEL, SESSION, SYMBOL, pl.col(ORIGIN) != LIVE)
+    return ranked.unique([MODEL, SESSION, SYMBOL], keep="first", maintain_order=True)
+
+
+ASSETS: Sequence[StageAsset] = (
+    StageAsset(
+        keys=(key_of(DAILY_RETURNS),),
+        description="What trading on the scores would have earned, session by session, after costs.",
+        tables=(DAILY_RETURNS,),
+        depends_on=(key_of(DAILY_PREDICTIONS), key_of(DAILY_LABELS)),
+        body=trade,
+    ),
+    StageAsset(
+        keys=(key_of(SUMMARY),),
+        description="The figures of the backtest.",
+        tables=(SUMMARY,),
+        depends_on=(key_of(DAILY_RETURNS),),
+        body=sum_up,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Maintenance: what keeps the stores small and safe."""

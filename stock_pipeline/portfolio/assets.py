@@ -1,0 +1,67 @@
+"""The asset of the suggested stocks."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.columns import INDUSTRY, MODEL, SCORE, SESSION, SOURCE, SYMBOL, VERSION
+from stock_pipeline.market_data.reading import adjusted_bars, sessions_of
+from stock_pipeline.market_data.tables import DAILY_BARS, INSTRUMENTS
+from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.portfolio.pictures import suggestion_bars
+from stock_pipeline.portfolio.profiles import PROFILES
+from stock_pipeline.portfolio.risk import WINDOW, risk_figures
+from stock_pipeline.portfolio.suggest import suggest_stocks
+from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, PREDICTED_RETURN
+from stock_pipeline.storage import Write
+from stock_pipeline.storage.reading import Selection
+
+
+def suggest(night: Night) -> Product | None:
+    """Suggest stocks for every profile: of the session of the run, or of each night missed since the last."""
+    sessions = sessions_of(night.stores, night.as_of)
+    if not night.has_news((DAILY_PREDICTIONS,)):
+        return None
+    wanted = [day for day in sessions if night.watermark is not None and day > night.watermark] or [night.as_of]
+    made = pl.concat(_suggestions(night, sessions, day) for day in wanted)
+    of_last = made.filter(pl.col(SESSION) == wanted[-1])
+    return Product(
+        writes=(Write(SUGGESTED_STOCKS, made, scope=(SESSION,), may_be_empty=True, minimum_share=0.0),),
+        watermark=night.as_of,
+        pictures={profile.name: suggestion_bars(of_last, profile.name) for profile in PROFILES},
+        tables={"suggested": of_last.filter(pl.col("profile") == PROFILES[0].name).sort("rank")},
+    )
+
+
+def _suggestions(night: Night, sessions: Sequence[date], session: date) -> pl.DataFrame:
+    window_start = sessions[max(0, sessions.index(session) - WINDOW)]
+    bars = adjusted_bars(night.stores, session, night.settings.quality.jump_ratio, window_start)
+    instruments = night.read(INSTRUMENTS).drop(SOURCE, INDUSTRY)
+    candidates = (
+        risk_figures(bars, session)
+        .join(instruments, on=SYMBOL, how="left", maintain_order="left")
+        .join(_scores(night, session), on=SYMBOL, how="left", maintain_order="left")
+    )
+    chosen = pl.concat(suggest_stocks(candidates, profile) for profile in PROFILES)
+    return chosen.select(pl.lit(session).alias(SESSION), pl.all()).select(SUGGESTED_STOCKS.column_names)
+
+
+def _scores(night: Night, session: date) -> pl.DataFrame:
+    """The stack's latest scores of the session; none where there is no stack, and then the stocks are judged without models."""
+    rows = night.read(DAILY_PREDICTIONS, Selection(first=session, last=session, equals={MODEL: [STACK]}))
+    return rows.filter(pl.col(VERSION) == pl.col(VERSION).max()).select(SYMBOL, SCORE, PREDICTED_RETURN)
+
+
+ASSETS: Sequence[StageAsset] = (
+    StageAsset(
+        keys=(key_of(SUGGESTED_STOCKS),),
+        description="Stocks to look at, for each risk profile.",
+        tables=(SUGGESTED_STOCKS,),
+        depends_on=(key_of(DAILY_PREDICTIONS), key_of(DAILY_BARS), key_of(INSTRUMENTS)),
+        body=suggest,
+    ),
+)

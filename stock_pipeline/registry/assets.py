@@ -1,0 +1,90 @@
+"""The assets of the registry: the versions, and their mirror in MLflow."""
+
+import json
+from collections.abc import Sequence
+
+import polars as pl
+
+from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.models.artefacts import read_manifest
+from stock_pipeline.models.catalogue import CATALOGUE, STACK
+from stock_pipeline.models.scores import ALL_FOLDS
+from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
+from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.registry.mlflow_mirror import MirroredVersion, mirror
+from stock_pipeline.registry.promotion import Candidate, register
+from stock_pipeline.registry.tables import ACTIVE, MODEL_VERSIONS, STATUS
+from stock_pipeline.storage import Write
+from stock_pipeline.storage.reading import Selection
+
+MLFLOW_MIRROR = ("registry", "mlflow_mirror")
+
+
+def register_versions(night: Night) -> Product | None:
+    """Make a version of every training that has none, and promote those that pass the rule."""
+    versions = night.read(MODEL_VERSIONS)
+    candidates = _candidates(night, versions)
+    if not candidates and night.is_up_to_date:
+        return None
+    registered = register(versions, candidates, night.settings.registry.tolerance)
+    return Product(
+        writes=(Write(MODEL_VERSIONS, registered, may_be_empty=True),),
+        watermark=night.as_of,
+        tables={"versions": registered.sort(AS_OF, MODEL, descending=True)},
+        facts={"versions": registered.height, "active": registered.filter(pl.col(STATUS) == ACTIVE).height},
+    )
+
+
+def mirror_to_mlflow(night: Night) -> Product | None:
+    """Show every version in MLflow. The registry is the truth: MLflow may be thrown away and is made again from it."""
+    if not night.settings.registry.mirror_to_mlflow or not night.has_news((MODEL_VERSIONS,)):
+        return None
+    trainings = {row[TRAINING_ID]: row for row in night.read(TRAININGS).iter_rows(named=True)}
+    mirrored = []
+    for row in night.read(MODEL_VERSIONS).iter_rows(named=True):
+        training = trainings[row[TRAINING_ID]]
+        folder = night.models_root / training["artefact"]
+        shown = {name: training[name] for name in (AS_OF, "train_from", "train_to", "rows", "features", "seed", "threads")}
+        mirrored.append(
+            MirroredVersion(
+                model=row[MODEL],
+                version=row[VERSION],
+                training_id=row[TRAINING_ID],
+                status=row[STATUS],
+                parameters={**shown, **json.loads(training["parameters"])},
+                metrics=read_manifest(folder).metrics,
+                artefact=folder,
+            )
+        )
+    night.say(f"{len(mirrored)} versions")
+    return Product(writes=(), watermark=night.as_of, facts={"runs_added": mirror(night.stores.home, mirrored)})
+
+
+def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
+    trainings = night.read(TRAININGS, Selection(last=night.as_of)).join(versions, on=TRAINING_ID, how="anti")
+    scores = night.read(MODEL_SCORES, Selection(equals={FOLD: [ALL_FOLDS]}))
+    wide = scores.filter(pl.col(METRIC).is_in(["mae", "rank_ic"])).pivot(on=METRIC, index=TRAINING_ID, values=VALUE)
+    joined = trainings.join(wide, on=TRAINING_ID, how="left").sort(AS_OF, MODEL, TRAINING_ID) if wide.height else trainings.clear()
+    return [
+        Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("rank_ic")) for row in joined.iter_rows(named=True)
+    ]
+
+
+ASSETS: Sequence[StageAsset] = (
+    StageAsset(
+        keys=(key_of(MODEL_VERSIONS),),
+        description="Versions of the models.",
+        tables=(MODEL_VERSIONS,),
+        depends_on=(*(("models", entry.name) for entry in CATALOGUE), ("models", STACK)),
+        body=register_versions,
+    ),
+    StageAsset(
+        keys=(MLFLOW_MIRROR,),
+        description="The registry shown in MLflow: a run per version with parameters, measures and artefact.",
+        tables=(),
+        depends_on=(key_of(MODEL_VERSIONS),),
+        body=mirror_to_mlflow,
+        kinds=("mlflow",),
+    ),
+)

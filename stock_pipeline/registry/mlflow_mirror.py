@@ -1,0 +1,75 @@
+"""MLflow as a mirror of the registry: one run per version, with parameters, measures and artefact. It can be rebuilt at any time."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "stock_pipeline"
+TRAINING_TAG = "stock_pipeline.training_id"
+
+
+@dataclass(frozen=True)
+class MirroredVersion:
+    """What MLflow is to show of a version."""
+
+    model: str
+    version: int
+    training_id: str
+    status: str
+    parameters: Mapping[str, object]
+    metrics: Mapping[str, float | None]
+    artefact: Path
+
+
+def mirror(home: Path, versions: list[MirroredVersion]) -> int:
+    """Bring MLflow's local store under ``home`` up to the versions, and return how many runs were added.
+
+    A version that has a run keeps it; only its status is brought up to date.
+    """
+    client, experiment = _client(home)
+    added = 0
+    for version in versions:
+        found = client.search_runs([experiment], f"tags.`{TRAINING_TAG}` = '{version.training_id}'", max_results=1)
+        if found:
+            run_id = found[0].info.run_id
+        else:
+            run_id = _add_run(client, experiment, version)
+            added += 1
+        client.set_tag(run_id, "status", version.status)
+    return added
+
+
+def _client(home: Path) -> tuple["MlflowClient", str]:
+    # A user of MLflow who loads what we wrote must never be led to unpickle anything.
+    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from filelock import FileLock
+    from mlflow import MlflowClient
+
+    folder = (home / "mlflow").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    # The first to open an empty store makes its tables; two at once would trip over each other.
+    with FileLock(folder / ".lock"):
+        client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment is not None:
+            return client, experiment.experiment_id
+        return client, client.create_experiment(EXPERIMENT, artifact_location=(folder / "artifacts").as_uri())
+
+
+def _add_run(client: "MlflowClient", experiment: str, version: MirroredVersion) -> str:
+    tags = {TRAINING_TAG: version.training_id, "model": version.model, "version": str(version.version)}
+    run_id: str = client.create_run(experiment, run_name=f"{version.model} {version.version}", tags=tags).info.run_id
+    for name, value in version.parameters.items():
+        client.log_param(run_id, name, str(value)[:500])
+    for name, figure in version.metrics.items():
+        if figure is not None:
+            client.log_metric(run_id, name, figure)
+    client.log_artifacts(run_id, str(version.artefact), artifact_path="model")
+    client.set_terminated(run_id)
+    return run_id
