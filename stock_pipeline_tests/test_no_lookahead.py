@@ -74,9 +74,7 @@ def test_a_label_sees_as_far_as_its_reach(names: tuple[str, ...], reach: int) ->
     assert lookahead_violations(_labels(*names), PANEL, CUTS, SEED, reach=reach) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "reach"), [(FORWARD_RETURN, RETURN_REACH), (DIRECTION, RETURN_REACH), (FORWARD_VOLATILITY, HORIZON)]
-)
+@pytest.mark.parametrize(("name", "reach"), [(FORWARD_RETURN, RETURN_REACH), (DIRECTION, RETURN_REACH), (FORWARD_VOLATILITY, HORIZON)])
 def test_a_label_s_reach_is_not_overstated(name: str, reach: int) -> None:
     found = lookahead_violations(_labels(name), PANEL, CUTS, SEED, reach=reach - 1)
     assert {(violation.column, violation.kind) for violation in found} >= {(name, "cut")}

@@ -29,9 +29,7 @@ DAILY_RETURNS = TableSchema(
         Column(AS_OF, pl.Date, "session whose night's knowledge the backtest rests on"),
         Column(MODEL, pl.String, "model whose scores chose the stocks"),
         Column(SESSION, pl.Date, "session after whose close the book was chosen"),
-        Column(
-            FILL, pl.String, "where orders fill: bought at the next session's open, sold at the open after", allowed=(NEXT_OPEN,)
-        ),
+        Column(FILL, pl.String, "where orders fill: bought at the next session's open, sold at the open after", allowed=(NEXT_OPEN,)),
         Column(GROSS_RETURN, pl.Float64, "return of the book from open to open, as a fraction", minimum=-1),
         Column(COST, pl.Float64, "cost of changing the book, as a fraction of equity", minimum=0),
         Column(NET_RETURN, pl.Float64, "return after costs", minimum=-1),

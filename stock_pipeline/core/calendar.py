@@ -35,6 +35,7 @@ class TradingCalendar:
         return [day.date() for day in self._calendar.sessions]
 
     def is_session(self, day: date) -> bool:
+        """Whether the exchange trades on ``day``."""
         position = bisect_left(self._sessions, day)
         return position < len(self._sessions) and self._sessions[position] == day
 

@@ -78,14 +78,17 @@ class TableSchema:
 
     @property
     def qualified_name(self) -> str:
+        """Stage and name: what the table is called inside its store."""
         return f"{self.stage}.{self.name}"
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
+        """The columns in their order."""
         return tuple(column.name for column in self.columns)
 
     @cached_property
     def dtypes(self) -> dict[str, DataType]:
+        """The Polars type of each column, in the order of the columns."""
         return {column.name: column.dtype for column in self.columns}
 
     def empty(self) -> pl.DataFrame:
@@ -137,4 +140,6 @@ class TableSchema:
         repeated = frame.height - frame.select(key).n_unique() if key and frame.height else 0
         if repeated:
             example = frame.filter(pl.struct(key).is_duplicated()).select(key).row(0)
-            raise SchemaError(f"{self.qualified_name}: key ({', '.join(key)}) is not unique, {repeated} rows too many, for example {example}")
+            raise SchemaError(
+                f"{self.qualified_name}: key ({', '.join(key)}) is not unique, {repeated} rows too many, for example {example}"
+            )

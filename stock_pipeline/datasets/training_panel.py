@@ -67,7 +67,5 @@ def matrix(frame: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
     values: NDArray[np.float32] = frame.select(pl.col(name).cast(pl.Float32) for name in names).to_numpy(order="c")
     if not np.isfinite(values).all():
         broken = [name for name, column in zip(names, values.T, strict=True) if not np.isfinite(column).all()]
-        raise ValueError(
-            f"features {', '.join(broken)} hold values that are null or not finite; rank them within their session first"
-        )
+        raise ValueError(f"features {', '.join(broken)} hold values that are null or not finite; rank them within their session first")
     return values

@@ -1,6 +1,5 @@
 """The asset of the drift report."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def _write_page(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
 ASSETS: Sequence[StageAsset] = (

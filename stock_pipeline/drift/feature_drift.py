@@ -74,9 +74,7 @@ def feature_drift(
     spans = {
         f"{side}_{end}": day
         for side, frame in (("reference", reference), ("current", current))
-        for end, day in zip(
-            ("from", "to"), frame.select(first=pl.col(SESSION).min(), last=pl.col(SESSION).max()).row(0), strict=True
-        )
+        for end, day in zip(("from", "to"), frame.select(first=pl.col(SESSION).min(), last=pl.col(SESSION).max()).row(0), strict=True)
     }
     rows = [
         {AS_OF: as_of, FEATURE: feature, **spans, **row}

@@ -27,9 +27,7 @@ def checked(features: Sequence[Feature]) -> tuple[Feature, ...]:
     return tuple(features)
 
 
-CATALOGUE: Final[tuple[Feature, ...]] = checked(
-    (*MOMENTUM_FEATURES, *VOLATILITY_FEATURES, *VOLUME_FEATURES, *CROSS_SECTION_FEATURES)
-)
+CATALOGUE: Final[tuple[Feature, ...]] = checked((*MOMENTUM_FEATURES, *VOLATILITY_FEATURES, *VOLUME_FEATURES, *CROSS_SECTION_FEATURES))
 
 
 def feature_names(features: Sequence[Feature] = CATALOGUE) -> tuple[str, ...]:

@@ -27,9 +27,7 @@ CROSS_SECTION_FEATURES: Final = (
         past_return(1),
         ranked=True,
     ),
-    Feature(
-        "return_5_rank", "cross_section", "rank of return_5 within the session", 6, "Lehmann (1990)", past_return(5), ranked=True
-    ),
+    Feature("return_5_rank", "cross_section", "rank of return_5 within the session", 6, "Lehmann (1990)", past_return(5), ranked=True),
     Feature(
         "return_20_rank",
         "cross_section",

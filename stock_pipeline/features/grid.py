@@ -51,7 +51,7 @@ def on_grid(panel: pl.DataFrame, padding: int) -> pl.DataFrame:
     _refuse_duplicates(bars.filter(gap == 0))
     first = pl.col(_PLACE).shift(1).over(SYMBOL).is_null()
     grid = (
-        bars.with_columns(pl.int_ranges(pl.when(first).then(-padding).otherwise(0 - 0), gap.clip(upper_bound=1).fill_null(1)).alias(AGE))
+        bars.with_columns(pl.int_ranges(pl.when(first).then(-padding).otherwise(0), gap.fill_null(1)).alias(AGE))
         .explode(AGE)
         .with_columns(
             pl.col(_PLACE) + pl.col(AGE),

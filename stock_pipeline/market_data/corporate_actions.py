@@ -7,7 +7,9 @@ from stock_pipeline.market_data.sources.source import ACTIONS, KIND
 
 SPLIT, DIVIDEND = "split", "dividend"
 # The ratios of new shares to old that companies use. A step of the adjustment factor near one of them is a split.
-SPLIT_RATIOS = tuple(new / old for new, old in ((2, 1), (3, 1), (4, 1), (3, 2), (5, 1), (7, 1), (10, 1), (5, 4), (4, 3), (1, 2), (1, 5), (1, 10)))
+SPLIT_RATIOS = tuple(
+    new / old for new, old in ((2, 1), (3, 1), (4, 1), (3, 2), (5, 1), (7, 1), (10, 1), (5, 4), (4, 3), (1, 2), (1, 5), (1, 10))
+)
 SPLIT_TOLERANCE = 0.02
 SMALLEST_YIELD = 2e-4  # an adjusted close rounded to the cent moves the factor by less
 

@@ -78,8 +78,11 @@ def _known_from(calendar: TradingCalendar, bars: pl.DataFrame) -> pl.Expr:
 
 
 def _instruments(data: MarketData, bars: pl.DataFrame, source: str) -> pl.DataFrame:
-    return bars.select(SYMBOL).unique(maintain_order=True).join(data.instruments, on=SYMBOL, how="left").with_columns(
-        pl.lit(source).alias(SOURCE)
+    return (
+        bars.select(SYMBOL)
+        .unique(maintain_order=True)
+        .join(data.instruments, on=SYMBOL, how="left")
+        .with_columns(pl.lit(source).alias(SOURCE))
     )
 
 

@@ -6,6 +6,7 @@ from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, SESSION, SYMBOL,
 from stock_pipeline.core.pictures import GREEN, GREY, RED, new_figure, png
 
 STOCKS_SHOWN, SESSIONS_SHOWN = 3, 60
+THINNEST_BODY = 5e-4  # of the price, so that a session that closes where it opened is still seen
 
 
 def most_traded(bars: pl.DataFrame, count: int = STOCKS_SHOWN) -> list[str]:
@@ -26,7 +27,7 @@ def candlesticks(bars: pl.DataFrame) -> bytes:
         places = range(rows.height)
         colours = [GREEN if rise else RED for rise in rows.select(pl.col(CLOSE) >= pl.col(OPEN)).to_series()]
         ax.vlines(places, rows[LOW], rows[HIGH], colors=GREY, linewidth=0.8)
-        body = (rows[CLOSE] - rows[OPEN]).abs().clip(rows[CLOSE].mean() * 5e-4)
+        body = rows.select((pl.col(CLOSE) - pl.col(OPEN)).abs().clip(pl.col(CLOSE).mean() * THINNEST_BODY)).to_series()
         ax.bar(places, body, bottom=rows.select(pl.min_horizontal(OPEN, CLOSE)).to_series(), color=colours, width=0.7)
         ticks = list(places)[::10]
         ax.set_xticks(ticks, [str(rows[SESSION][tick]) for tick in ticks], fontsize=7)

@@ -30,7 +30,9 @@ def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.D
     action_step = pl.when(expected_open > 0).then(expected_open / close_before).otherwise(1 / pl.col("split")).fill_null(1.0)
     stepped = stepped.with_columns(jump.alias(JUMP), action_step.alias("step"), overnight.alias("overnight"))
     step = pl.when(JUMP).then(pl.col("step") * pl.col("overnight")).otherwise(pl.col("step"))
-    return stepped.with_columns(_product_of_later(step).alias("price_factor"), _product_of_later(1 / pl.col("split")).alias("share_factor")).select(
+    return stepped.with_columns(
+        _product_of_later(step).alias("price_factor"), _product_of_later(1 / pl.col("split")).alias("share_factor")
+    ).select(
         SYMBOL,
         SESSION,
         *((pl.col(name) * pl.col("price_factor")).alias(name) for name in PRICES),

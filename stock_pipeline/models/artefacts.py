@@ -158,9 +158,7 @@ def check_artefact(folder: Path, manifest_sha256: str | None = None) -> Manifest
     """
     manifest = read_manifest(folder)
     if manifest_sha256 is not None and _sha256(folder / MANIFEST_FILE) != manifest_sha256:
-        raise ArtefactError(
-            f"{folder / MANIFEST_FILE} is not the one that was recorded; train the model again or restore it from a backup"
-        )
+        raise ArtefactError(f"{folder / MANIFEST_FILE} is not the one that was recorded; train the model again or restore it from a backup")
     present = {file.name for file in folder.iterdir()} - {MANIFEST_FILE}
     for name in sorted(present | set(manifest.files)):
         if not (folder / name).is_file():

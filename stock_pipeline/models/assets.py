@@ -85,7 +85,9 @@ def train_stack(night: Night) -> Product | None:
     everyone = pl.concat([held, training.scores.filter(pl.col(FOLD) == ALL_FOLDS)])
     weights = pl.DataFrame({MODEL: list(stacked.weights), "weight": list(stacked.weights.values())})
     return replace(
-        product, pictures={**product.pictures, "models_compared": scores_picture(everyone)}, tables={**product.tables, "weights": weights}
+        product,
+        pictures={**product.pictures, "models_compared": scores_picture(everyone)},
+        tables={**product.tables, "weights": weights},
     )
 
 

@@ -37,9 +37,7 @@ def scores_picture(scores: pl.DataFrame) -> bytes:
     Args:
         scores: model, metric and value, one row for each model and measure; rank_ic and rank_ic_t are drawn.
     """
-    ranked = scores.group_by(MODEL).agg(
-        pl.col(VALUE).filter(pl.col(METRIC) == name).first().alias(name) for name in (RANK_IC, "rank_ic_t")
-    )
+    ranked = scores.group_by(MODEL).agg(pl.col(VALUE).filter(pl.col(METRIC) == name).first().alias(name) for name in (RANK_IC, "rank_ic_t"))
     # A t-value is a mean over its standard error; without one no error is drawn.
     two_errors = (2 * pl.col(RANK_IC) / pl.col("rank_ic_t")).abs()
     ranked = (

@@ -13,7 +13,9 @@ from stock_pipeline.models.scores import ALL_FOLDS, score_table_by_fold
 from stock_pipeline.models.stacking import return_scale
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, TRAININGS
 
-RETURN_SCALE = "return_scale"  # what one unit of score is worth in return; among a manifest's metrics
+# What one unit of score is worth in return; among a manifest's metrics. Null where the scores have been worth nothing: to
+# predict the opposite of what a model says, because it was wrong so far, would be one more way of overfitting.
+RETURN_SCALE = "return_scale"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Training:
 def metrics_of(out_of_fold: pl.DataFrame) -> dict[str, float | None]:
     """The measures over all folds, and what one unit of score is worth in return: what a manifest tells of a model."""
     overall = score_table_by_fold(out_of_fold).filter(pl.col(FOLD) == ALL_FOLDS)
-    return {**dict(overall.select(METRIC, VALUE).iter_rows()), RETURN_SCALE: return_scale(out_of_fold)}
+    scale = return_scale(out_of_fold)
+    return {**dict(overall.select(METRIC, VALUE).iter_rows()), RETURN_SCALE: scale if scale > 0 else None}
 
 
 def record(models_root: Path, estimator: Saveable, manifest: Manifest, out_of_fold: pl.DataFrame, sessions: int) -> Training:
@@ -43,9 +46,7 @@ def record(models_root: Path, estimator: Saveable, manifest: Manifest, out_of_fo
     """
     artefact = write_artefact(models_root, estimator, manifest)
     named = (pl.lit(manifest.training_id).alias(TRAINING_ID),)
-    scores = score_table_by_fold(out_of_fold).with_columns(
-        *named, pl.lit(manifest.model).alias(MODEL), pl.lit(manifest.as_of).alias(AS_OF)
-    )
+    scores = score_table_by_fold(out_of_fold).with_columns(*named, pl.lit(manifest.model).alias(MODEL), pl.lit(manifest.as_of).alias(AS_OF))
     return Training(
         trainings=_training_row(manifest, artefact, sessions),
         out_of_fold=out_of_fold.with_columns(*named).select(OUT_OF_FOLD_PREDICTIONS.column_names).sort(SESSION, "symbol"),

@@ -141,7 +141,5 @@ def return_scale(frame: pl.DataFrame) -> float:
     """
     rows = frame.drop_nulls([SCORE, FORWARD_RETURN])
     excess = pl.col(FORWARD_RETURN) - pl.col(FORWARD_RETURN).mean().over(SESSION)
-    product, square = rows.select(
-        (pl.col(SCORE) * excess).sum().alias("product"), (pl.col(SCORE) ** 2).sum().alias("square")
-    ).row(0)
+    product, square = rows.select((pl.col(SCORE) * excess).sum().alias("product"), (pl.col(SCORE) ** 2).sum().alias("square")).row(0)
     return float(product / square) if square else 0.0

@@ -89,7 +89,5 @@ def _rows(ordered: pl.DataFrame, first: date, last: date) -> slice:
     days = ordered[SESSION]
     start, stop = int(days.search_sorted(first, side="left")), int(days.search_sorted(last, side="right"))
     if start == stop:
-        raise InputError(
-            f"the panel has no labelled row between {first} and {last}; make the splits from the panel's own sessions"
-        )
+        raise InputError(f"the panel has no labelled row between {first} and {last}; make the splits from the panel's own sessions")
     return slice(start, stop)

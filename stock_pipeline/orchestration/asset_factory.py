@@ -126,9 +126,12 @@ class _Execution:
         # Ingestion has only now learnt how far the source goes, so what it reached is what was wanted.
         wanted = night.requested or (reached if self.asset.name == INGESTION_ASSET else night.as_of)
         passed = reached is not None and reached >= wanted if wanted is not None else False
-        results = []
+        results: list[dg.MaterializeResult[None]] = []
         for position, key in enumerate(self.asset.keys):
-            shown: dict[str, Any] = {"result": "up to date" if product is None else "brought up to date", "watermark": str(reached)}
+            shown: dict[str, Any] = {
+                "result": "up to date" if product is None else "brought up to date",
+                "watermark": str(reached),
+            }
             if position == 0:
                 shown |= self._previously_shown(key) if product is None else metadata.product_metadata(product)
             table = self.asset.table_of(key)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -34,7 +34,7 @@ def freshness_policy(settings: Settings) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window * 0.8)
 
 
-def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[dg.AssetKey] | None:
+def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[Any] | None:
     """When an asset of that rhythm is due.
 
     Nightly assets follow what lies upstream, once its blocking checks have passed, which ``eager`` alone does not ask.

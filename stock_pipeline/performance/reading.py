@@ -18,6 +18,4 @@ def predictions_on_record(stores: Stores) -> pl.DataFrame:
     active = active_versions(stores)[TRAINING_ID].to_list()
     live = stores.read(DAILY_PREDICTIONS, Selection(columns=COLUMNS))
     out_of_fold = stores.read(OUT_OF_FOLD_PREDICTIONS, Selection(columns=COLUMNS, equals={TRAINING_ID: active}))
-    return pl.concat(
-        [live.with_columns(pl.lit(LIVE).alias(ORIGIN)), out_of_fold.with_columns(pl.lit(OUT_OF_FOLD).alias(ORIGIN))]
-    )
+    return pl.concat([live.with_columns(pl.lit(LIVE).alias(ORIGIN)), out_of_fold.with_columns(pl.lit(OUT_OF_FOLD).alias(ORIGIN))])

@@ -35,9 +35,7 @@ def suggest_stocks(candidates: pl.DataFrame, profile: RiskProfile) -> pl.DataFra
     """
     eligible = _eligible(candidates, profile)
     scored = eligible.select(pl.col(SCORE).count() > 0).item()
-    ranked = eligible.with_columns(_total_score(profile, scored), _reason(scored)).sort(
-        [TOTAL_SCORE, SYMBOL], descending=[True, False]
-    )
+    ranked = eligible.with_columns(_total_score(profile, scored), _reason(scored)).sort([TOTAL_SCORE, SYMBOL], descending=[True, False])
     room_in_sector = pl.col(SECTOR).is_null() | (pl.int_range(pl.len()).over(SECTOR) < profile.maximum_per_sector)
     chosen = ranked.filter(room_in_sector).head(profile.size)
     return chosen.select(
@@ -50,9 +48,7 @@ def suggest_stocks(candidates: pl.DataFrame, profile: RiskProfile) -> pl.DataFra
 
 
 def _eligible(candidates: pl.DataFrame, profile: RiskProfile) -> pl.DataFrame:
-    numbers = [
-        pl.col(name).cast(pl.Float64).fill_nan(None) for name in (CLOSE, VOLATILITY, DOLLAR_VOLUME, SCORE, PREDICTED_RETURN)
-    ]
+    numbers = [pl.col(name).cast(pl.Float64).fill_nan(None) for name in (CLOSE, VOLATILITY, DOLLAR_VOLUME, SCORE, PREDICTED_RETURN)]
     texts = [pl.col(name).cast(pl.String) for name in (SYMBOL, NAME, SECTOR)]
     tradable = pl.col(CLOSE).is_not_null() & pl.col(DOLLAR_VOLUME).is_not_null() & (pl.col(VOLATILITY) > 0)
     return (
@@ -90,11 +86,7 @@ def _reason(scored: bool) -> pl.Expr:
     if not scored:
         return pl.format("no model scores, so ranked on low risk and liquidity alone; {}", calm_and_liquid).alias(REASON)
     by_model = pl.format("model score above {} % of {} eligible stocks; ", _percent(_place(pl.col(SCORE))), pl.len())
-    words = (
-        pl.when(pl.col(SCORE).is_not_null())
-        .then(by_model)
-        .otherwise(pl.lit("no model score for this stock, taken as middling; "))
-    )
+    words = pl.when(pl.col(SCORE).is_not_null()).then(by_model).otherwise(pl.lit("no model score for this stock, taken as middling; "))
     return (words + calm_and_liquid).alias(REASON)
 
 

@@ -23,7 +23,7 @@ class Service:
     model: str
     version: int
     training_id: str
-    return_scale: float
+    return_scale: float | None
     estimator: Estimator | None
     stack: StackedModel | None
     members: Mapping[str, Estimator]
@@ -47,7 +47,7 @@ def load_service(models_root: Path, row: Mapping[str, object]) -> Service:
         model=str(row[MODEL]),
         version=int(str(row[VERSION])),
         training_id=str(row[TRAINING_ID]),
-        return_scale=manifest.metrics.get(RETURN_SCALE) or 0.0,
+        return_scale=manifest.metrics.get(RETURN_SCALE),
         estimator=load_estimator(folder) if stack is None else None,
         stack=stack,
         members=members,
@@ -74,7 +74,7 @@ def predict(service: Service, ranked: pl.DataFrame) -> pl.DataFrame:
             pl.lit(service.version, pl.Int32).alias(VERSION),
             SCORE,
             rank.cast(pl.Int32).alias(RANK),
-            (score * service.return_scale).alias(PREDICTED_RETURN),
+            (score * pl.lit(service.return_scale, pl.Float64)).alias(PREDICTED_RETURN),
         )
         .select(DAILY_PREDICTIONS.column_names)
     )

@@ -71,9 +71,7 @@ def signals(predictions: pl.DataFrame, next_session: date, share: float = 0.1) -
 def _check_one_night(predictions: pl.DataFrame, next_session: date) -> None:
     nights = predictions.select(MODEL, TRAINING_ID, SESSION).unique().sort(MODEL, TRAINING_ID, SESSION)
     if nights.height > 1:
-        raise SchemaError(
-            f"signals need the predictions of one training on one session, not of {nights.height}: {nights.rows()[:3]}"
-        )
+        raise SchemaError(f"signals need the predictions of one training on one session, not of {nights.height}: {nights.rows()[:3]}")
     session = nights[SESSION][0]
     if next_session <= session:
         raise SchemaError(f"signals made after the close of {session} cannot be filled on {next_session}, which is not later")

@@ -66,9 +66,7 @@ def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
     scores = night.read(MODEL_SCORES, Selection(equals={FOLD: [ALL_FOLDS]}))
     wide = scores.filter(pl.col(METRIC).is_in(["mae", "rank_ic"])).pivot(on=METRIC, index=TRAINING_ID, values=VALUE)
     joined = trainings.join(wide, on=TRAINING_ID, how="left").sort(AS_OF, MODEL, TRAINING_ID) if wide.height else trainings.clear()
-    return [
-        Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("rank_ic")) for row in joined.iter_rows(named=True)
-    ]
+    return [Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("rank_ic")) for row in joined.iter_rows(named=True)]
 
 
 ASSETS: Sequence[StageAsset] = (

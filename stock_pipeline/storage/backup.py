@@ -1,6 +1,5 @@
 """A consistent copy of a store: every committed transaction, none by half."""
 
-import os
 from pathlib import Path
 
 import duckdb
@@ -22,7 +21,7 @@ def copy_store(database: Database, target: Path) -> int:
         connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
         connection.execute("COPY FROM DATABASE source TO target")
         connection.execute("DETACH target")
-    os.replace(unfinished, target)
+    unfinished.replace(target)
     return target.stat().st_size
 
 

@@ -13,7 +13,7 @@ from stock_pipeline.core.errors import StockPipelineError, StoreBusyError
 from stock_pipeline.core.table_schema import StoreName
 
 # A store reads and writes its own file and nothing else: no other files, no network, no extensions from outside.
-HARDENING: dict[str, str | bool] = {
+HARDENING: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,

@@ -30,6 +30,7 @@ class Migration:
 
     @property
     def sha256(self) -> str:
+        """Hash of the statement, by which a later change is noticed."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 

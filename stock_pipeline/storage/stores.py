@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import polars as pl
+
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.table_schema import StoreName, TableSchema
@@ -15,8 +17,6 @@ from stock_pipeline.storage.ddl import table_identifier
 from stock_pipeline.storage.migrations import migrate
 from stock_pipeline.storage.reading import Selection, read
 from stock_pipeline.storage.writing import Author, Write, WriteReport, write_all
-
-import polars as pl
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,11 @@ class Stores:
 
     @property
     def exist(self) -> bool:
+        """Whether both files are there."""
         return self.market.path.exists() and self.ml.path.exists()
 
     def database(self, store: StoreName) -> Database:
+        """The store of that name."""
         return self.market if store == "market" else self.ml
 
     def migrate(self) -> None:

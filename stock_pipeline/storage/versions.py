@@ -13,7 +13,9 @@ from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO
 ORDER = "__order"
 
 
-def notice_restatements(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str], night: date) -> pl.DataFrame:
+def notice_restatements(
+    history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str], night: date
+) -> pl.DataFrame:
     """Date what a source without capture dates says: a first value from its own night, a changed one from ``night``.
 
     Args:

@@ -52,6 +52,7 @@ class WriteReport:
 
     @property
     def changed(self) -> bool:
+        """Whether the table is another than before."""
         return self.inserted > 0 or self.deleted > 0
 
 
@@ -142,7 +143,8 @@ def _insert_new(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> t
     first = "min(NULL::DATE)" if schema.session_column is None else f"min({quoted(schema.session_column)})"
     first_session = connection.execute(f"SELECT {first} FROM {NEWS}").fetchall()[0][0]  # noqa: S608
     order = quoted_list(_storage_order(schema))
-    inserted = _count(connection, f"INSERT INTO {table_identifier(schema)} ({columns}) SELECT {columns} FROM {NEWS} ORDER BY {order}")  # noqa: S608
+    insertion = f"INSERT INTO {table_identifier(schema)} ({columns}) SELECT {columns} FROM {NEWS} ORDER BY {order}"  # noqa: S608
+    inserted = _count(connection, insertion)
     connection.execute(f"DROP TABLE {NEWS}")
     return inserted, first_session
 

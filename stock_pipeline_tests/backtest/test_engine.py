@@ -35,9 +35,7 @@ def made_up(seed: int, stocks: int = 12, count: int = 15, missing: float = 0.1) 
             "forward_return": rng.normal(0, 0.03, size),
         }
     )
-    lost = [
-        pl.when(pl.Series(rng.random(size) >= missing)).then(pl.col(name)).alias(name) for name in ("score", "forward_return")
-    ]
+    lost = [pl.when(pl.Series(rng.random(size) >= missing)).then(pl.col(name)).alias(name) for name in ("score", "forward_return")]
     return frame.with_columns(lost).filter(pl.col("forward_return").is_not_null().any().over("session"))
 
 
@@ -88,16 +86,12 @@ def test_the_result_fits_the_table() -> None:
 
 
 def test_picks_without_a_return_are_left_out_and_counted_not_replaced() -> None:
-    found = daily_returns(
-        by_hand([(0, "A", 3.0, None), (0, "B", 2.0, 0.02), (0, "C", 1.0, 0.05), (0, "D", 0.0, 0.0)]), top_share=0.5
-    )
+    found = daily_returns(by_hand([(0, "A", 3.0, None), (0, "B", 2.0, 0.02), (0, "C", 1.0, 0.05), (0, "D", 0.0, 0.0)]), top_share=0.5)
     assert found.select("holdings", "unpriced", "gross_return").row(0) == (1, 1, 0.02)
 
 
 def test_a_book_without_stocks_is_cash_and_its_sale_costs() -> None:
-    found = daily_returns(
-        by_hand([(0, "A", 1.0, 0.0), (0, "B", None, 0.0), (1, "A", None, 0.5), (2, "A", 1.0, 0.0)]), cost_bps=100.0
-    )
+    found = daily_returns(by_hand([(0, "A", 1.0, 0.0), (0, "B", None, 0.0), (1, "A", None, 0.5), (2, "A", 1.0, 0.0)]), cost_bps=100.0)
     assert found["holdings"].to_list() == [1, 0, 1]
     assert found["turnover"].to_list() == [1.0, 1.0, 1.0]
     assert found["gross_return"].to_list() == [0.0, 0.0, 0.0]

@@ -113,7 +113,4 @@ def test_the_sharpe_ratio_does_not_depend_on_leverage(returns: list[float], leve
     geared = sharpe_ratio(leverage * np.array(returns))
     if np.std(returns) > 1e-6:
         assert geared == pytest.approx(plain)
-        assert (
-            probabilistic_sharpe_ratio(np.array(returns)) is None
-            or 0 <= (probabilistic_sharpe_ratio(np.array(returns)) or 0) <= 1
-        )
+        assert probabilistic_sharpe_ratio(np.array(returns)) is None or 0 <= (probabilistic_sharpe_ratio(np.array(returns)) or 0) <= 1

@@ -108,9 +108,7 @@ def test_robust_z_scores_by_hand() -> None:
 @given(st.integers(0, 2**32 - 1), st.floats(-50, 50), st.floats(0.1, 10))
 def test_each_sessions_level_and_scale_are_of_no_account(seed: int, level: float, scale: float) -> None:
     frame = panel(seed).select("session", x="calm").head(10 * STOCKS)
-    moved = frame.with_columns(
-        pl.when(pl.col("session") >= DAYS[5]).then(pl.col("x") * scale + level).otherwise(pl.col("x")).alias("x")
-    )
+    moved = frame.with_columns(pl.when(pl.col("session") >= DAYS[5]).then(pl.col("x") * scale + level).otherwise(pl.col("x")).alias("x"))
     assert robust_z_scores(moved, "x") == pytest.approx(robust_z_scores(frame, "x"), rel=1e-6, abs=1e-6)
 
 

@@ -22,9 +22,7 @@ def awkward_panel(seed: int = 0, missing_share: float = 0.05) -> pl.DataFrame:
     panel = adjusted_panel(symbols=8, count=90, seed=seed, missing_share=missing_share)
     days = panel[SESSION].unique().sort()
     still, silent, paused, late = (pl.col(SYMBOL) == name for name in ("S00", "S01", "S02", "S03"))
-    return panel.filter(
-        ~(paused & pl.col(SESSION).is_between(days[50], days[59])) & ~(late & (pl.col(SESSION) < days[70]))
-    ).with_columns(
+    return panel.filter(~(paused & pl.col(SESSION).is_between(days[50], days[59])) & ~(late & (pl.col(SESSION) < days[70]))).with_columns(
         *(pl.when(still).then(10.1).otherwise(price).alias(price) for price in PRICES),
         pl.when(silent).then(0.0).otherwise(VOLUME).alias(VOLUME),
     )
@@ -162,9 +160,7 @@ def test_a_stock_that_is_never_traded_has_price_features_only() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "window"), [("distance_to_mean_20", 20), ("distance_to_high_60", 60), ("volume_variability_20", 20)]
-)
+@pytest.mark.parametrize(("name", "window"), [("distance_to_mean_20", 20), ("distance_to_high_60", 60), ("volume_variability_20", 20)])
 def test_a_short_history_gives_null_until_three_quarters_are_there(name: str, window: int) -> None:
     shown = values(bars([float(i) for i in range(1, 71)], volumes=list(range(1, 71))), name)
     first = least_samples(window) - 1

@@ -38,9 +38,9 @@ def test_money_flow_weighs_rises_by_what_was_traded() -> None:
 
 
 def test_an_unchanged_typical_price_flows_nowhere_though_its_last_bit_differs() -> None:
-    even, spread = (0.77, 0.77, 0.77), (0.77, 0.84, 0.7)
-    assert sum(even) != sum(spread)
-    panel = bars([0.77] * 16, ranges=[even, spread] * 8)
+    close, high, low = 1.2, 1.3, 1.1
+    assert (high + low + close) / 3 != (close + close + close) / 3
+    panel = bars([close] * 16, ranges=[(close, high, low), (close, close, close)] * 8)
     assert last(panel, "money_flow_14") is None
 
 

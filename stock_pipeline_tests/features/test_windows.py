@@ -49,9 +49,7 @@ def test_the_statistic_is_the_textbook_s(name: str, missing: tuple[int, ...]) ->
     kept = np.array([i not in missing for i in range(WINDOW)])
     x, y, t = rng.normal(2, 1, WINDOW), rng.normal(-1, 3, WINDOW), np.arange(float(WINDOW))
     x_column = [float(value) if keep else None for value, keep in zip(x, kept, strict=True)]
-    frame = pl.DataFrame(
-        {"x": [None] * WINDOW + x_column, "y": [None] * WINDOW + y.tolist()}, schema={"x": pl.Float64, "y": pl.Float64}
-    )
+    frame = pl.DataFrame({"x": [None] * WINDOW + x_column, "y": [None] * WINDOW + y.tolist()}, schema={"x": pl.Float64, "y": pl.Float64})
     expression, textbook = STATISTICS[name]
     assert frame.select(expression).to_series()[-1] == pytest.approx(textbook(Sample(x[kept], y[kept], t[kept])), rel=1e-10)
 
@@ -69,9 +67,7 @@ def test_the_least_number_of_samples_is_rounded_up() -> None:
 
 @given(x=NUMBERS, y=NUMBERS, start=st.integers(1, 20))
 @settings(max_examples=40, deadline=None)
-def test_a_value_is_the_same_bit_for_bit_wherever_the_history_starts(
-    x: list[float | None], y: list[float | None], start: int
-) -> None:
+def test_a_value_is_the_same_bit_for_bit_wherever_the_history_starts(x: list[float | None], y: list[float | None], start: int) -> None:
     frame = pl.DataFrame({"x": x, "y": y}, schema={"x": pl.Float64, "y": pl.Float64})
     statistics = [expression.alias(name) for name, (expression, _) in STATISTICS.items()]
     whole, part = frame.select(statistics), frame.slice(start).select(statistics)
@@ -81,9 +77,9 @@ def test_a_value_is_the_same_bit_for_bit_wherever_the_history_starts(
 @pytest.mark.parametrize("level", [0.1, 1e-9, 123456.789])
 def test_a_flat_series_has_no_spread_at_all(level: float) -> None:
     frame = pl.DataFrame({"x": [level] * (2 * WINDOW)})
-    result = frame.select(
-        windows.deviation(X, WINDOW).alias("deviation"), (windows.trend_slope(X, WINDOW) / level).alias("slope")
-    ).row(-1, named=True)
+    result = frame.select(windows.deviation(X, WINDOW).alias("deviation"), (windows.trend_slope(X, WINDOW) / level).alias("slope")).row(
+        -1, named=True
+    )
     assert result["deviation"] == 0
     assert result["slope"] == pytest.approx(0, abs=1e-15)
 

@@ -28,9 +28,7 @@ DAYS = sessions(200)
 NEXT = dict(pairwise(DAYS))
 
 
-def panel(
-    opens: Sequence[float], closes: Sequence[float] | None = None, jumps: Sequence[int] = (), symbol: str = "A"
-) -> pl.DataFrame:
+def panel(opens: Sequence[float], closes: Sequence[float] | None = None, jumps: Sequence[int] = (), symbol: str = "A") -> pl.DataFrame:
     """Consecutive bars; ``jumps`` are the positions of those that are jumps."""
     count = len(opens)
     return pl.DataFrame(
@@ -116,9 +114,7 @@ def test_a_jump_in_the_horizon_makes_the_volatility_null(position: int) -> None:
 def test_an_impossible_price_gives_null(price: float | None) -> None:
     bars = panel([100.0 + i * i for i in range(8)])
     at_two = pl.col(SESSION) == DAYS[2]
-    broken = bars.with_columns(
-        pl.when(at_two).then(pl.lit(price, pl.Float64)).otherwise(name).alias(name) for name in (OPEN, CLOSE)
-    )
+    broken = bars.with_columns(pl.when(at_two).then(pl.lit(price, pl.Float64)).otherwise(name).alias(name) for name in (OPEN, CLOSE))
     labels = compute_labels(broken, NEXT)
     assert labels[FORWARD_RETURN].is_null().to_list() == [True, True, False, False, False, False, True, True]
     assert labels[DIRECTION].is_null().to_list() == labels[FORWARD_RETURN].is_null().to_list()

@@ -136,9 +136,7 @@ def test_an_intact_artefact_is_kept_and_a_damaged_one_replaced(tmp_path: Path) -
     assert contents(tmp_path) == before
 
 
-def test_a_crash_before_the_rename_leaves_no_artefact_and_the_next_write_heals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_before_the_rename_leaves_no_artefact_and_the_next_write_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = model_entry("spline_ridge")
     model, manifest = trained(entry), manifest_of(entry.name)
     expected = contents_of_fresh_write(tmp_path / "fresh", model, manifest)

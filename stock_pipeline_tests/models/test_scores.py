@@ -99,3 +99,11 @@ def test_wilsons_interval_is_scipys_and_stays_within_bounds(trials: int, data: s
     expected = binomtest(successes, trials).proportion_ci(method="wilson")
     np.testing.assert_allclose([low, high], [expected.low, expected.high], atol=1e-12)
     assert 0 <= low <= successes / trials <= high <= 1
+
+
+def test_a_constant_that_rounding_blurs_still_has_no_ic() -> None:
+    # The mean of these 59 equal numbers is off by one unit in the last place, which passes for a variance.
+    constant = pl.lit(-0.35268610916455645).alias(SCORE)
+    frame = scored(sessions=1, stocks=59).with_columns(constant)
+    assert ic_by_session(frame)["ic"].to_list() == [None]
+    assert rank_ic_by_session(frame)["rank_ic"].to_list() == [None]

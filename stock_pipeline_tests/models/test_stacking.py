@@ -129,3 +129,10 @@ def test_a_saved_stack_is_the_same_stack(tmp_path: Path) -> None:
     stack = StackedModel({"good": 0.6, "fair": 0.4}, {"good": "0" * 16, "fair": "f" * 16})
     stack.save(tmp_path)
     assert StackedModel.load(tmp_path) == stack
+
+
+def test_a_score_that_follows_the_market_is_worth_no_excess_return() -> None:
+    wide, _ = wide_scores()
+    level = pl.col(SESSION).rank("dense") * 0.01
+    frame = wide.select(SESSION, level.alias(SCORE), (0.02 * pl.col(TARGET) + level).alias(FORWARD_RETURN))
+    assert return_scale(frame) == pytest.approx(0.0, abs=1e-12)

@@ -15,9 +15,7 @@ from stock_pipeline_tests.panels import sessions
 DAY = date(2020, 3, 5)
 
 
-def scored(
-    scores: list[float], session: date = DAY, model: str = "ridge", training_id: str = "t1", origin: str = "live"
-) -> pl.DataFrame:
+def scored(scores: list[float], session: date = DAY, model: str = "ridge", training_id: str = "t1", origin: str = "live") -> pl.DataFrame:
     return pl.DataFrame({"symbol": [f"S{i:03d}" for i in range(len(scores))], "score": scores}).with_columns(
         session=pl.lit(session), model=pl.lit(model), training_id=pl.lit(training_id), origin=pl.lit(origin)
     )

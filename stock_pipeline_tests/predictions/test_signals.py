@@ -14,9 +14,7 @@ TONIGHT, TOMORROW = date(2020, 3, 5), date(2020, 3, 6)
 
 
 def predictions(scores: list[float], session: date = TONIGHT, training_id: str = "t1") -> pl.DataFrame:
-    frame = pl.DataFrame(
-        {"symbol": [f"S{i:03d}" for i in range(len(scores))], "score": scores}, schema_overrides={"score": pl.Float64}
-    )
+    frame = pl.DataFrame({"symbol": [f"S{i:03d}" for i in range(len(scores))], "score": scores}, schema_overrides={"score": pl.Float64})
     return DAILY_PREDICTIONS.conform(
         frame.with_columns(
             session=pl.lit(session),

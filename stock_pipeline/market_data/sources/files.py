@@ -50,7 +50,7 @@ class FilesSource:
 
     def fetch(self) -> MarketData:
         """The bars of every file, in the order of their names."""
-        found = sorted(Path(name) for name in glob.glob(self.path, recursive=True))
+        found = sorted(Path(name) for name in glob.glob(self.path, recursive=True))  # noqa: PTH207  (takes absolute patterns)
         files = [path for path in found if path.is_file()]
         if not files:
             raise InputError(f"--path {self.path!r} matches no file; give a CSV or Parquet file or a glob")
@@ -124,6 +124,8 @@ def _typed(path: Path, frame: pl.DataFrame, name: str, dtype: type[pl.DataType])
 def _parse_dates(given: pl.Series) -> pl.Series:
     """The dates in the one format that reads most of them; what it does not read stays null."""
     text = given.str.strip_chars()
-    shortened = pl.select(pl.when(text.str.contains(r"^\d{4}-\d{2}-\d{2}[T ]")).then(text.str.slice(0, DATE_PREFIX)).otherwise(text)).to_series()
+    shortened = pl.select(
+        pl.when(text.str.contains(r"^\d{4}-\d{2}-\d{2}[T ]")).then(text.str.slice(0, DATE_PREFIX)).otherwise(text)
+    ).to_series()
     attempts = [shortened.str.to_date(form, strict=False) for form in DATE_FORMATS]
     return min(attempts, key=lambda series: series.null_count()).alias(given.name)

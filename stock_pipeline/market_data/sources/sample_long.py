@@ -39,9 +39,13 @@ class SampleLongSource:
             pl.col("Adj Close").alias(ADJ_CLOSE),
             pl.lit(None, pl.Date).alias(CAPTURED),
         ).cast(BARS)  # type: ignore[arg-type]
-        instruments = bars.select(SYMBOL).unique(maintain_order=True).with_columns(
-            pl.col(SYMBOL).replace_strict(NAMES, default=None).alias(NAME),
-            pl.lit(None, pl.String).alias(SECTOR),
-            pl.lit(None, pl.String).alias(INDUSTRY),
+        instruments = (
+            bars.select(SYMBOL)
+            .unique(maintain_order=True)
+            .with_columns(
+                pl.col(SYMBOL).replace_strict(NAMES, default=None).alias(NAME),
+                pl.lit(None, pl.String).alias(SECTOR),
+                pl.lit(None, pl.String).alias(INDUSTRY),
+            )
         )
         return MarketData(bars=bars, instruments=instruments.cast(INSTRUMENTS))  # type: ignore[arg-type]

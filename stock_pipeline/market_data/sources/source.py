@@ -58,13 +58,19 @@ class Source(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the source is called in settings, on the command line and on every row that it gave."""
+        ...
 
     @property
-    def is_archive(self) -> bool: ...
+    def is_archive(self) -> bool:
+        """Whether it ends where its data ends."""
+        ...
 
     @property
-    def is_closed(self) -> bool: ...
+    def is_closed(self) -> bool:
+        """Whether it shares a data directory with no other source."""
+        ...
 
     def fetch(self) -> MarketData:
         """Everything that the source has.

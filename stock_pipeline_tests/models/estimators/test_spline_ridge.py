@@ -44,3 +44,17 @@ def test_a_heavy_penalty_leaves_the_mean_alone() -> None:
     model = SplineRidge(penalty=1e15)
     model.fit(x, y, ["a", "b"])
     np.testing.assert_allclose(model.predict(x), y.mean(), atol=1e-9)
+
+
+def test_the_fit_is_the_ridge_of_the_centred_splines() -> None:
+    rng = np.random.default_rng(3)
+    x, y = (rng.random((300, 2)) - 0.5).astype(np.float32), rng.normal(size=300) + 4
+    model = SplineRidge(knots=4, penalty=20.0)
+    model.fit(x, y, ["a", "b"])
+    basis = model._basis(x)
+    centred = basis - basis.mean(axis=0)
+    ridge = 20.0 * (centred**2).mean() * np.eye(centred.shape[1])
+    expected = y.mean() + centred @ np.linalg.solve(centred.T @ centred + ridge, centred.T @ y)
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-9)
+    # Centred over the training rows, so that a contribution tells how the row differs from the usual one.
+    np.testing.assert_allclose(model.explain(x).mean(axis=0), 0.0, atol=1e-12)

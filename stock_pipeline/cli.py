@@ -1,0 +1,113 @@
+"""stock-pipeline: what the Dagster command line cannot show. Exit code 2 for wrong input, 1 for a failed run."""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import date
+from functools import wraps
+from typing import Any, ParamSpec
+
+import click
+
+from stock_pipeline.core.errors import InputError, StockPipelineError
+
+P = ParamSpec("P")
+WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+
+def speaks_plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn an error meant for the user into one sentence and an exit code, without a stack trace."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except InputError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(WRONG_INPUT)
+        except StockPipelineError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(FAILED)
+        except KeyboardInterrupt:
+            click.echo("Stopped. What was committed stays; the next run goes on from there.", err=True)
+            sys.exit(INTERRUPTED)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="stock-pipeline")
+def main() -> None:
+    """Daily stock data to ranked stocks. Settings: stock_pipeline.yaml and STOCK_PIPELINE_* variables."""
+
+
+@main.command()
+@click.option("--source", help="Source of market data: sample, sample-long or files. By default the one in the settings.")
+@click.option("--path", help="File or glob for the source files, such as 'bars/*.csv'.")
+@click.option("--as-of", "as_of", help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
+@click.option("--models", help="Models to train, separated by commas. By default all.")
+@speaks_plainly
+def run(source: str | None, path: str | None, as_of: str | None, models: str | None) -> None:
+    """Run the whole journey once, from source to drift report, and show what it made."""
+    from stock_pipeline.journey import run_journey
+
+    names = None if models is None else tuple(name.strip() for name in models.split(",") if name.strip())
+    if not run_journey(source, path, _session(as_of), names):
+        sys.exit(FAILED)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@speaks_plainly
+def status(as_json: bool) -> None:
+    """Show how every asset and every model stands."""
+    from stock_pipeline.console import show_assets, show_models
+    from stock_pipeline.definitions import STAGE_ASSETS
+    from stock_pipeline.orchestration.status import asset_status
+    from stock_pipeline.registry.status import model_status
+    from stock_pipeline.settings import load_settings
+    from stock_pipeline.storage import open_stores
+
+    settings = load_settings()
+    stores = open_stores(settings.home, settings.lock_wait_seconds)
+    assets, models = asset_status(stores, STAGE_ASSETS), model_status(stores)
+    if as_json:
+        _print_json({"home": str(settings.home), "assets": assets, "models": models})
+        return
+    show_assets(assets)
+    show_models(models)
+
+
+@main.command()
+@click.option("--profile", default="default", show_default=True, help="Risk profile: default, conservative or aggressive.")
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many stocks to show.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@speaks_plainly
+def suggest(profile: str, top: int, as_json: bool) -> None:
+    """Show the stocks suggested after the last session."""
+    from stock_pipeline.console import show_suggestions
+    from stock_pipeline.portfolio.profiles import risk_profile
+    from stock_pipeline.portfolio.reading import latest_suggestions
+    from stock_pipeline.settings import load_settings
+    from stock_pipeline.storage import open_stores
+
+    settings = load_settings()
+    chosen = risk_profile(profile)
+    found = latest_suggestions(open_stores(settings.home, settings.lock_wait_seconds), chosen.name).head(top)
+    if as_json:
+        _print_json({"profile": chosen.name, "suggestions": found.to_dicts()})
+        return
+    show_suggestions(found, chosen)
+
+
+def _session(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"--as-of {text!r} is not a date; write it as 2010-05-03") from error
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    click.echo(json.dumps(content, indent=2, default=str))

@@ -1,0 +1,180 @@
+"""What the command line shows: a progress bar while a run works, tables when it is done."""
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from stock_pipeline.core.columns import METRIC, MODEL, VALUE
+from stock_pipeline.drift.severity import SEVERITIES
+from stock_pipeline.orchestration.progress import Began, Ended, Event, Noted
+from stock_pipeline.portfolio.profiles import RiskProfile
+
+NONE = "-"
+LONGEST_NAME = 18
+WIDTH_WITHOUT_TERMINAL = 100
+MODEL_FACTS = {
+    "version": "active_version",
+    "trained as of": "trained_as_of",
+    "samples": "samples",
+    "features": "features",
+    "bytes on disk": "size_bytes",
+}
+SCORES_SHOWN = ("rank_ic", "icir", "mae", "zero_mae", "hit_rate")
+BACKTEST_SHOWN = (
+    "sessions",
+    "total_return",
+    "benchmark_total_return",
+    "annual_volatility",
+    "sharpe",
+    "maximum_drawdown",
+    "mean_turnover",
+)
+PERCENT = {"total_return", "benchmark_total_return", "annual_volatility", "maximum_drawdown", "hit_rate"}
+
+console = Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)
+
+
+class RunWatcher:
+    """A progress bar over the assets of a run; where there is no terminal, a line for each that ends."""
+
+    def __init__(self, assets: int) -> None:
+        self.ended: list[Ended] = []
+        self._progress = Progress(
+            TextColumn("[bold]{task.fields[asset]:<32}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("run", total=assets, asset="starting", note="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Began):
+            self._progress.update(self._task, asset=event.asset, note="")
+        elif isinstance(event, Noted):
+            self._progress.update(self._task, asset=event.asset, note=event.note)
+        else:
+            self.ended.append(event)
+            self._progress.advance(self._task)
+            if not console.is_terminal:
+                console.print(f"{event.asset}: {_outcome(event)}, {event.rows:,} rows, {event.seconds:.1f} s", highlight=False)
+
+
+def show_made(ended: Sequence[Ended], seconds: float) -> None:
+    """What each asset of a run did, and the errors in full."""
+    table = _table(f"Made in {seconds:.0f} s", "asset", "rows written", "seconds", "result")
+    for event in ended:
+        table.add_row(event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", _outcome(event))
+    console.print(table)
+    for event in ended:
+        if event.error is not None:
+            console.print(f"[red]{event.asset} failed:[/red] {event.error}", highlight=False, markup=True)
+
+
+def show_assets(rows: Sequence[dict[str, Any]]) -> None:
+    """The status of every asset."""
+    table = _table("Assets", "asset", "rows", "watermark", "last run", "last result", "error")
+    for row in rows:
+        shown = [_shown(row[name]) for name in ("watermark", "last_run", "last_result", "error")]
+        table.add_row(row["asset"], _shown(row["rows"] if row["table"] else None), *shown)
+    console.print(table)
+
+
+def show_models(rows: Sequence[dict[str, Any]]) -> None:
+    """The version in service of every model, with its scores out of fold."""
+    table = _table("Models, scored out of fold", "", *(row["model"] for row in rows))
+    for label, name in MODEL_FACTS.items():
+        table.add_row(label, *(_shown(row.get(name)) for row in rows))
+    for name in SCORES_SHOWN:
+        table.add_row(name, *(_figure(name, row.get("scores", {}).get(name)) for row in rows))
+    console.print(table)
+
+
+def show_suggestions(rows: pl.DataFrame, profile: RiskProfile) -> None:
+    """Suggested stocks, best first."""
+    when = f" after the close of {rows['session'][0]}" if rows.height else ""
+    table = Table(title=f"Suggested stocks, profile {profile.name}{when}", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("", "symbol", "name", "sector"):
+        table.add_column(name, no_wrap=True, max_width=LONGEST_NAME)
+    for name in ("close", "vol.", "predicted", "score", "weight"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows.iter_rows(named=True):
+        predicted = NONE if row["predicted_return"] is None else f"{row['predicted_return']:+.3%}"
+        figures = [
+            f"{row['close']:.2f}",
+            f"{row['volatility']:.0%}",
+            predicted,
+            f"{row['total_score']:.3f}",
+            f"{row['weight']:.1%}",
+        ]
+        table.add_row(str(row["rank"]), row["symbol"], row["name"] or NONE, row["sector"] or NONE, *figures)
+    console.print(table)
+    if rows.is_empty():
+        console.print(f"No stock passes the filters of profile {profile.name}: {profile.description}", highlight=False)
+
+
+def show_backtest(summary: pl.DataFrame) -> None:
+    """The figures of every model's record."""
+    models = summary[MODEL].unique().sort().to_list()
+    table = _table("Backtest: fills at the next open, after costs", "", *models)
+    values = {(row[MODEL], row[METRIC]): row[VALUE] for row in summary.iter_rows(named=True)}
+    for metric in BACKTEST_SHOWN:
+        table.add_row(metric, *(_figure(metric, values.get((model, metric))) for model in models))
+    console.print(table)
+
+
+def show_drift(drift: pl.DataFrame) -> None:
+    """How many features have drifted how far."""
+    statistics = drift["statistic"].unique().sort().to_list()
+    table = _table("Features by severity of their drift", "", *statistics)
+    for severity in SEVERITIES:
+        graded = drift.filter(pl.col("severity") == severity)
+        table.add_row(severity, *(str(graded.filter(pl.col("statistic") == name).height) for name in statistics))
+    console.print(table)
+
+
+def show_web_ui() -> None:
+    """How to go on."""
+    console.print("Every table, with its picture, in the web UI: [bold]make ui[/bold], then open http://127.0.0.1:3000", highlight=False)
+
+
+def _table(title: str, first: str, *figures: str) -> Table:
+    """A table whose first column names the row and whose others are figures."""
+    table = Table(first, title=title, title_justify="left", box=SIMPLE_HEAD)
+    for name in figures:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _shown(value: object) -> str:
+    return NONE if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _outcome(event: Ended) -> str:
+    return "failed" if event.error is not None else "up to date" if event.up_to_date else "made"
+
+
+def _figure(name: str, value: float | None) -> str:
+    if value is None:
+        return NONE
+    if name == "sessions":
+        return f"{value:.0f}"
+    return f"{value:.1%}" if name in PERCENT else f"{value:.4f}"

@@ -1,0 +1,92 @@
+"""One watched run of the whole journey: checked beforehand, shown while it works, and summed up at the end."""
+
+import time
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.backtest.tables import SUMMARY
+from stock_pipeline.console import RunWatcher, show_backtest, show_drift, show_made, show_models, show_suggestions, show_web_ui
+from stock_pipeline.core.columns import AS_OF
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_definitions
+from stock_pipeline.drift.tables import FEATURE_DRIFT
+from stock_pipeline.market_data.gathering import chosen_source, gather, refuse_mixing
+from stock_pipeline.models.catalogue import STACK, parse_models
+from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
+from stock_pipeline.orchestration.in_process import run_in_process, without_retries
+from stock_pipeline.orchestration.stage_asset import Key
+from stock_pipeline.portfolio.profiles import PROFILES
+from stock_pipeline.portfolio.reading import latest_suggestions
+from stock_pipeline.registry.status import model_status
+from stock_pipeline.settings import Settings, load_settings
+from stock_pipeline.storage import Stores, open_stores
+
+TOP = 10
+
+
+def run_journey(source: str | None, path: str | None, as_of: date | None, models: tuple[str, ...] | None) -> bool:
+    """Run every asset in order and show what was made; returns whether all of them succeeded.
+
+    Raises:
+        InputError: something asked for cannot be had; nothing has been written.
+    """
+    settings = _with_models(load_settings(), models)
+    stores = open_stores(settings.home, settings.lock_wait_seconds)
+    _check(settings, stores, source, path, as_of)
+    scope = {"source": source, "path": path, "as_of": None if as_of is None else as_of.isoformat()}
+    keys = _keys(settings)
+    began = time.perf_counter()
+    with RunWatcher(len([asset for asset in STAGE_ASSETS if asset.keys[0] in keys])) as watcher:
+        definitions = build_definitions(without_retries(settings))
+        given = {name: value for name, value in scope.items() if value is not None}
+        succeeded = run_in_process(definitions, WHOLE_JOURNEY, given, settings, watcher, keys)
+    show_made(watcher.ended, time.perf_counter() - began)
+    if succeeded:
+        _show_results(stores)
+    return succeeded
+
+
+def _with_models(settings: Settings, names: tuple[str, ...] | None) -> Settings:
+    chosen = names if names is not None else settings.models.names
+    if chosen is not None and not chosen:
+        raise InputError("--models is empty; name at least one model or leave it out")
+    if chosen is None:
+        return settings
+    known = tuple(entry.name for entry in parse_models(chosen))
+    return settings.model_copy(update={"models": settings.models.model_copy(update={"names": known})})
+
+
+def _check(settings: Settings, stores: Stores, source: str | None, path: str | None, as_of: date | None) -> None:
+    """Try everything that the user may have got wrong before anything is written."""
+    chosen = chosen_source(settings, source, path)
+    refuse_mixing(stores, chosen)
+    gather(chosen, settings, as_of)
+    held = stores.watermark("market", INGESTION_ASSET) if stores.exist else None
+    if as_of is not None and held is not None and as_of < held.session:
+        raise InputError(
+            f"--as-of {as_of} lies before {held.session}, which {stores.home} has reached already; "
+            f"to work as of an earlier session choose another directory with STOCK_PIPELINE_HOME"
+        )
+
+
+def _keys(settings: Settings) -> list[Key]:
+    """Every asset but the models that were not asked for."""
+    names = settings.models.names
+    left_out = {("models", entry.name) for entry in parse_models(())} if names is not None else set()
+    kept = {("models", name) for name in (*(names or ()), STACK)}
+    return [key for asset in STAGE_ASSETS for key in asset.keys if key not in left_out or key in kept]
+
+
+def _show_results(stores: Stores) -> None:
+    show_models(model_status(stores))
+    show_suggestions(latest_suggestions(stores, PROFILES[0].name).head(TOP), PROFILES[0])
+    show_backtest(_latest(stores, SUMMARY))
+    show_drift(_latest(stores, FEATURE_DRIFT))
+    show_web_ui()
+
+
+def _latest(stores: Stores, schema: TableSchema) -> pl.DataFrame:
+    rows = stores.read(schema)
+    return rows.filter(pl.col(AS_OF) == pl.col(AS_OF).max())

@@ -1,0 +1,73 @@
+"""Running assets in this process, one after another, with someone watching."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from filelock import FileLock, Timeout
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.orchestration.instance import prepare_dagster_home
+from stock_pipeline.orchestration.progress import Event, listening
+from stock_pipeline.orchestration.stage_asset import Key
+from stock_pipeline.settings import Settings
+
+
+def without_retries(settings: Settings) -> Settings:
+    """The settings for a run that someone watches: a failure is shown at once instead of being tried again for minutes."""
+    automation = settings.automation
+    watched = {name: getattr(automation, name).model_copy(update={"retries": 0}) for name in ("nightly", "training")}
+    return settings.model_copy(update={"automation": automation.model_copy(update=watched)})
+
+
+def run_in_process(
+    definitions: dg.Definitions,
+    job: str,
+    scope: dict[str, Any],
+    settings: Settings,
+    listener: Callable[[Event], None],
+    keys: list[Key],
+) -> bool:
+    """Run the assets ``keys`` of a job and return whether all of them succeeded.
+
+    The run is recorded in the instance under the data directory, so the web UI shows it.
+
+    Args:
+        definitions: the code location.
+        job: name of the job.
+        scope: configuration of the resource ``scope``.
+        settings: where the data directory is.
+        listener: told of every asset that begins and ends.
+        keys: assets to make.
+
+    Raises:
+        InputError: another run is at work in the same data directory.
+    """
+    with (
+        _alone(settings.home),
+        dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance,
+        listening(listener),
+    ):
+        result = definitions.resolve_job_def(job).execute_in_process(
+            run_config={"resources": {"scope": {"config": scope}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=[dg.AssetKey(key) for key in keys],
+        )
+    return result.success
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home / ".run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"another `stock-pipeline run` is at work in {home}; wait for it to end") from error
+    try:
+        yield
+    finally:
+        lock.release()
