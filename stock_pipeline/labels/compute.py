@@ -65,7 +65,7 @@ def _steps(next_session: Mapping[date, date]) -> list[pl.Expr]:
     close = _usable(CLOSE)
     return [
         ((pl.col(SYMBOL) == pl.col(SYMBOL).shift(-1)) & (pl.col(SESSION).shift(-1) == following)).fill_null(False).alias(_LINKED),
-        pl.when(pl.lit(True)).then((close / close.shift(1)).log()).alias(_LOG_RETURN),
+        pl.when(~pl.col(JUMP)).then((close / close.shift(1)).log()).alias(_LOG_RETURN),
     ]
 
 

@@ -60,7 +60,7 @@ def test_a_panel_without_rows_gives_none() -> None:
 
 
 @given(seed=st.integers(0, 10_000), missing_share=st.sampled_from([0.0, 0.04, 0.3]), position=st.integers(0, 89))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_a_night_is_the_bulk_build_bit_for_bit(seed: int, missing_share: float, position: int) -> None:
     panel = awkward_panel(seed, missing_share)
     session = panel[SESSION].unique().sort()[position]
@@ -109,7 +109,7 @@ def test_a_night_without_bars_has_no_rows() -> None:
     volume_factor=st.floats(1e-3, 1e3),
     symbol=st.sampled_from([f"S{i:02d}" for i in range(8)]),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_features_do_not_depend_on_the_scale_of_a_symbol_s_prices_or_volume(
     seed: int, price_factor: float, volume_factor: float, symbol: str
 ) -> None:

@@ -66,7 +66,7 @@ def test_the_least_number_of_samples_is_rounded_up() -> None:
 
 
 @given(x=NUMBERS, y=NUMBERS, start=st.integers(1, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_value_is_the_same_bit_for_bit_wherever_the_history_starts(x: list[float | None], y: list[float | None], start: int) -> None:
     frame = pl.DataFrame({"x": x, "y": y}, schema={"x": pl.Float64, "y": pl.Float64})
     statistics = [expression.alias(name) for name, (expression, _) in STATISTICS.items()]

@@ -28,7 +28,7 @@ class LightGBM:
 
     name: Final = "lightgbm"
 
-    def __init__(self, seed: int, threads: int, *, trees: int = 200, learning_rate: float = 0.05, huber_delta: float = 0.45) -> None:
+    def __init__(self, seed: int, threads: int, *, trees: int = 200, learning_rate: float = 0.03, huber_delta: float = 0.3) -> None:
         self.seed = seed
         self.threads = threads
         self.trees = trees

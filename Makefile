@@ -1,0 +1,38 @@
+# make run: from an empty machine to ranked stocks.   make test: every test.   make help: the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 3000
+
+.DEFAULT_GOAL := help
+.PHONY: help install run ui test lint bench clean
+
+help:  ## show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked dependencies into $(VENV) (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+install: $(VENV)/.installed  ## make the virtual environment with the locked dependencies
+
+run: install  ## run the whole journey once on the embedded sample, or with ARGS='--source files --path my.csv'
+	@$(BIN)/stock-pipeline run $(ARGS)
+
+ui: install  ## the web UI and the daemon with every schedule and sensor, on http://127.0.0.1:3000 (PORT=...)
+	@DAGSTER_HOME="$$($(BIN)/python -m stock_pipeline.orchestration.instance)" \
+		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+
+test: install  ## every test
+	@$(BIN)/python -m pytest
+
+lint: install  ## ruff, mypy --strict and the import contracts
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: install  ## every benchmark, or NAME=run alone, on a panel of yours with DATA=path
+	@$(BIN)/python -m benchmarks $(NAME) $(if $(DATA),--data $(DATA))
+
+clean:  ## remove the virtual environment and the caches, never the data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
