@@ -18,6 +18,7 @@ from stock_pipeline.portfolio.profiles import RiskProfile
 
 NONE = "-"
 LONGEST_NAME = 18
+MINUTES = len("2010-08-20T22:45")
 WIDTH_WITHOUT_TERMINAL = 100
 MODEL_FACTS = {
     "version": "active_version",
@@ -91,10 +92,11 @@ def show_made(ended: Sequence[Ended], seconds: float) -> None:
 
 def show_assets(rows: Sequence[dict[str, Any]]) -> None:
     """The status of every asset."""
-    table = _table("Assets", "asset", "rows", "watermark", "last run", "last result", "error")
+    table = _table("Assets", "asset", "rows", "watermark", "last run, UTC", "last result", "error")
     for row in rows:
-        shown = [_shown(row[name]) for name in ("watermark", "last_run", "last_result", "error")]
-        table.add_row(row["asset"], _shown(row["rows"] if row["table"] else None), *shown)
+        last_run = None if row["last_run"] is None else row["last_run"][:MINUTES].replace("T", " ")
+        rows_held = row["rows"] if row["table"] else None
+        table.add_row(row["asset"], *map(_shown, (rows_held, row["watermark"], last_run, row["last_result"], row["error"])))
     console.print(table)
 
 

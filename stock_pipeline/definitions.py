@@ -13,6 +13,7 @@ from stock_pipeline.labels import assets as labels
 from stock_pipeline.maintenance import assets as maintenance
 from stock_pipeline.market_data import assets as market_data
 from stock_pipeline.market_data.checks import bar_checks
+from stock_pipeline.market_data.sensors import watchdog
 from stock_pipeline.models import assets as models
 from stock_pipeline.orchestration.asset_factory import build_asset
 from stock_pipeline.orchestration.automation import automation_sensors, ingestion_job, ingestion_schedule
@@ -56,7 +57,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         asset_checks=bar_checks(settings),
         jobs=[ingestion, journey],
         schedules=[ingestion_schedule(ingestion, settings)],
-        sensors=automation_sensors({"nightly": groups("nightly"), "training": groups("training")}, settings),
+        sensors=[*automation_sensors({"nightly": groups("nightly"), "training": groups("training")}, settings), watchdog(settings)],
         resources=resources(settings),
         executor=dg.multiprocess_executor.configured(
             {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["stock_pipeline.definitions"]}}}

@@ -1,21 +1,28 @@
 """One watched run of the whole journey: checked beforehand, shown while it works, and summed up at the end."""
 
 import time
+from collections.abc import Callable
 from datetime import date
 
 import polars as pl
 
 from stock_pipeline.backtest.tables import SUMMARY
 from stock_pipeline.console import RunWatcher, show_backtest, show_drift, show_made, show_models, show_suggestions, show_web_ui
-from stock_pipeline.core.columns import AS_OF
+from stock_pipeline.core.columns import AS_OF, SESSION
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.datasets.splits import walk_forward
 from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_definitions
 from stock_pipeline.drift.tables import FEATURE_DRIFT
+from stock_pipeline.labels.compute import RETURN_REACH
 from stock_pipeline.market_data.gathering import chosen_source, gather, refuse_mixing
+from stock_pipeline.market_data.ingestion import Ingested
+from stock_pipeline.market_data.reading import sessions_of
+from stock_pipeline.market_data.sources.files import FilesSource
 from stock_pipeline.models.catalogue import STACK, parse_models
 from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.orchestration.in_process import run_in_process, without_retries
+from stock_pipeline.orchestration.progress import Event
 from stock_pipeline.orchestration.stage_asset import Key
 from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.reading import latest_suggestions
@@ -26,8 +33,16 @@ from stock_pipeline.storage import Stores, open_stores
 TOP = 10
 
 
-def run_journey(source: str | None, path: str | None, as_of: date | None, models: tuple[str, ...] | None) -> bool:
+def run_journey(
+    source: str | None,
+    path: str | None,
+    as_of: date | None,
+    models: tuple[str, ...] | None,
+    listener: Callable[[Event], None] | None = None,
+) -> bool:
     """Run every asset in order and show what was made; returns whether all of them succeeded.
+
+    ``listener`` is told of every asset that begins and ends, before it is shown.
 
     Raises:
         InputError: something asked for cannot be had; nothing has been written.
@@ -41,11 +56,20 @@ def run_journey(source: str | None, path: str | None, as_of: date | None, models
     with RunWatcher(len([asset for asset in STAGE_ASSETS if asset.keys[0] in keys])) as watcher:
         definitions = build_definitions(without_retries(settings))
         given = {name: value for name, value in scope.items() if value is not None}
-        succeeded = run_in_process(definitions, WHOLE_JOURNEY, given, settings, watcher, keys)
+        succeeded = run_in_process(definitions, WHOLE_JOURNEY, given, settings, _in_turn(listener, watcher), keys)
     show_made(watcher.ended, time.perf_counter() - began)
     if succeeded:
         _show_results(stores)
     return succeeded
+
+
+def _in_turn(first: Callable[[Event], None] | None, second: Callable[[Event], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        if first is not None:
+            first(event)
+        second(event)
+
+    return tell
 
 
 def _with_models(settings: Settings, names: tuple[str, ...] | None) -> Settings:
@@ -61,14 +85,25 @@ def _with_models(settings: Settings, names: tuple[str, ...] | None) -> Settings:
 def _check(settings: Settings, stores: Stores, source: str | None, path: str | None, as_of: date | None) -> None:
     """Try everything that the user may have got wrong before anything is written."""
     chosen = chosen_source(settings, source, path)
+    if path is not None and not isinstance(chosen, FilesSource):
+        raise InputError(f"--path {path!r} was given, but source {chosen.name} reads no files of yours; give --source files with it")
     refuse_mixing(stores, chosen)
-    gather(chosen, settings, as_of)
+    gathered = gather(chosen, settings, as_of)
+    _check_history(settings, stores, gathered)
     held = stores.watermark("market", INGESTION_ASSET) if stores.exist else None
     if as_of is not None and held is not None and as_of < held.session:
         raise InputError(
             f"--as-of {as_of} lies before {held.session}, which {stores.home} has reached already; "
             f"to work as of an earlier session choose another directory with STOCK_PIPELINE_HOME"
         )
+
+
+def _check_history(settings: Settings, stores: Stores, gathered: Ingested) -> None:
+    """The last sessions have no label yet, and the others must be enough for the walk-forward splits."""
+    held = sessions_of(stores, gathered.as_of) if stores.exist else []
+    sessions = sorted({*held, *gathered.bars[SESSION]})
+    chosen = settings.datasets
+    walk_forward(sessions[:-RETURN_REACH], chosen.folds, RETURN_REACH, chosen.embargo, chosen.minimum_train_sessions)
 
 
 def _keys(settings: Settings) -> list[Key]:

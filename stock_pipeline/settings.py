@@ -6,7 +6,7 @@ The environment wins over the file; nested settings are written with two undersc
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -140,7 +140,6 @@ class Settings(BaseSettings):
     backtest: BacktestSettings = BacktestSettings()
     drift: DriftSettings = DriftSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
     @classmethod
     def settings_customise_sources(

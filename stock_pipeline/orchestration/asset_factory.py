@@ -18,7 +18,7 @@ from stock_pipeline.orchestration.progress import Began, Ended, Noted, announce
 from stock_pipeline.orchestration.resources import RunScope, StoreResource
 from stock_pipeline.orchestration.stage_asset import Key, StageAsset
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Author, Stores
+from stock_pipeline.storage import Author, Stores, WriteReport
 from stock_pipeline.storage.audit import TaskRun, TaskState
 
 UP_TO_DATE_CHECK = "data_date"
@@ -86,14 +86,15 @@ class _Execution:
         try:
             night = self._night()
             product = self.asset.body(night)
-            rows = 0 if product is None else self._write(product)
-            results = self._results(night, product)
+            reports = [] if product is None else self._write(product)
+            unchanged = product is None or (bool(reports) and not any(report.changed for report in reports))
+            results = self._results(night, product, unchanged)
         except Exception as error:
             self._record("failed", 0, error)
             if isinstance(error, InputError):
                 raise dg.Failure(str(error), allow_retries=False) from error
             raise
-        self._record("up to date" if product is None else "succeeded", rows, None)
+        self._record("up to date" if unchanged else "succeeded", sum(report.inserted for report in reports), None)
         yield from results
 
     def _night(self) -> Night:
@@ -115,12 +116,11 @@ class _Execution:
             say=lambda note: announce(Noted(self.asset.name, note)),
         )
 
-    def _write(self, product: Product) -> int:
+    def _write(self, product: Product) -> list[WriteReport]:
         author = Author(self.asset.name, self.asset.code_version, self.context.run_id, utc_now())
-        reports = self.stores.write(self.asset.store, author, product.writes, product.watermark)
-        return sum(report.inserted for report in reports)
+        return self.stores.write(self.asset.store, author, product.writes, product.watermark)
 
-    def _results(self, night: Night, product: Product | None) -> list[dg.MaterializeResult[None]]:
+    def _results(self, night: Night, product: Product | None, unchanged: bool) -> list[dg.MaterializeResult[None]]:
         held = self.stores.watermark(self.asset.store, self.asset.name)
         reached = None if held is None else held.session
         # Ingestion has only now learnt how far the source goes, so what it reached is what was wanted.
@@ -129,7 +129,7 @@ class _Execution:
         results: list[dg.MaterializeResult[None]] = []
         for position, key in enumerate(self.asset.keys):
             shown: dict[str, Any] = {
-                "result": "up to date" if product is None else "brought up to date",
+                "result": "up to date" if unchanged else "brought up to date",
                 "watermark": str(reached),
             }
             if position == 0:

@@ -100,7 +100,7 @@ def _named_columns(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
     missing = [USUAL_NAMES.get(name, name) for name in REQUIRED if name not in names.values()]
     if missing:
         raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(frame.columns)}")
-    return frame.select(names).rename(names)
+    return frame.select(*names).rename(names)
 
 
 def _typed(path: Path, frame: pl.DataFrame, name: str, dtype: type[pl.DataType]) -> pl.Series:

@@ -1,0 +1,1 @@
+"""Benchmarks: how long the pipeline takes and how much memory it needs, measured in cold processes."""

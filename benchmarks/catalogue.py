@@ -1,0 +1,31 @@
+"""Every benchmark, one line each. A new one is a file in this folder and one line here."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks import graph, run
+from benchmarks.figure import Figure
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark.
+
+    Attributes:
+        name: what it is called on the command line.
+        description: one sentence for users.
+        measure: yields the figures as they are known; receives the files to measure with, or None for the packaged sample.
+        takes_data: whether other files than the packaged sample can be measured.
+    """
+
+    name: str
+    description: str
+    measure: Callable[[str | None], Iterator[Figure]]
+    takes_data: bool = False
+
+
+CATALOGUE: Final[tuple[Benchmark, ...]] = (
+    Benchmark("graph", "Load all definitions in a cold process.", graph.measure),
+    Benchmark("run", "Run the whole journey in a cold process, twice.", run.measure, takes_data=True),
+)

@@ -1,0 +1,50 @@
+"""``python -m benchmarks.watched_run RECORD [FILES]``: what ``stock-pipeline run`` does, with a gauge on every asset.
+
+RECORD is the file to write the measurements to. The packaged sample is run unless FILES, a path or a glob, is given.
+"""
+
+import sys
+from pathlib import Path
+
+from benchmarks.memory import peak_bytes, reset_peak
+from benchmarks.stage_record import StageRecord, append_record
+from stock_pipeline.cli import FAILED, speaks_plainly
+from stock_pipeline.orchestration.progress import Began, Ended, Event
+
+
+class Gauge:
+    """Measures memory from the beginning of each asset to its end and writes it down with its rows and seconds."""
+
+    def __init__(self, record: Path) -> None:
+        self._record = record
+        self._highest = 0
+        self._is_reset = False
+
+    def __call__(self, event: Event) -> None:
+        """Start or stop measuring."""
+        if isinstance(event, Began):
+            self._raise_highest()
+            self._is_reset = reset_peak()
+        elif isinstance(event, Ended):
+            peak = self._raise_highest()
+            # Without the reset the mark is that of the whole process so far, not of this asset.
+            own = peak if self._is_reset else None
+            append_record(self._record, StageRecord(event.asset, event.rows, event.seconds, own, self._highest or None))
+
+    def _raise_highest(self) -> int | None:
+        peak = peak_bytes()
+        self._highest = max(self._highest, peak or 0)
+        return peak
+
+
+@speaks_plainly
+def main(record: Path, files: str | None) -> None:
+    """Run the whole journey; exit codes as those of the command line."""
+    from stock_pipeline.journey import run_journey
+
+    if not run_journey("files" if files else "sample", files, None, None, Gauge(record)):
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)

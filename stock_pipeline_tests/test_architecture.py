@@ -1,0 +1,170 @@
+"""The walls of the house: who may import whom, what is imported late, how long a file may be. Each wall is seen to hold."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stock_pipeline.definitions import STAGE_ASSETS
+
+PROJECT = Path(__file__).resolve().parents[1]
+PACKAGE = PROJECT / "stock_pipeline"
+LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
+CONFIG: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+CONTRACTS = {contract["id"]: contract["name"] for contract in CONFIG["contracts"]}
+
+# What `import stock_pipeline.definitions` must not bring along either; the others are beyond us, as other libraries import them.
+NEVER_AT_START = frozenset({"torch", "lightgbm", "xgboost", "catboost", "mlflow", "shap", "matplotlib"})
+HEAVY = NEVER_AT_START | {"scipy", "sklearn", "exchange_calendars", "pandas"}
+UNSAFE = frozenset({"pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve"})
+LONGEST_FILE = 350
+
+# The contract that each hole breaks, the file it is made in, and the line that makes it.
+HOLES = [
+    pytest.param("layers", "features/momentum.py", "from stock_pipeline.models import catalogue", id="a-stage-imports-a-later-one"),
+    pytest.param("layers", "features/momentum.py", "from stock_pipeline.labels import compute", id="features-import-labels"),
+    pytest.param("layers", "core/columns.py", "from stock_pipeline import settings", id="core-imports-settings"),
+    pytest.param("layers", "storage/ddl.py", "import stock_pipeline.market_data.tables", id="storage-knows-a-table"),
+    pytest.param("layers", "unlisted/__init__.py", "", id="a-room-in-no-layer"),
+    pytest.param("dagster", "features/momentum.py", "import dagster as dg", id="logic-imports-dagster"),
+    pytest.param("dagster", "storage/stores.py", "def late() -> None:\n    import dagster_duckdb", id="storage-imports-dagster-late"),
+    pytest.param("glue", "features/compute.py", "from stock_pipeline.orchestration.night import Night", id="logic-knows-the-night"),
+    pytest.param("assets", "labels/assets.py", "from stock_pipeline.market_data.assets import ingest", id="a-stage-imports-assets"),
+    pytest.param("assets", "cli.py", "from stock_pipeline.market_data import checks", id="cli-imports-checks"),
+    pytest.param("duckdb", "market_data/reading.py", "import duckdb", id="a-stage-imports-duckdb"),
+    pytest.param("mlflow", "models/assets.py", "def late() -> None:\n    import mlflow.lightgbm", id="models-import-mlflow-late"),
+]
+
+
+def broken_contracts(root: Path) -> set[str]:
+    """The ids of the contracts that import-linter reports broken for the package under ``root``."""
+    environment = os.environ | {"PYTHONPATH": str(root), "COLUMNS": "200", "NO_COLOR": "1"}
+    command = [str(LINT_IMPORTS), "--no-cache", "--config", str(PROJECT / "pyproject.toml")]
+    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    verdicts = {name: re.search(rf"^{re.escape(name)} (KEPT|BROKEN)", ended.stdout, re.MULTILINE) for name in CONTRACTS.values()}
+    assert all(verdicts.values()), ended.stdout + ended.stderr
+    broken = {id_ for id_, name in CONTRACTS.items() if (verdict := verdicts[name]) is not None and verdict[1] == "BROKEN"}
+    assert (ended.returncode == 0) == (not broken), ended.stdout + ended.stderr
+    return broken
+
+
+def test_every_wall_stands() -> None:
+    assert broken_contracts(PROJECT) == set()
+
+
+def test_every_contract_has_a_hole_made_in_it() -> None:
+    assert {hole.values[0] for hole in HOLES} == set(CONTRACTS)
+
+
+@pytest.mark.parametrize(("contract", "file", "line"), HOLES)
+def test_a_hole_is_found_in_its_own_wall_and_no_other(contract: str, file: str, line: str, tmp_path: Path) -> None:
+    copy = tmp_path / "stock_pipeline"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    place = copy / file
+    place.parent.mkdir(exist_ok=True)
+    held = place.read_text(encoding="utf-8") if place.exists() else ""
+    place.write_text(f"{held}\n{line}\n", encoding="utf-8")
+    assert broken_contracts(tmp_path) == {contract}
+
+
+def python_files(*roots: Path) -> list[Path]:
+    return sorted(path for root in roots for path in root.rglob("*.py"))
+
+
+def imported_at_start(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Names of the top packages that are imported when the module is, with their lines; what type checkers alone see is left out."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            waiting += node.orelse
+            continue
+        yield from imported_by(node)
+        waiting += ast.iter_child_nodes(node)
+
+
+def imported_by(node: ast.AST) -> Iterator[tuple[str, int]]:
+    if isinstance(node, ast.Import):
+        yield from ((name.name.partition(".")[0], node.lineno) for name in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+        yield node.module.partition(".")[0], node.lineno
+
+
+def heavy_at_start(source: str) -> list[tuple[str, int]]:
+    return sorted((name, line) for name, line in imported_at_start(ast.parse(source)) if name in HEAVY)
+
+
+def unsafe_imports(source: str) -> list[tuple[str, int]]:
+    found = (imported for node in ast.walk(ast.parse(source)) for imported in imported_by(node))
+    return sorted((name, line) for name, line in found if name in UNSAFE)
+
+
+def test_heavy_libraries_are_imported_only_inside_functions() -> None:
+    found = {str(path.relative_to(PROJECT)): heavy_at_start(path.read_text(encoding="utf-8")) for path in python_files(PACKAGE)}
+    assert {path: heavy for path, heavy in found.items() if heavy} == {}
+
+
+def test_a_heavy_import_is_seen_wherever_it_runs_at_start_and_nowhere_else() -> None:
+    source = "\n".join(
+        [
+            "import scipy.stats",
+            "if TYPE_CHECKING:",
+            "    import torch",
+            "else:",
+            "    import xgboost",
+            "try:",
+            "    from sklearn.tree import export_text",
+            "except ImportError:",
+            "    import pandas",
+            "class Model:",
+            "    import shap",
+            "    def fit(self):",
+            "        import lightgbm",
+            "def late():",
+            "    from mlflow import MlflowClient",
+            "from . import matplotlib",
+        ]
+    )
+    assert heavy_at_start(source) == [("pandas", 9), ("scipy", 1), ("shap", 11), ("sklearn", 7), ("xgboost", 5)]
+
+
+def test_loading_the_definitions_loads_no_heavy_library() -> None:
+    code = f"import sys, stock_pipeline.definitions; print(sorted({set(NEVER_AT_START)!r} & set(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout.strip()) == (0, "[]"), ended.stderr
+
+
+def test_nothing_is_ever_pickled() -> None:
+    found = {str(path.relative_to(PROJECT)): unsafe_imports(path.read_text(encoding="utf-8")) for path in python_files(PACKAGE)}
+    assert {path: unsafe for path, unsafe in found.items() if unsafe} == {}
+    assert unsafe_imports("def late():\n    from joblib import dump") == [("joblib", 2)]
+
+
+def test_a_file_is_read_in_one_sitting() -> None:
+    files = python_files(PACKAGE, PROJECT / "stock_pipeline_tests", PROJECT / "benchmarks")
+    lengths = {str(path.relative_to(PROJECT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_stages_are_listed_in_the_order_in_which_data_travels() -> None:
+    layers = next(contract for contract in CONFIG["contracts"] if contract["id"] == "layers")["layers"]
+    lowest_first = [room.strip() for layer in reversed(layers) for room in layer.split("|")]
+    stages = list(dict.fromkeys(key[0] for asset in STAGE_ASSETS for key in asset.keys))
+    assert stages == sorted(stages, key=lowest_first.index)
+
+
+def test_an_asset_reads_only_what_was_made_before_it() -> None:
+    made: set[tuple[str, str]] = set()
+    for asset in STAGE_ASSETS:
+        assert set(asset.depends_on) <= made, asset.name
+        made |= set(asset.keys)

@@ -1,0 +1,165 @@
+"""The machinery of the benchmarks: what they print, measure and refuse. How long anything takes is not tested."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command_line
+from benchmarks import watched_run
+from benchmarks.catalogue import CATALOGUE, Benchmark
+from benchmarks.cold_process import PROJECT_FOLDER, BenchmarkError, Finished, environment, run_cold
+from benchmarks.figure import Figure, json_line, mebibytes, seconds
+from benchmarks.memory import PROC, peak_bytes, reset_peak
+from benchmarks.stage_record import StageRecord, append_record, read_records, stage_figures
+from stock_pipeline.orchestration.progress import Began, Ended, Noted
+
+MIB = 2**20
+
+
+def test_a_figure_is_one_line_of_json_with_the_five_fields() -> None:
+    line = json_line("run", seconds("first run seconds", 61.23456, 90.0))
+    assert "\n" not in line
+    assert json.loads(line) == {"benchmark": "run", "figure": "first run seconds", "value": 61.235, "unit": "s", "target": 90.0}
+
+
+def test_what_cannot_be_measured_and_what_has_no_target_is_null() -> None:
+    shown = json.loads(json_line("run", mebibytes("a/b peak memory", None)))
+    assert (shown["value"], shown["target"]) == (None, None)
+    assert mebibytes("a/b peak memory", 3 * MIB).value == 3.0
+
+
+def test_a_figure_that_is_not_a_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_line("run", Figure("share", float("nan"), "ratio"))
+
+
+def test_the_names_of_the_catalogue_are_unique() -> None:
+    names = [entry.name for entry in CATALOGUE]
+    assert len(set(names)) == len(names)
+
+
+def test_peak_memory_is_read_from_the_status_of_a_process(tmp_path: Path) -> None:
+    (tmp_path / "status").write_text("Name:\tpython\nVmPeak:\t  999999 kB\nVmHWM:\t  204800 kB\nVmRSS:\t  1 kB\n")
+    assert peak_bytes(tmp_path) == 200 * MIB
+
+
+def test_peak_memory_is_none_where_the_system_does_not_tell(tmp_path: Path) -> None:
+    assert peak_bytes(tmp_path) is None
+    assert not reset_peak(tmp_path)
+    assert not (tmp_path / "clear_refs").exists()
+    (tmp_path / "status").write_text("Name:\tpython\n")
+    assert peak_bytes(tmp_path) is None
+
+
+@pytest.mark.skipif(not (PROC / "clear_refs").exists(), reason="this system has no /proc")
+def test_the_reset_leaves_out_what_was_freed_before() -> None:
+    block = b"\x01" * (256 * MIB)
+    high = peak_bytes()
+    del block
+    assert reset_peak()
+    low = peak_bytes()
+    assert high is not None
+    assert low is not None
+    assert high - low > 128 * MIB
+
+
+def test_the_gauge_records_every_asset_and_the_highest_mark_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In turn: before features, at its end, before labels, at its end.
+    marks = iter([50 * MIB, 400 * MIB, 300 * MIB, 200 * MIB])
+    monkeypatch.setattr(watched_run, "peak_bytes", lambda: next(marks))
+    monkeypatch.setattr(watched_run, "reset_peak", lambda: True)
+    record = tmp_path / "record.jsonl"
+    gauge = watched_run.Gauge(record)
+    gauge(Began("features/daily_features"))
+    gauge(Noted("features/daily_features", "momentum"))
+    gauge(Ended("features/daily_features", 10, 1.5))
+    gauge(Began("labels/daily_labels"))
+    gauge(Ended("labels/daily_labels", 20, 0.5))
+    assert read_records(record) == [
+        StageRecord("features/daily_features", 10, 1.5, 400 * MIB, 400 * MIB),
+        StageRecord("labels/daily_labels", 20, 0.5, 200 * MIB, 400 * MIB),
+    ]
+
+
+def test_the_gauge_gives_no_memory_of_an_asset_where_the_mark_cannot_be_reset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched_run, "peak_bytes", lambda: 400 * MIB)
+    monkeypatch.setattr(watched_run, "reset_peak", lambda: False)
+    record = tmp_path / "record.jsonl"
+    gauge = watched_run.Gauge(record)
+    gauge(Began("labels/daily_labels"))
+    gauge(Ended("labels/daily_labels", 20, 0.5))
+    assert read_records(record) == [StageRecord("labels/daily_labels", 20, 0.5, None, 400 * MIB)]
+
+
+def test_a_record_becomes_three_figures(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    assert read_records(path) == []
+    append_record(path, StageRecord("features/daily_features", 122560, 5.6, 512 * MIB, 512 * MIB))
+    assert list(stage_figures(read_records(path))) == [
+        Figure("features/daily_features rows", 122560, "rows"),
+        Figure("features/daily_features seconds", 5.6, "s"),
+        Figure("features/daily_features peak memory", 512.0, "MiB"),
+    ]
+
+
+def test_a_measured_process_sees_nothing_of_the_users_settings_and_data(tmp_path: Path) -> None:
+    given = {"PATH": "/bin", "PYTHONPATH": "/lib", "DAGSTER_HOME": "/d", "STOCK_PIPELINE_HOME": "/mine", "STOCK_PIPELINE_SEED": "1"}
+    assert environment(given, tmp_path) == {
+        "PATH": "/bin",
+        "PYTHONPATH": f"{PROJECT_FOLDER}:/lib",
+        "STOCK_PIPELINE_HOME": str(tmp_path / "data"),
+    }
+
+
+def test_a_process_prints_to_standard_error_alone_and_its_failure_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    finished = run_cold(["-c", "import sys; print('progress'); sys.exit(3)"], tmp_path)
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "progress\n")
+    with pytest.raises(BenchmarkError, match="the first run ended with exit code 3"):
+        finished.require_success("the first run")
+    Finished(1.0, 1.0, 0).require_success("the first run")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nights"], "Error: benchmark 'nights' is not known; choose one of graph, run\n"),
+        (["graph", "--data", "bars.csv"], "Error: benchmark graph takes no --data; leave it out\n"),
+        (["run", "--data", "no_such/*.csv"], "Error: --data 'no_such/*.csv' matches no file; give a CSV or Parquet file or a glob\n"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_exit_code_2(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", sentence)
+
+
+def _fails(_data: str | None) -> Iterator[Figure]:
+    yield Figure("made before", 1, "rows")
+    raise BenchmarkError("the first run ended with exit code 1; what it said is above")
+
+
+def test_a_benchmark_that_fails_keeps_its_figures_and_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def works(data: str | None) -> Iterator[Figure]:
+        yield Figure(str(data), 2, "rows")
+
+    monkeypatch.setattr(command_line, "CATALOGUE", (Benchmark("bad", "Fails.", _fails), Benchmark("good", "Works.", works)))
+    assert command_line.main([]) == 1
+    captured = capsys.readouterr()
+    assert [json.loads(line)["figure"] for line in captured.out.splitlines()] == ["made before", "None"]
+    assert "Error: the first run ended with exit code 1" in captured.err
+
+
+def test_files_are_passed_on_by_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def names(data: str | None) -> Iterator[Figure]:
+        yield Figure(str(data), 1, "rows")
+
+    (tmp_path / "bars.csv").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command_line, "CATALOGUE", (Benchmark("named", "Names its files.", names, takes_data=True),))
+    assert command_line.main(["named", "--data", "*.csv"]) == 0
+    assert json.loads(capsys.readouterr().out)["figure"] == str(tmp_path / "*.csv")
