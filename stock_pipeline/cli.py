@@ -111,3 +111,7 @@ def _session(text: str | None) -> date | None:
 
 def _print_json(content: dict[str, Any]) -> None:
     click.echo(json.dumps(content, indent=2, default=str))
+
+
+if __name__ == "__main__":
+    main()

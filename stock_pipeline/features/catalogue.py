@@ -44,8 +44,9 @@ def look_back(features: Sequence[Feature] = CATALOGUE) -> int:
 
 
 def catalogue_hash(features: Sequence[Feature] = CATALOGUE) -> str:
-    """SHA-256 (hex) over the names and formulas in their order: what a model records of the features it was trained on."""
-    return hashlib.sha256("\n".join(f"{feature.name}\t{feature.formula}" for feature in features).encode()).hexdigest()
+    """SHA-256 (hex) over names, formulas and expressions in their order: when it changes, stored features are made again."""
+    described = (f"{feature.name}\t{feature.formula}\t{feature.ranked}\t{feature.expression}" for feature in features)
+    return hashlib.sha256("\n".join(described).encode()).hexdigest()
 
 
 def as_markdown(features: Sequence[Feature] = CATALOGUE) -> str:

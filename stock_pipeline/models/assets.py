@@ -13,7 +13,7 @@ from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.datasets.splits import Split, splits_from_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
-from stock_pipeline.features.catalogue import feature_names
+from stock_pipeline.features.catalogue import catalogue_hash, feature_names
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.compute import RETURN_REACH
 from stock_pipeline.labels.tables import DAILY_LABELS
@@ -31,6 +31,7 @@ from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
 TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES)
+FEATURES_VERSION = catalogue_hash()[:16]  # other features make another model of the same sessions
 SHOWN_METRICS = ("rank_ic", "icir", "mae", "zero_mae", "hit_rate")
 
 
@@ -153,6 +154,7 @@ def _asset(entry: ModelEntry) -> StageAsset:
         body=train_model(entry),
         kinds=entry.kinds,
         rhythm="training",
+        code_version=FEATURES_VERSION,
     )
 
 
@@ -166,5 +168,6 @@ ASSETS: Sequence[StageAsset] = (
         body=train_stack,
         kinds=("scipy",),
         rhythm="training",
+        code_version=FEATURES_VERSION,
     ),
 )

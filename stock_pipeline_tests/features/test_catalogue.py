@@ -49,8 +49,10 @@ def test_the_hash_follows_names_formulas_and_order_and_nothing_else() -> None:
     assert len({catalogue_hash(features) for features in [[first], *others]}) == 5
 
 
-def test_the_hash_of_known_features_is_known() -> None:
-    assert catalogue_hash(CATALOGUE[:1]) == "00d53f3b8679f52eed17ecf0ded26628aef4945f4c500e27aa23ef4cd1f2bb2d"
+def test_another_expression_under_the_same_words_is_noticed() -> None:
+    first = CATALOGUE[0]
+    assert catalogue_hash([dataclasses.replace(first, expression=first.expression * 2)]) != catalogue_hash([first])
+    assert catalogue_hash([dataclasses.replace(first, ranked=True)]) != catalogue_hash([first])
 
 
 def test_the_table_has_a_row_for_each_feature() -> None:
