@@ -1,9 +1,10 @@
 """What the command line shows: a progress bar while a run works, tables when it is done."""
 
+import os
 import sys
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import polars as pl
 from rich.box import SIMPLE_HEAD
@@ -47,14 +48,18 @@ class RunWatcher:
 
     def __init__(self, assets: int) -> None:
         self.ended: list[Ended] = []
+        self._output = _output_of_its_own()
+        self._console = Console(file=self._output, width=console.width)
         self._progress = Progress(
             TextColumn("[bold]{task.fields[asset]:<32}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[note]}"),
-            console=console,
+            console=self._console,
             transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
             disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("run", total=assets, asset="starting", note="")
@@ -65,6 +70,8 @@ class RunWatcher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._progress.stop()
+        if self._output is not sys.stdout:
+            self._output.close()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -75,8 +82,16 @@ class RunWatcher:
         else:
             self.ended.append(event)
             self._progress.advance(self._task)
-            if not console.is_terminal:
-                console.print(f"{event.asset}: {_outcome(event)}, {event.rows:,} rows, {event.seconds:.1f} s", highlight=False)
+            if not self._console.is_terminal:
+                self._console.print(f"{event.asset}: {_outcome(event)}, {event.rows:,} rows, {event.seconds:.1f} s", highlight=False)
+
+
+def _output_of_its_own() -> TextIO:
+    """A second handle on standard output: while an asset runs, Dagster sends what goes to the first into its own log files."""
+    try:
+        return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    except (OSError, ValueError):  # standard output is no file, as under a test runner
+        return sys.stdout
 
 
 def show_made(ended: Sequence[Ended], seconds: float) -> None:

@@ -44,8 +44,15 @@ class TradingCalendar:
         return self._sessions[bisect_left(self._sessions, first) : bisect_right(self._sessions, last)]
 
     def next_session(self, day: date) -> date:
-        """The first session after ``day``."""
-        return self._sessions[bisect_right(self._sessions, day)]
+        """The first session after ``day``.
+
+        Raises:
+            InputError: ``day`` lies at or after the last session of the calendar.
+        """
+        position = bisect_right(self._sessions, day)
+        if position == len(self._sessions):
+            raise InputError(f"{day} lies beyond the last session that {self.exchange} knows, {self._sessions[-1]}")
+        return self._sessions[position]
 
     def previous_session(self, day: date) -> date:
         """The last session before ``day``.

@@ -118,10 +118,15 @@ class TableSchema:
         unknown = [name for name in frame.columns if name not in self.dtypes]
         if missing or unknown:
             raise SchemaError(f"{self.qualified_name}: missing columns {missing}, unknown columns {unknown}")
+        unfit = [
+            f"{name} is {frame.schema[name]}, not {dtype}" for name, dtype in self.dtypes.items() if not _fits(frame.schema[name], dtype)
+        ]
+        if unfit:
+            raise SchemaError(f"{self.qualified_name}: a column has the wrong type: {', '.join(unfit)}")
         try:
             typed = frame.select(pl.col(column.name).cast(column.dtype) for column in self.columns)
         except pl.exceptions.PolarsError as error:
-            raise SchemaError(f"{self.qualified_name}: a column has the wrong type: {error}") from error
+            raise SchemaError(f"{self.qualified_name}: a column has the wrong type: {str(error).splitlines()[0]}") from error
         self._check_values(typed)
         self._check_key(typed)
         return typed
@@ -143,3 +148,17 @@ class TableSchema:
             raise SchemaError(
                 f"{self.qualified_name}: key ({', '.join(key)}) is not unique, {repeated} rows too many, for example {example}"
             )
+
+
+def _fits(given: pl.DataType, wanted: DataType) -> bool:
+    """Whether a column may be cast without a value losing its meaning, as a fraction does in an integer or a number in a date."""
+    if given == pl.Null or given == wanted:
+        return True
+    target = wanted() if isinstance(wanted, type) else wanted
+    if target.is_integer():
+        return given.is_integer()
+    if target.is_float():
+        return given.is_numeric()
+    if target == pl.String:
+        return given in (pl.Categorical, pl.Enum)
+    return given == pl.Datetime and target == pl.Datetime

@@ -5,10 +5,11 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import KNOWN_FROM, SOURCE, SYMBOL
+from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SOURCE, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.gathering import chosen_source, gather, refuse_mixing
 from stock_pipeline.market_data.pictures import candlesticks
+from stock_pipeline.market_data.sources.source import CAPTURED
 from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INGESTION_REPORTS, INSTRUMENTS, QUARANTINED_BARS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
@@ -45,10 +46,12 @@ def ingest(night: Night) -> Product:
 
 def _with_history(stores: Stores, schema: TableSchema, incoming: pl.DataFrame, night: date) -> pl.DataFrame:
     """The full history of every row about which the source says something new."""
-    values = [name for name in schema.column_names if name not in (*schema.key, SOURCE, KNOWN_FROM, "known_to")]
+    values = [name for name in schema.column_names if name not in (*schema.key, SOURCE, KNOWN_FROM, KNOWN_TO)]
     history = stores.read(schema)
-    news = notice_restatements(history, incoming, schema.key, values, night)
-    return weave(history, news, schema.key, values)
+    # What was captured says itself when it was known, so that telling it again, or late, restates nothing.
+    was_captured = pl.col(CAPTURED).is_not_null()
+    noticed = notice_restatements(history, incoming.filter(~was_captured), schema.key, values, night)
+    return weave(history, pl.concat([noticed, incoming.filter(was_captured)]), schema.key, values)
 
 
 def _not_yet_quarantined(stores: Stores, refused: pl.DataFrame) -> pl.DataFrame:

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, SESSION, SYMBOL, VALUE
-from stock_pipeline.market_data.sources.source import ACTIONS, KIND
+from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, SESSION, SYMBOL, VALUE
+from stock_pipeline.market_data.sources.source import ACTIONS, CAPTURED, KIND
 
 SPLIT, DIVIDEND = "split", "dividend"
 # The ratios of new shares to old that companies use. A step of the adjustment factor near one of them is a split.
@@ -17,19 +17,23 @@ SMALLEST_YIELD = 2e-4  # an adjusted close rounded to the cent moves the factor 
 def derive_actions(bars: pl.DataFrame) -> pl.DataFrame:
     """Splits and dividends that explain how the ratio of adjusted to raw close steps from bar to bar.
 
-    On the ex-session that ratio grows by the split ratio, or by close / (close - dividend) of the session before.
+    On the ex-session that ratio grows by the split ratio, or by close / (close - dividend) of the session before. Only bars of
+    one capture are compared: each capture adjusts the past for what had happened by then.
 
     Args:
-        bars: symbol, session, raw close and adj_close (nullable), one row per symbol and session.
+        bars: symbol, session, raw close, adj_close (nullable), captured (nullable) and known_from, one row per symbol, session
+            and capture.
 
     Returns:
-        symbol, session (the ex-session), kind and value: new shares per old share, or cash per share.
+        symbol, session (the ex-session), kind, value (new shares per old share, or cash per share), captured and known_from of the
+        bar that told of it; one row per action and capture.
     """
     factor = pl.col(ADJ_CLOSE) / pl.col(CLOSE)
+    series = [SYMBOL, CAPTURED]
     steps = (
         bars.filter(pl.col(ADJ_CLOSE).is_not_null() & (pl.col(CLOSE) > 0))
-        .sort(SYMBOL, SESSION)
-        .with_columns((factor / factor.shift(1).over(SYMBOL)).alias("step"), pl.col(CLOSE).shift(1).over(SYMBOL).alias("close_before"))
+        .sort(*series, SESSION)
+        .with_columns((factor / factor.shift(1).over(series)).alias("step"), pl.col(CLOSE).shift(1).over(series).alias("close_before"))
         .filter((pl.col("step") - 1).abs() > SMALLEST_YIELD)
     )
     ratio = pl.lit(None, pl.Float64)
@@ -43,5 +47,5 @@ def derive_actions(bars: pl.DataFrame) -> pl.DataFrame:
             pl.coalesce("ratio", dividend).alias(VALUE),
         )
         .filter(pl.col(VALUE) > 0)
-        .select(pl.col(name).cast(dtype) for name, dtype in ACTIONS.items())
+        .select(*(pl.col(name).cast(dtype) for name, dtype in ACTIONS.items()), CAPTURED, KNOWN_FROM)
     )

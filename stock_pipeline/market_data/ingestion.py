@@ -15,7 +15,10 @@ from stock_pipeline.market_data.sources.source import CAPTURED, MarketData
 
 @dataclass(frozen=True)
 class Ingested:
-    """Frames for the market store, without ``known_to``: how versions follow one another is storage's to say."""
+    """Frames for the market store, without ``known_to``: how versions follow one another is storage's to say.
+
+    ``bars`` and ``actions`` have ``captured`` besides: null where the source does not say when it knew.
+    """
 
     as_of: date
     bars: pl.DataFrame
@@ -26,7 +29,7 @@ class Ingested:
 
 
 def prepare(data: MarketData, source: str, as_of: date | None, calendar: TradingCalendar, price_tolerance: float) -> Ingested:
-    """Screen and date what ``source`` gave, up to the session ``as_of`` (by default the last one that it has).
+    """Screen and date what ``source`` gave, up to the session ``as_of`` (by default the last night on which it learnt of a bar).
 
     A bar is known from the night of its session, or from the night of its capture where the source tells it.
 
@@ -37,17 +40,21 @@ def prepare(data: MarketData, source: str, as_of: date | None, calendar: Trading
     first, last = data.bars[SESSION].min(), data.bars[SESSION].max()
     if not isinstance(first, date) or not isinstance(last, date):
         raise InputError(f"source {source} has no bars with a date; nothing was written")
-    _check_as_of(as_of, source, first, last, calendar)
+    _check_as_of(as_of, source, first, _last(data.bars.select(_known_from(calendar, data.bars, source))[KNOWN_FROM]), calendar)
     sound, refused = screen(received, calendar.sessions_between(first, last), price_tolerance)
     if sound.is_empty():
         raise InputError(f"source {source} has no sound bar, {refused.height} were refused, the first because of: {_first_reason(refused)}")
-    night = as_of or _last_session(sound)
-    dated = sound.with_columns(_known_from(calendar, sound), pl.lit(source).alias(SOURCE)).filter(pl.col(KNOWN_FROM) <= night)
-    actions = data.actions if data.actions.height else derive_actions(dated)
+    known = sound.with_columns(_known_from(calendar, sound, source), pl.lit(source).alias(SOURCE))
+    night = as_of or _last(known[KNOWN_FROM])
+    dated = known.filter(pl.col(KNOWN_FROM) <= night)
+    if dated.is_empty():
+        raise InputError(
+            f"source {source} knew of no bar on {night}; it learnt of the first on {known[KNOWN_FROM].min()!s}, give that or later"
+        )
     return Ingested(
         as_of=night,
-        bars=dated.drop(CAPTURED).sort(SESSION, SYMBOL),
-        actions=actions.filter(pl.col(SESSION) <= night).with_columns(pl.lit(source).alias(SOURCE), pl.col(SESSION).alias(KNOWN_FROM)),
+        bars=dated.sort(SESSION, SYMBOL, CAPTURED),  # of two captures known from the same night, weaving keeps the later told
+        actions=_actions(data, dated, night).with_columns(pl.lit(source).alias(SOURCE)),
         instruments=_instruments(data, dated, source),
         quarantined=_quarantined(refused, source, night),
         report=_report(received, dated, refused, source, night),
@@ -63,15 +70,25 @@ def _check_as_of(as_of: date | None, source: str, first: date, last: date, calen
         raise InputError(f"as-of {as_of} lies outside of source {source}, which has bars from {first} to {last}; give a session between")
 
 
-def _last_session(bars: pl.DataFrame) -> date:
-    last = bars[SESSION].max()
-    assert isinstance(last, date)  # noqa: S101  (sound bars have a session; this tells the type checker)
+def _last(nights: pl.Series) -> date:
+    last = nights.max()
+    assert isinstance(last, date)  # noqa: S101  (there are bars with a session; this tells the type checker)
     return last
 
 
-def _known_from(calendar: TradingCalendar, bars: pl.DataFrame) -> pl.Expr:
+def _actions(data: MarketData, bars: pl.DataFrame, night: date) -> pl.DataFrame:
+    if data.actions.is_empty():
+        return derive_actions(bars).sort(SESSION, SYMBOL, CAPTURED)
+    given = data.actions.filter(pl.col(SESSION) <= night)
+    return given.with_columns(pl.lit(None, pl.Date).alias(CAPTURED), pl.col(SESSION).alias(KNOWN_FROM))
+
+
+def _known_from(calendar: TradingCalendar, bars: pl.DataFrame, source: str) -> pl.Expr:
     """The session of each bar, or the last session that had ended when it was captured."""
     captured = bars[CAPTURED].drop_nulls().unique().to_list()
+    too_late = next((day for day in captured if not calendar.sessions_between(day, date.max)), None)
+    if too_late is not None:
+        raise InputError(f"source {source} has bars captured on {too_late}, beyond the calendar of {calendar.exchange}; correct the day")
     nights = {day: calendar.previous_session(day + timedelta(days=1)) for day in captured}
     night = pl.col(CAPTURED).replace_strict(nights, default=None, return_dtype=pl.Date) if nights else pl.lit(None, pl.Date)
     return pl.max_horizontal(SESSION, night).alias(KNOWN_FROM)

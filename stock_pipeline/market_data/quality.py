@@ -9,6 +9,7 @@ from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, PRICES, SESSION,
 from stock_pipeline.market_data.sources.source import CAPTURED
 
 REASON = "reason"
+DUPLICATE = "duplicate"
 WIDEST_RANGE = 3.0  # a high of three times the low within one session is a misprint
 
 
@@ -33,14 +34,18 @@ def refusals(sessions: Sequence[date], price_tolerance: float) -> list[tuple[str
         ),
         ("high more than three times the low", pl.col(HIGH) > WIDEST_RANGE * pl.col(LOW)),
         ("not a session of the exchange", ~pl.col(SESSION).is_in(list(sessions))),
-        ("duplicate", pl.struct(SYMBOL, SESSION, CAPTURED).is_first_distinct().not_()),
     ]
 
 
 def screen(bars: pl.DataFrame, sessions: Sequence[date], price_tolerance: float) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split bars into sound ones and refused ones; the latter carry the ``reason``, the first rule that they break."""
+    """Split bars into sound ones and refused ones; the latter carry the ``reason``, the first rule that they break.
+
+    Of bars that break none, the first of its symbol, session and capture stays; the others are duplicates.
+    """
     reason = pl.lit(None, pl.String)
     for text, broken in reversed(refusals(sessions, price_tolerance)):
         reason = pl.when(broken.fill_null(False)).then(pl.lit(text)).otherwise(reason)
-    judged = bars.with_columns(reason.alias(REASON))
+    # Among the sound alone, so that a bar without a price does not push out the one that has it.
+    again = pl.col(REASON).is_null() & ~pl.struct(SYMBOL, SESSION, CAPTURED, REASON).is_first_distinct()
+    judged = bars.with_columns(reason.alias(REASON)).with_columns(pl.when(again).then(pl.lit(DUPLICATE)).otherwise(REASON).alias(REASON))
     return judged.filter(pl.col(REASON).is_null()).drop(REASON), judged.filter(pl.col(REASON).is_not_null())

@@ -26,8 +26,8 @@ def suggest(night: Night) -> Product | None:
     sessions = sessions_of(night.stores, night.as_of)
     if not night.has_news((DAILY_PREDICTIONS,)):
         return None
-    wanted = [day for day in sessions if night.watermark is not None and day > night.watermark] or [night.as_of]
-    made = pl.concat(_suggestions(night, sessions, day) for day in wanted)
+    wanted = [day for day in sessions if night.watermark is not None and day > night.watermark] or sessions[-1:]
+    made = pl.concat(_suggestions(night, sessions, day, night.as_of if day == sessions[-1] else day) for day in wanted)
     of_last = made.filter(pl.col(SESSION) == wanted[-1])
     return Product(
         writes=(Write(SUGGESTED_STOCKS, made, scope=(SESSION,), may_be_empty=True, minimum_share=0.0),),
@@ -37,9 +37,9 @@ def suggest(night: Night) -> Product | None:
     )
 
 
-def _suggestions(night: Night, sessions: Sequence[date], session: date) -> pl.DataFrame:
+def _suggestions(night: Night, sessions: Sequence[date], session: date, known_on: date) -> pl.DataFrame:
     window_start = sessions[max(0, sessions.index(session) - WINDOW)]
-    bars = adjusted_bars(night.stores, session, night.settings.quality.jump_ratio, window_start)
+    bars = adjusted_bars(night.stores, known_on, night.settings.quality.jump_ratio, window_start)
     instruments = night.read(INSTRUMENTS).drop(SOURCE, INDUSTRY)
     candidates = (
         risk_figures(bars, session)

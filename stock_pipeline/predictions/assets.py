@@ -6,7 +6,8 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import MODEL, RANK, SESSION, TRAINING_ID
+from stock_pipeline.core.columns import MODEL, RANK, SESSION, TRAINING_ID, VERSION
+from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.training_panel import rank_within_session
 from stock_pipeline.features.catalogue import feature_names
 from stock_pipeline.features.tables import DAILY_FEATURES
@@ -24,21 +25,25 @@ from stock_pipeline.storage.reading import Selection
 
 
 def make_predictions(night: Night) -> Product | None:
-    """Predict each session with the versions that were in service on its night, the first time the last session alone.
+    """Predict the last session that has features, and before it those of missed nights.
 
-    A prediction once made stands. Only the session of the run is predicted again when another version has come into service.
+    A prediction once made stands; the last session is predicted again when another version has come into service.
     """
-    features = night.read(DAILY_FEATURES, Selection(first=_first_session(night), last=night.as_of))
-    ranked = rank_within_session(features, feature_names())
-    made = [part for (session,), rows in ranked.group_by(SESSION, maintain_order=True) for part in _missing(night, session, rows)]
+    sessions = night.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=night.as_of))[SESSION].unique().sort()
+    done = _last_session(night, DAILY_PREDICTIONS)
+    missed = sessions.filter(sessions > done) if done is not None else sessions.clear()
+    # The first time there is no past to catch up with: no version was in service then.
+    wanted = (missed if missed.len() else sessions.tail(1)).to_list()
+    made = [part for session in wanted for part in _predictions(night, session, is_last=session == wanted[-1])]
     if not made:
         return None if night.is_up_to_date else Product(writes=(), watermark=night.as_of)
     predictions = pl.concat(made)
+    last = _best_model(predictions.filter(pl.col(SESSION) == predictions[SESSION].max()))
     return Product(
         writes=(Write(DAILY_PREDICTIONS, predictions, scope=(SESSION, TRAINING_ID)),),
         watermark=night.as_of,
-        pictures={"predictions": prediction_bars(_best_model(predictions.filter(pl.col(SESSION) == predictions[SESSION].max())))},
-        tables={"best": _best_model(predictions).sort(SESSION, RANK, descending=[True, False]).head(20)},
+        pictures={"predictions": prediction_bars(last)},
+        tables={"best": last.sort(RANK).head(20)},
         facts={"sessions_predicted": predictions[SESSION].n_unique(), "models": predictions[MODEL].n_unique()},
     )
 
@@ -47,36 +52,44 @@ def make_signals(night: Night) -> Product | None:
     """Turn the stack's predictions into what to do at the next open; without a stack, those of the first model there is."""
     if not night.has_news((DAILY_PREDICTIONS,)):
         return None
-    predictions = _best_model(night.read(DAILY_PREDICTIONS, Selection(first=_first_session(night), last=night.as_of)))
+    since = _last_session(night, SIGNALS)
+    predictions = _best_model(night.read(DAILY_PREDICTIONS, Selection(first=since, last=night.as_of)))
     if predictions.is_empty():
         return Product(writes=(), watermark=night.as_of)
-    calendar = trading_calendar(night.settings.exchange)
     # A session predicted by two versions is traded by the one registered last.
-    latest = predictions.filter(pl.col("version") == pl.col("version").max().over(SESSION))
-    made = pl.concat(signals(rows, calendar.next_session(rows[SESSION][0])) for rows in latest.partition_by(SESSION))
+    latest = predictions.filter(pl.col(VERSION) == pl.col(VERSION).max().over(SESSION))
+    last = latest[SESSION].max()
+    calendar = trading_calendar(night.settings.exchange)
+    parts = []
+    for (session,), rows in latest.group_by(SESSION, maintain_order=True):
+        made_on = night.as_of if session == last else session
+        parts.append(signals(rows, calendar.next_session(made_on)))
+    made = pl.concat(parts)
     return Product(
         writes=(Write(SIGNALS, made, scope=(SESSION,)),),
         watermark=night.as_of,
-        pictures={"signals": prediction_bars(made.filter(pl.col(SESSION) == made[SESSION].max()))},
+        pictures={"signals": prediction_bars(made.filter(pl.col(SESSION) == last))},
         tables={"signals": made.group_by(SESSION, SIGNAL).len().sort(SESSION, SIGNAL, descending=[True, False])},
     )
 
 
-def _first_session(night: Night) -> date:
-    """The night of the run, or the first night that was missed before it; missed nights are made with what served then."""
-    if night.watermark is None or night.watermark >= night.as_of:
-        return night.as_of
-    return trading_calendar(night.settings.exchange).next_session(night.watermark)
+def _last_session(night: Night, schema: TableSchema) -> date | None:
+    last = night.read(schema, Selection(columns=(SESSION,), last=night.as_of))[SESSION].max()
+    return last if isinstance(last, date) else None
 
 
-def _missing(night: Night, session: date, rows: pl.DataFrame) -> list[pl.DataFrame]:
-    """The predictions of one session by the versions in service that have made none yet."""
+def _predictions(night: Night, session: date, is_last: bool) -> list[pl.DataFrame]:
+    """The predictions of one session by the versions that were in service on its night and have made none yet."""
     there = night.read(DAILY_PREDICTIONS, Selection(columns=(TRAINING_ID,), first=session, last=session))[TRAINING_ID].unique()
-    wanted = versions_in_service(night.stores, session).filter(~pl.col(TRAINING_ID).is_in(there.implode()) | night.full_refresh)
+    in_service = versions_in_service(night.stores, night.as_of if is_last else session)
+    wanted = in_service.filter(~pl.col(TRAINING_ID).is_in(there.implode()) | night.full_refresh)
+    if wanted.is_empty():
+        return []
+    ranked = rank_within_session(night.read(DAILY_FEATURES, Selection(first=session, last=session)), feature_names())
     parts = []
     for row in wanted.iter_rows(named=True):
         night.say(f"{row[MODEL]} on {session}")
-        parts.append(predict(load_service(night.models_root, row), rows))
+        parts.append(predict(load_service(night.models_root, row), ranked))
     return parts
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "stock_pipeline"
 TRAINING_TAG = "stock_pipeline.training_id"
+FINISHED = "FINISHED"
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,11 @@ def mirror(home: Path, versions: list[MirroredVersion]) -> int:
     added = 0
     for version in versions:
         found = client.search_runs([experiment], f"tags.`{TRAINING_TAG}` = '{version.training_id}'", max_results=1)
-        if found:
+        if found and found[0].info.status == FINISHED:
             run_id = found[0].info.run_id
         else:
+            for unfinished in found:  # whoever was adding it was killed
+                client.delete_run(unfinished.info.run_id)
             run_id = _add_run(client, experiment, version)
             added += 1
         client.set_tag(run_id, "status", version.status)
@@ -71,5 +74,5 @@ def _add_run(client: "MlflowClient", experiment: str, version: MirroredVersion) 
         if figure is not None:
             client.log_metric(run_id, name, figure)
     client.log_artifacts(run_id, str(version.artefact), artifact_path="model")
-    client.set_terminated(run_id)
+    client.set_terminated(run_id, FINISHED)
     return run_id

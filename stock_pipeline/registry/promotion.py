@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from math import inf
 from typing import Any
 
 import polars as pl
@@ -41,7 +42,7 @@ def decide(candidate: float | None, active: float | None, tolerance: float) -> D
         return Decision(True, "no version was active")
     if candidate is None:
         return Decision(False, "its error could not be measured")
-    change = candidate / active - 1 if active else 0.0
+    change = candidate / active - 1 if active else 0.0 if candidate == active else inf
     if change <= 0:
         return Decision(True, f"error {candidate:.6f} is no worse than the active version's {active:.6f}")
     if change <= tolerance:

@@ -12,16 +12,22 @@ def copy_store(database: Database, target: Path) -> int:
 
     The copy is made beside the target and moved into place when it is whole. It is also compact: DuckDB's own files never
     shrink, their copies hold what is alive.
+
+    Raises:
+        StoreBusyError: a writer held the store all the time that we waited.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{target.name}.unfinished")
     unfinished.unlink(missing_ok=True)
-    with duckdb.connect(":memory:") as connection:
-        connection.execute(f"ATTACH {_literal(database.path)} AS source (READ_ONLY)")
-        connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
-        connection.execute("COPY FROM DATABASE source TO target")
-        connection.execute("DETACH target")
-    unfinished.replace(target)
+    try:
+        with duckdb.connect(":memory:") as connection:
+            database.patiently(lambda: connection.execute(f"ATTACH {_literal(database.path)} AS source (READ_ONLY)"))
+            connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
+            connection.execute("COPY FROM DATABASE source TO target")
+            connection.execute("DETACH target")
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return target.stat().st_size
 
 

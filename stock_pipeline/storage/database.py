@@ -3,9 +3,10 @@
 import random
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
@@ -24,6 +25,8 @@ HARDENING: dict[str, str | bool | int | float | list[str]] = {
 }
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.5
 HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+
+T = TypeVar("T")
 
 
 class Database:
@@ -70,11 +73,19 @@ class Database:
             connection.close()
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        return self.patiently(lambda: duckdb.connect(self.path, read_only=read_only, config=HARDENING))
+
+    def patiently(self, attempt: Callable[[], T]) -> T:
+        """What ``attempt``, which opens the file, gives: tried again for as long as we wait while another process holds it.
+
+        Raises:
+            StoreBusyError: another process held the store all the time that we waited.
+        """
         deadline = time.monotonic() + self.wait_seconds
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                return duckdb.connect(self.path, read_only=read_only, config=HARDENING)
+                return attempt()
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 if not _is_lock_conflict(error):
                     raise

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import duckdb
+from filelock import FileLock, Timeout
 
-from stock_pipeline.core.errors import StockPipelineError
+from stock_pipeline.core.errors import StockPipelineError, StoreBusyError
 from stock_pipeline.core.table_schema import StoreName
 from stock_pipeline.storage.database import Database
 
@@ -55,11 +56,35 @@ def migrate(database: Database) -> list[Migration]:
 
     Raises:
         StockPipelineError: a migration applied earlier has been changed, or the store is newer than this program.
+        StoreBusyError: another process held the store all the time that we waited.
     """
     steps = migrations_of(database.store)
-    if database.path.exists() and not _missing(database, steps):
-        return []
+    if not database.path.exists() and _create(database, steps):
+        return steps
+    return _apply(database, steps) if _missing(database, steps) else []
+
+
+def _create(database: Database, steps: list[Migration]) -> bool:
+    """Make the file with every migration applied; False where another process has just made it.
+
+    DuckDB creates a file before it locks it, and cannot open one that is empty or half made. So the file is made beside
+    its place, under a lock, and moved there whole.
+    """
     database.path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(database.path.with_name(f"{database.path.name}.lock"), timeout=database.wait_seconds):
+            if database.path.exists():
+                return False
+            unfinished = Database(database.path.with_name(f"{database.path.name}.unfinished"), database.store)
+            unfinished.path.unlink(missing_ok=True)
+            _apply(unfinished, steps)
+            unfinished.path.replace(database.path)
+            return True
+    except Timeout as error:
+        raise StoreBusyError(f"another process is creating {database.path} and took longer than {database.wait_seconds:g} s") from error
+
+
+def _apply(database: Database, steps: list[Migration]) -> list[Migration]:
     with database.writer() as connection:
         connection.execute(LEDGER)
         missing = steps[len(_applied(connection, steps, database)) :]

@@ -39,12 +39,12 @@ def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: 
     columns = schema.require(selection.columns or schema.column_names)
     where, values = _conditions(schema, selection)
     order = (*schema.key, KNOWN_FROM) if schema.versioned else schema.key
-    query = f"SELECT {quoted_list(columns)} FROM {table_identifier(schema)} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
+    present = columns
     # A column of a catalogue that no write has brought yet is missing in the file, and null in every row.
     if schema.open_columns:
         stored = stored_columns(connection, schema)
-        present = [name for name in columns if name in stored]
-        query = f"SELECT {quoted_list(present)} FROM {table_identifier(schema)} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
+        present = tuple(name for name in columns if name in stored) or schema.key
+    query = f"SELECT {quoted_list(present)} FROM {table_identifier(schema)} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
     frame = connection.sql(query, params=values).pl()
     absent = [pl.lit(None, schema.dtypes[name]).alias(name) for name in columns if name not in frame.columns]
     return frame.with_columns(absent).select(pl.col(name).cast(schema.dtypes[name]) for name in columns)

@@ -41,8 +41,10 @@ def notice_restatements(
 def weave(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.DataFrame:
     """The full history of every incoming key: stored and new versions in the order in which they were known.
 
-    Feeding captures one by one, all at once, twice or out of order gives the same history. Two versions known from the same
-    night are one: the later told. A version that only repeats the one before it is dropped.
+    Captures fed one by one in the order of their nights, all at once in any order, or twice give the same history. Two versions
+    known from the same night are one: the later told. A version that only repeats the one before it is dropped; so where a
+    forgotten capture is fed late and alone, nothing tells any more that a later night confirmed the older value, and the
+    captures after it must be fed again.
 
     Args:
         history: every stored version of (at least) the incoming keys, with ``known_from`` and ``known_to``.

@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from stock_pipeline.core.content_hash import content_hash
-from stock_pipeline.core.errors import RefusedWriteError
+from stock_pipeline.core.errors import RefusedWriteError, SchemaError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import audit
 from stock_pipeline.storage.database import Database
@@ -72,7 +72,7 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
     Tables whose rows are already there are left untouched and leave no audit row; the watermark only moves forward.
 
     Raises:
-        SchemaError: a frame does not fit its table.
+        SchemaError: a frame does not fit its table, or a scope is not part of its key.
         RefusedWriteError: a payload is empty or has shrunk.
     """
     staged = [(write, write.schema.conform(write.frame)) for write in writes]
@@ -112,15 +112,21 @@ def _add_missing_columns(connection: duckdb.DuckDBPyConnection, schema: TableSch
 
 def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write) -> None:
     scope = _scope(write)
-    counts = connection.execute(
-        f"SELECT count(*), (SELECT count(*) FROM {STAGED}) FROM {table_identifier(write.schema)} AS held "  # noqa: S608
-        f"WHERE EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(scope)})"
+    if set(scope) == set(write.schema.key):
+        return  # a key that the payload names cannot vanish; it may have fewer versions, when a restatement is taken back
+    places = ", ".join(f"staged.{quoted(name)}" for name in scope)
+    counted = f"SELECT {quoted_list(scope)}, count(*) AS n FROM {{}} GROUP BY ALL"  # noqa: S608
+    shrunken = connection.execute(
+        f"SELECT staged.n, held.n, {places} "  # noqa: S608
+        f"FROM ({counted.format(STAGED)}) AS staged JOIN ({counted.format(table_identifier(write.schema))}) AS held ON {_equal(scope)} "
+        f"WHERE staged.n < held.n * ? ORDER BY staged.n / held.n, {places} LIMIT 1",
+        [write.minimum_share],
     ).fetchall()
-    held, staged = counts[0]
-    if staged < held * write.minimum_share:
+    if shrunken:
+        staged, held, *place = shrunken[0]
         raise RefusedWriteError(
-            f"{write.schema.qualified_name}: the payload has {staged} rows where {held} are stored, less than the "
-            f"{write.minimum_share:.0%} that is taken for sound, so nothing was written"
+            f"{write.schema.qualified_name}: the payload has {staged} rows of {', '.join(map(str, place))} where {held} are stored, "
+            f"less than the {write.minimum_share:.0%} that is taken for sound, so nothing was written"
         )
 
 
@@ -150,7 +156,13 @@ def _insert_new(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> t
 
 
 def _scope(write: Write) -> tuple[str, ...]:
-    return write.schema.require(write.scope) if write.scope is not None else write.schema.key
+    if write.scope is None:
+        return write.schema.key
+    # A row that changed its scope would be found stored under its key, and the payload's row would be lost.
+    outside = [name for name in write.scope if name not in write.schema.key]
+    if outside:
+        raise SchemaError(f"{write.schema.qualified_name}: scope {', '.join(map(repr, outside))} is not part of the key")
+    return write.scope
 
 
 def _row_key(schema: TableSchema) -> tuple[str, ...]:

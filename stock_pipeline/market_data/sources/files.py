@@ -5,6 +5,8 @@ captured (the day on which the row was written down).
 """
 
 import glob
+import re
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +35,7 @@ USUAL_NAMES = {SESSION: "date"}  # what users call a column where we have a word
 NULL_WORDS = ["", "null", "NULL", "None", "nan", "NaN", "NA", "N/A", "#N/A", "-"]
 DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%m/%d/%Y")
 DATE_PREFIX = 10  # 2010-08-20 of 2010-08-20T00:00:00-04:00
+REPEATED = re.compile(r"_duplicated_\d+$")  # what Polars makes of a name that a CSV file gives twice
 SYMBOL_LIMIT = 64
 
 
@@ -80,7 +83,7 @@ def _read(path: Path) -> pl.DataFrame:
             return pl.read_parquet(path)
         if path.suffix.lower() in (".csv", ".txt", ".gz"):
             # Everything as text first: a cell that does not fit can then be named instead of guessed away.
-            return pl.read_csv(path, infer_schema=False, null_values=NULL_WORDS)
+            return pl.read_csv(path, infer_schema=False)
     except pl.exceptions.NoDataError as error:
         raise InputError(f"{path} is empty; give a file with a header and bars") from error
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
@@ -91,7 +94,7 @@ def _read(path: Path) -> pl.DataFrame:
 def _named_columns(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
     names: dict[str, str] = {}
     for column in frame.columns:
-        known = SYNONYMS.get(column.strip().lower().replace(" ", "_"))
+        known = SYNONYMS.get(REPEATED.sub("", column.strip().lower().replace(" ", "_")))
         if known is None:
             continue
         if known in names.values():
@@ -106,11 +109,11 @@ def _named_columns(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
 def _typed(path: Path, frame: pl.DataFrame, name: str, dtype: type[pl.DataType]) -> pl.Series:
     if name not in frame.columns:
         return pl.Series(name, [None] * frame.height, dtype)
-    given = frame[name]
-    try:
-        typed = _parse_dates(given) if dtype == pl.Date and given.dtype == pl.String else given.cast(dtype, strict=False)
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"{path}: column {USUAL_NAMES.get(name, name)} is of type {given.dtype}, which does not fit") from error
+    # Not so for symbols: there are companies that trade as NA.
+    given = frame[name] if name == SYMBOL or frame[name].dtype != pl.String else frame[name].replace(NULL_WORDS, None)
+    if not _fits(given.dtype, dtype):
+        raise InputError(f"{path}: column {USUAL_NAMES.get(name, name)} is of type {given.dtype}, which does not fit")
+    typed = _dates(given) if dtype == pl.Date else given.cast(dtype, strict=False)
     lost = given.is_not_null() & typed.is_null()
     if lost.any():
         row = lost.arg_true()[0]
@@ -119,6 +122,22 @@ def _typed(path: Path, frame: pl.DataFrame, name: str, dtype: type[pl.DataType])
             f"{'date such as 2010-08-20' if dtype == pl.Date else 'number'}"
         )
     return typed.fill_nan(None) if dtype == pl.Float64 else typed
+
+
+def _fits(given: pl.DataType, wanted: type[pl.DataType]) -> bool:
+    """Whether values of the one type can be taken for the other, be they text that is still to be read."""
+    if given == pl.Null or given == pl.String:
+        return True
+    if wanted == pl.Date:
+        return given.is_integer() or given in (pl.Date, pl.Datetime)
+    return given.is_numeric() if wanted == pl.Float64 else given.is_integer() or given in (pl.Categorical, pl.Enum)
+
+
+def _dates(given: pl.Series) -> pl.Series:
+    """Dates as they are, of moments on the clock of their own time zone, of text and of numbers such as 20100820 as they read."""
+    found = given.dt.date() if given.dtype.is_temporal() else _parse_dates(given.cast(pl.String))
+    # Polars reaches further than Python's calendar.
+    return found.set(~found.dt.year().is_between(date.min.year, date.max.year), None)
 
 
 def _parse_dates(given: pl.Series) -> pl.Series:

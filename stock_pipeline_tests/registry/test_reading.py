@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from stock_pipeline.models.catalogue import CATALOGUE, STACK
+from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
+from stock_pipeline.registry.reading import active_versions, versions_in_service
+from stock_pipeline.registry.status import model_status
+from stock_pipeline.registry.tables import MODEL_VERSIONS
+from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.stored import empty_stores, put, training_row, version_row
+
+DAYS = sessions(6)
+MODEL = CATALOGUE[0].name
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    """A model whose second version took the place of the first on the fourth night, and a stack that has not been retrained."""
+    stores = empty_stores(tmp_path)
+    put(stores, TRAININGS, [training_row(MODEL, "t1", DAYS[0], rows=11), training_row(MODEL, "t2", DAYS[3], rows=22)], DAYS[3])
+    put(stores, TRAININGS, [training_row(STACK, "s1", DAYS[0])], DAYS[3])
+    rows = [version_row(MODEL, 1, "t1", DAYS[0], DAYS[3]), version_row(MODEL, 2, "t2", DAYS[3]), version_row(STACK, 1, "s1", DAYS[0])]
+    put(stores, MODEL_VERSIONS, rows, DAYS[3])
+    scores = [
+        {"training_id": name, "fold": fold, "metric": "rank_ic", "model": MODEL, "as_of": DAYS[0], "value": value, "observations": 9}
+        for name, fold, value in (("t1", 0, 0.01), ("t2", 0, 0.02), ("t2", 1, 0.5))
+    ]
+    put(stores, MODEL_SCORES, scores, DAYS[3])
+    return stores
+
+
+def test_the_versions_in_service_come_with_their_training(stores: Stores) -> None:
+    active = active_versions(stores)
+    assert active.select("model", "version", "training_id", "rows", "artefact").rows() == [
+        (MODEL, 2, "t2", 22, f"{MODEL}/t2"),
+        (STACK, 1, "s1", 100, "stack/s1"),
+    ]
+
+
+@pytest.mark.parametrize(("night", "served"), [(0, ["s1", "t1"]), (2, ["s1", "t1"]), (3, ["s1", "t2"]), (5, ["s1", "t2"])])
+def test_an_earlier_night_has_the_version_that_served_then(night: int, served: list[str], stores: Stores) -> None:
+    assert sorted(versions_in_service(stores, DAYS[night])["training_id"]) == served
+
+
+def test_before_the_first_training_nothing_served(stores: Stores) -> None:
+    assert versions_in_service(stores, sessions(1, DAYS[0].replace(year=2010))[0]).is_empty()
+
+
+def test_the_status_tells_of_every_model_with_the_scores_over_all_folds(stores: Stores) -> None:
+    told = {row["model"]: row for row in model_status(stores)}
+    assert list(told) == [*(entry.name for entry in CATALOGUE), STACK]
+    assert told[MODEL] == {
+        "model": MODEL,
+        "active_version": 2,
+        "training_id": "t2",
+        "trained_as_of": str(DAYS[3]),
+        "train_from": str(DAYS[3]),
+        "train_to": str(DAYS[3]),
+        "samples": 22,
+        "features": 2,
+        "size_bytes": 10,
+        "scores": {"rank_ic": 0.02},
+    }
+    assert told[STACK]["scores"] == {}
+    assert told[CATALOGUE[1].name] == {"model": CATALOGUE[1].name, "active_version": None, "trained": False}
+
+
+def test_the_status_of_nothing_is_null(tmp_path: Path) -> None:
+    assert {row["active_version"] for row in model_status(open_stores(tmp_path / "nowhere"))} == {None}
