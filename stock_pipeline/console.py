@@ -24,6 +24,7 @@ WIDTH_WITHOUT_TERMINAL = 100
 MODEL_FACTS = {
     "version": "active_version",
     "trained as of": "trained_as_of",
+    "last trained": "last_trained",
     "samples": "samples",
     "features": "features",
     "bytes on disk": "size_bytes",

@@ -63,6 +63,7 @@ class SourceSettings(_Section):
 
     name: str = "sample"
     path: str | None = None
+    symbols: tuple[str, ...] | None = Field(default=None, description="only these symbols; all that the source has when left out")
 
 
 class QualitySettings(_Section):

@@ -151,6 +151,20 @@ def test_an_unknown_model_in_the_settings_is_refused(home: Path, tmp_path: Path)
     assert_refused(invoke(home, "run"), home, "'oracle'", "spline_ridge")
 
 
+@pytest.mark.usefixtures("bars")
+def test_a_folder_of_the_dagster_instance_that_is_not_there_is_refused(home: Path) -> None:
+    result = invoke(home, "run", "--source", "files", "--path", "bars.csv", DAGSTER_HOME="nowhere")
+    assert_refused(result, home, "DAGSTER_HOME", "'nowhere'")
+
+
+def test_a_data_directory_that_is_a_file_is_refused(home: Path, bars: str) -> None:
+    home.write_text("not a directory")
+    result = invoke(home, "run", "--source", "files", "--path", bars)
+    assert (result.exit_code, result.stdout) == (WRONG_INPUT, "")
+    assert result.stderr.startswith(f"Error: data directory {home} cannot be made: File exists")
+    assert home.read_text() == "not a directory"
+
+
 def test_an_unknown_profile_is_refused(home: Path) -> None:
     assert_refused(invoke(home, "suggest", "--profile", "daring"), home, "'daring'", "conservative")
 

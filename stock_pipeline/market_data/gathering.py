@@ -1,13 +1,16 @@
 """From the settings and the user's wishes to data that is ready for the store. Writes nothing, so that it can be tried first."""
 
+from collections.abc import Sequence
 from datetime import date
 
+import polars as pl
+
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import SOURCE
+from stock_pipeline.core.columns import SOURCE, SYMBOL
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.catalogue import open_source
 from stock_pipeline.market_data.ingestion import Ingested, prepare
-from stock_pipeline.market_data.sources.source import Source
+from stock_pipeline.market_data.sources.source import MarketData, Source
 from stock_pipeline.market_data.tables import INGESTION_REPORTS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
@@ -24,7 +27,19 @@ def gather(source: Source, settings: Settings, as_of: date | None) -> Ingested:
     Raises:
         InputError: the source cannot be used as it is.
     """
-    return prepare(source.fetch(), source.name, as_of, trading_calendar(settings.exchange), settings.quality.price_tolerance)
+    data = _of_symbols(source.fetch(), source.name, settings.source.symbols)
+    return prepare(data, source.name, as_of, trading_calendar(settings.exchange), settings.quality.price_tolerance)
+
+
+def _of_symbols(data: MarketData, source: str, symbols: Sequence[str] | None) -> MarketData:
+    if symbols is None:
+        return data
+    known = set(data.bars[SYMBOL].unique())
+    unknown = [symbol for symbol in symbols if symbol not in known]
+    if unknown:
+        raise InputError(f"setting source.symbols names {unknown[0]!r}, of which source {source} has no bar; correct it or leave it out")
+    wanted = pl.col(SYMBOL).is_in(list(symbols))
+    return MarketData(data.bars.filter(wanted), data.actions.filter(wanted), data.instruments.filter(wanted))
 
 
 def refuse_mixing(stores: Stores, source: Source) -> None:

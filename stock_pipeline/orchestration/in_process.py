@@ -9,7 +9,7 @@ import dagster as dg
 from filelock import FileLock, Timeout
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.orchestration.instance import prepare_dagster_home
+from stock_pipeline.orchestration.instance import given_dagster_home, prepare_dagster_home
 from stock_pipeline.orchestration.progress import Event, listening
 from stock_pipeline.orchestration.stage_asset import Key
 from stock_pipeline.settings import Settings
@@ -43,8 +43,9 @@ def run_in_process(
         keys: assets to make.
 
     Raises:
-        InputError: another run is at work in the same data directory.
+        InputError: another run is at work in the same data directory, or a directory that is needed cannot be had.
     """
+    given_dagster_home()  # tried before anything is written
     with (
         _alone(settings.home),
         dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance,
@@ -61,7 +62,10 @@ def run_in_process(
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"data directory {home} cannot be made: {error.strerror}; choose another with STOCK_PIPELINE_HOME") from error
     lock = FileLock(home / ".run.lock")
     try:
         lock.acquire(timeout=0)

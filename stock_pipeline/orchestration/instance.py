@@ -7,17 +7,35 @@ import os
 import shutil
 from pathlib import Path
 
+from stock_pipeline.core.errors import InputError
 from stock_pipeline.settings import Settings, load_settings
 
+VARIABLE = "DAGSTER_HOME"
 CONFIG = "dagster.yaml"
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 
 
+def given_dagster_home() -> Path | None:
+    """The instance folder that the environment names, if it names one.
+
+    Raises:
+        InputError: it is not a folder.
+    """
+    given = os.environ.get(VARIABLE)
+    if given and not Path(given).is_dir():
+        raise InputError(f"{VARIABLE} is {given!r}, which is not a folder; make it, or unset the variable")
+    return Path(given) if given else None
+
+
 def prepare_dagster_home(settings: Settings) -> Path:
-    """The instance folder: DAGSTER_HOME where it is set, else ``dagster`` under the data directory with the project's dagster.yaml."""
-    given = os.environ.get("DAGSTER_HOME")
-    if given:
-        return Path(given)
+    """The instance folder: DAGSTER_HOME where it is set, else ``dagster`` under the data directory with the project's dagster.yaml.
+
+    Raises:
+        InputError: DAGSTER_HOME is not a folder.
+    """
+    given = given_dagster_home()
+    if given is not None:
+        return given
     import dagster as dg
     from filelock import FileLock
 
@@ -27,8 +45,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
         config = PROJECT_FOLDER / CONFIG
         if config.is_file():
             shutil.copyfile(config, home / CONFIG)
-        os.environ["DAGSTER_HOME"] = str(home)
-        with dg.DagsterInstance.get() as instance:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
             instance.get_runs(limit=1)
             instance.all_asset_keys()
     return home

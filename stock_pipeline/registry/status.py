@@ -7,7 +7,7 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.scores import ALL_FOLDS
-from stock_pipeline.models.tables import MODEL_SCORES
+from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
 from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -18,19 +18,20 @@ def model_status(stores: Stores) -> list[dict[str, Any]]:
     names = [*(entry.name for entry in CATALOGUE), STACK]
     versions = {row[MODEL]: row for row in active_versions(stores).iter_rows(named=True)} if stores.exist else {}
     scores = stores.read(MODEL_SCORES, Selection(equals={FOLD: [ALL_FOLDS]})) if stores.exist else MODEL_SCORES.empty()
-    trained = stores.last_task_runs() if stores.exist else {}
-    return [_row(name, versions.get(name), scores, f"models/{name}" in trained) for name in names]
+    return [_row(stores, name, versions.get(name), scores) for name in names]
 
 
-def _row(name: str, version: dict[str, Any] | None, scores: pl.DataFrame, was_run: bool) -> dict[str, Any]:
+def _row(stores: Stores, name: str, version: dict[str, Any] | None, scores: pl.DataFrame) -> dict[str, Any]:
     if version is None:
-        return {"model": name, "active_version": None, "trained": was_run}
+        return {"model": name, "active_version": None}
+    trained_at = stores.last_write(TRAININGS, f"models/{name}")
     own = scores.filter(pl.col(TRAINING_ID) == version[TRAINING_ID])
     return {
         "model": name,
         "active_version": version[VERSION],
         "training_id": version[TRAINING_ID],
         "trained_as_of": version[AS_OF].isoformat(),
+        "last_trained": None if trained_at is None else trained_at.isoformat(timespec="seconds") + "Z",
         "train_from": version["train_from"].isoformat(),
         "train_to": version["train_to"].isoformat(),
         "samples": version["rows"],

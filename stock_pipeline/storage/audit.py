@@ -84,6 +84,13 @@ def last_completed_task(connection: duckdb.DuckDBPyConnection, asset: str) -> da
     return found
 
 
+def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) -> datetime | None:
+    """When the asset last changed something in the table."""
+    query = "SELECT max(written_at) FROM audit.writes WHERE asset = ? AND table_name = ?"
+    found: datetime | None = connection.execute(query, [asset, table]).fetchall()[0][0]
+    return found
+
+
 def record_task(connection: duckdb.DuckDBPyConnection, run: TaskRun) -> None:
     """Add one execution to the trail."""
     connection.execute(

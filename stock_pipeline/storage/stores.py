@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -86,6 +86,11 @@ class Stores:
                 changed = audit.changed_from(connection, held, since)
             found += [changed] if changed is not None else []
         return min(found, default=None)
+
+    def last_write(self, schema: TableSchema, asset: str) -> datetime | None:
+        """When the asset last changed something in the table, in UTC."""
+        with self.database(schema.store).reader() as connection:
+            return audit.last_write(connection, asset, schema.qualified_name)
 
     def record_task(self, store: StoreName, run: TaskRun) -> None:
         """Add one execution of an asset to the trail."""

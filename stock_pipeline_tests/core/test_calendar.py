@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.calendar import TradingCalendar, trading_calendar
 from stock_pipeline.core.errors import InputError
+from stock_pipeline_tests.laws import law
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAYS = st.dates(date(1970, 1, 5), date(2025, 12, 31))
@@ -57,6 +58,7 @@ def test_next_and_previous_session_pass_over_the_closure(calendar: TradingCalend
     assert calendar.previous_session(date(2012, 10, 30)) == date(2012, 10, 26)
 
 
+@law(60)
 @given(DAYS)
 def test_next_and_previous_are_the_nearest_sessions_and_undo_each_other(day: date) -> None:
     calendar = trading_calendar("XNYS")
@@ -93,6 +95,7 @@ def test_the_last_completed_session_is_the_last_that_has_closed(calendar: Tradin
     assert calendar.last_completed_session(moment) == session
 
 
+@law(60)
 @given(st.datetimes(datetime(1990, 1, 2), datetime(2025, 12, 31), timezones=st.sampled_from([UTC, NEW_YORK, ZoneInfo("Asia/Tokyo")])))
 def test_the_last_completed_session_does_not_depend_on_the_zone_in_which_the_moment_is_told(moment: datetime) -> None:
     calendar = trading_calendar("XNYS")

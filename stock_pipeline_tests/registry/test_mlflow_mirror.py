@@ -1,9 +1,4 @@
 import os
-import shutil
-import sqlite3
-import subprocess
-import sys
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,58 +53,63 @@ def runs(home: Path) -> dict[str, dict[str, object]]:
     }
 
 
-# The tests of this file follow one life of a mirror, in their order: making MLflow's tables anew for each would take seconds.
+@pytest.fixture(scope="module")
+def mirrored(home: Path, versions: list[MirroredVersion]) -> Path:
+    """A data directory whose mirror shows both versions; making MLflow's tables takes seconds, so the tests share it."""
+    assert mirror(home, versions) == 2
+    return home
 
 
-def test_a_version_becomes_a_run_with_parameters_measures_and_artefact(home: Path, versions: list[MirroredVersion]) -> None:
-    assert mirror(home, versions[:1]) == 1
-    (run,) = runs(home).values()
-    assert (run["name"], run["ended"], run["status"]) == ("ridge 1", "FINISHED", "active")
-    assert run["metrics"] == {"rank_ic": 0.02}
+def another(version: MirroredVersion, training_id: str) -> MirroredVersion:
+    return replace(version, training_id=training_id, version=3)
+
+
+def test_a_version_becomes_a_run_with_parameters_measures_and_artefact(mirrored: Path, versions: list[MirroredVersion]) -> None:
+    run = runs(mirrored)["bb22"]
+    assert (run["name"], run["ended"], run["status"]) == ("ridge 2", "FINISHED", "active")
+    assert run["metrics"] == {"rank_ic": 0.04}
     assert run["parameters"] == {"knots": "7", "members": "x" * 500}
     folder = Path(str(run["artefacts"]).removeprefix("file://")) / "model"
-    assert (folder / "manifest.json").read_bytes() == (versions[0].artefact / "manifest.json").read_bytes()
-    assert folder.is_relative_to(home.resolve() / "mlflow" / "artifacts")
+    assert (folder / "manifest.json").read_bytes() == (versions[1].artefact / "manifest.json").read_bytes()
+    assert folder.is_relative_to(mirrored.resolve() / "mlflow" / "artifacts")
 
 
-def test_mirroring_again_adds_nothing_but_what_is_new(home: Path, versions: list[MirroredVersion]) -> None:
-    assert mirror(home, versions[:1]) == 0
-    assert mirror(home, versions) == 1
-    assert mirror(home, versions) == 0
-    assert set(runs(home)) == {"aa11", "bb22"}
+def test_mirroring_again_adds_only_what_is_new(mirrored: Path, versions: list[MirroredVersion]) -> None:
+    before = runs(mirrored)
+    assert mirror(mirrored, versions) == 0
+    assert runs(mirrored) == before
+    assert mirror(mirrored, [*versions, another(versions[0], "dd44")]) == 1
+    assert set(runs(mirrored)) == {*before, "dd44"}
 
 
-def test_a_run_keeps_up_with_the_status_of_its_version(home: Path, versions: list[MirroredVersion]) -> None:
-    assert mirror(home, [replace(versions[0], status="retired"), versions[1]]) == 0
-    assert {training_id: run["status"] for training_id, run in runs(home).items()} == {"aa11": "retired", "bb22": "active"}
+def test_a_run_keeps_up_with_the_status_of_its_version(mirrored: Path, versions: list[MirroredVersion]) -> None:
+    assert mirror(mirrored, [replace(versions[0], status="retired"), versions[1]]) == 0
+    assert {name: runs(mirrored)[name]["status"] for name in ("aa11", "bb22")} == {"aa11": "retired", "bb22": "active"}
+    assert mirror(mirrored, versions) == 0
+    assert runs(mirrored)["aa11"]["status"] == "active"
 
 
-def test_a_run_that_was_cut_short_is_made_again(home: Path, versions: list[MirroredVersion], monkeypatch: pytest.MonkeyPatch) -> None:
-    third = replace(versions[0], training_id="cc33", version=3)
+def test_a_run_that_was_cut_short_is_made_again(mirrored: Path, versions: list[MirroredVersion], monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_short, before = another(versions[0], "cc33"), len(runs(mirrored))
     with monkeypatch.context() as patched:
         patched.setattr("mlflow.MlflowClient.log_artifacts", killed)
         with pytest.raises(KeyboardInterrupt):
-            mirror(home, [third])
-    assert mirror(home, [third]) == 1
-    assert runs(home)["cc33"]["ended"] == "FINISHED"
-    assert len(runs(home)) == 3
+            mirror(mirrored, [cut_short])
+    assert mirror(mirrored, [cut_short]) == 1
+    assert runs(mirrored)["cc33"]["ended"] == "FINISHED"
+    assert len(runs(mirrored)) == before + 1
+    assert mirror(mirrored, [cut_short]) == 0
+
+
+def test_a_mirror_made_again_from_nothing_shows_the_same(mirrored: Path, versions: list[MirroredVersion], tmp_path: Path) -> None:
+    assert mirror(tmp_path, versions) == 2
+    again, before = runs(tmp_path), runs(mirrored)
+    for name in ("aa11", "bb22"):
+        assert {**again[name], "artefacts": None} == {**before[name], "artefacts": None}
 
 
 def killed(*_given: object, **_named: object) -> None:
     raise KeyboardInterrupt
-
-
-def test_a_mirror_that_was_thrown_away_is_made_again(home: Path, versions: list[MirroredVersion]) -> None:
-    shutil.rmtree(home / "mlflow")
-    # In a process of its own, for this one's MLflow holds on to the file that was thrown away.
-    code = (
-        f"from datetime import *; from pathlib import *; from {MirroredVersion.__module__} import *; print(mirror({home!r}, {versions!r}))"
-    )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    assert ended.stdout == "2\n", ended.stderr
-    with closing(sqlite3.connect(home / "mlflow" / "mlflow.db")) as connection:
-        shown = connection.execute("SELECT value FROM tags WHERE key = ? ORDER BY value", [TRAINING_TAG]).fetchall()
-    assert shown == [("aa11",), ("bb22",)]
 
 
 def test_nothing_that_mlflow_loads_of_ours_may_be_unpickled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

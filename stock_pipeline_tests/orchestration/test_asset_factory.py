@@ -1,0 +1,240 @@
+"""One execution of an asset: what it leaves in its table, in the audit trail, in Dagster and with whoever watches."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from stock_pipeline.core.errors import InputError, RefusedWriteError
+from stock_pipeline.maintenance.tables import BACKUPS
+from stock_pipeline.orchestration.asset_factory import UP_TO_DATE_CHECK, build_asset
+from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.progress import Began, Ended, Event, Noted, listening
+from stock_pipeline.orchestration.resources import resources
+from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.storage import Stores, Write
+from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.stored import ingested
+
+DAYS = sessions(5)
+KEY = dg.AssetKey(key_of(BACKUPS))
+NAME = "maintenance/backups"
+Body = Callable[[Night], Product | None]
+Ran = Callable[..., dg.ExecuteInProcessResult]
+
+
+@dataclass
+class Workshop:
+    """Stores in which ingestion has reached the fourth session, an instance, and what listeners heard."""
+
+    home: Path
+    stores: Stores
+    instance: dg.DagsterInstance
+    heard: list[Event] = field(default_factory=list)
+
+    def run(self, body: Body, code_version: str = "1", **scope: object) -> dg.ExecuteInProcessResult:
+        """Execute an asset with that body."""
+        settings = plain_settings(self.home)
+        declared = StageAsset((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), body, code_version=code_version)
+        with listening(self.heard.append):
+            return dg.materialize(
+                [build_asset(declared, settings)],
+                resources=resources(settings),
+                instance=self.instance,
+                run_config={"resources": {"scope": {"config": scope}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+
+    def trail(self) -> list[tuple[str, int, str | None]]:
+        """State, rows and error of every task of the asset, oldest first."""
+        with self.stores.ml.reader() as connection:
+            rows = connection.execute("SELECT state, rows, error FROM audit.task_runs WHERE asset = ? ORDER BY started_at", [NAME])
+            return rows.fetchall()
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Workshop(tmp_path, ingested(tmp_path, DAYS[3]), instance)
+
+
+def product(size: int = 5, watermark: date = DAYS[3]) -> Product:
+    row = {"as_of": DAYS[3], "store": "ml", "path": "p", "size_bytes": size, "sha256": "00"}
+    frame = BACKUPS.conform(BACKUPS.empty().vstack(BACKUPS.empty().clear().from_dicts([row], schema=BACKUPS.dtypes)))
+    return Product(writes=(Write(BACKUPS, frame),), watermark=watermark, pictures={"curve": b"PNG"}, facts={"size": size})
+
+
+def test_rows_audit_and_watermark_are_written_and_the_result_is_shown(workshop: Workshop) -> None:
+    ran = workshop.run(lambda night: night.say("half way") or product())
+    assert ran.success
+    assert workshop.stores.read(BACKUPS)["size_bytes"].to_list() == [5]
+    assert workshop.trail() == [("succeeded", 1, None)]
+    held = workshop.stores.watermark("ml", NAME)
+    assert held is not None
+    assert held.session == DAYS[3]
+    (shown,) = [event.metadata for event in ran.asset_materializations_for_node("maintenance__backups")]
+    assert shown["dagster/row_count"].value == 1
+    assert (shown["result"].value, shown["watermark"].value, shown["size"].value) == ("brought up to date", str(DAYS[3]), 5)
+    assert "curve" in shown
+    (check,) = ran.get_asset_check_evaluations()
+    assert (check.check_name, check.passed) == (UP_TO_DATE_CHECK, True)
+    began, noted, ended = workshop.heard
+    assert (began, noted) == (Began(NAME), Noted(NAME, "half way"))
+    assert isinstance(ended, Ended)
+    assert (ended.rows, ended.up_to_date, ended.error, ended.wrong_input) == (1, False, None, False)
+
+
+def test_a_body_with_nothing_to_do_is_up_to_date_and_shows_what_it_showed_before(workshop: Workshop) -> None:
+    workshop.run(lambda _night: product())
+    ran = workshop.run(lambda _night: None)
+    assert workshop.trail()[-1] == ("up to date", 0, None)
+    (shown,) = [event.metadata for event in ran.asset_materializations_for_node("maintenance__backups")]
+    assert (shown["result"].value, shown["size"].value, shown["dagster/row_count"].value) == ("up to date", 5, 1)
+    assert "curve" in shown
+    assert ran.get_asset_check_evaluations()[0].passed
+
+
+def test_rows_that_are_there_already_leave_the_asset_up_to_date(workshop: Workshop) -> None:
+    workshop.run(lambda _night: product())
+    assert workshop.run(lambda _night: product()).success
+    assert workshop.trail()[-1] == ("up to date", 0, None)
+
+
+def test_a_failure_is_recorded_with_its_sentence_and_nothing_of_it_is_written(workshop: Workshop) -> None:
+    def body(_night: Night) -> Product:
+        raise ValueError("the disk\n  is full")
+
+    assert not workshop.run(body).success
+    assert workshop.trail() == [("failed", 0, "the disk is full")]
+    assert workshop.stores.count(BACKUPS) == 0
+    assert workshop.stores.watermark("ml", NAME) is None
+    ended = workshop.heard[-1]
+    assert isinstance(ended, Ended)
+    assert (ended.error, ended.wrong_input) == ("the disk is full", False)
+
+
+def test_an_error_without_words_is_recorded_by_its_name(workshop: Workshop) -> None:
+    def body(_night: Night) -> Product:
+        raise KeyError
+
+    workshop.run(body)
+    assert workshop.trail() == [("failed", 0, "KeyError")]
+
+
+def test_wrong_input_fails_at_once_however_many_retries_there_are(workshop: Workshop) -> None:
+    calls = []
+
+    def body(_night: Night) -> Product:
+        calls.append(1)
+        raise InputError("file bars.csv has no column close")
+
+    ran = workshop.run(body)
+    assert not ran.success
+    assert len(calls) == 1
+    assert workshop.trail() == [("failed", 0, "file bars.csv has no column close")]
+    (failure,) = ran.filter_events(lambda event: event.is_step_failure)
+    assert failure.step_failure_data.user_failure_data is not None
+    assert failure.step_failure_data.user_failure_data.description == "file bars.csv has no column close"
+    ended = workshop.heard[-1]
+    assert isinstance(ended, Ended)
+    assert ended.wrong_input
+
+
+def test_another_failure_is_tried_again(workshop: Workshop) -> None:
+    declared = StageAsset((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), lambda _night: None)
+    policy = build_asset(declared, plain_settings(workshop.home)).op.retry_policy
+    assert policy is not None
+    assert policy.max_retries == 3
+
+
+def test_a_payload_that_its_table_refuses_leaves_nothing(workshop: Workshop) -> None:
+    workshop.run(lambda _night: product())
+    empty = replace(product(), writes=(Write(BACKUPS, BACKUPS.empty()),))
+    assert not workshop.run(lambda _night: empty).success
+    assert workshop.trail()[-1][0] == "failed"
+    assert "has no rows" in str(workshop.trail()[-1][2])
+    assert workshop.stores.count(BACKUPS) == 1
+
+
+def test_a_table_behind_the_night_does_not_pass_its_check(workshop: Workshop) -> None:
+    ran = workshop.run(lambda _night: product(watermark=DAYS[2]))
+    assert ran.success
+    (check,) = ran.get_asset_check_evaluations()
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert (check.metadata["reached"].value, check.metadata["as_of"].value) == (str(DAYS[2]), str(DAYS[3]))
+
+
+def test_the_body_learns_what_the_run_was_asked_for_and_how_far_it_has_come(workshop: Workshop) -> None:
+    nights: list[Night] = []
+
+    def body(night: Night) -> Product:
+        nights.append(night)
+        return product(watermark=DAYS[2])
+
+    workshop.run(body, as_of=str(DAYS[2]), source="files", path="a.csv")
+    workshop.run(body, full_refresh=True)
+    first, second = nights
+    assert (first.as_of, first.watermark, first.market_watermark, first.source, first.path) == (DAYS[2], None, DAYS[3], "files", "a.csv")
+    assert not first.full_refresh
+    assert (second.as_of, second.watermark, second.full_refresh) == (DAYS[3], DAYS[2], True)
+
+
+def test_rows_of_another_version_of_the_code_are_made_again(workshop: Workshop) -> None:
+    seen: list[bool] = []
+
+    def body(night: Night) -> Product:
+        seen.append(night.full_refresh)
+        return product()
+
+    for version in ("1", "1", "2", "2"):
+        workshop.run(body, code_version=version)
+    assert seen == [False, False, True, False]
+
+
+def test_a_session_that_is_no_date_is_wrong_input(workshop: Workshop) -> None:
+    assert not workshop.run(lambda _night: product(), as_of="tonight").success
+    assert "as-of 'tonight' is not a date" in str(workshop.trail()[-1][2])
+
+
+def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_given: object) -> None:
+        raise RefusedWriteError("no more room")
+
+    def body(_night: Night) -> Product:
+        raise ValueError("the first error")
+
+    monkeypatch.setattr(Stores, "record_task", refuse)
+    assert workshop.run(lambda _night: product()).success
+    failed = workshop.run(body)
+    (failure,) = failed.filter_events(lambda event: event.is_step_failure)
+    assert "the first error" in str(failure.step_failure_data.error)
+
+
+def test_several_keys_are_made_together(workshop: Workshop) -> None:
+    from stock_pipeline.models.tables import TRAININGS
+
+    declared = StageAsset(
+        keys=(key_of(BACKUPS), key_of(TRAININGS), ("maintenance", "no_table")),
+        description="Made up.",
+        tables=(BACKUPS, TRAININGS),
+        depends_on=(),
+        body=lambda _night: product(),
+    )
+    settings = plain_settings(workshop.home)
+    ran = dg.materialize([build_asset(declared, settings)], resources=resources(settings), instance=workshop.instance)
+    shown = {
+        event.asset_key.to_user_string(): set(event.metadata)
+        for event in ran.asset_materializations_for_node("maintenance__backups")
+        if event.asset_key is not None
+    }
+    assert set(shown) == {NAME, "models/trainings", "maintenance/no_table"}
+    assert "curve" in shown[NAME]
+    assert "curve" not in shown["models/trainings"]
+    assert "dagster/row_count" in shown["models/trainings"]
+    assert "dagster/row_count" not in shown["maintenance/no_table"]
+    assert len(ran.get_asset_check_evaluations()) == 3

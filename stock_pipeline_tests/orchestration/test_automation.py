@@ -1,0 +1,156 @@
+"""When an asset is due, as Dagster judges it: a chain of bars, features and a model, looked at tick by tick."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from stock_pipeline.orchestration.automation import condition_of, freshness_policy, limits, retry_policy, run_tags
+from stock_pipeline.orchestration.stage_asset import Rhythm
+from stock_pipeline_tests.plain_settings import plain_settings
+
+SETTINGS = plain_settings(
+    Path("nowhere"),
+    automation={
+        "nightly": {"timeout_seconds": 60, "retries": 2, "retry_delay_seconds": 5},
+        "training": {"timeout_seconds": 90, "retries": 1, "retry_delay_seconds": 7},
+        "training_cron": "30 4 * * 6",
+        "freshness_hours": 100,
+    },
+)
+FRIDAY = datetime(2024, 5, 3, 12, tzinfo=UTC)
+BARS, FEATURES, MODEL = (dg.AssetKey(name) for name in ("bars", "features", "model"))
+
+
+class Chain:
+    """bars (ingestion, with a blocking check) > features (nightly) > model (training), and the instance that has seen their runs."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.check_passes, self.training_works = True, True
+        self.cursor: object = None
+        self.now = FRIDAY
+
+        @dg.asset(check_specs=[dg.AssetCheckSpec("sound", asset="bars", blocking=True)])
+        def bars() -> dg.MaterializeResult[None]:
+            return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=self.check_passes, check_name="sound")])
+
+        @dg.asset(deps=[bars], automation_condition=condition_of(SETTINGS, "nightly"))
+        def features() -> None: ...
+
+        @dg.asset(deps=[features], automation_condition=condition_of(SETTINGS, "training"))
+        def model() -> None:
+            if not self.training_works:
+                raise ValueError("no memory left")
+
+        self.definitions = dg.Definitions(assets=[bars, features, model])
+
+    def make(self, *keys: dg.AssetKey) -> None:
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        job.execute_in_process(instance=self.instance, asset_selection=list(keys), raise_on_error=False)
+
+    def due(self, later: timedelta = timedelta(minutes=1)) -> set[str]:
+        """The assets that the next look of the automation sensor requests."""
+        self.now += later
+        result = dg.evaluate_automation_conditions(
+            self.definitions,
+            instance=self.instance,
+            cursor=self.cursor,  # type: ignore[arg-type]
+            evaluation_time=self.now,
+        )
+        self.cursor = result.cursor
+        return {key.to_user_string() for key in (FEATURES, MODEL) if result.get_num_requested(key)}
+
+
+@pytest.fixture
+def chain() -> Iterator[Chain]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Chain(instance)
+
+
+def test_ingestion_is_due_by_its_schedule_alone() -> None:
+    assert condition_of(SETTINGS, "ingestion") is None
+
+
+def test_before_there_are_bars_nothing_is_due(chain: Chain) -> None:
+    assert chain.due() == set()
+
+
+def test_bars_bring_features_and_with_them_the_model_that_is_missing(chain: Chain) -> None:
+    chain.due()
+    chain.make(BARS)
+    assert chain.due() == {"features"}
+    chain.make(FEATURES)
+    assert chain.due() == {"model"}
+    chain.make(MODEL)
+    assert chain.due() == set()
+
+
+def test_bars_that_a_blocking_check_refused_bring_nothing_until_they_are_mended(chain: Chain) -> None:
+    chain.due()
+    chain.check_passes = False
+    chain.make(BARS)
+    assert chain.due() == set()
+    assert chain.due() == set()
+    chain.check_passes = True
+    chain.make(BARS)
+    assert chain.due() == {"features"}
+
+
+def test_new_bars_bring_features_but_no_training(chain: Chain) -> None:
+    chain.make(BARS, FEATURES, MODEL)
+    chain.due()
+    chain.make(BARS)
+    assert chain.due() == {"features"}
+    chain.make(FEATURES)
+    assert chain.due() == set()
+
+
+def test_a_training_that_failed_is_not_tried_for_ever(chain: Chain) -> None:
+    chain.due()
+    chain.training_works = False
+    chain.make(BARS, FEATURES, MODEL)
+    assert chain.due() == set()
+    assert chain.due() == set()
+
+
+def test_a_training_that_failed_is_tried_again_at_its_time(chain: Chain) -> None:
+    chain.due()
+    chain.training_works = False
+    chain.make(BARS, FEATURES, MODEL)
+    assert chain.due() == set()
+    assert chain.due(later=timedelta(days=1)) == {"model"}
+
+
+def test_a_model_is_trained_at_its_time_on_the_schedule_s_clock(chain: Chain) -> None:
+    chain.make(BARS, FEATURES, MODEL)
+    assert chain.due() == set()
+    chain.now = datetime(2024, 5, 4, 8, 28, tzinfo=UTC)  # 04:28 in New York, on the Saturday of the cron line
+    assert chain.due() == set()
+    assert chain.due() == {"model"}
+    assert chain.due() == set()
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "retries", "delay", "seconds"), [("ingestion", 2, 5, "60"), ("nightly", 2, 5, "60"), ("training", 1, 7, "90")]
+)
+def test_limits_come_from_the_settings_of_the_rhythm(rhythm: Rhythm, retries: int, delay: int, seconds: str) -> None:
+    policy = retry_policy(SETTINGS, rhythm)
+    assert (policy.max_retries, policy.delay, policy.backoff) == (retries, delay, dg.Backoff.EXPONENTIAL)
+    assert run_tags(SETTINGS, rhythm) == {"dagster/max_runtime": seconds}
+    assert limits(SETTINGS, rhythm).timeout_seconds == int(seconds)
+
+
+def test_freshness_warns_before_it_fails() -> None:
+    policy = freshness_policy(SETTINGS)
+    assert isinstance(policy, dg.FreshnessPolicy)
+    assert policy.fail_window.to_timedelta() == timedelta(hours=100)  # type: ignore[attr-defined]
+    assert policy.warn_window.to_timedelta() == timedelta(hours=80)  # type: ignore[attr-defined]
+
+
+def test_the_freshness_that_comes_by_default_survives_a_long_weekend() -> None:
+    """From Thursday's 22:45 to Tuesday's, as at Easter in London or with a holiday on Monday and one on Friday."""
+    longest = timedelta(days=5)
+    assert freshness_policy(plain_settings(Path("nowhere"))).fail_window.to_timedelta() >= longest  # type: ignore[attr-defined]

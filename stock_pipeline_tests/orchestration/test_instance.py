@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.orchestration.instance import prepare_dagster_home
+from stock_pipeline_tests.plain_settings import plain_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_instance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+
+
+def test_the_instance_lies_under_the_data_directory_with_the_project_s_settings(tmp_path: Path) -> None:
+    home = prepare_dagster_home(plain_settings(tmp_path / "data"))
+    assert home == tmp_path / "data" / "dagster"
+    assert (home / "history" / "runs.db").is_file()
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert not instance.telemetry_enabled
+        assert instance.get_settings("concurrency")["pools"] == {"default_limit": 1, "granularity": "op"}
+        assert instance.run_monitoring_enabled
+        assert instance.get_settings("run_retries")["retry_on_asset_or_op_failure"] is False
+
+
+def test_preparing_it_again_keeps_its_runs(tmp_path: Path) -> None:
+    settings = plain_settings(tmp_path)
+    home = prepare_dagster_home(settings)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.add_run_tags(instance.create_run_for_job(a_job()).run_id, {"mark": "kept"})
+    assert prepare_dagster_home(settings) == home
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert [run.tags["mark"] for run in instance.get_runs()] == ["kept"]
+
+
+def a_job() -> dg.JobDefinition:
+    @dg.op
+    def nothing() -> None: ...
+
+    @dg.job
+    def a_job() -> None:
+        nothing()
+
+    return a_job
+
+
+def test_two_data_directories_have_two_instances(tmp_path: Path) -> None:
+    homes = [prepare_dagster_home(plain_settings(tmp_path / name)) for name in ("one", "two")]
+    assert homes == [tmp_path / "one" / "dagster", tmp_path / "two" / "dagster"]
+
+
+def test_an_instance_that_the_environment_names_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(given))
+    assert prepare_dagster_home(plain_settings(tmp_path / "data")) == given
+    assert list(given.iterdir()) == []
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_instance_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match=r"DAGSTER_HOME is '.*nowhere', which is not a folder"):
+        prepare_dagster_home(plain_settings(tmp_path / "data"))

@@ -1,0 +1,79 @@
+import base64
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.orchestration.metadata import MOST_ROWS, carried_over, column_schema, picture, product_metadata, table
+from stock_pipeline.orchestration.night import Product
+from stock_pipeline.storage import Write
+
+SCHEMA = TableSchema(
+    store="ml",
+    stage="made_up",
+    name="things",
+    description="Things.",
+    columns=(Column("name", pl.String, "what it is called"), Column("weight", pl.Float64, "in kilograms", nullable=True)),
+    key=("name",),
+    session_column=None,
+)
+DAY = date(2024, 5, 3)
+
+
+def test_columns_are_shown_with_type_description_and_constraints() -> None:
+    name, weight = column_schema(SCHEMA).columns
+    assert (name.name, name.type, name.description) == ("name", "String", "what it is called")
+    assert (name.constraints.nullable, name.constraints.unique) == (False, True)
+    assert (weight.name, weight.type, weight.description) == ("weight", "Float64", "in kilograms")
+    assert (weight.constraints.nullable, weight.constraints.unique) == (True, False)
+
+
+def test_a_part_of_a_key_is_not_shown_as_unique() -> None:
+    schema = TableSchema(
+        store="ml", stage="s", name="n", description="", columns=SCHEMA.columns, key=("name", "weight"), session_column=None
+    )
+    assert [column.constraints.unique for column in column_schema(schema).columns] == [False, False]
+
+
+def test_a_picture_is_shown_from_its_own_bytes() -> None:
+    shown = picture(b"\x89PNG")
+    assert isinstance(shown, dg.MarkdownMetadataValue)
+    assert shown.md_str == f"![picture](data:image/png;base64,{base64.b64encode(bytes([0x89]) + b'PNG').decode()})"
+
+
+def test_a_table_shows_its_first_rows_with_dates_as_text_and_floats_rounded() -> None:
+    frame = pl.DataFrame({"day": [DAY] * 99, "value": [1 / 3] * 99, "n": range(99)})
+    shown = table(frame)
+    assert isinstance(shown, dg.TableMetadataValue)
+    assert len(shown.records) == MOST_ROWS
+    assert shown.records[1].data == {"day": "2024-05-03", "value": 0.33333, "n": 1}
+    assert [(column.name, column.type) for column in shown.schema.columns] == [("day", "String"), ("value", "Float64"), ("n", "Int64")]
+
+
+def test_a_table_without_rows_says_so() -> None:
+    assert table(pl.DataFrame(schema={"n": pl.Int64})) == dg.MetadataValue.md("no rows")
+
+
+def test_nulls_are_shown_as_nulls() -> None:
+    shown = table(pl.DataFrame({"n": [None, 1]}))
+    assert isinstance(shown, dg.TableMetadataValue)
+    assert [record.data for record in shown.records] == [{"n": None}, {"n": 1}]
+
+
+def test_a_product_shows_facts_then_tables_then_pictures_and_leaves_out_what_is_not_known() -> None:
+    product = Product(
+        writes=(Write(SCHEMA, SCHEMA.empty()),),
+        watermark=DAY,
+        pictures={"curve": b"PNG"},
+        tables={"rows": pl.DataFrame({"n": [1]})},
+        facts={"count": 3, "unknown": None, "kind": "x"},
+    )
+    shown = product_metadata(product)
+    assert list(shown) == ["count", "kind", "rows", "curve"]
+    assert (shown["count"], shown["kind"]) == (3, "x")
+
+
+def test_what_was_shown_before_is_shown_again_but_for_what_dagster_and_each_run_say_themselves() -> None:
+    previous = {name: dg.MetadataValue.int(1) for name in ("dagster/row_count", "seconds", "result", "watermark", "sharpe")}
+    assert set(carried_over(previous)) == {"watermark", "sharpe"}
