@@ -2,30 +2,37 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import polars as pl
 
 from stock_pipeline.market_data.sources.sample import SampleSource
+from stock_pipeline.orchestration.instance import prepare_dagster_home
+from stock_pipeline_tests.command_line import invoke
+from stock_pipeline_tests.plain_settings import plain_environment, plain_settings
 
 T = TypeVar("T")
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
 REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "stock_pipeline"}
+SYMBOLS, SESSIONS = 30, 130
 START_SECONDS, STOP_SECONDS = 90, 60
 POLL_SECONDS = 0.25
 
@@ -56,25 +63,78 @@ def free_port() -> int:
         return port
 
 
-def write_bars(folder: Path, sessions: Iterable[date], symbols: int) -> Path:
-    """A CSV file in ``folder`` with the sample's bars of the sessions, of the symbols that have the most of them."""
-    bars = SampleSource().fetch().bars
-    chosen = bars.group_by("symbol").len().sort("len", "symbol", descending=[True, False])["symbol"].head(symbols)
-    kept = bars.filter(pl.col("session").is_in(list(sessions)) & pl.col("symbol").is_in(chosen.implode()))
-    path = folder / f"bars_{kept['session'].max()}.csv"
-    kept.select("symbol", "session", "open", "high", "low", "close", "volume").sort("session", "symbol").write_csv(path)
-    return path
+@dataclass(frozen=True)
+class Workplace:
+    """A folder with ``bars/`` for the source files, the data directory ``data/``, and settings of its own."""
+
+    root: Path
+
+    @property
+    def home(self) -> Path:
+        """The data directory."""
+        return self.root / "data"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The settings as environment variables, so that every process started here has them."""
+        return {
+            "STOCK_PIPELINE_HOME": str(self.home),
+            "STOCK_PIPELINE_SETTINGS": str(self.root / "settings.yaml"),
+            "STOCK_PIPELINE_SOURCE__NAME": "files",
+            "STOCK_PIPELINE_SOURCE__PATH": str(self.root / "bars" / "*.csv"),
+            "STOCK_PIPELINE_AUTOMATION__INTERVAL_SECONDS": "2",
+        }
+
+    def make(self) -> None:
+        """Make the folder, with bars and without stores."""
+        (self.root / "bars").mkdir(parents=True)
+        (self.root / "settings.yaml").write_text("{}\n")
+        self.bring_bars(sample_sessions()[:SESSIONS])
+
+    def copy_to(self, root: Path) -> "Workplace":
+        """A workplace like this one that may be changed."""
+        shutil.copytree(self.root, root)
+        return Workplace(root)
+
+    def bring_bars(self, sessions: Sequence[date]) -> None:
+        """One more CSV file with the sample's bars of those sessions."""
+        kept = _sample_bars().filter(pl.col("session").is_in(sessions))
+        columns = ("symbol", "session", "open", "high", "low", "close", "volume")
+        kept.select(columns).write_csv(self.root / "bars" / f"up_to_{sessions[-1]}.csv")
+
+    def instance_home(self) -> Path:
+        """The folder of the Dagster instance, prepared."""
+        with patch.dict(os.environ, plain_environment(), clear=True):
+            return prepare_dagster_home(plain_settings(self.home))
+
+
+@cache
+def _sample_bars() -> pl.DataFrame:
+    """The bars of the SYMBOLS symbols of the embedded sample that have the most of them."""
+    bars = SampleSource().fetch().bars.sort("session", "symbol")
+    fullest = bars.group_by("symbol").len().sort("len", "symbol", descending=[True, False])["symbol"].head(SYMBOLS)
+    return bars.filter(pl.col("symbol").is_in(fullest.implode()))
 
 
 def sample_sessions() -> list[date]:
     """The sessions of the embedded sample, first to last."""
-    days: list[date] = SampleSource().fetch().bars["session"].unique().sort().to_list()
+    days: list[date] = _sample_bars()["session"].unique().sort().to_list()
     return days
+
+
+@cache
+def workplace_that_has_run(folder: Path) -> Workplace:
+    """A workplace under ``folder`` in which the whole journey has run once; made once for all tests, which work in copies of it."""
+    workplace = Workplace(folder / "workplace_that_has_run")
+    workplace.make()
+    ended = invoke(workplace.home, "run", **workplace.variables)
+    assert ended.exit_code == 0, ended.output
+    return workplace
 
 
 @dataclass(frozen=True)
 class Dagster:
-    """`dagster dev` at work, as this test's own process group."""
+    """`dagster dev` at work, in a process group of its own."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -119,7 +179,7 @@ class Dagster:
         """The end of what Dagster wrote."""
         return self.log.read_text(errors="replace")[-4000:]
 
-    def members(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether any process of the group is left."""
         try:
             os.killpg(self.process.pid, 0)
@@ -131,37 +191,47 @@ class Dagster:
         """Ask the group to end, as Ctrl-C does, and wait until every process of it has.
 
         Raises:
-            AssertionError: a process outlived the deadline; it is killed all the same.
+            AssertionError: a child outlived the deadline; it is killed all the same.
+            subprocess.TimeoutExpired: `dagster dev` itself did.
         """
         try:
-            if self.members():
+            if self.is_alive():
                 os.killpg(self.process.pid, signal.SIGINT)
             self.process.wait(STOP_SECONDS)
-            until(lambda: not self.members(), STOP_SECONDS, "the children of dagster dev to end")
+            until(lambda: not self.is_alive(), STOP_SECONDS, "the children of dagster dev to end")
         finally:
-            if self.members():
+            if self.is_alive():
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(STOP_SECONDS)
 
 
 @contextmanager
-def dagster_dev(environment: Mapping[str, str], log: Path) -> Iterator[Dagster]:
-    """The web server, the daemon and the code server, loaded and answering; all of them ended on leaving.
-
-    ``environment`` is added to this process's own; it names STOCK_PIPELINE_HOME and DAGSTER_HOME.
-    """
-    port = free_port()
+def dagster_dev(workplace: Workplace) -> Iterator[Dagster]:
+    """The web server, the daemon and the code server, loaded and answering; all of them ended on leaving."""
+    port, log = free_port(), workplace.root / "dagster.log"
+    environment = plain_environment() | workplace.variables | {"DAGSTER_HOME": str(workplace.instance_home())}
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", LOOPBACK, "-p", str(port)]
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=PROJECT, env={**os.environ, **environment}, stdout=output, stderr=output, start_new_session=True
-        )
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=output, start_new_session=True)
     dagster = Dagster(process, port, log)
     try:
         until(dagster.has_loaded, START_SECONDS, "dagster dev to load the code location")
         yield dagster
     finally:
         dagster.stop()
+
+
+def processes_that_name(folder: Path) -> list[int]:
+    """The processes with ``folder`` in their environment; none where the machine has no /proc."""
+    name = os.fsencode(folder)
+    return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if name in _content(path)]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # the process has ended meanwhile, or is another user's
+        return b""
 
 
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {

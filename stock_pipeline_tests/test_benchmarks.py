@@ -16,6 +16,7 @@ from benchmarks.stage_record import StageRecord, append_record, read_records, st
 from stock_pipeline.orchestration.progress import Began, Ended, Noted
 
 MIB = 2**20
+NAMES = ", ".join(entry.name for entry in CATALOGUE)
 
 
 def test_a_figure_is_one_line_of_json_with_the_five_fields() -> None:
@@ -125,7 +126,7 @@ def test_a_process_prints_to_standard_error_alone_and_its_failure_is_told(tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nights"], "Error: benchmark 'nights' is not known; choose one of graph, run\n"),
+        (["nonsense"], f"Error: benchmark 'nonsense' is not known; choose one of {NAMES}\n"),
         (["graph", "--data", "bars.csv"], "Error: benchmark graph takes no --data; leave it out\n"),
         (["run", "--data", "no_such/*.csv"], "Error: --data 'no_such/*.csv' matches no file; give a CSV or Parquet file or a glob\n"),
     ],

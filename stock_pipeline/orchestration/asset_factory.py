@@ -117,7 +117,7 @@ class _Execution:
         )
 
     def _write(self, product: Product) -> list[WriteReport]:
-        author = Author(self.asset.name, self.asset.code_version, self.context.run_id, utc_now())
+        author = Author(self.asset.name, self.asset.code_version, self.context.run.run_id, utc_now())
         return self.stores.write(self.asset.store, author, product.writes, product.watermark)
 
     def _results(self, night: Night, product: Product | None, unchanged: bool) -> list[dg.MaterializeResult[None]]:
@@ -132,9 +132,9 @@ class _Execution:
                 "result": "up to date" if unchanged else "brought up to date",
                 "watermark": str(reached),
             }
-            if position == 0:
-                shown |= self._previously_shown(key) if product is None else metadata.product_metadata(product)
             table = self.asset.table_of(key)
+            made = None if product is None else metadata.product_metadata(product) if position == 0 else metadata.preview(product, table)
+            shown |= made or self._previously_shown(key)
             if table is not None:
                 shown["dagster/row_count"] = self.stores.count(table)
             shown["seconds"] = round(time.perf_counter() - self.started, 3)
@@ -157,7 +157,7 @@ class _Execution:
         sentence = None if error is None else " ".join(str(error).split()) or type(error).__name__
         wrong_input = isinstance(error, InputError)
         announce(Ended(self.asset.name, rows, time.perf_counter() - self.started, state == "up to date", sentence, wrong_input))
-        run = TaskRun(self.asset.name, self.context.run_id, self.started_at, utc_now(), state, rows, sentence)
+        run = TaskRun(self.asset.name, self.context.run.run_id, self.started_at, utc_now(), state, rows, sentence)
         try:
             self.stores.record_task(self.asset.store, run)
         except Exception as problem:

@@ -11,6 +11,7 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.orchestration.night import Product
 
 MOST_ROWS = 50  # of a table shown in the web UI
+PREVIEW_ROWS = 20
 
 
 def column_schema(schema: TableSchema) -> dg.TableSchema:
@@ -43,10 +44,16 @@ def table(frame: pl.DataFrame) -> dg.MetadataValue[Any]:
 
 
 def product_metadata(product: Product) -> dict[str, Any]:
-    """Everything that people look at: facts first, then tables, then pictures."""
+    """Everything that people look at: facts first, then pictures, then tables, which may be long."""
     shown: dict[str, Any] = {name: value for name, value in product.facts.items() if value is not None}
-    shown |= {name: table(frame) for name, frame in product.tables.items()}
-    return shown | {name: picture(content) for name, content in product.pictures.items()}
+    shown |= {name: picture(content) for name, content in product.pictures.items()}
+    return shown | {name: table(frame) for name, frame in product.tables.items()}
+
+
+def preview(product: Product, schema: TableSchema | None) -> dict[str, Any]:
+    """The first rows that were written to a table that has no picture of its own; nothing where none were."""
+    written = next((write.frame for write in product.writes if write.schema is schema), None)
+    return {} if written is None or written.is_empty() else {"rows": table(written.head(PREVIEW_ROWS))}
 
 
 def carried_over(previous: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, dg.MetadataValue[Any]]:

@@ -58,7 +58,9 @@ def mirror_to_mlflow(night: Night) -> Product | None:
             )
         )
     night.say(f"{len(mirrored)} versions")
-    return Product(writes=(), watermark=night.as_of, facts={"runs_added": mirror(night.stores.home, mirrored)})
+    listed = pl.DataFrame({name: [getattr(version, name) for version in mirrored] for name in (MODEL, VERSION, TRAINING_ID, STATUS)})
+    added = mirror(night.stores.home, mirrored)
+    return Product(writes=(), watermark=night.as_of, tables={"mirrored": listed}, facts={"runs_added": added})
 
 
 def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:

@@ -6,10 +6,12 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.maintenance.tables import BACKUPS
+from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.asset_factory import UP_TO_DATE_CHECK, build_asset
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.progress import Began, Ended, Event, Noted, listening
@@ -24,7 +26,6 @@ DAYS = sessions(5)
 KEY = dg.AssetKey(key_of(BACKUPS))
 NAME = "maintenance/backups"
 Body = Callable[[Night], Product | None]
-Ran = Callable[..., dg.ExecuteInProcessResult]
 
 
 @dataclass
@@ -36,9 +37,9 @@ class Workshop:
     instance: dg.DagsterInstance
     heard: list[Event] = field(default_factory=list)
 
-    def run(self, body: Body, code_version: str = "1", **scope: object) -> dg.ExecuteInProcessResult:
+    def run(self, body: Body, code_version: str = "1", retries: int = 0, **scope: object) -> dg.ExecuteInProcessResult:
         """Execute an asset with that body."""
-        settings = plain_settings(self.home)
+        settings = plain_settings(self.home, automation={"nightly": {"retries": retries}})
         declared = StageAsset((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), body, code_version=code_version)
         with listening(self.heard.append):
             return dg.materialize(
@@ -64,12 +65,20 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
 
 def product(size: int = 5, watermark: date = DAYS[3]) -> Product:
     row = {"as_of": DAYS[3], "store": "ml", "path": "p", "size_bytes": size, "sha256": "00"}
-    frame = BACKUPS.conform(BACKUPS.empty().vstack(BACKUPS.empty().clear().from_dicts([row], schema=BACKUPS.dtypes)))
-    return Product(writes=(Write(BACKUPS, frame),), watermark=watermark, pictures={"curve": b"PNG"}, facts={"size": size})
+    return Product(
+        writes=(Write(BACKUPS, pl.DataFrame([row], schema=BACKUPS.dtypes)),),
+        watermark=watermark,
+        pictures={"curve": b"PNG"},
+        facts={"size": size},
+    )
 
 
 def test_rows_audit_and_watermark_are_written_and_the_result_is_shown(workshop: Workshop) -> None:
-    ran = workshop.run(lambda night: night.say("half way") or product())
+    def body(night: Night) -> Product:
+        night.say("half way")
+        return product()
+
+    ran = workshop.run(body)
     assert ran.success
     assert workshop.stores.read(BACKUPS)["size_bytes"].to_list() == [5]
     assert workshop.trail() == [("succeeded", 1, None)]
@@ -132,7 +141,7 @@ def test_wrong_input_fails_at_once_however_many_retries_there_are(workshop: Work
         calls.append(1)
         raise InputError("file bars.csv has no column close")
 
-    ran = workshop.run(body)
+    ran = workshop.run(body, retries=3)
     assert not ran.success
     assert len(calls) == 1
     assert workshop.trail() == [("failed", 0, "file bars.csv has no column close")]
@@ -146,9 +155,9 @@ def test_wrong_input_fails_at_once_however_many_retries_there_are(workshop: Work
 
 def test_another_failure_is_tried_again(workshop: Workshop) -> None:
     declared = StageAsset((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), lambda _night: None)
-    policy = build_asset(declared, plain_settings(workshop.home)).op.retry_policy
+    policy = build_asset(declared, plain_settings(workshop.home, automation={"nightly": {"retries": 4}})).op.retry_policy
     assert policy is not None
-    assert policy.max_retries == 3
+    assert policy.max_retries == 4
 
 
 def test_a_payload_that_its_table_refuses_leaves_nothing(workshop: Workshop) -> None:
@@ -216,8 +225,6 @@ def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(worksh
 
 
 def test_several_keys_are_made_together(workshop: Workshop) -> None:
-    from stock_pipeline.models.tables import TRAININGS
-
     declared = StageAsset(
         keys=(key_of(BACKUPS), key_of(TRAININGS), ("maintenance", "no_table")),
         description="Made up.",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -20,6 +21,7 @@ SETTINGS = plain_settings(
         "freshness_hours": 100,
     },
 )
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 FRIDAY = datetime(2024, 5, 3, 12, tzinfo=UTC)
 BARS, FEATURES, MODEL = (dg.AssetKey(name) for name in ("bars", "features", "model"))
 
@@ -30,12 +32,12 @@ class Chain:
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self.instance = instance
         self.check_passes, self.training_works = True, True
-        self.cursor: object = None
+        self.cursors: dict[dg.AssetKey, Any] = {}
         self.now = FRIDAY
 
         @dg.asset(check_specs=[dg.AssetCheckSpec("sound", asset="bars", blocking=True)])
-        def bars() -> dg.MaterializeResult[None]:
-            return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=self.check_passes, check_name="sound")])
+        def bars() -> Iterator[dg.MaterializeResult[None]]:
+            yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=self.check_passes, check_name="sound")])
 
         @dg.asset(deps=[bars], automation_condition=condition_of(SETTINGS, "nightly"))
         def features() -> None: ...
@@ -49,19 +51,23 @@ class Chain:
 
     def make(self, *keys: dg.AssetKey) -> None:
         job = self.definitions.resolve_implicit_global_asset_job_def()
-        job.execute_in_process(instance=self.instance, asset_selection=list(keys), raise_on_error=False)
+        job.execute_in_process(QUIET, instance=self.instance, asset_selection=list(keys), raise_on_error=False)
 
     def due(self, later: timedelta = timedelta(minutes=1)) -> set[str]:
-        """The assets that the next look of the automation sensor requests."""
+        """The assets that the next looks of the two automation sensors request."""
         self.now += later
+        return {key.to_user_string() for key in (FEATURES, MODEL) if self._requested(key)}
+
+    def _requested(self, key: dg.AssetKey) -> bool:
         result = dg.evaluate_automation_conditions(
             self.definitions,
             instance=self.instance,
-            cursor=self.cursor,  # type: ignore[arg-type]
+            asset_selection=dg.AssetSelection.assets(key),
+            cursor=self.cursors.get(key),
             evaluation_time=self.now,
         )
-        self.cursor = result.cursor
-        return {key.to_user_string() for key in (FEATURES, MODEL) if result.get_num_requested(key)}
+        self.cursors[key] = result.cursor
+        return result.get_num_requested(key) > 0
 
 
 @pytest.fixture

@@ -19,9 +19,11 @@ def tick(moment: datetime, **chosen: object) -> dg.RunRequest | dg.SkipReason:
     (schedule,) = repository.schedule_defs
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(instance, scheduled_execution_time=moment, repository_def=repository)
-        answer = schedule(context)
-    assert isinstance(answer, dg.RunRequest | dg.SkipReason)
-    return answer
+        answer = schedule.evaluate_tick(context)
+    if not answer.run_requests:
+        return dg.SkipReason(answer.skip_message)
+    (request,) = answer.run_requests
+    return request
 
 
 def at(day: str) -> datetime:

@@ -15,7 +15,7 @@ from stock_pipeline.storage import Stores, Write, audit, migrations, open_stores
 from stock_pipeline_tests.storage.made_up import DAYS, NOTE, READINGS, author
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROWS = 60_000
+ROWS = 30_000
 HELD, STOPPED, DONE = "held", "stopped", "done"
 
 

@@ -1,0 +1,103 @@
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from stock_pipeline.core.columns import SYMBOL
+from stock_pipeline.storage import Author, Stores, Write, open_stores
+from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline_tests.storage.made_up import DAYS, NAMES, NOTE, READINGS, audit_rows, author, readings
+
+BEGAN = datetime(2012, 1, 10, 22, 0)
+
+
+def task(asset: str, minute: int, state: Literal["succeeded", "up to date", "failed"] = "succeeded", error: str | None = None) -> TaskRun:
+    started = BEGAN + timedelta(minutes=minute)
+    return TaskRun(asset, f"run-{minute}", started, started + timedelta(seconds=9), state, minute, error)
+
+
+def bring(stores: Stores, day: date, minute: int, value: float = 1.0) -> None:
+    by = Author("trial/readings", "1", f"run-{minute}", BEGAN + timedelta(minutes=minute))
+    stores.write("ml", by, [Write(READINGS, readings({("A", day): (value, None)}))], day)
+
+
+def test_opening_makes_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    stores = open_stores(home)
+    assert not stores.exist
+    assert not home.exists()
+
+
+def test_both_stores_are_made_and_found_by_name(tmp_path: Path) -> None:
+    stores = open_stores(tmp_path / "data", wait_seconds=3)
+    stores.migrate()
+    assert stores.exist
+    assert stores.database("market") is stores.market
+    assert stores.database("ml") is stores.ml
+    assert (stores.market.path.name, stores.ml.path.name) == ("market.duckdb", "ml.duckdb")
+    assert stores.market.wait_seconds == stores.ml.wait_seconds == 3
+    stores.market.path.unlink()
+    assert not stores.exist
+
+
+def test_count_and_hash_tell_of_the_whole_table(stores: Stores) -> None:
+    empty = stores.content_hash(READINGS)
+    bring(stores, DAYS[0], 0)
+    assert stores.count(READINGS) == 1
+    assert stores.content_hash(READINGS) != empty
+
+
+def test_the_latest_execution_of_every_asset_is_told_of_both_stores(stores: Stores) -> None:
+    runs = [task("a/one", 1), task("a/one", 3, "failed", "it broke"), task("a/one", 2), task("a/two", 1, "up to date")]
+    for run in runs:
+        stores.record_task("ml", run)
+    stores.record_task("market", task("market_data/bars", 5))
+    assert stores.last_task_runs() == {"a/one": runs[1], "a/two": runs[3], "market_data/bars": task("market_data/bars", 5)}
+
+
+def test_an_asset_that_never_ran_has_nothing_to_compare_with(stores: Stores) -> None:
+    bring(stores, DAYS[0], 0)
+    assert stores.changed_from([READINGS], "ml", "trial/later") is None
+
+
+def test_a_change_upstream_is_told_from_its_earliest_session_since_the_asset_last_began(stores: Stores) -> None:
+    for minute, day in enumerate(DAYS[:4]):
+        bring(stores, day, minute)
+    stores.record_task("ml", task("trial/later", 5))
+    assert stores.changed_from([READINGS], "ml", "trial/later") is None
+    bring(stores, DAYS[2], 6, value=2.0)
+    bring(stores, DAYS[1], 7, value=2.0)
+    bring(stores, DAYS[3], 8, value=1.0)  # says nothing new
+    assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[1]
+    assert stores.changed_from([NAMES], "ml", "trial/later") is None
+
+
+def test_a_change_while_the_asset_was_at_work_or_before_it_failed_is_not_forgotten(stores: Stores) -> None:
+    stores.record_task("ml", task("trial/later", 5))
+    bring(stores, DAYS[2], 6)
+    stores.record_task("ml", task("trial/later", 7, "failed", "it broke"))
+    assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[2]
+    stores.record_task("ml", task("trial/later", 8, "up to date"))
+    assert stores.changed_from([READINGS], "ml", "trial/later") is None
+
+
+def test_changes_are_looked_for_in_the_store_in_which_the_table_lies(stores: Stores) -> None:
+    stores.record_task("ml", task("trial/later", 5))
+    with stores.market.writer() as connection:
+        connection.execute("CREATE SCHEMA trial")
+        connection.execute("CREATE TABLE trial.names (symbol VARCHAR NOT NULL, note VARCHAR NOT NULL)")
+    elsewhere = replace(NAMES, store="market")
+    by = Author("trial/names", "1", "run", BEGAN + timedelta(minutes=9))
+    stores.write("market", by, [Write(elsewhere, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
+    bring(stores, DAYS[3], 10)
+    assert stores.changed_from([elsewhere], "ml", "trial/later") is None  # no session dates it
+    assert stores.changed_from([elsewhere, READINGS], "ml", "trial/later") == DAYS[3]
+    assert stores.changed_from([READINGS, elsewhere], "ml", "trial/later") == DAYS[3]
+
+
+def test_moments_are_kept_to_the_microsecond(stores: Stores) -> None:
+    moment = datetime(2012, 1, 10, 22, 45, 1, 123456)
+    stores.write("ml", replace(author(), written_at=moment), [Write(READINGS, readings({("A", DAYS[0]): (1.0, None)}))], DAYS[0])
+    assert audit_rows(stores)[0][3] == moment
