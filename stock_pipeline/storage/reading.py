@@ -45,7 +45,8 @@ def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: 
         stored = stored_columns(connection, schema)
         present = tuple(name for name in columns if name in stored) or schema.key
     query = f"SELECT {quoted_list(present)} FROM {table_identifier(schema)} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
-    frame = connection.sql(query, params=values).pl()
+    # Not connection.sql(query, params=...), which turns every value of the result into text on its way (60 times slower).
+    frame = pl.DataFrame(connection.execute(query, values).to_arrow_table())
     absent = [pl.lit(None, schema.dtypes[name]).alias(name) for name in columns if name not in frame.columns]
     return frame.with_columns(absent).select(pl.col(name).cast(schema.dtypes[name]) for name in columns)
 

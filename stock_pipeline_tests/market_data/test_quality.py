@@ -111,7 +111,7 @@ FIGURES = st.sampled_from([None, NAN, INFINITE, -1.0, 0.0, 1.0, 9.0, 10.0, 10.04
     st.lists(
         st.fixed_dictionaries(
             {SYMBOL: st.sampled_from([None, "", "A", "B"]), SESSION: st.sampled_from([None, SATURDAY, DAYS[0], DAYS[1]])}
-            | {name: FIGURES for name in (*PRICES, VOLUME)}
+            | dict.fromkeys((*PRICES, VOLUME), FIGURES)
         ),
         max_size=12,
     )

@@ -61,7 +61,7 @@ def test_nulls_are_shown_as_nulls() -> None:
     assert [record.data for record in shown.records] == [{"n": None}, {"n": 1}]
 
 
-def test_a_product_shows_facts_then_tables_then_pictures_and_leaves_out_what_is_not_known() -> None:
+def test_a_product_shows_facts_then_pictures_then_tables_and_leaves_out_what_is_not_known() -> None:
     product = Product(
         writes=(Write(SCHEMA, SCHEMA.empty()),),
         watermark=DAY,
@@ -70,7 +70,7 @@ def test_a_product_shows_facts_then_tables_then_pictures_and_leaves_out_what_is_
         facts={"count": 3, "unknown": None, "kind": "x"},
     )
     shown = product_metadata(product)
-    assert list(shown) == ["count", "kind", "rows", "curve"]
+    assert list(shown) == ["count", "kind", "curve", "rows"]
     assert (shown["count"], shown["kind"]) == (3, "x")
 
 

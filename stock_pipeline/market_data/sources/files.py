@@ -59,12 +59,12 @@ class FilesSource:
             raise InputError(f"--path {self.path!r} matches no file; give a CSV or Parquet file or a glob")
         bars = pl.concat([_bars_of(path) for path in files])
         if bars.is_empty():
-            raise InputError(f"--path {self.path!r}: {_listed(files)} holds no rows; give a file with bars")
+            raise InputError(f"--path {self.path!r}: {_nothing_in(files)}; give a file with bars")
         return MarketData(bars=bars)
 
 
-def _listed(files: list[Path]) -> str:
-    return str(files[0]) if len(files) == 1 else f"none of the {len(files)} files"
+def _nothing_in(files: list[Path]) -> str:
+    return f"{files[0]} holds no rows" if len(files) == 1 else f"none of the {len(files)} files holds any rows"
 
 
 def _bars_of(path: Path) -> pl.DataFrame:

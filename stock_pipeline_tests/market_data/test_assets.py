@@ -1,0 +1,214 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.market_data.assets import ASSETS, TABLES, ingest
+from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, raw_bars, sessions_of
+from stock_pipeline.market_data.sources.source import BARS, CAPTURED, KIND
+from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INGESTION_REPORTS, INSTRUMENTS, QUARANTINED_BARS
+from stock_pipeline.orchestration.night import Night
+from stock_pipeline.storage import Author, Stores, WriteReport
+from stock_pipeline_tests.market_data.made_up import DAYS, bar, bars, series
+from stock_pipeline_tests.plain_settings import plain_settings
+
+ASSET = "market_data/daily_bars"
+Bring = Callable[..., list[WriteReport]]
+Known = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def bring(stores: Stores, tmp_path: Path) -> Bring:
+    """Ingest the bars from a Parquet file, as the asset would."""
+    plain = Night(
+        asset=ASSET,
+        store="market",
+        stores=stores,
+        settings=plain_settings(stores.home),
+        requested=None,
+        watermark=None,
+        market_watermark=None,
+        source="files",
+        path=str(tmp_path / "bars.parquet"),
+    )
+
+    def brought(*rows: dict[str, Any], as_of: date | None = None) -> list[WriteReport]:
+        bars(*rows).rename({SESSION: "date"}).write_parquet(tmp_path / "bars.parquet")
+        product = ingest(replace(plain, requested=as_of))
+        return stores.write("market", Author(ASSET, "1", "run", datetime(2012, 1, 13)), product.writes, product.watermark)
+
+    return brought
+
+
+def versions(stores: Stores, symbol: str = "A") -> Known:
+    history = stores.read(DAILY_BARS).filter(pl.col(SYMBOL) == symbol)
+    return history.select(SESSION, CLOSE, KNOWN_FROM, KNOWN_TO).rows()
+
+
+def everything(stores: Stores) -> dict[str, str]:
+    return {table.name: stores.content_hash(table) for table in TABLES}
+
+
+def closes(frame: pl.DataFrame) -> Known:
+    return frame.select(SYMBOL, SESSION, CLOSE).rows()
+
+
+def test_one_ingestion_fills_every_table(stores: Stores, bring: Bring) -> None:
+    reports = bring(*series("A", [10.0, 11.0]), *series("B", [100.0, 50.0], [50.0, 50.0]), bar("C", DAYS[0], -1.0))
+    assert [report.table for report in reports] == [table.qualified_name for table in TABLES]
+    counts = {table: stores.count(table) for table in TABLES}
+    assert counts == {DAILY_BARS: 4, CORPORATE_ACTIONS: 1, INSTRUMENTS: 2, QUARANTINED_BARS: 1, INGESTION_REPORTS: 1}
+    held = stores.watermark("market", ASSET)
+    assert held is not None
+    assert held.session == DAYS[1]
+
+
+def test_a_second_ingestion_of_the_same_changes_nothing(stores: Stores, bring: Bring) -> None:
+    rows = [*series("A", [10.0, 11.0]), *series("B", [100.0, 50.0], [50.0, 50.0]), bar("C", DAYS[0], -1.0), bar("C", DAYS[0], -1.0)]
+    bring(*rows)
+    before = everything(stores)
+    assert not any(report.changed for report in bring(*rows))
+    assert everything(stores) == before
+
+
+def test_a_restated_bar_closes_one_row_and_opens_another_on_the_night_that_noticed(stores: Stores, bring: Bring) -> None:
+    bring(*series("A", [10.0]), *series("B", [5.0]))
+    bring(*series("A", [10.5, 11.0]), *series("B", [5.0, 6.0]))
+    assert versions(stores) == [
+        (DAYS[0], 10.0, DAYS[0], DAYS[1]),
+        (DAYS[0], 10.5, DAYS[1], None),
+        (DAYS[1], 11.0, DAYS[1], None),
+    ]
+    assert versions(stores, "B") == [(DAYS[0], 5.0, DAYS[0], None), (DAYS[1], 6.0, DAYS[1], None)]
+
+
+def test_a_restatement_taken_back_on_its_own_night_leaves_no_trace(stores: Stores, bring: Bring) -> None:
+    right = [*series("A", [10.0, 11.0]), *series("B", [5.0, 6.0])]
+    bring(*right)
+    before = everything(stores)
+    bring(*series("A", [10.1, 11.1]), *series("B", [5.1, 6.1]))
+    assert everything(stores) != before
+    bring(*right)
+    assert everything(stores)["daily_bars"] == before["daily_bars"]
+
+
+def test_every_night_is_read_again_as_it_was_known_then(stores: Stores, bring: Bring) -> None:
+    nights: dict[date, list[dict[str, Any]]] = {
+        DAYS[0]: [*series("A", [10.0]), *series("B", [5.0])],
+        DAYS[1]: [*series("A", [10.0, 11.0]), *series("B", [5.5, 6.0])],
+        DAYS[3]: [*series("A", [10.2, 11.0, None, 13.0]), *series("B", [5.5, 6.1, 7.0, 8.0])],  # one night was missed
+        DAYS[4]: [*series("A", [10.2, 11.0, 12.0, 13.0, 14.0]), *series("B", [5.5, 6.1, 7.0, 8.0, 9.0])],
+    }
+    then: dict[date, pl.DataFrame] = {}
+    for night, rows in nights.items():
+        bring(*rows)
+        then[night] = raw_bars(stores, night)
+        assert closes(then[night]) == sorted((row[SYMBOL], row[SESSION], row[CLOSE]) for row in rows)
+    for night, known in then.items():
+        if night != DAYS[3]:
+            assert raw_bars(stores, night).equals(known)
+    # A bar that came later than its session is a first value, so it counts as known from its own night.
+    assert closes(raw_bars(stores, DAYS[3])) == sorted([*closes(then[DAYS[3]]), ("A", DAYS[2], 12.0)])
+
+
+CAPTURES = [
+    bar("A", DAYS[0], 10.0, **{CAPTURED: DAYS[0]}),
+    bar("A", DAYS[0], 10.5, **{CAPTURED: DAYS[1]}),
+    bar("A", DAYS[1], 11.0, **{CAPTURED: DAYS[1]}),
+    bar("A", DAYS[1], 11.0, **{CAPTURED: DAYS[2]}),
+    bar("A", DAYS[2], 12.0, **{CAPTURED: DAYS[2]}),
+    bar("A", DAYS[0], 10.0, **{CAPTURED: DAYS[3]}),
+    bar("A", DAYS[3], 13.0, **{CAPTURED: DAYS[3]}),
+]
+
+
+def test_captures_fed_night_by_night_at_once_backwards_or_twice_give_the_same_tables(stores: Stores, bring: Bring) -> None:
+    for night in DAYS[:4]:
+        bring(*(row for row in CAPTURES if row[CAPTURED] == night))
+    by_night = stores.read(DAILY_BARS)
+    assert versions(stores) == [
+        (DAYS[0], 10.0, DAYS[0], DAYS[1]),
+        (DAYS[0], 10.5, DAYS[1], DAYS[3]),
+        (DAYS[0], 10.0, DAYS[3], None),
+        (DAYS[1], 11.0, DAYS[1], None),
+        (DAYS[2], 12.0, DAYS[2], None),
+        (DAYS[3], 13.0, DAYS[3], None),
+    ]
+    for _ in range(2):
+        bring(*CAPTURES)
+        assert stores.read(DAILY_BARS).equals(by_night)
+    bring(*reversed(CAPTURES))
+    assert stores.read(DAILY_BARS).equals(by_night)
+    bring(*CAPTURES[:3])  # an old file again
+    assert stores.read(DAILY_BARS).equals(by_night)
+
+
+def test_a_split_told_by_captures_is_known_from_the_capture_and_adjusts_only_from_then(stores: Stores, bring: Bring) -> None:
+    bring(
+        *series("A", [100.0, 100.0], [100.0, 100.0], **{CAPTURED: DAYS[1]}),
+        *series("A", [None, 100.0, 50.0], [None, 50.0, 50.0], **{CAPTURED: DAYS[2]}),
+    )
+    assert actions_known(stores, DAYS[1]).is_empty()
+    assert actions_known(stores, DAYS[2]).select(SYMBOL, SESSION, KIND, VALUE).rows() == [("A", DAYS[2], "split", 2.0)]
+    assert adjusted_bars(stores, DAYS[1], 1.4)[CLOSE].to_list() == [100.0, 100.0]
+    assert adjusted_bars(stores, DAYS[2], 1.4)[CLOSE].to_list() == [50.0, 50.0, 50.0]
+
+
+def test_a_later_split_restates_no_bar(stores: Stores, bring: Bring) -> None:
+    bring(*series("A", [100.0, 100.0]))
+    before = versions(stores)
+    bring(*series("A", [100.0, 100.0, 50.0]))
+    assert versions(stores)[:2] == before
+
+
+def test_as_of_an_earlier_session_less_is_brought_and_the_rest_follows(stores: Stores, bring: Bring) -> None:
+    rows = series("A", [10.0, 11.0, 12.0])
+    bring(*rows, as_of=DAYS[1])
+    assert sessions_of(stores, DAYS[8]) == DAYS[:2]
+    bring(*rows)
+    assert sessions_of(stores, DAYS[8]) == DAYS[:3]
+    assert [known_from for _, _, known_from, _ in versions(stores)] == DAYS[:3]
+
+
+def test_a_source_that_has_nothing_sound_leaves_the_store_as_it_was(stores: Stores, bring: Bring) -> None:
+    bring(*series("A", [10.0]))
+    before = everything(stores)
+    with pytest.raises(InputError, match="no sound bar"):
+        bring(bar("A", DAYS[1], -1.0))
+    assert everything(stores) == before
+
+
+def test_a_bar_refused_again_keeps_the_night_on_which_it_was_first_refused(stores: Stores, bring: Bring) -> None:
+    bad = bar("C", DAYS[0], -1.0)
+    bring(*series("A", [10.0]), bad)
+    bring(*series("A", [10.0, 11.0]), bad, bar("C", DAYS[1], -2.0))
+    assert stores.read(QUARANTINED_BARS).sort(SESSION).select(SESSION, "as_of").rows() == [(DAYS[0], DAYS[0]), (DAYS[1], DAYS[1])]
+
+
+def test_reading_is_bounded_by_the_first_session_and_the_night(stores: Stores, bring: Bring) -> None:
+    bring(*series("A", [10.0, 11.0, 12.0, 13.0]))
+    frame = raw_bars(stores, DAYS[2], first=DAYS[1])
+    assert frame.columns == list(BAR_COLUMNS)
+    assert frame[SESSION].to_list() == DAYS[1:3]
+    assert sessions_of(stores, DAYS[1]) == DAYS[:2]
+    assert adjusted_bars(stores, DAYS[2], 1.4, first=DAYS[1])[CLOSE].to_list() == [11.0, 12.0]
+    assert adjusted_bars(stores, date(2011, 1, 3), 1.4).is_empty()
+
+
+def test_the_first_session_of_the_report_counts_from_what_was_brought(stores: Stores, bring: Bring) -> None:
+    bring(*series("A", [None, 10.0]))
+    assert stores.read(INGESTION_REPORTS)["first_session"].to_list() == [DAYS[1]]
+
+
+def test_ingestion_is_one_asset_of_the_market_store_with_nothing_before_it() -> None:
+    (asset,) = ASSETS
+    assert asset.tables == TABLES
+    assert (asset.store, asset.depends_on, asset.rhythm) == ("market", (), "ingestion")
+    assert {table.store for table in TABLES} == {"market"}
+    assert set(BARS) >= {SYMBOL, SESSION}
