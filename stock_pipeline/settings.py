@@ -5,10 +5,13 @@ The environment wins over the file; nested settings are written with two undersc
 """
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +25,39 @@ from stock_pipeline.core.errors import InputError
 PREFIX = "STOCK_PIPELINE_"
 FILE_NAME = "stock_pipeline.yaml"
 FILE_VARIABLE = "STOCK_PIPELINE_SETTINGS"
+
+# Lowest and highest number of each cron field, and the names that stand for numbers in it.
+CRON_FIELDS = (
+    (0, 59, ""),
+    (0, 23, ""),
+    (1, 31, ""),
+    (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
+    (0, 7, "sun mon tue wed thu fri sat"),
+)
+CRON_PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/[1-9]\d*)?")
+
+
+def _known_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("there is no such time zone; write it as America/New_York") from error
+    return name
+
+
+def _sound_cron(text: str) -> str:
+    fields = text.lower().split()
+    if len(fields) != len(CRON_FIELDS) or not all(map(_is_cron_field, fields, CRON_FIELDS)):
+        raise ValueError("it should be minute, hour, day, month and weekday, as in 30 4 * * 6")
+    return text
+
+
+def _is_cron_field(field: str, rule: tuple[int, int, str]) -> bool:
+    lowest, highest, names = rule
+    parts = [CRON_PART.fullmatch(part) for part in field.split(",")]
+    ends = [end for part in parts if part for end in part.groups() if end is not None]
+    return all(parts) and all(end in names.split() or (end.isdecimal() and lowest <= int(end) <= highest) for end in ends)
+
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Sessions = Annotated[int, Field(ge=1)]
@@ -37,7 +73,7 @@ class ScheduleSettings(_Section):
 
     enabled: bool = True
     time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM on the clock of time_zone")] = "22:45"
-    time_zone: str = "America/New_York"
+    time_zone: Annotated[str, AfterValidator(_known_time_zone)] = "America/New_York"
 
 
 class TaskSettings(_Section):
@@ -54,7 +90,9 @@ class AutomationSettings(_Section):
     nightly: TaskSettings = TaskSettings()
     training: TaskSettings = TaskSettings(timeout_seconds=7200, retries=1)
     interval_seconds: Seconds = 30
-    training_cron: Annotated[str, Field(description="five cron fields, on the clock of the schedule's time zone")] = "30 4 * * 6"
+    training_cron: Annotated[
+        str, AfterValidator(_sound_cron), Field(description="five cron fields, on the clock of the schedule's time zone")
+    ] = "30 4 * * 6"
     freshness_hours: Annotated[int, Field(ge=1, description="an asset not materialised for so long is stale")] = 120
 
 
@@ -180,8 +218,9 @@ def load_settings() -> Settings:
         problem = " ".join(str(error).split())
         raise InputError(f"{settings_file()} cannot be read as YAML: {problem}") from error
     except SettingsError as error:
-        cause = f": {error.__cause__}" if error.__cause__ else ""
-        raise InputError(f"the settings cannot be read: {' '.join(str(error).split())}{cause}") from error
+        raise InputError(_unreadable_variable(error)) from error
+    except ValueError as error:
+        raise InputError(f"{settings_file()} does not hold settings by name; write lines such as `home: data`") from error
 
 
 def _refuse_unknown_variables() -> None:
@@ -194,13 +233,35 @@ def _refuse_unknown_variables() -> None:
 def _sentence(error: ValidationError) -> str:
     problem = error.errors()[0]
     field = ".".join(str(part) for part in problem["loc"])
-    variable = PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
-    place = f"variable {variable}" if any(name.upper() == variable for name in os.environ) else f"file {settings_file()}"
+    variable = _variable_of(problem["loc"])
+    place = f"file {settings_file()}" if variable is None else f"variable {variable}"
     value = "" if problem["type"] == "missing" else f" is {problem['input']!r}"
     return f"{place}: field {field}{value}, but {_remedy(problem['type'], problem['msg'])}"
+
+
+def _variable_of(path: Sequence[str | int]) -> str | None:
+    """The variable that gave the field: its own, one of a field below it, or one that holds the section above it as JSON."""
+    own = (PREFIX + "__".join(map(str, path))).upper()
+    for name, value in os.environ.items():
+        variable = name.upper()
+        if variable == own or variable.startswith(f"{own}__"):
+            return name
+        inner = str(path[variable.count("__") + 1]) if own.startswith(f"{variable}__") else None
+        if inner is not None and (inner.isdecimal() or f'"{inner}"' in value):
+            return name
+    return None
+
+
+def _unreadable_variable(error: SettingsError) -> str:
+    found = re.search(r'field "(\w+)"', str(error))
+    path = found[1] if found else ""
+    variable = next((name for name in os.environ if name.upper() == f"{PREFIX}{path}".upper()), f"{PREFIX}{path}".upper())
+    cause = f": {error.__cause__}" if error.__cause__ else ""
+    return f"variable {variable}: field {path} is {os.environ.get(variable)!r}, which cannot be read as JSON{cause}"
 
 
 def _remedy(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "there is no such setting; see docs/settings.md for the names"
-    return message[0].lower() + message[1:]
+    sentence = message.removeprefix("Value error, ")
+    return sentence[0].lower() + sentence[1:]

@@ -110,6 +110,7 @@ def test_a_model_serves_with_scores_that_can_be_believed(model: str, first: Jour
     assert told["active_version"] == 1
     assert (told["trained_as_of"], told["train_to"]) == ("2010-08-20", LAST_LABELLED)
     assert (told["train_from"] == "2009-08-21") == (model != STACK)  # a stack learns from what its members said out of fold
+    assert told["last_trained"].endswith("Z")
     assert told["samples"] > 50_000
     assert told["features"] == 40
     assert told["size_bytes"] > 0

@@ -38,7 +38,7 @@ def ingest(night: Night) -> Product:
             Write(INGESTION_REPORTS, gathered.report),
         ),
         watermark=gathered.as_of,
-        pictures={"candlesticks": candlesticks(gathered.bars)},
+        pictures={"candlesticks": candlesticks(gathered.bars)} if bars.height else {},
         tables={"quarantined": gathered.quarantined.group_by("reason").len().sort("len", descending=True)},
         facts={name: report[name] for name in ("symbols", "bars_received", "bars_accepted", "bars_quarantined")},
     )

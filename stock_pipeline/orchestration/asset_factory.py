@@ -133,7 +133,9 @@ class _Execution:
                 "watermark": str(reached),
             }
             table = self.asset.table_of(key)
-            made = None if product is None else metadata.product_metadata(product) if position == 0 else metadata.preview(product, table)
+            made = None
+            if product is not None and not unchanged:
+                made = metadata.product_metadata(product) if position == 0 else metadata.preview(product, table)
             shown |= made or self._previously_shown(key)
             if table is not None:
                 shown["dagster/row_count"] = self.stores.count(table)

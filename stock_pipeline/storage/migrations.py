@@ -15,6 +15,9 @@ from stock_pipeline.core.errors import StockPipelineError, StoreBusyError
 from stock_pipeline.core.table_schema import StoreName
 from stock_pipeline.storage.database import Database
 
+# The files that this process has found to have every migration, so that it need not open them again to see.
+_found_current: set[tuple[str, int, int]] = set()
+
 LEDGER = """
 CREATE SCHEMA IF NOT EXISTS audit;
 CREATE TABLE IF NOT EXISTS audit.migrations (number INTEGER NOT NULL, name VARCHAR NOT NULL, sha256 VARCHAR NOT NULL);
@@ -61,7 +64,18 @@ def migrate(database: Database) -> list[Migration]:
     steps = migrations_of(database.store)
     if not database.path.exists() and _create(database, steps):
         return steps
-    return _apply(database, steps) if _missing(database, steps) else []
+    identity = _identity(database)
+    if identity in _found_current:
+        return []
+    applied = _apply(database, steps) if _missing(database, steps) else []
+    _found_current.add(identity)
+    return applied
+
+
+def _identity(database: Database) -> tuple[str, int, int]:
+    """Which file it is: one put in its place, such as a restored backup, is another."""
+    status = database.path.stat()
+    return str(database.path.resolve()), status.st_dev, status.st_ino
 
 
 def _create(database: Database, steps: list[Migration]) -> bool:

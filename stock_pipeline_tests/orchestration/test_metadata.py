@@ -5,7 +5,16 @@ import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.orchestration.metadata import MOST_ROWS, carried_over, column_schema, picture, product_metadata, table
+from stock_pipeline.orchestration.metadata import (
+    MOST_ROWS,
+    PREVIEW_ROWS,
+    carried_over,
+    column_schema,
+    picture,
+    preview,
+    product_metadata,
+    table,
+)
 from stock_pipeline.orchestration.night import Product
 from stock_pipeline.storage import Write
 
@@ -72,6 +81,19 @@ def test_a_product_shows_facts_then_pictures_then_tables_and_leaves_out_what_is_
     shown = product_metadata(product)
     assert list(shown) == ["count", "kind", "curve", "rows"]
     assert (shown["count"], shown["kind"]) == (3, "x")
+
+
+def test_a_preview_shows_the_first_rows_written_to_the_table() -> None:
+    rows = SCHEMA.conform(pl.DataFrame({"name": [f"n{i}" for i in range(99)], "weight": [1.0] * 99}))
+    (shown,) = preview(Product(writes=(Write(SCHEMA, rows),), watermark=DAY), SCHEMA).values()
+    assert isinstance(shown, dg.TableMetadataValue)
+    assert [record.data["name"] for record in shown.records] == [f"n{i}" for i in range(PREVIEW_ROWS)]
+
+
+def test_there_is_no_preview_of_a_table_that_was_not_written_to() -> None:
+    assert preview(Product(writes=(Write(SCHEMA, SCHEMA.empty()),), watermark=DAY), SCHEMA) == {}
+    assert preview(Product(writes=(), watermark=DAY), SCHEMA) == {}
+    assert preview(Product(writes=(), watermark=DAY), None) == {}
 
 
 def test_what_was_shown_before_is_shown_again_but_for_what_dagster_and_each_run_say_themselves() -> None:

@@ -9,7 +9,7 @@ from stock_pipeline.registry.status import model_status
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.stored import empty_stores, put, training_row, version_row
+from stock_pipeline_tests.stored import MOMENT, empty_stores, put, training_row, version_row
 
 DAYS = sessions(6)
 MODEL = CATALOGUE[0].name
@@ -19,7 +19,13 @@ MODEL = CATALOGUE[0].name
 def stores(tmp_path: Path) -> Stores:
     """A model whose second version took the place of the first on the fourth night, and a stack that has not been retrained."""
     stores = empty_stores(tmp_path)
-    put(stores, TRAININGS, [training_row(MODEL, "t1", DAYS[0], rows=11), training_row(MODEL, "t2", DAYS[3], rows=22)], DAYS[3])
+    put(
+        stores,
+        TRAININGS,
+        [training_row(MODEL, "t1", DAYS[0], rows=11), training_row(MODEL, "t2", DAYS[3], rows=22)],
+        DAYS[3],
+        f"models/{MODEL}",
+    )
     put(stores, TRAININGS, [training_row(STACK, "s1", DAYS[0])], DAYS[3])
     rows = [version_row(MODEL, 1, "t1", DAYS[0], DAYS[3]), version_row(MODEL, 2, "t2", DAYS[3]), version_row(STACK, 1, "s1", DAYS[0])]
     put(stores, MODEL_VERSIONS, rows, DAYS[3])
@@ -56,6 +62,7 @@ def test_the_status_tells_of_every_model_with_the_scores_over_all_folds(stores: 
         "active_version": 2,
         "training_id": "t2",
         "trained_as_of": str(DAYS[3]),
+        "last_trained": MOMENT.isoformat() + "Z",
         "train_from": str(DAYS[3]),
         "train_to": str(DAYS[3]),
         "samples": 22,
@@ -63,8 +70,8 @@ def test_the_status_tells_of_every_model_with_the_scores_over_all_folds(stores: 
         "size_bytes": 10,
         "scores": {"rank_ic": 0.02},
     }
-    assert told[STACK]["scores"] == {}
-    assert told[CATALOGUE[1].name] == {"model": CATALOGUE[1].name, "active_version": None, "trained": False}
+    assert (told[STACK]["scores"], told[STACK]["last_trained"]) == ({}, None)
+    assert told[CATALOGUE[1].name] == {"model": CATALOGUE[1].name, "active_version": None}
 
 
 def test_the_status_of_nothing_is_null(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+import hashlib
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stock_pipeline.core.columns import AS_OF
+from stock_pipeline.maintenance.backup import back_up, outdated, remove
+from stock_pipeline.maintenance.tables import BACKUPS
+from stock_pipeline.market_data.tables import INSTRUMENTS
+from stock_pipeline.models.tables import TRAININGS
+from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.stored import ingested, put, training_row
+
+DAYS = sessions(6)
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    stores = ingested(tmp_path, DAYS[0])
+    put(stores, TRAININGS, [training_row("ridge", "t1", DAYS[0])], DAYS[0])
+    return stores
+
+
+def test_a_backup_holds_what_both_stores_hold(stores: Stores) -> None:
+    made = BACKUPS.conform(back_up(stores, DAYS[0]))
+    assert made.select("store", "path").rows() == [("market", f"backups/{DAYS[0]}/market.duckdb"), ("ml", f"backups/{DAYS[0]}/ml.duckdb")]
+    copies = open_stores(stores.home / "backups" / str(DAYS[0]))
+    for table in (INSTRUMENTS, TRAININGS):
+        assert copies.read(table).equals(stores.read(table))
+    assert copies.watermark("market", "market_data/daily_bars") == stores.watermark("market", "market_data/daily_bars")
+
+
+def test_size_and_hash_are_those_of_the_copy(stores: Stores) -> None:
+    for row in back_up(stores, DAYS[0]).iter_rows(named=True):
+        content = (stores.home / row["path"]).read_bytes()
+        assert (row["size_bytes"], row["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_what_comes_after_a_backup_is_not_in_it(stores: Stores) -> None:
+    back_up(stores, DAYS[0])
+    put(stores, TRAININGS, [training_row("ridge", "t2", DAYS[1])], DAYS[1])
+    assert open_stores(stores.home / "backups" / str(DAYS[0])).count(TRAININGS) == 1
+
+
+def test_a_backup_of_the_same_session_takes_the_place_of_the_first(stores: Stores) -> None:
+    back_up(stores, DAYS[0])
+    put(stores, TRAININGS, [training_row("ridge", "t2", DAYS[0])], DAYS[0])
+    back_up(stores, DAYS[0])
+    folder = stores.home / "backups" / str(DAYS[0])
+    assert open_stores(folder).count(TRAININGS) == 2
+    assert sorted(path.name for path in folder.iterdir()) == ["market.duckdb", "ml.duckdb"]
+
+
+def test_a_backup_opens_as_a_store_that_can_be_worked_in(stores: Stores) -> None:
+    back_up(stores, DAYS[0])
+    copies = open_stores(stores.home / "backups" / str(DAYS[0]))
+    copies.migrate()
+    put(copies, TRAININGS, [training_row("ridge", "t3", DAYS[2])], DAYS[2])
+    assert (copies.count(TRAININGS), stores.count(TRAININGS)) == (2, 1)
+
+
+@given(st.lists(st.sampled_from(DAYS)), st.integers(1, 7))
+def test_the_last_sessions_are_kept_and_all_others_go(made: list[date], kept: int) -> None:
+    gone = outdated(pl.DataFrame({AS_OF: made}, schema={AS_OF: pl.Date}), kept)
+    stay = set(made) - set(gone)
+    assert len(stay) == min(kept, len(set(made)))
+    assert all(day < other for day in gone for other in stay)
+    assert len(set(gone)) == len(gone)
+
+
+def test_removing_takes_the_folders_of_those_sessions_alone(stores: Stores) -> None:
+    for day in DAYS[:3]:
+        back_up(stores, day)
+    remove(stores.home, [DAYS[0], DAYS[2], DAYS[5]])
+    assert [folder.name for folder in (stores.home / "backups").iterdir()] == [str(DAYS[1])]

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.performance.reading import COLUMNS, predictions_on_record
+from stock_pipeline.performance.tables import LIVE, ORIGIN, OUT_OF_FOLD
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
+from stock_pipeline.registry.tables import MODEL_VERSIONS
+from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.stored import empty_stores, out_of_fold_row, prediction_row, put, training_row, version_row
+
+DAYS = sessions(4)
+
+
+def test_live_predictions_stand_beside_the_out_of_fold_ones_of_the_versions_in_service(tmp_path: Path) -> None:
+    stores = empty_stores(tmp_path)
+    put(stores, TRAININGS, [training_row("ridge", name, DAYS[1]) for name in ("t1", "t2")], DAYS[3])
+    put(stores, MODEL_VERSIONS, [version_row("ridge", 1, "t1", DAYS[1], DAYS[2]), version_row("ridge", 2, "t2", DAYS[2])], DAYS[3])
+    put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row("ridge", name, DAYS[0], "AAA", 0.1) for name in ("t1", "t2")], DAYS[3])
+    live = [prediction_row("ridge", "t1", DAYS[1], "AAA", 0.2), prediction_row("ridge", "t2", DAYS[2], "AAA", 0.3)]
+    put(stores, DAILY_PREDICTIONS, live, DAYS[3])
+    found = predictions_on_record(stores)
+    assert found.columns == [*COLUMNS, ORIGIN]
+    # What a retired version said live was said; what it said out of fold is no record of the one in service.
+    assert sorted(found.select("training_id", "session", "score", ORIGIN).rows()) == [
+        ("t1", DAYS[1], 0.2, LIVE),
+        ("t2", DAYS[0], 0.1, OUT_OF_FOLD),
+        ("t2", DAYS[2], 0.3, LIVE),
+    ]
+
+
+def test_where_nothing_serves_there_is_no_record(tmp_path: Path) -> None:
+    stores = empty_stores(tmp_path)
+    put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row("ridge", "t1", DAYS[0], "AAA", 0.1)], DAYS[3])
+    assert predictions_on_record(stores).is_empty()

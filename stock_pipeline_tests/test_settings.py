@@ -1,0 +1,221 @@
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.settings import FILE_NAME, FILE_VARIABLE, PREFIX, Settings, load_settings, settings_file
+
+Given = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Given:
+    """An empty working directory and no variable of ours; then a settings file and variables as the test wants them."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+    def give(file: str | bytes | None = None, **variables: str) -> None:
+        if file is not None:
+            Path(FILE_NAME).write_bytes(file if isinstance(file, bytes) else file.encode())
+        for name, value in variables.items():
+            monkeypatch.setenv(PREFIX + name, value)
+
+    return give
+
+
+def refusal() -> str:
+    with pytest.raises(InputError) as caught:
+        load_settings()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_without_file_and_variables_the_defaults_hold() -> None:
+    settings = load_settings()
+    assert settings == Settings()
+    assert (settings.home, settings.exchange, settings.source.name, settings.source.path) == (Path("data"), "XNYS", "sample", None)
+    assert (settings.schedule.enabled, settings.schedule.time, settings.schedule.time_zone) == (True, "22:45", "America/New_York")
+    assert (settings.automation.nightly.timeout_seconds, settings.automation.nightly.retries) == (1800, 3)
+    assert (settings.automation.training.timeout_seconds, settings.automation.training.retries) == (7200, 1)
+    assert (settings.models.names, settings.models.seed, settings.maintenance.backups_kept) == (None, 7, 7)
+
+
+def test_an_empty_file_changes_nothing(given: Given) -> None:
+    given("# home: elsewhere\n")
+    assert load_settings() == Settings()
+
+
+def test_the_file_wins_over_the_defaults_and_the_environment_over_the_file(given: Given) -> None:
+    given("home: from the file\nschedule:\n  time: '01:00'\n  enabled: false\nmodels: {seed: 3}\n")
+    assert load_settings().home == Path("from the file")
+    given(HOME="from the environment", SCHEDULE__TIME="02:00")
+    settings = load_settings()
+    assert settings.home == Path("from the environment")
+    assert (settings.schedule.time, settings.schedule.enabled, settings.schedule.time_zone) == ("02:00", False, "America/New_York")
+    assert settings.models.seed == 3
+    assert Settings(home=Path("passed in")).home == Path("passed in")
+
+
+def test_deep_and_listed_settings_come_from_either(given: Given) -> None:
+    given("automation: {nightly: {retries: 5}}\nmodels: {names: [light_gbm, spline_ridge]}\n")
+    settings = load_settings()
+    assert (settings.automation.nightly.retries, settings.automation.nightly.timeout_seconds) == (5, 1800)
+    assert settings.models.names == ("light_gbm", "spline_ridge")
+    given(AUTOMATION__NIGHTLY__RETRIES="6", MODELS__NAMES='["stack"]', SOURCE='{"name": "files", "path": "a.csv"}')
+    settings = load_settings()
+    assert settings.automation.nightly.retries == 6
+    assert settings.models.names == ("stack",)
+    assert (settings.source.name, settings.source.path) == ("files", "a.csv")
+
+
+def test_another_file_can_be_named(given: Given, tmp_path: Path) -> None:
+    given("home: from the working directory")
+    other = tmp_path / "other.yaml"
+    other.write_text("home: from the other", encoding="utf-8")
+    given(SETTINGS=str(other))
+    assert settings_file() == other
+    assert load_settings().home == Path("from the other")
+
+
+@pytest.mark.parametrize("name", ["nowhere.yaml", "."])
+def test_a_file_that_is_named_must_be_one(given: Given, name: str) -> None:
+    given(SETTINGS=name)
+    assert refusal() == f"{FILE_VARIABLE} names {Path(name)}, which is not a file; correct or unset it"
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("lock_wait_seconds: soon", "field lock_wait_seconds is 'soon', but input should be a valid integer"),
+        ("lock_wait_seconds: 1.5", "field lock_wait_seconds is 1.5, but input should be a valid integer"),
+        ("lock_wait_seconds: 0", "field lock_wait_seconds is 0, but input should be greater than or equal to 1"),
+        ("home: 5", "field home is 5, but input is not a valid path"),
+        ("schedule: {time: '25:00'}", "field schedule.time is '25:00', but string should match pattern"),
+        ("schedule: {time: 22:45}", "field schedule.time is 1365, but input should be a valid string"),  # YAML reads base sixty
+        ("schedule: {enabled: maybe}", "field schedule.enabled is 'maybe', but input should be a valid boolean"),
+        ("schedule: {time_zone: Mars/City}", "field schedule.time_zone is 'Mars/City', but there is no such time zone"),
+        ("schedule: {time_zone: ../etc/passwd}", "field schedule.time_zone is '../etc/passwd', but there is no such time zone"),
+        ("schedule: 5", "field schedule is 5, but input should be a valid dictionary"),
+        ("registry: {tolerance: 2}", "field registry.tolerance is 2, but input should be less than or equal to 1"),
+        ("quality: {jump_ratio: .nan}", "field quality.jump_ratio is nan, but input should be greater than 1"),
+        ("backtest: {top_share: 0}", "field backtest.top_share is 0, but input should be greater than 0"),
+        ("models: {names: light_gbm}", "field models.names is 'light_gbm', but input should be a valid tuple"),
+        ("source: {symbols: [A, 1]}", "field source.symbols.1 is 1, but input should be a valid string"),
+        ("automation: {nightly: {retries: x}}", "field automation.nightly.retries is 'x', but input should be a valid integer"),
+        ("nowhere: 1", "field nowhere is 1, but there is no such setting; see docs/settings.md for the names"),
+        ("schedule: {tiem: '22:45'}", "field schedule.tiem is '22:45', but there is no such setting; see docs/settings.md"),
+    ],
+)
+def test_a_wrong_setting_in_the_file_is_named_with_file_field_and_value(given: Given, file: str, told: str) -> None:
+    given(file)
+    assert refusal().startswith(f"file {FILE_NAME}: {told}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("LOCK_WAIT_SECONDS", "soon", "field lock_wait_seconds is 'soon', but input should be a valid integer"),
+        ("SCHEDULE__TIME", "7:30", "field schedule.time is '7:30', but string should match pattern"),
+        ("SCHEDULE__TIEM", "07:30", "field schedule.tiem is '07:30', but there is no such setting; see docs/settings.md for the names"),
+        ("SCHEDULE__TIME__ZONE", "UTC", "field schedule.time is {'zone': 'UTC'}, but input should be a valid string"),
+        ("AUTOMATION__NIGHTLY__RETRIES", "-1", "field automation.nightly.retries is '-1', but input should be greater than or equal to 0"),
+        ("MODELS__NAMES", "light_gbm", "field models.names is 'light_gbm', but input should be a valid tuple"),
+        ("SOURCE__SYMBOLS", "[1]", "field source.symbols.0 is 1, but input should be a valid string"),
+        ("SCHEDULE", '{"time": "x"}', "field schedule.time is 'x', but string should match pattern"),
+        ("SCHEDULE", "{time", "field schedule is '{time', which cannot be read as JSON: "),
+    ],
+)
+def test_a_wrong_variable_is_named_with_field_and_value(given: Given, name: str, value: str, told: str) -> None:
+    given("models: {seed: 3}\n", **{name: value})
+    assert refusal().startswith(f"variable {PREFIX}{name}: {told}")
+
+
+def test_the_file_is_named_where_a_variable_sets_only_the_section_s_other_fields(given: Given) -> None:
+    given("schedule: {time: x}", SCHEDULE='{"enabled": true}', SCHEDULE__TIME_ZONE="UTC")
+    assert refusal().startswith(f"file {FILE_NAME}: field schedule.time is 'x'")
+
+
+def test_a_variable_that_is_no_setting_is_named(given: Given) -> None:
+    given(HOEM="data")
+    assert refusal() == "variable STOCK_PIPELINE_HOEM is 'data', but there is no such setting; see docs/settings.md for the names"
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("home: [a", "cannot be read as YAML: while parsing a flow sequence"),
+        ("home: a\n\tb: c", "cannot be read as YAML: "),
+        (b"home: \xff\xfe", "cannot be read as YAML: 'utf-8' codec can't decode"),
+        ("home: !!python/object/apply:os.getcwd []", "cannot be read as YAML: could not determine a constructor"),
+        ("- home", "does not hold settings by name; write lines such as `home: data`"),
+        ("only words", "does not hold settings by name; write lines such as `home: data`"),
+    ],
+)
+def test_a_file_that_holds_no_settings_is_named_with_the_reason(given: Given, file: str | bytes, told: str) -> None:
+    given(file)
+    assert refusal().startswith(f"{FILE_NAME} {told}")
+
+
+@pytest.mark.parametrize("cron", ["30 4 * * 6", "0 0 1 1 0", "*/5 1-3,7 * jan-mar SAT", "59 23 31 12 7"])
+def test_a_cron_expression_may_be_any_of_five_sound_fields(given: Given, cron: str) -> None:
+    given(AUTOMATION__TRAINING_CRON=cron)
+    assert load_settings().automation.training_cron == cron
+
+
+@pytest.mark.parametrize(
+    "cron", ["whenever", "", "30 4 * *", "30 4 * * 6 2026", "60 4 * * 6", "0 24 * * 6", "0 4 0 * *", "0 4 * 13 *", "*/0 4 * * *"]
+)
+def test_a_cron_expression_that_cannot_be_is_refused(given: Given, cron: str) -> None:
+    given(AUTOMATION__TRAINING_CRON=cron)
+    assert refusal() == (
+        f"variable STOCK_PIPELINE_AUTOMATION__TRAINING_CRON: field automation.training_cron is {cron!r}, "
+        "but it should be minute, hour, day, month and weekday, as in 30 4 * * 6"
+    )
+
+
+def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """Every setting by its dotted name."""
+    found: dict[str, Any] = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        found |= leaves(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else {f"{prefix}{name}": value}
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(leaves(Settings.model_construct())))
+def test_every_setting_can_be_given_by_file_and_by_variable(given: Given, name: str) -> None:
+    default = leaves(Settings())[name]
+    as_text = "[]" if default is None and name in ("models.names", "source.symbols") else "none" if default is None else str(default)
+    nested: Any = default if default is None or isinstance(default, bool | int | float) else str(default)
+    for part in reversed(name.split(".")):
+        nested = {part: nested}
+    given(yaml.safe_dump(nested))
+    assert leaves(load_settings())[name] == default
+    given("", **{name.replace(".", "__").upper(): as_text})
+    assert str(leaves(load_settings())[name]) == as_text.replace("[]", "()")
+
+
+def test_settings_do_not_change_once_they_are_loaded() -> None:
+    settings = load_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.exchange = "XLON"
+    with pytest.raises(ValueError, match="frozen"):
+        settings.schedule.time = "01:00"
+
+
+def test_the_page_of_the_settings_has_every_one_with_its_default() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "settings.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([a-z_.]+)` \| (?:`([^`]*)`)? ?\|", page, re.MULTILINE))
+
+    def shown(default: Any) -> str:
+        return "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+
+    assert told == {name: shown(default) for name, default in leaves(Settings()).items()}
