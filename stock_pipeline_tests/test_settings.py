@@ -206,9 +206,9 @@ def test_every_setting_can_be_given_by_file_and_by_variable(given: Given, name: 
 def test_settings_do_not_change_once_they_are_loaded() -> None:
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
-        settings.exchange = "XLON"
+        settings.exchange = "XLON"  # type: ignore[misc]
     with pytest.raises(ValueError, match="frozen"):
-        settings.schedule.time = "01:00"
+        settings.schedule.time = "01:00"  # type: ignore[misc]
 
 
 def test_the_page_of_the_settings_has_every_one_with_its_default() -> None:

@@ -42,13 +42,20 @@ def prepare_dagster_home(settings: Settings) -> Path:
     home = (settings.home / "dagster").resolve()
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / ".lock"):
-        config = PROJECT_FOLDER / CONFIG
-        if config.is_file():
-            shutil.copyfile(config, home / CONFIG)
+        _copy_config(home)
         with dg.DagsterInstance.from_config(str(home)) as instance:
             instance.get_runs(limit=1)
             instance.all_asset_keys()
     return home
+
+
+def _copy_config(home: Path) -> None:
+    """Give the instance the project's dagster.yaml by renaming it into place: a daemon may be reading the one that is there."""
+    config = PROJECT_FOLDER / CONFIG
+    if config.is_file():
+        unfinished = home / f"{CONFIG}.unfinished"
+        shutil.copyfile(config, unfinished)
+        unfinished.replace(home / CONFIG)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,15 @@ import pytest
 from stock_pipeline.storage import Stores, open_stores
 
 
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with both stores, migrated and empty, to be copied."""
+    home = tmp_path_factory.mktemp("empty")
+    open_stores(home).migrate()
+    return home
+
+
 @pytest.fixture
-def stores(tmp_path: Path) -> Stores:
-    made = open_stores(tmp_path / "data", wait_seconds=5)
-    made.migrate()
-    return made
+def stores(empty_home: Path, tmp_path: Path) -> Stores:
+    shutil.copytree(empty_home, tmp_path / "data")
+    return open_stores(tmp_path / "data", wait_seconds=5)

@@ -9,6 +9,7 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.market_data import assets
 from stock_pipeline.market_data.assets import ASSETS, TABLES, ingest
 from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, raw_bars, sessions_of
 from stock_pipeline.market_data.sources.source import BARS, CAPTURED, KIND
@@ -24,8 +25,9 @@ Known = list[tuple[Any, ...]]
 
 
 @pytest.fixture
-def bring(stores: Stores, tmp_path: Path) -> Bring:
-    """Ingest the bars from a Parquet file, as the asset would."""
+def bring(stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bring:
+    """Ingest the bars from a Parquet file, as the asset would, but without drawing them, which takes longer than all the rest."""
+    monkeypatch.setattr(assets, "candlesticks", lambda _bars: b"")
     plain = Night(
         asset=ASSET,
         store="market",
@@ -118,13 +120,13 @@ def test_every_night_is_read_again_as_it_was_known_then(stores: Stores, bring: B
 
 
 CAPTURES = [
-    bar("A", DAYS[0], 10.0, **{CAPTURED: DAYS[0]}),
-    bar("A", DAYS[0], 10.5, **{CAPTURED: DAYS[1]}),
-    bar("A", DAYS[1], 11.0, **{CAPTURED: DAYS[1]}),
-    bar("A", DAYS[1], 11.0, **{CAPTURED: DAYS[2]}),
-    bar("A", DAYS[2], 12.0, **{CAPTURED: DAYS[2]}),
-    bar("A", DAYS[0], 10.0, **{CAPTURED: DAYS[3]}),
-    bar("A", DAYS[3], 13.0, **{CAPTURED: DAYS[3]}),
+    bar("A", DAYS[0], 10.0) | {CAPTURED: DAYS[0]},
+    bar("A", DAYS[0], 10.5) | {CAPTURED: DAYS[1]},
+    bar("A", DAYS[1], 11.0) | {CAPTURED: DAYS[1]},
+    bar("A", DAYS[1], 11.0) | {CAPTURED: DAYS[2]},
+    bar("A", DAYS[2], 12.0) | {CAPTURED: DAYS[2]},
+    bar("A", DAYS[0], 10.0) | {CAPTURED: DAYS[3]},
+    bar("A", DAYS[3], 13.0) | {CAPTURED: DAYS[3]},
 ]
 
 

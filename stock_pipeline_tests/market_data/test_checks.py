@@ -9,7 +9,7 @@ from stock_pipeline_tests.panels import sessions
 
 
 def test_sound_bars_are_not_found_unsound() -> None:
-    assert unsound_bars(bars(bar(), bar("B", **{VOLUME: 0.0}))).is_empty()
+    assert unsound_bars(bars(bar(), bar("B") | {VOLUME: 0.0})).is_empty()
 
 
 @pytest.mark.parametrize("change", [{LOW: 0.0}, {LOW: -1.0}, {HIGH: 9.0}, {VOLUME: -1.0}], ids=str)

@@ -59,7 +59,7 @@ def test_bars_after_as_of_are_left_out_of_everything() -> None:
 
 
 def test_to_know_of_the_past_the_future_is_not_needed() -> None:
-    captured = [bar("A", DAYS[0], 10.5, **{CAPTURED: DAYS[3]}), bar("B", DAYS[1], 7.0, **{CAPTURED: DAYS[1]})]
+    captured = [bar("A", DAYS[0], 10.5) | {CAPTURED: DAYS[3]}, bar("B", DAYS[1], 7.0) | {CAPTURED: DAYS[1]}]
     rows = [*PANEL, *captured, bar("C", DAYS[1], -1.0)]
     whole = prepared(*rows, as_of=DAYS[1])
     cut = prepared(*(row for row in rows if row[SESSION] <= DAYS[1] and (row[CAPTURED] or row[SESSION]) <= DAYS[1]), as_of=DAYS[1])
@@ -80,23 +80,23 @@ def test_to_know_of_the_past_the_future_is_not_needed() -> None:
     ],
 )
 def test_a_captured_bar_is_known_from_the_last_session_that_had_ended(captured: date | None, night: date) -> None:
-    found = prepared(bar("A", DAYS[0], **{CAPTURED: captured}))
+    found = prepared(bar("A", DAYS[0]) | {CAPTURED: captured})
     assert known_from(found) == [("A", DAYS[0], night)]
     assert found.as_of == night
 
 
 def test_as_of_is_the_last_night_on_which_something_was_learnt() -> None:
-    assert prepared(bar("A", DAYS[0]), bar("A", DAYS[0], **{CAPTURED: DAYS[4]})).as_of == DAYS[4]
+    assert prepared(bar("A", DAYS[0]), bar("A", DAYS[0]) | {CAPTURED: DAYS[4]}).as_of == DAYS[4]
 
 
 def test_what_was_captured_after_as_of_was_not_known() -> None:
-    rows = [bar("A", DAYS[0], 10.0, **{CAPTURED: DAYS[1]}), bar("A", DAYS[0], 10.5, **{CAPTURED: DAYS[3]}), bar("A", DAYS[3])]
+    rows = [bar("A", DAYS[0], 10.0) | {CAPTURED: DAYS[1]}, bar("A", DAYS[0], 10.5) | {CAPTURED: DAYS[3]}, bar("A", DAYS[3])]
     found = prepared(*rows, as_of=DAYS[2])
     assert found.bars.select(CLOSE, KNOWN_FROM).rows() == [(10.0, DAYS[1])]
 
 
 def test_of_captures_of_one_weekend_the_later_comes_last() -> None:
-    rows = [bar("A", DAYS[0], 10.5, **{CAPTURED: date(2012, 1, 8)}), bar("A", DAYS[0], 10.0, **{CAPTURED: SATURDAY})]
+    rows = [bar("A", DAYS[0], 10.5) | {CAPTURED: date(2012, 1, 8)}, bar("A", DAYS[0], 10.0) | {CAPTURED: SATURDAY}]
     assert prepared(*rows).bars.select(CLOSE, KNOWN_FROM).rows() == [(10.0, DAYS[3]), (10.5, DAYS[3])]
 
 
@@ -117,12 +117,12 @@ def test_an_as_of_that_cannot_be_is_the_user_s_mistake(as_of: date, message: str
 
 def test_nothing_known_by_as_of_is_the_user_s_mistake() -> None:
     with pytest.raises(InputError, match="source files knew of no bar on 2012-01-03; it learnt of the first on 2012-01-05"):
-        prepared(bar("A", DAYS[0], **{CAPTURED: DAYS[2]}), as_of=DAYS[0])
+        prepared(bar("A", DAYS[0]) | {CAPTURED: DAYS[2]}, as_of=DAYS[0])
 
 
 def test_a_capture_day_beyond_the_calendar_is_the_user_s_mistake() -> None:
     with pytest.raises(InputError, match="source files has bars captured on 9999-12-31, beyond the calendar of XNYS; correct the day"):
-        prepared(bar("A", DAYS[0], **{CAPTURED: date(9999, 12, 31)}))
+        prepared(bar("A", DAYS[0]) | {CAPTURED: date(9999, 12, 31)})
 
 
 def test_no_bar_with_a_date_or_no_sound_one_is_the_user_s_mistake() -> None:
@@ -177,4 +177,4 @@ def test_actions_of_the_source_win_over_derived_ones() -> None:
 
 
 def test_volumes_and_prices_are_passed_on_as_they_are() -> None:
-    assert prepared(bar("A", **{VOLUME: 0.0})).bars.select(CLOSE, VOLUME).rows() == [(10.0, 0.0)]
+    assert prepared(bar("A") | {VOLUME: 0.0}).bars.select(CLOSE, VOLUME).rows() == [(10.0, 0.0)]

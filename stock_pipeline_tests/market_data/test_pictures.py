@@ -5,7 +5,7 @@ from stock_pipeline_tests.panels import adjusted_panel
 
 
 def test_the_most_traded_have_the_largest_mean_turnover() -> None:
-    frame = bars(bar("A"), bar("B", **{VOLUME: 300.0}), bar("C", close=20.0), bar("C", DAYS[1], close=20.0), bar("D"))
+    frame = bars(bar("A"), bar("B") | {VOLUME: 300.0}, bar("C", close=20.0), bar("C", DAYS[1], close=20.0), bar("D"))
     assert most_traded(frame) == ["B", "C", "A"]
     assert most_traded(frame, 9) == ["B", "C", "A", "D"]
 

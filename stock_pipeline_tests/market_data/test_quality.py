@@ -74,7 +74,7 @@ def test_the_first_rule_broken_is_the_reason() -> None:
 
 
 def test_the_tolerance_is_the_caller_s() -> None:
-    frame = bars(bar(**{OPEN: 10.06}))
+    frame = bars(bar() | {OPEN: 10.06})
     assert screen(frame, DAYS, 0.01)[0].height == 1
     assert screen(frame, DAYS, 0.0)[1].height == 1
 
@@ -93,7 +93,7 @@ def test_a_bad_bar_does_not_push_out_the_sound_one_of_its_session() -> None:
 
 
 def test_captures_of_one_session_are_no_duplicates() -> None:
-    frame = bars(bar(), bar(**{CAPTURED: DAYS[1]}), bar(**{CAPTURED: DAYS[2]}), bar(**{CAPTURED: DAYS[2]}))
+    frame = bars(bar(), bar() | {CAPTURED: DAYS[1]}, bar() | {CAPTURED: DAYS[2]}, bar() | {CAPTURED: DAYS[2]})
     assert reasons(frame) == [DUPLICATE]
 
 

@@ -105,10 +105,11 @@ def _write(home: Path, step: str, stops: str) -> None:
 
 
 if __name__ == "__main__":
-    {
+    commands: dict[str, Callable[..., None]] = {
         "hold": lambda home: _hold(Path(home)),
         "read": lambda home: _read(Path(home)),
         "migrate": _migrate,
         "create": lambda home, step: _create(Path(home), step),
         "write": lambda home, step, stops: _write(Path(home), step, stops),
-    }[sys.argv[1]](*sys.argv[2:])
+    }
+    commands[sys.argv[1]](*sys.argv[2:])

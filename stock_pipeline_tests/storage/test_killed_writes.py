@@ -29,7 +29,7 @@ def state_left(stores: Stores, hashes: dict[float, str]) -> float:
     return value
 
 
-@pytest.mark.parametrize("step", ["_refuse_shrunken", "_delete_replaced", "_insert_new", "record_write", "advance_watermark"])
+@pytest.mark.parametrize("step", ["_delete_replaced", "_insert_new", "advance_watermark"])
 def test_a_write_killed_after_any_step_has_not_happened(step: str, stores: Stores, hashes: dict[float, str]) -> None:
     with other_process("write", stores.home, step, "stops") as process:
         assert heard(process) == STOPPED

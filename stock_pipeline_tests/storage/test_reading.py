@@ -60,7 +60,7 @@ def test_without_a_selection_the_whole_table_comes_in_the_order_of_its_key(fille
     assert frame.equals(frame.sort(SYMBOL, SESSION))
 
 
-@law(12)
+@law(8)
 @given(bounds=st.tuples(st.none() | st.sampled_from(DAYS), st.none() | st.sampled_from(DAYS)))
 def test_a_range_of_sessions_includes_both_ends(bounds: tuple[date | None, date | None], filled: Stores) -> None:
     first, last = bounds
@@ -75,7 +75,7 @@ def test_a_symbol_is_a_value_whatever_it_looks_like(filled: Stores, symbol: str)
     assert selected(filled, equals={SYMBOL: [f"{symbol}x"]}).is_empty()
 
 
-@law(15)
+@law(8)
 @given(symbols=st.lists(st.text(max_size=20) | st.sampled_from(NASTY), max_size=4))
 def test_any_text_may_be_asked_for(symbols: list[str], filled: Stores) -> None:
     frame = selected(filled, equals={SYMBOL: symbols})
@@ -162,7 +162,7 @@ def test_a_name_that_needs_quoting_is_quoted(stores: Stores) -> None:
 FIGURES = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 
-@law(10)
+@law(6)
 @given(values=st.lists(st.tuples(FIGURES, st.none() | st.text(max_size=8)), min_size=1))
 def test_what_was_written_is_read_to_the_last_bit(values: list[tuple[float | None, str | None]], filled: Stores) -> None:
     frame = readings({(f"R{i:03d}", DAYS[5]): row for i, row in enumerate(values)})

@@ -78,7 +78,7 @@ def expected_after(held: Readings, payload: Readings, scope: tuple[str, ...] | N
     return {key: row for key, row in held.items() if place(key) not in replaced} | dict(payload)
 
 
-@law(15)
+@law(10)
 @given(writes=WRITES)
 def test_writes_replace_their_scope_and_nothing_else_and_a_second_time_nothing_at_all(writes: Any, template: Stores) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +107,7 @@ def test_writes_replace_their_scope_and_nothing_else_and_a_second_time_nothing_a
             assert state(stores) == left
 
 
-@law(6)
+@law(4)
 @given(payload=PAYLOADS, random=st.randoms(use_true_random=False))
 def test_the_order_of_a_payload_does_not_matter(payload: Readings, random: Any, template: Stores) -> None:
     shuffled = list(payload.items())
