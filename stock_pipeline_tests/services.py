@@ -40,7 +40,7 @@ _direct = build_opener(ProxyHandler({}))  # a proxy of the machine must not come
 _pause = threading.Event()  # never set: waiting on it is a pause that a poll may take
 
 
-def until(condition: Callable[[], T], seconds: float, what: str) -> T:
+def until(condition: Callable[[], T | None], seconds: float, what: str) -> T:
     """The first true value of ``condition``, asked again and again for at most ``seconds``.
 
     Raises:

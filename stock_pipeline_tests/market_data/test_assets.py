@@ -127,11 +127,12 @@ CAPTURES = [
     bar("A", DAYS[2], 12.0) | {CAPTURED: DAYS[2]},
     bar("A", DAYS[0], 10.0) | {CAPTURED: DAYS[3]},
     bar("A", DAYS[3], 13.0) | {CAPTURED: DAYS[3]},
+    bar("A", DAYS[4], 14.0) | {CAPTURED: DAYS[4]},
 ]
 
 
 def test_captures_fed_night_by_night_at_once_backwards_or_twice_give_the_same_tables(stores: Stores, bring: Bring) -> None:
-    for night in DAYS[:4]:
+    for night in DAYS[:5]:
         bring(*(row for row in CAPTURES if row[CAPTURED] == night))
     by_night = stores.read(DAILY_BARS)
     assert versions(stores) == [
@@ -141,6 +142,7 @@ def test_captures_fed_night_by_night_at_once_backwards_or_twice_give_the_same_ta
         (DAYS[1], 11.0, DAYS[1], None),
         (DAYS[2], 12.0, DAYS[2], None),
         (DAYS[3], 13.0, DAYS[3], None),
+        (DAYS[4], 14.0, DAYS[4], None),
     ]
     for _ in range(2):
         bring(*CAPTURES)

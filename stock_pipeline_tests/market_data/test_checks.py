@@ -32,9 +32,9 @@ def test_coverage_is_the_last_session_s_share_of_the_median_before_it() -> None:
 
 
 def test_coverage_looks_back_no_further_than_it_says() -> None:
-    days = sessions(SESSIONS_BEFORE + 11)
-    long_ago = [bar(symbol, day) for day in days[:10] for symbol in "ABCDEFGH"]
-    lately = [bar(symbol, day) for day in days[10:] for symbol in "AB"]
+    days = sessions(SESSIONS_BEFORE + 31)
+    long_ago = [bar(symbol, day) for day in days[:30] for symbol in "ABCDEFGH"]
+    lately = [bar(symbol, day) for day in days[30:] for symbol in "AB"]
     assert coverage(bars(*long_ago, *lately)) == (days[-1], 1.0)
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.storage import Author, Stores, Write, open_stores
 from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline_tests.storage.made_up import DAYS, NAMES, NOTE, READINGS, audit_rows, author, readings
 
 BEGAN = datetime(2012, 1, 10, 22, 0)
@@ -83,18 +84,24 @@ def test_a_change_while_the_asset_was_at_work_or_before_it_failed_is_not_forgott
     assert stores.changed_from([READINGS], "ml", "trial/later") is None
 
 
-def test_changes_are_looked_for_in_the_store_in_which_the_table_lies(stores: Stores) -> None:
+def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: Stores) -> None:
     stores.record_task("ml", task("trial/later", 5))
+    elsewhere, undated = (replace(table, store="market") for table in (READINGS, NAMES))
     with stores.market.writer() as connection:
         connection.execute("CREATE SCHEMA trial")
-        connection.execute("CREATE TABLE trial.names (symbol VARCHAR NOT NULL, note VARCHAR NOT NULL)")
-    elsewhere = replace(NAMES, store="market")
-    by = Author("trial/names", "1", "run", BEGAN + timedelta(minutes=9))
-    stores.write("market", by, [Write(elsewhere, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
+        for table in (elsewhere, undated):
+            connection.execute(create_statement(table))
+    by = Author("trial/elsewhere", "1", "run", BEGAN + timedelta(minutes=9))
+    stores.write("market", by, [Write(undated, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
+    assert stores.changed_from([undated], "ml", "trial/later") is None
+    stores.write("market", by, [Write(elsewhere, readings({("A", DAYS[2]): (1.0, None)}))], DAYS[2])
     bring(stores, DAYS[3], 10)
-    assert stores.changed_from([elsewhere], "ml", "trial/later") is None  # no session dates it
-    assert stores.changed_from([elsewhere, READINGS], "ml", "trial/later") == DAYS[3]
-    assert stores.changed_from([READINGS, elsewhere], "ml", "trial/later") == DAYS[3]
+    assert stores.changed_from([undated, elsewhere], "ml", "trial/later") == DAYS[2]
+    assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[3]
+    assert stores.changed_from([READINGS, undated, elsewhere], "ml", "trial/later") == DAYS[2]
+    assert stores.last_write(READINGS, "trial/readings") == BEGAN + timedelta(minutes=10)
+    assert stores.last_write(elsewhere, "trial/elsewhere") == by.written_at
+    assert stores.last_write(elsewhere, "trial/readings") is None
 
 
 def test_moments_are_kept_to_the_microsecond(stores: Stores) -> None:

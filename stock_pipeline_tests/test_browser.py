@@ -1,0 +1,92 @@
+"""The web UI as a person sees it, in headless Chromium: the graph with every group, a picture, and an asset launched by hand."""
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stock_pipeline.definitions import STAGE_ASSETS
+from stock_pipeline_tests.services import Dagster, dagster_dev, until, workplace_that_has_run
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Without these Chromium looks for its maker's servers at every start.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PAGE_MILLISECONDS = 60_000
+RUN_SECONDS = 180
+GROUPS = list(dict.fromkeys(key[0] for asset in STAGE_ASSETS for key in asset.keys))
+LATEST_RUN = "{ runsOrError(limit: 1) { ... on Runs { results { runId status assetSelection { path } } } } }"
+
+
+@pytest.fixture(scope="module")
+def dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
+    if not any(map(shutil.which, NAMES)):
+        pytest.skip(f"there is no Chromium here (none of {', '.join(NAMES)}); on Debian: apt-get install chromium")
+    workplace = workplace_that_has_run(tmp_path_factory.getbasetemp()).copy_to(tmp_path_factory.mktemp("browser") / "workplace")
+    with dagster_dev(workplace) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(dagster: Dagster, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Page]":
+    from playwright.sync_api import sync_playwright
+
+    executable = next(path for path in map(shutil.which, NAMES) if path)
+    with sync_playwright() as playwright:
+        profile = tmp_path_factory.mktemp("chromium")
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=executable, args=ARGUMENTS, viewport={"width": 1600, "height": 1000}, base_url=dagster.url
+        )
+        opened = context.new_page()
+        opened.set_default_timeout(PAGE_MILLISECONDS)
+        yield opened
+        context.close()
+
+
+def latest_run(dagster: Dagster) -> dict[str, Any]:
+    """The run that was launched last."""
+    run: dict[str, Any] = dagster.ask(LATEST_RUN)["runsOrError"]["results"][0]
+    return run
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_graph_has_every_group(page: "Page", group: str) -> None:
+    if not page.url.endswith("/asset-groups"):
+        page.goto("/asset-groups")
+    # The graph is a drawing in which boxes of text are foreign objects; the list at the side, which has the names too, is not.
+    box = page.locator("foreignObject").get_by_text(group, exact=True).first
+    box.wait_for(state="attached")
+    assert box.inner_text() == group
+
+
+@pytest.mark.parametrize("asset", ["market_data/daily_bars", "features/daily_features", "backtest/daily_returns", "drift/feature_drift"])
+def test_an_asset_shows_its_picture_after_one_click(page: "Page", asset: str) -> None:
+    page.goto(f"/assets/{asset}?view=events")
+    page.get_by_text("Show markdown").first.click()
+    picture = page.locator("img[src^='data:image/png;base64,']").first
+    picture.wait_for()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 400
+
+
+def test_an_asset_launched_by_hand_succeeds(page: "Page", dagster: Dagster) -> None:
+    before = latest_run(dagster)["runId"]
+    page.goto("/assets/portfolio/suggested_stocks")
+    page.get_by_role("button", name="Materialize").first.click()
+    until(lambda: latest_run(dagster)["runId"] != before, RUN_SECONDS, "the run to be launched")
+    launched = latest_run(dagster)
+    assert [key["path"] for key in launched["assetSelection"]] == [["portfolio", "suggested_stocks"]]
+    page.goto(f"/runs/{launched['runId']}")
+    page.get_by_text("Success", exact=True).first.wait_for(timeout=RUN_SECONDS * 1000)
+    assert latest_run(dagster)["status"] == "SUCCESS"
