@@ -32,10 +32,11 @@ def test_coverage_is_the_last_session_s_share_of_the_median_before_it() -> None:
 
 
 def test_coverage_looks_back_no_further_than_it_says() -> None:
-    days = sessions(SESSIONS_BEFORE + 31)
-    long_ago = [bar(symbol, day) for day in days[:30] for symbol in "ABCDEFGH"]
-    lately = [bar(symbol, day) for day in days[30:] for symbol in "AB"]
-    assert coverage(bars(*long_ago, *lately)) == (days[-1], 1.0)
+    days = sessions(SESSIONS_BEFORE + 21)
+    long_ago = [bar(symbol, day) for day in days[:-11] for symbol in "ABCDEFGH"]
+    lately = [bar(symbol, day) for day in days[-11:] for symbol in "AB"]
+    # Of the twenty sessions before the last, ten had eight bars and ten had two.
+    assert coverage(bars(*long_ago, *lately)) == (days[-1], 2 / 5)
 
 
 def test_without_anything_to_compare_with_the_first_session_is_covered_and_no_bars_are_not() -> None:
