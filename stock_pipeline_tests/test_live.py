@@ -1,5 +1,6 @@
 """Automation: a night that nobody attends, by Dagster's own daemon, and what it asks for in which state of the assets."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -32,8 +33,6 @@ from stock_pipeline_tests.services import (
     until,
     workplace_that_has_run,
 )
-
-pytestmark = pytest.mark.filterwarnings("ignore:Parameter .include_sources.")  # Dagster's own call of Dagster
 
 TICK_SECONDS, NIGHT_SECONDS = 60, 240
 MOST_RUNS = 3
@@ -201,7 +200,9 @@ class Automation:
 
     def due(self, moment: datetime = TRAINING_DUE - timedelta(days=1)) -> set[str]:
         """The assets that automation would launch at ``moment``."""
-        result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor, evaluation_time=moment)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Parameter `include_sources`")  # Dagster's own call of Dagster
+            result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor, evaluation_time=moment)
         self.cursor = result.cursor
         return {found.key.to_user_string() for found in result.results if result.get_num_requested(found.key)}
 

@@ -39,7 +39,7 @@ class Workshop:
 
     def run(self, body: Body, code_version: str = "1", retries: int = 0, **scope: object) -> dg.ExecuteInProcessResult:
         """Execute an asset with that body."""
-        settings = plain_settings(self.home, automation={"nightly": {"retries": retries}})
+        settings = plain_settings(self.home, automation={"nightly": {"retries": retries, "retry_delay_seconds": 1}})
         declared = StageAsset((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), body, code_version=code_version)
         with listening(self.heard.append):
             return dg.materialize(
