@@ -157,8 +157,7 @@ class _Execution:
 
     def _record(self, state: TaskState, rows: int, error: Exception | None) -> None:
         sentence = None if error is None else " ".join(str(error).split()) or type(error).__name__
-        wrong_input = isinstance(error, InputError)
-        announce(Ended(self.asset.name, rows, time.perf_counter() - self.started, state == "up to date", sentence, wrong_input))
+        announce(Ended(self.asset.name, rows, time.perf_counter() - self.started, state == "up to date", sentence))
         run = TaskRun(self.asset.name, self.context.run.run_id, self.started_at, utc_now(), state, rows, sentence)
         try:
             self.stores.record_task(self.asset.store, run)

@@ -30,7 +30,6 @@ class Ended:
     seconds: float
     up_to_date: bool = False
     error: str | None = None
-    wrong_input: bool = False
 
 
 Event = Began | Noted | Ended

@@ -94,7 +94,7 @@ def test_rows_audit_and_watermark_are_written_and_the_result_is_shown(workshop: 
     began, noted, ended = workshop.heard
     assert (began, noted) == (Began(NAME), Noted(NAME, "half way"))
     assert isinstance(ended, Ended)
-    assert (ended.rows, ended.up_to_date, ended.error, ended.wrong_input) == (1, False, None, False)
+    assert (ended.rows, ended.up_to_date, ended.error) == (1, False, None)
 
 
 def test_a_body_with_nothing_to_do_is_up_to_date_and_shows_what_it_showed_before(workshop: Workshop) -> None:
@@ -123,7 +123,7 @@ def test_a_failure_is_recorded_with_its_sentence_and_nothing_of_it_is_written(wo
     assert workshop.stores.watermark("ml", NAME) is None
     ended = workshop.heard[-1]
     assert isinstance(ended, Ended)
-    assert (ended.error, ended.wrong_input) == ("the disk is full", False)
+    assert ended.error == "the disk is full"
 
 
 def test_an_error_without_words_is_recorded_by_its_name(workshop: Workshop) -> None:
@@ -150,7 +150,6 @@ def test_wrong_input_fails_at_once_however_many_retries_there_are(workshop: Work
     assert failure.step_failure_data.user_failure_data.description == "file bars.csv has no column close"
     ended = workshop.heard[-1]
     assert isinstance(ended, Ended)
-    assert ended.wrong_input
 
 
 def test_another_failure_is_tried_again(workshop: Workshop) -> None:
