@@ -45,8 +45,11 @@ def look_back(features: Sequence[Feature] = CATALOGUE) -> int:
 
 def catalogue_hash(features: Sequence[Feature] = CATALOGUE) -> str:
     """SHA-256 (hex) over names, formulas and expressions in their order: when it changes, stored features are made again."""
-    described = (f"{feature.name}\t{feature.formula}\t{feature.ranked}\t{feature.expression}" for feature in features)
-    return hashlib.sha256("\n".join(described).encode()).hexdigest()
+    digest = hashlib.sha256()
+    for feature in features:
+        digest.update(f"{feature.name}\t{feature.formula}\t{feature.ranked}\n".encode())
+        digest.update(feature.expression.meta.serialize())  # as text an expression leaves out the lengths of its windows
+    return digest.hexdigest()
 
 
 def as_markdown(features: Sequence[Feature] = CATALOGUE) -> str:
