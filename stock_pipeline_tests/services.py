@@ -33,8 +33,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
 REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "stock_pipeline"}
 SYMBOLS, SESSIONS = 30, 130
-START_SECONDS, STOP_SECONDS = 90, 60
-POLL_SECONDS = 0.25
+START_SECONDS, STOP_SECONDS = 180, 60
+POLL_SECONDS = 0.5
 
 _direct = build_opener(ProxyHandler({}))  # a proxy of the machine must not come between us and loopback
 _pause = threading.Event()  # never set: waiting on it is a pause that a poll may take
@@ -82,7 +82,7 @@ class Workplace:
             "STOCK_PIPELINE_SETTINGS": str(self.root / "settings.yaml"),
             "STOCK_PIPELINE_SOURCE__NAME": "files",
             "STOCK_PIPELINE_SOURCE__PATH": str(self.root / "bars" / "*.csv"),
-            "STOCK_PIPELINE_AUTOMATION__INTERVAL_SECONDS": "2",
+            "STOCK_PIPELINE_AUTOMATION__INTERVAL_SECONDS": "5",
         }
 
     def make(self) -> None:

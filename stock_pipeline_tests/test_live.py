@@ -34,7 +34,7 @@ from stock_pipeline_tests.services import (
     workplace_that_has_run,
 )
 
-TICK_SECONDS, NIGHT_SECONDS = 60, 240
+TICK_SECONDS, NIGHT_SECONDS = 120, 300  # bounds for a machine that is busy with other things; an idle one needs a minute
 MOST_RUNS = 3
 SENSORS = ("nightly_automation", "training_automation")
 REGISTRY = {"registry/model_versions", "registry/mlflow_mirror"}  # follows the models alone
@@ -127,8 +127,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> UnattendedNight:
             wait_for_ticks(dagster, sensor, 1)
         workplace.bring_bars([session])
         ingestion = launch_ingestion(dagster)
-        until(lambda: _reached(dagster, session), NIGHT_SECONDS, f"every nightly asset to reach {session}")
-        until(lambda: all(run["status"] == "SUCCESS" for run in runs(dagster)), NIGHT_SECONDS, "the last run to end")
+        until(lambda: _reached(dagster, session), NIGHT_SECONDS, f"every nightly asset to reach {session}, and every run to end")
         for sensor in SENSORS:
             # The tick at work when the last run ended may not have seen its end; the one after it has.
             wait_for_ticks(dagster, sensor, len(ticks(dagster, sensor)) + 2)
@@ -138,7 +137,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> UnattendedNight:
 
 
 def _reached(dagster: Dagster, session: date) -> bool:
-    runs(dagster)  # a failed run ends the waiting at once
+    if any(run["status"] != "SUCCESS" for run in runs(dagster)):
+        return False
     reached = watermarks(dagster)
     return all(reached.get(key) == str(session) for key in NIGHTLY)
 

@@ -12,6 +12,7 @@ from stock_pipeline.orchestration.night import Product
 
 MOST_ROWS = 50  # of a table shown in the web UI
 PREVIEW_ROWS = 20
+SAID_ANEW = frozenset({"result", "watermark", "seconds"})  # by every materialisation, whatever it made
 
 
 def column_schema(schema: TableSchema) -> dg.TableSchema:
@@ -58,4 +59,4 @@ def preview(product: Product, schema: TableSchema | None) -> dict[str, Any]:
 
 def carried_over(previous: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, dg.MetadataValue[Any]]:
     """What an earlier materialisation showed, to be shown again where nothing has changed."""
-    return {name: value for name, value in previous.items() if not name.startswith("dagster/") and name not in ("seconds", "result")}
+    return {name: value for name, value in previous.items() if not name.startswith("dagster/") and name not in SAID_ANEW}

@@ -98,4 +98,4 @@ def test_there_is_no_preview_of_a_table_that_was_not_written_to() -> None:
 
 def test_what_was_shown_before_is_shown_again_but_for_what_dagster_and_each_run_say_themselves() -> None:
     previous = {name: dg.MetadataValue.int(1) for name in ("dagster/row_count", "seconds", "result", "watermark", "sharpe")}
-    assert set(carried_over(previous)) == {"watermark", "sharpe"}
+    assert set(carried_over(previous)) == {"sharpe"}
