@@ -42,7 +42,11 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--source", help="Source of market data: sample, sample-long or files. By default the one in the settings.")
+@click.option(
+    "--source",
+    help="Source of market data: sample, sample-long, files, ibkr or yahoo; several with commas between, asked in that order. "
+    "By default those in the settings.",
+)
 @click.option("--path", help="File or glob for the source files, such as 'bars/*.csv'.")
 @click.option("--as-of", "as_of", help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
 @click.option("--models", help="Models to train, separated by commas. By default all.")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date
 
 import polars as pl
 
@@ -15,12 +15,13 @@ from stock_pipeline.datasets.splits import walk_forward
 from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_definitions
 from stock_pipeline.drift.tables import FEATURE_DRIFT
 from stock_pipeline.labels.compute import RETURN_REACH
-from stock_pipeline.market_data.gathering import chosen_source, gather, refuse_mixing
+from stock_pipeline.market_data.catalogue import source_entry
+from stock_pipeline.market_data.gathering import NOTHING_HELD, chosen_sources, gather, refuse_mixing
 from stock_pipeline.market_data.ingestion import Ingested
 from stock_pipeline.market_data.reading import sessions_of
-from stock_pipeline.market_data.sources.files import FilesSource
 from stock_pipeline.models.catalogue import STACK, parse_models
 from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
+from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.in_process import run_in_process, without_retries
 from stock_pipeline.orchestration.progress import Event
 from stock_pipeline.orchestration.stage_asset import Key
@@ -84,12 +85,16 @@ def _with_models(settings: Settings, names: tuple[str, ...] | None) -> Settings:
 
 def _check(settings: Settings, stores: Stores, source: str | None, path: str | None, as_of: date | None) -> None:
     """Try everything that the user may have got wrong before anything is written."""
-    chosen = chosen_source(settings, source, path)
-    if path is not None and not isinstance(chosen, FilesSource):
-        raise InputError(f"--path {path!r} was given, but source {chosen.name} reads no files of yours; give --source files with it")
-    refuse_mixing(stores, chosen)
-    gathered = gather(chosen, settings, as_of)
-    _check_history(settings, stores, gathered)
+    chosen = chosen_sources(settings, source, path)
+    named = ", ".join(found.name for found in chosen)
+    if path is not None and not any(source_entry(found.name).takes_path for found in chosen):
+        raise InputError(f"--path {path!r} was given, but source {named} reads no files of yours; give --source files with it")
+    refuse_mixing(stores, chosen, settings)
+    # A live source is asked once, by the run itself: asking takes minutes, and services count requests.
+    if all(found.is_archive for found in chosen):
+        gathered = gather(chosen, settings, NOTHING_HELD, as_of, utc_now().replace(tzinfo=UTC))
+        if gathered is not None:
+            _check_history(settings, stores, gathered)
     held = stores.watermark("market", INGESTION_ASSET) if stores.exist else None
     if as_of is not None and held is not None and as_of < held.session:
         raise InputError(

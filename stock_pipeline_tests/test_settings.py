@@ -193,8 +193,9 @@ def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize("name", sorted(leaves(Settings.model_construct())))
 def test_every_setting_can_be_given_by_file_and_by_variable(given: Given, name: str) -> None:
     default = leaves(Settings())[name]
-    as_text = "[]" if default is None and name in ("models.names", "source.symbols") else "none" if default is None else str(default)
-    nested: Any = default if default is None or isinstance(default, bool | int | float) else str(default)
+    empty_list = default == () or (default is None and name in ("models.names", "source.symbols"))
+    as_text = "[]" if empty_list else "none" if default is None else str(default)
+    nested: Any = [] if default == () else default if default is None or isinstance(default, bool | int | float) else str(default)
     for part in reversed(name.split(".")):
         nested = {part: nested}
     given(yaml.safe_dump(nested))
@@ -216,6 +217,6 @@ def test_the_page_of_the_settings_has_every_one_with_its_default() -> None:
     told = dict(re.findall(r"^\| `([a-z_.]+)` \| (?:`([^`]*)`)? ?\|", page, re.MULTILINE))
 
     def shown(default: Any) -> str:
-        return "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+        return "" if default in (None, ()) else str(default).lower() if isinstance(default, bool) else str(default)
 
     assert told == {name: shown(default) for name, default in leaves(Settings()).items()}

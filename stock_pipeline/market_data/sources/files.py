@@ -1,66 +1,120 @@
-"""``files``: CSV or Parquet files that the user brings, a path or a glob.
+"""``files``: CSV or Parquet files that the user brings, each a path or a glob. See ``FilesSource`` for what they may look like."""
 
-Columns by their usual names in any case: symbol, date, open, high, low, close, volume, and if there are any adj_close and
-captured (the day on which the row was written down).
-"""
-
-import glob
 import re
-from datetime import date
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, LOW, OPEN, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.sources.source import BARS, CAPTURED, MarketData
+from stock_pipeline.market_data.sources.archive import answer
+from stock_pipeline.market_data.sources.side_files import read_actions, read_fundamentals, read_instruments
+from stock_pipeline.market_data.sources.source import (
+    ACTIONS,
+    BASIS,
+    CAPTURED,
+    CURRENCY,
+    FUNDAMENTALS,
+    INSTRUMENTS,
+    RAW,
+    SPLIT_ADJUSTED,
+    Answer,
+    MarketData,
+    Offer,
+    Request,
+    no_rows,
+)
+from stock_pipeline.market_data.sources.tabular import (
+    Column,
+    find_columns,
+    matching_files,
+    read_table,
+    refuse_missing,
+    typed_columns,
+)
 
-SYNONYMS = {
-    "symbol": SYMBOL,
-    "ticker": SYMBOL,
-    "date": SESSION,
-    "session": SESSION,
-    "open": OPEN,
-    "high": HIGH,
-    "low": LOW,
-    "close": CLOSE,
-    "volume": VOLUME,
-    "adj_close": ADJ_CLOSE,
-    "adjclose": ADJ_CLOSE,
-    "adjusted_close": ADJ_CLOSE,
-    "captured": CAPTURED,
-}
-REQUIRED = (SYMBOL, SESSION, OPEN, HIGH, LOW, CLOSE, VOLUME)
-USUAL_NAMES = {SESSION: "date"}  # what users call a column where we have a word of our own
-NULL_WORDS = ["", "null", "NULL", "None", "nan", "NaN", "NA", "N/A", "#N/A", "-"]
-DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%m/%d/%Y")
-DATE_PREFIX = 10  # 2010-08-20 of 2010-08-20T00:00:00-04:00
-REPEATED = re.compile(r"_duplicated_\d+$")  # what Polars makes of a name that a CSV file gives twice
-SYMBOL_LIMIT = 64
+COLUMNS = (
+    Column(SYMBOL, pl.String, ("symbol", "ticker"), needed=True),
+    Column(SESSION, pl.Date, ("date", "session"), ("datetime", "timestamp", "time"), needed=True),
+    Column(OPEN, pl.Float64, ("open", "o"), needed=True),
+    Column(HIGH, pl.Float64, ("high", "h"), needed=True),
+    Column(LOW, pl.Float64, ("low", "l"), needed=True),
+    Column(CLOSE, pl.Float64, ("close", "c"), ("closelast", "price", "last"), needed=True),
+    Column(VOLUME, pl.Float64, ("volume", "vol", "v"), needed=True),
+    Column(ADJ_CLOSE, pl.Float64, ("adjclose", "adjustedclose")),
+    Column(BASIS, pl.String, ("basis",), words={RAW: RAW, SPLIT_ADJUSTED: SPLIT_ADJUSTED}),
+    Column(CURRENCY, pl.String, ("currency",)),
+    Column(CAPTURED, pl.Date, ("captured",)),
+)
+# AAPL, brk.b, BF-B, 7203.T; and what is rather what the file holds than the name of a company.
+SYMBOL_LIKE = re.compile(r"[A-Za-z]{1,5}([.-][A-Za-z]{1,3})?|\d{1,6}\.[A-Za-z]{1,3}")
+NO_SYMBOLS = {"bars", "daily", "data", "ohlc", "ohlcv", "panel", "price", "quote", "stock", "table", "test"}
+
+
+@dataclass(frozen=True)
+class SideFiles:
+    """What the user brings besides bars, each a path or a glob: None where there is nothing of the kind."""
+
+    actions: str | None = None
+    fundamentals: str | None = None
+    instruments: str | None = None
 
 
 class FilesSource:
-    """Bars from files. ``path`` is a file or a glob such as ``bars/*.csv``."""
+    """Bars from files, and from side files corporate actions, fundamentals and instruments.
+
+    A file of bars has the columns symbol, date, open, high, low, close, volume, and if there are any adj_close, basis (``raw``, as
+    traded, or ``split``), currency and captured (the day on which the row was written down). Columns are known by their usual names
+    in any case, such as Ticker, Datetime, "Adj. Close" and "Vol."; others are passed over. A file without a column of symbols takes
+    the symbol from its own name where that looks like one: AAPL.csv and aapl.csv hold bars of AAPL, aapl_daily.csv is refused.
+
+    Dates are written such as 2010-08-20, 20100820, 08/20/2010, 20-Aug-2010 or "Aug 20, 2010", in one way throughout a file; numbers
+    such as 1234.5, "1,234.5", $12.3 or 67.9M. Cells are separated by commas, semicolons, tabs or bars.
+    """
 
     name = "files"
     is_archive = True
     is_closed = False
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, sides: SideFiles = SideFiles()) -> None:
+        """``path`` is a file or a glob such as ``bars/*.csv``.
+
+        Raises:
+            InputError: there is no path.
+        """
         if not path:
             raise InputError("source files needs to know where they are: give --path with a file or a glob such as 'bars/*.csv'")
         self.path = path
+        self.sides = sides
 
-    def fetch(self) -> MarketData:
-        """The bars of every file, in the order of their names."""
-        found = sorted(Path(name) for name in glob.glob(self.path, recursive=True))  # noqa: PTH207  (takes absolute patterns)
-        files = [path for path in found if path.is_file()]
-        if not files:
-            raise InputError(f"--path {self.path!r} matches no file; give a CSV or Parquet file or a glob")
+    @property
+    def offers(self) -> frozenset[Offer]:
+        """Bars, and that of which there are side files."""
+        sides: dict[Offer, str | None] = {
+            "actions": self.sides.actions,
+            "fundamentals": self.sides.fundamentals,
+            "instruments": self.sides.instruments,
+        }
+        return frozenset({"bars", *(offer for offer, path in sides.items() if path)})
+
+    def fetch(self, requests: Sequence[Request] | None) -> Iterator[Answer]:
+        """One answer with the rows of every file, in the order of their names: all of them or those asked for."""
+        data = MarketData(
+            bars=self._bars(),
+            actions=read_actions(self.sides.actions) if self.sides.actions else no_rows(ACTIONS),
+            instruments=read_instruments(self.sides.instruments) if self.sides.instruments else no_rows(INSTRUMENTS),
+            fundamentals=read_fundamentals(self.sides.fundamentals) if self.sides.fundamentals else no_rows(FUNDAMENTALS),
+        )
+        yield answer(data, requests, self.name)
+
+    def _bars(self) -> pl.DataFrame:
+        files = matching_files(self.path, "--path")
         bars = pl.concat([_bars_of(path) for path in files])
         if bars.is_empty():
             raise InputError(f"--path {self.path!r}: {_nothing_in(files)}; give a file with bars")
-        return MarketData(bars=bars)
+        return bars
 
 
 def _nothing_in(files: list[Path]) -> str:
@@ -68,83 +122,14 @@ def _nothing_in(files: list[Path]) -> str:
 
 
 def _bars_of(path: Path) -> pl.DataFrame:
-    frame = _named_columns(path, _read(path))
-    columns = [_typed(path, frame, name, dtype) for name, dtype in BARS.items()]
-    typed = frame.select(columns)
-    too_long = typed.filter(pl.col(SYMBOL).str.len_chars() > SYMBOL_LIMIT)
-    if too_long.height:
-        raise InputError(f"{path}: column symbol has a value of more than {SYMBOL_LIMIT} characters, {too_long[SYMBOL][0][:20]!r}...")
-    return typed
+    table = read_table(path, "bars")
+    found = find_columns(table, COLUMNS)
+    symbol = None if SYMBOL in found else _symbol_in_name(path)
+    refuse_missing(table, [column for column in COLUMNS if column.name != SYMBOL or symbol is None], found)
+    bars = typed_columns(table, COLUMNS, found).with_columns(pl.col(BASIS).fill_null(RAW))
+    return bars if symbol is None else bars.with_columns(pl.lit(symbol).alias(SYMBOL))
 
 
-def _read(path: Path) -> pl.DataFrame:
-    try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            return pl.read_parquet(path)
-        if path.suffix.lower() in (".csv", ".txt", ".gz"):
-            # Everything as text first: a cell that does not fit can then be named instead of guessed away.
-            return pl.read_csv(path, infer_schema=False)
-    except pl.exceptions.NoDataError as error:
-        raise InputError(f"{path} is empty; give a file with a header and bars") from error
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as {path.suffix[1:].upper()}: {str(error).splitlines()[0]}") from error
-    raise InputError(f"{path} has the ending {path.suffix!r}; files end in .csv, .csv.gz or .parquet")
-
-
-def _named_columns(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
-    names: dict[str, str] = {}
-    for column in frame.columns:
-        known = SYNONYMS.get(REPEATED.sub("", column.strip().lower().replace(" ", "_")))
-        if known is None:
-            continue
-        if known in names.values():
-            raise InputError(f"{path}: two columns mean {USUAL_NAMES.get(known, known)}, one of them {column!r}; keep one")
-        names[column] = known
-    missing = [USUAL_NAMES.get(name, name) for name in REQUIRED if name not in names.values()]
-    if missing:
-        raise InputError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(frame.columns)}")
-    return frame.select(*names).rename(names)
-
-
-def _typed(path: Path, frame: pl.DataFrame, name: str, dtype: type[pl.DataType]) -> pl.Series:
-    if name not in frame.columns:
-        return pl.Series(name, [None] * frame.height, dtype)
-    # Not so for symbols: there are companies that trade as NA.
-    given = frame[name] if name == SYMBOL or frame[name].dtype != pl.String else frame[name].replace(NULL_WORDS, None)
-    if not _fits(given.dtype, dtype):
-        raise InputError(f"{path}: column {USUAL_NAMES.get(name, name)} is of type {given.dtype}, which does not fit")
-    typed = _dates(given) if dtype == pl.Date else given.cast(dtype, strict=False)
-    lost = given.is_not_null() & typed.is_null()
-    if lost.any():
-        row = lost.arg_true()[0]
-        raise InputError(
-            f"{path}: column {USUAL_NAMES.get(name, name)} has {given[row]!r} in row {row + 1}, which is not a "
-            f"{'date such as 2010-08-20' if dtype == pl.Date else 'number'}"
-        )
-    return typed.fill_nan(None) if dtype == pl.Float64 else typed
-
-
-def _fits(given: pl.DataType, wanted: type[pl.DataType]) -> bool:
-    """Whether values of the one type can be taken for the other, be they text that is still to be read."""
-    if given == pl.Null or given == pl.String:
-        return True
-    if wanted == pl.Date:
-        return given.is_integer() or given in (pl.Date, pl.Datetime)
-    return given.is_numeric() if wanted == pl.Float64 else given.is_integer() or given in (pl.Categorical, pl.Enum)
-
-
-def _dates(given: pl.Series) -> pl.Series:
-    """Dates as they are, of moments on the clock of their own time zone, of text and of numbers such as 20100820 as they read."""
-    found = given.dt.date() if given.dtype.is_temporal() else _parse_dates(given.cast(pl.String))
-    # Polars reaches further than Python's calendar.
-    return found.set(~found.dt.year().is_between(date.min.year, date.max.year), None)
-
-
-def _parse_dates(given: pl.Series) -> pl.Series:
-    """The dates in the one format that reads most of them; what it does not read stays null."""
-    text = given.str.strip_chars()
-    shortened = pl.select(
-        pl.when(text.str.contains(r"^\d{4}-\d{2}-\d{2}[T ]")).then(text.str.slice(0, DATE_PREFIX)).otherwise(text)
-    ).to_series()
-    attempts = [shortened.str.to_date(form, strict=False) for form in DATE_FORMATS]
-    return min(attempts, key=lambda series: series.null_count()).alias(given.name)
+def _symbol_in_name(path: Path) -> str | None:
+    stem = path.name.removesuffix(".gz").rpartition(".")[0]
+    return stem.upper() if SYMBOL_LIKE.fullmatch(stem) and stem.lower() not in NO_SYMBOLS else None

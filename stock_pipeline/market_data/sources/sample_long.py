@@ -3,11 +3,27 @@
 Read in place from the package bokeh_sampledata (BSD). Splits and dividends are derived from the adjusted close.
 """
 
+from collections.abc import Iterator, Sequence
+
 import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, INDUSTRY, LOW, NAME, OPEN, SECTOR, SESSION, SYMBOL, VOLUME
+from stock_pipeline.market_data.sources.archive import answer
 from stock_pipeline.market_data.sources.packaged import packaged_file
-from stock_pipeline.market_data.sources.source import BARS, CAPTURED, INSTRUMENTS, MarketData
+from stock_pipeline.market_data.sources.source import (
+    BARS,
+    BASIS,
+    CAPTURED,
+    CONTRACT,
+    CURRENCY,
+    EXCHANGE,
+    INSTRUMENTS,
+    RAW,
+    Answer,
+    MarketData,
+    Offer,
+    Request,
+)
 
 NAMES = {
     "AAPL": "Apple Inc.",
@@ -16,6 +32,7 @@ NAMES = {
     "IBM": "International Business Machines",
     "MSFT": "Microsoft Corporation",
 }
+DOLLARS = "USD"
 
 
 class SampleLongSource:
@@ -24,28 +41,43 @@ class SampleLongSource:
     name = "sample-long"
     is_archive = True
     is_closed = True
+    offers: frozenset[Offer] = frozenset({"bars", "instruments"})
 
-    def fetch(self) -> MarketData:
-        """All bars of the long sample; the names are well known, sectors are not given."""
-        raw = pl.read_csv(packaged_file("bokeh_sampledata", "_data", "stocks.csv.gz"))
-        bars = raw.select(
-            pl.col("Ticker").alias(SYMBOL),
-            pl.col("Date").str.to_date("%Y-%m-%d").alias(SESSION),
-            pl.col("Open").alias(OPEN),
-            pl.col("High").alias(HIGH),
-            pl.col("Low").alias(LOW),
-            pl.col("Close").alias(CLOSE),
-            pl.col("Volume").cast(pl.Float64).alias(VOLUME),
-            pl.col("Adj Close").alias(ADJ_CLOSE),
-            pl.lit(None, pl.Date).alias(CAPTURED),
-        ).cast(BARS)  # type: ignore[arg-type]
-        instruments = (
-            bars.select(SYMBOL)
-            .unique(maintain_order=True)
-            .with_columns(
-                pl.col(SYMBOL).replace_strict(NAMES, default=None).alias(NAME),
-                pl.lit(None, pl.String).alias(SECTOR),
-                pl.lit(None, pl.String).alias(INDUSTRY),
-            )
+    def fetch(self, requests: Sequence[Request] | None) -> Iterator[Answer]:
+        """One answer: the bars and names of the long sample, all of them or those asked for; sectors are not given."""
+        bars = _bars()
+        yield answer(MarketData(bars=bars, instruments=_instruments(bars)), requests, self.name)
+
+
+def _bars() -> pl.DataFrame:
+    raw = pl.read_csv(packaged_file("bokeh_sampledata", "_data", "stocks.csv.gz"))
+    return raw.select(
+        pl.col("Ticker").alias(SYMBOL),
+        pl.col("Date").str.to_date("%Y-%m-%d").alias(SESSION),
+        pl.col("Open").alias(OPEN),
+        pl.col("High").alias(HIGH),
+        pl.col("Low").alias(LOW),
+        pl.col("Close").alias(CLOSE),
+        pl.col("Volume").cast(pl.Float64).alias(VOLUME),
+        pl.col("Adj Close").alias(ADJ_CLOSE),
+        pl.lit(RAW).alias(BASIS),
+        pl.lit(DOLLARS).alias(CURRENCY),
+        pl.lit(None, pl.Date).alias(CAPTURED),
+    ).cast(BARS)  # type: ignore[arg-type]
+
+
+def _instruments(bars: pl.DataFrame) -> pl.DataFrame:
+    unknown = pl.lit(None, pl.String)
+    return (
+        bars.select(SYMBOL)
+        .unique(maintain_order=True)
+        .with_columns(
+            pl.col(SYMBOL).replace_strict(NAMES, default=None).alias(NAME),
+            unknown.alias(EXCHANGE),
+            pl.lit(DOLLARS).alias(CURRENCY),
+            unknown.alias(SECTOR),
+            unknown.alias(INDUSTRY),
+            unknown.alias(CONTRACT),
         )
-        return MarketData(bars=bars, instruments=instruments.cast(INSTRUMENTS))  # type: ignore[arg-type]
+        .cast(INSTRUMENTS)  # type: ignore[arg-type]
+    )

@@ -1,7 +1,9 @@
-"""What a source of market data is."""
+"""What a source of market data is: the questions that it is asked, the answers that it gives."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import date
+from typing import Literal, Protocol
 
 import polars as pl
 
@@ -19,11 +21,24 @@ from stock_pipeline.core.columns import (
     VALUE,
     VOLUME,
 )
+from stock_pipeline.market_data.sources.errors import SourceError
 
 KIND = "kind"
 CAPTURED = "captured"  # the day on which the source said so; null where it does not tell
+CURRENCY = "currency"  # ISO 4217; null where the source does not tell
+EXCHANGE = "exchange"  # where the instrument is listed, in the source's own words
+CONTRACT = "contract"  # the source's own number for the instrument, which outlives a change of its symbol
+BASIS = "basis"  # what the prices of a bar are: RAW or SPLIT
+RAW, SPLIT_ADJUSTED = "raw", "split"  # as traded; or adjusted for every split until they were told
+PERIOD_END = "period_end"
+PERIOD = "period"  # QUARTER or YEAR
+QUARTER, YEAR = "quarter", "year"
+ITEM = "item"
 
-BARS: dict[str, type[pl.DataType]] = {
+Offer = Literal["bars", "actions", "fundamentals", "instruments"]
+DataTypes = dict[str, type[pl.DataType]]
+
+BARS: DataTypes = {
     SYMBOL: pl.String,
     SESSION: pl.Date,
     OPEN: pl.Float64,
@@ -32,22 +47,72 @@ BARS: dict[str, type[pl.DataType]] = {
     CLOSE: pl.Float64,
     VOLUME: pl.Float64,
     ADJ_CLOSE: pl.Float64,
+    BASIS: pl.String,
+    CURRENCY: pl.String,
     CAPTURED: pl.Date,
 }
-ACTIONS: dict[str, type[pl.DataType]] = {SYMBOL: pl.String, SESSION: pl.Date, KIND: pl.String, VALUE: pl.Float64}
-INSTRUMENTS: dict[str, type[pl.DataType]] = {SYMBOL: pl.String, NAME: pl.String, SECTOR: pl.String, INDUSTRY: pl.String}
+ACTIONS: DataTypes = {SYMBOL: pl.String, SESSION: pl.Date, KIND: pl.String, VALUE: pl.Float64, CAPTURED: pl.Date}
+INSTRUMENTS: DataTypes = {
+    SYMBOL: pl.String,
+    NAME: pl.String,
+    EXCHANGE: pl.String,
+    CURRENCY: pl.String,
+    SECTOR: pl.String,
+    INDUSTRY: pl.String,
+    CONTRACT: pl.String,
+}
+FUNDAMENTALS: DataTypes = {
+    SYMBOL: pl.String,
+    PERIOD_END: pl.Date,
+    PERIOD: pl.String,
+    ITEM: pl.String,
+    VALUE: pl.Float64,
+    CURRENCY: pl.String,
+    CAPTURED: pl.Date,
+}
+# The items of FUNDAMENTALS that the ratios are made of. Money in the currency of the row, flows over the period of the row.
+REVENUE, OPERATING_INCOME, NET_INCOME = "revenue", "operating_income", "net_income"
+EQUITY, ASSETS, DEBT, SHARES = "equity", "assets", "debt", "shares"
+ITEMS = (REVENUE, OPERATING_INCOME, NET_INCOME, EQUITY, ASSETS, DEBT, SHARES)
+
+
+def no_rows(columns: DataTypes) -> pl.DataFrame:
+    """A frame of no rows with these columns."""
+    return pl.DataFrame(schema=columns)
 
 
 @dataclass(frozen=True)
 class MarketData:
-    """What a source gave, before any check: frames with the columns of BARS, ACTIONS and INSTRUMENTS.
+    """What a source gave, before any check: frames with the columns of BARS, ACTIONS, INSTRUMENTS and FUNDAMENTALS.
 
-    Prices are raw, as traded; volume is in shares. A value that the source lacks is null.
+    Volume is in shares, on the same basis as the prices. A value that the source lacks is null; a ``basis`` never is.
     """
 
-    bars: pl.DataFrame
-    actions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACTIONS))
-    instruments: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=INSTRUMENTS))
+    bars: pl.DataFrame = field(default_factory=lambda: no_rows(BARS))
+    actions: pl.DataFrame = field(default_factory=lambda: no_rows(ACTIONS))
+    instruments: pl.DataFrame = field(default_factory=lambda: no_rows(INSTRUMENTS))
+    fundamentals: pl.DataFrame = field(default_factory=lambda: no_rows(FUNDAMENTALS))
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked about one symbol: bars and actions of ``first`` to ``last``, both included.
+
+    ``about`` asks for the instrument's particulars and its fundamentals too, as far as the source offers them.
+    """
+
+    symbol: str
+    first: date
+    last: date
+    about: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a source said of one or more symbols: data, and for the symbols that it could not serve the reason."""
+
+    data: MarketData = field(default_factory=MarketData)
+    failures: Mapping[str, SourceError] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -72,10 +137,18 @@ class Source(Protocol):
         """Whether it shares a data directory with no other source."""
         ...
 
-    def fetch(self) -> MarketData:
-        """Everything that the source has.
+    @property
+    def offers(self) -> frozenset[Offer]:
+        """What it can give."""
+        ...
+
+    def fetch(self, requests: Sequence[Request] | None) -> Iterator[Answer]:
+        """Answers as they arrive, each symbol of ``requests`` in exactly one of them; None asks an archive for all it has.
+
+        A live source answers one symbol at a time and never raises for a symbol's sake: what it could not get, down to a
+        connection refused, comes as a failure of each symbol concerned.
 
         Raises:
-            InputError: the source cannot be read; one sentence names the file, field and value.
+            InputError: the source cannot be used as it is; one sentence names the file, field and value.
         """
         ...

@@ -11,17 +11,31 @@ from stock_pipeline.market_data.catalogue import CATALOGUE, open_source
 from stock_pipeline.market_data.sources.packaged import packaged_file
 from stock_pipeline.market_data.sources.sample import PACKAGE, SampleSource
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
-from stock_pipeline.market_data.sources.source import BARS, CAPTURED, INSTRUMENTS, MarketData
+from stock_pipeline.market_data.sources.source import (
+    BARS,
+    BASIS,
+    CAPTURED,
+    CONTRACT,
+    CURRENCY,
+    EXCHANGE,
+    INSTRUMENTS,
+    MarketData,
+    Request,
+    Source,
+)
+from stock_pipeline.settings import SourceSettings
 
 
 @pytest.fixture(scope="module")
 def sample() -> MarketData:
-    return SampleSource().fetch()
+    (answer,) = SampleSource().fetch(None)
+    return answer.data
 
 
 @pytest.fixture(scope="module")
 def sample_long() -> MarketData:
-    return SampleLongSource().fetch()
+    (answer,) = SampleLongSource().fetch(None)
+    return answer.data
 
 
 def test_the_sample_has_524_symbols_over_245_sessions(sample: MarketData) -> None:
@@ -83,21 +97,40 @@ def test_the_long_sample_has_five_symbols_from_2000_to_2013(sample_long: MarketD
 
 @pytest.mark.parametrize("source", ["sample", "sample-long"])
 def test_a_sample_is_an_archive_that_shares_its_directory_with_no_other(source: str) -> None:
-    opened = open_source(source)
+    opened = open_source(source, SourceSettings())
     assert (opened.name, opened.is_archive, opened.is_closed) == (source, True, True)
 
 
 def test_a_sample_gives_the_same_every_time(sample_long: MarketData) -> None:
-    assert SampleLongSource().fetch().bars.equals(sample_long.bars)
+    (answer,) = SampleLongSource().fetch(None)
+    assert answer.data.bars.equals(sample_long.bars)
+
+
+@pytest.mark.parametrize("name", ["sample", "sample_long"])
+def test_a_sample_s_prices_are_raw_and_in_dollars(request: pytest.FixtureRequest, name: str) -> None:
+    data: MarketData = request.getfixturevalue(name)
+    assert data.bars.select(BASIS, CURRENCY).unique().rows() == [("raw", "USD")]
+    assert data.instruments.select(EXCHANGE, CURRENCY, CONTRACT).unique().rows() == [(None, "USD", None)]
+
+
+@pytest.mark.parametrize("source", [SampleSource(), SampleLongSource()])
+def test_a_sample_offers_bars_and_instruments_and_answers_what_is_asked(source: Source) -> None:
+    first, last = date(2010, 5, 3), date(2010, 5, 7)
+    (answer,) = source.fetch([Request("IBM", first, last, about=True), Request("GOOG", first, last), Request("NOBODY", first, last)])
+    assert source.offers == {"bars", "instruments"}
+    sessions = answer.data.bars.group_by(SYMBOL, maintain_order=True).agg(pl.len(), first=pl.col(SESSION).min(), last=pl.col(SESSION).max())
+    assert sorted(sessions.rows()) == [("GOOG", 5, first, last), ("IBM", 5, first, last)]
+    assert answer.data.instruments[SYMBOL].to_list() == ["IBM"]
+    assert list(answer.failures) == ["NOBODY"]
 
 
 def test_an_unknown_source_is_the_user_s_mistake() -> None:
     with pytest.raises(InputError, match="source 'yahooo' is not known; choose one of sample, sample-long, files"):
-        open_source("yahooo")
+        open_source("yahooo", SourceSettings())
 
 
 def test_every_source_is_found_by_its_name_and_described(tmp_path: Path) -> None:
-    assert [open_source(entry.name, str(tmp_path)).name for entry in CATALOGUE] == [entry.name for entry in CATALOGUE]
+    assert [open_source(entry.name, SourceSettings(path=str(tmp_path))).name for entry in CATALOGUE] == [entry.name for entry in CATALOGUE]
     assert all(entry.description for entry in CATALOGUE)
 
 

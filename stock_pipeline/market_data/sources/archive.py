@@ -1,0 +1,57 @@
+"""How an archive, which has all of its data at hand, answers what is asked."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.market_data.sources.errors import NoDataError, SourceError, UnknownSymbolError
+from stock_pipeline.market_data.sources.source import Answer, MarketData, Request
+
+FIRST, LAST, ABOUT = "first", "last", "about"
+
+
+def answer(data: MarketData, requests: Sequence[Request] | None, source: str) -> Answer:
+    """All of ``data`` where ``requests`` is None, else what they ask for, in one answer and in the order of ``data``.
+
+    Bars and actions are those of the sessions asked for; instruments and fundamentals are left out where they were not asked for.
+    Of two requests for one symbol the first session is the earlier one, the last session the later one.
+
+    Returns:
+        The rows, and a failure for each symbol without a bar: UnknownSymbolError where ``data`` has no row of it whatever,
+        else NoDataError. What else ``data`` knows of such a symbol is in the answer nevertheless.
+    """
+    if requests is None:
+        return Answer(data)
+    asked = _asked(requests)
+    particulars = asked.filter(ABOUT)
+    cut = MarketData(
+        bars=_sessions(data.bars, asked),
+        actions=_sessions(data.actions, asked),
+        instruments=data.instruments.join(particulars, on=SYMBOL, how="semi", maintain_order="left"),
+        fundamentals=data.fundamentals.join(particulars, on=SYMBOL, how="semi", maintain_order="left"),
+    )
+    return Answer(cut, _failures(asked.join(cut.bars, on=SYMBOL, how="anti", maintain_order="left"), data, source))
+
+
+def _asked(requests: Sequence[Request]) -> pl.DataFrame:
+    rows = [(request.symbol, request.first, request.last, request.about) for request in requests]
+    columns = {SYMBOL: pl.String, FIRST: pl.Date, LAST: pl.Date, ABOUT: pl.Boolean}
+    asked = pl.DataFrame(rows, schema=columns, orient="row")
+    return asked.group_by(SYMBOL, maintain_order=True).agg(pl.col(FIRST).min(), pl.col(LAST).max(), pl.col(ABOUT).any())
+
+
+def _sessions(rows: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    wanted = rows.join(asked, on=SYMBOL, how="inner", maintain_order="left")
+    return wanted.filter(pl.col(SESSION).is_between(FIRST, LAST)).select(rows.columns)
+
+
+def _failures(without_bars: pl.DataFrame, data: MarketData, source: str) -> dict[str, SourceError]:
+    everything = (data.bars, data.actions, data.instruments, data.fundamentals)
+    known = set(pl.concat([frame.select(SYMBOL) for frame in everything])[SYMBOL].unique())
+    return {
+        symbol: NoDataError(f"source {source} has no bar of {symbol} from {first} to {last}")
+        if symbol in known
+        else UnknownSymbolError(f"source {source} has nothing about {symbol}")
+        for symbol, first, last, _about in without_bars.iter_rows()
+    }

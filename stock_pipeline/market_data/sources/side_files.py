@@ -1,0 +1,227 @@
+"""The files that a user may bring beside the bars: corporate actions, fundamentals, instruments, a universe's members, renames.
+
+Each reader takes a path or a glob, reads the files in the order of their names, and raises an InputError that names file, column and
+value where something is wrong with one of them. Columns are known by their usual names in any case; unknown ones are passed over.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.market_data.sources.cells import NULL_WORDS, numbers
+from stock_pipeline.market_data.sources.source import (
+    ASSETS,
+    CAPTURED,
+    CONTRACT,
+    CURRENCY,
+    DEBT,
+    EQUITY,
+    EXCHANGE,
+    FUNDAMENTALS,
+    ITEM,
+    KIND,
+    NET_INCOME,
+    OPERATING_INCOME,
+    PERIOD,
+    PERIOD_END,
+    QUARTER,
+    REVENUE,
+    SHARES,
+    YEAR,
+)
+from stock_pipeline.market_data.sources.tabular import (
+    Column,
+    Table,
+    find_columns,
+    matching_files,
+    plain_name,
+    read_columns,
+    read_table,
+    refuse_missing,
+    typed_columns,
+)
+
+FIRST: Final = "first"  # first day as a member of the universe
+LAST: Final = "last"  # the last day; null while it lasts
+OLD: Final = "old"
+NEW: Final = "new"
+
+_SYMBOL = Column(SYMBOL, pl.String, ("symbol", "ticker"), needed=True, filled=True)
+ACTION_COLUMNS = (
+    _SYMBOL,
+    Column(SESSION, pl.Date, ("date", "exdate", "session"), needed=True, filled=True),
+    Column(KIND, pl.String, ("kind",), ("type", "action"), needed=True, filled=True, words={"split": "split", "dividend": "dividend"}),
+    Column(VALUE, pl.Float64, ("value", "ratio", "amount"), needed=True, filled=True),
+    Column(CAPTURED, pl.Date, ("captured", "known", "seen")),
+)
+INSTRUMENT_COLUMNS = (
+    _SYMBOL,
+    Column(NAME, pl.String, ("name",), ("company", "companyname", "security")),
+    Column(EXCHANGE, pl.String, ("exchange",)),
+    Column(CURRENCY, pl.String, ("currency",)),
+    Column(SECTOR, pl.String, ("sector",), ("gicssector",)),
+    Column(INDUSTRY, pl.String, ("industry",), ("gicssubindustry",)),
+    Column(CONTRACT, pl.String, ("contract", "conid")),
+)
+MEMBERSHIP_COLUMNS = (
+    _SYMBOL,
+    Column(FIRST, pl.Date, ("first", "startdate", "start"), needed=True, filled=True),
+    Column(LAST, pl.Date, ("last", "enddate", "end")),
+)
+RENAME_COLUMNS = (
+    Column(OLD, pl.String, ("old",), needed=True, filled=True),
+    Column(NEW, pl.String, ("new",), needed=True, filled=True),
+    Column(SESSION, pl.Date, ("session", "date"), needed=True, filled=True),
+)
+PERIODS = {QUARTER: QUARTER, YEAR: YEAR, "fy": YEAR, "q1": QUARTER, "q2": QUARTER, "q3": QUARTER, "q4": QUARTER}
+REPORT_COLUMNS = (
+    _SYMBOL,
+    Column(PERIOD_END, pl.Date, ("periodend", "enddate"), needed=True, filled=True),
+    Column(PERIOD, pl.String, ("period", "periodfocus"), needed=True, filled=True, words=PERIODS),
+    Column(CURRENCY, pl.String, ("currency",)),
+    Column(CAPTURED, pl.Date, ("captured", "firstseen")),
+)
+LONG_COLUMNS = (
+    *REPORT_COLUMNS,
+    Column(ITEM, pl.String, ("item",), needed=True, filled=True),
+    Column(VALUE, pl.Float64, ("value",), needed=True),
+)
+ITEM_COLUMNS = (
+    Column(REVENUE, pl.Float64, ("revenue", "revenues")),
+    Column(OPERATING_INCOME, pl.Float64, ("operatingincome", "opincome")),
+    Column(NET_INCOME, pl.Float64, ("netincome",)),
+    Column(EQUITY, pl.Float64, ("equity",)),
+    Column(ASSETS, pl.Float64, ("assets",)),
+    Column(DEBT, pl.Float64, ("debt", "totaldebt")),
+    Column(SHARES, pl.Float64, ("shares", "sharesoutstanding")),
+)
+# Numbers that say which report it is, not what it says.
+NO_ITEMS = {"", "unnamed0", "index", "year", "fiscalyear", "quarter", "fiscalquarter", "cik"}
+
+
+def read_actions(pattern: str) -> pl.DataFrame:
+    """Splits and dividends: symbol, date, kind (split or dividend), value (new shares per old share, or cash per share).
+
+    Returns:
+        The columns of ACTIONS, values above zero.
+    """
+    return _read_all(pattern, "source.actions_path", _actions_of)
+
+
+def read_instruments(pattern: str) -> pl.DataFrame:
+    """Particulars of instruments: symbol, and if there are any name, exchange, currency, sector, industry, contract.
+
+    Returns:
+        The columns of INSTRUMENTS, one row per symbol: the last one, if the files have several.
+    """
+    every = _read_all(pattern, "source.instruments_path", lambda path: read_columns(path, INSTRUMENT_COLUMNS))
+    return every.unique(SYMBOL, keep="last", maintain_order=True)
+
+
+def read_fundamentals(pattern: str) -> pl.DataFrame:
+    """Figures of quarterly and annual reports, one per row or one per column.
+
+    A long file has symbol, period_end, period (quarter or year; also Q1 to Q4 and FY), item and value; a wide one has a column per
+    item instead: revenue, operating_income, net_income, equity, assets, debt, shares, and any further column of numbers under its
+    own name in small letters. Either may have currency and captured (the day from which the report was known).
+
+    Returns:
+        The columns of FUNDAMENTALS, without rows whose value is not given.
+    """
+    return _read_all(pattern, "source.fundamentals_path", _fundamentals_of)
+
+
+def read_memberships(pattern: str) -> pl.DataFrame:
+    """Who belongs to the universe: symbol, first day, last day (empty: still a member). A symbol may have several rows.
+
+    Returns:
+        symbol, first, last (null for a member of today), in the order of symbol and first.
+    """
+    return _read_all(pattern, "source.universe_path", _memberships_of).sort(SYMBOL, FIRST)
+
+
+def read_renames(pattern: str) -> pl.DataFrame:
+    """Changes of symbol: old, new, session (the first one under the new symbol).
+
+    Returns:
+        old, new, session, in the order of session.
+    """
+    return _read_all(pattern, "source.renames_path", _renames_of).sort(SESSION, OLD, NEW)
+
+
+def _read_all(pattern: str, setting: str, read: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat([read(path) for path in matching_files(pattern, f"setting {setting}")])
+
+
+def _actions_of(path: Path) -> pl.DataFrame:
+    actions = read_columns(path, ACTION_COLUMNS)
+    _refuse(path, actions, pl.col(VALUE) <= 0, VALUE, "not above zero")
+    return actions
+
+
+def _memberships_of(path: Path) -> pl.DataFrame:
+    members = read_columns(path, MEMBERSHIP_COLUMNS)
+    _refuse(path, members, pl.col(LAST) < pl.col(FIRST), LAST, "before first")
+    return members
+
+
+def _renames_of(path: Path) -> pl.DataFrame:
+    renames = read_columns(path, RENAME_COLUMNS)
+    _refuse(path, renames, pl.col(OLD) == pl.col(NEW), NEW, "the same as old")
+    return renames
+
+
+def _refuse(path: Path, frame: pl.DataFrame, wrong: pl.Expr, column: str, reproach: str) -> None:
+    rows = frame.select(wrong.fill_null(False).arg_true()).to_series()
+    if rows.len():
+        row = rows[0]
+        raise InputError(f"{path}: column {column} has {str(frame[column][row])!r} in row {row + 1}, which is {reproach}; correct it")
+
+
+def _fundamentals_of(path: Path) -> pl.DataFrame:
+    table = read_table(path)
+    found = find_columns(table, LONG_COLUMNS)
+    rows = _long(table, found) if ITEM in found else _wide(table)
+    return rows.filter(pl.col(VALUE).is_not_null()).select(list(FUNDAMENTALS))
+
+
+def _long(table: Table, found: dict[str, str]) -> pl.DataFrame:
+    refuse_missing(table, LONG_COLUMNS, found)
+    rows = typed_columns(table, LONG_COLUMNS, found)
+    given = rows[ITEM].unique()
+    return rows.with_columns(pl.col(ITEM).replace_strict(given, [_item_name(item) for item in given]))
+
+
+def _wide(table: Table) -> pl.DataFrame:
+    reports = find_columns(table, REPORT_COLUMNS)
+    refuse_missing(table, REPORT_COLUMNS, reports)
+    known = {*reports.values(), *find_columns(table, ITEM_COLUMNS).values()}
+    others = [name for name in table.frame.columns if name not in known and _holds_figures(table, name)]
+    columns = [*ITEM_COLUMNS, *(Column(_item_name(name), pl.Float64, (plain_name(name),)) for name in others)]
+    figures = find_columns(table, columns)
+    if not figures:
+        has = ", ".join(table.frame.columns)
+        raise table.refusal(f"column item, value is missing, and there is none per item such as revenue; it has {has}")
+    items = [column for column in columns if column.name in figures]
+    wide = typed_columns(table, [*REPORT_COLUMNS, *items], reports | figures)
+    return wide.unpivot(index=[column.name for column in REPORT_COLUMNS], on=list(figures), variable_name=ITEM, value_name=VALUE)
+
+
+def _item_name(given: str) -> str:
+    known = (column.name for column in ITEM_COLUMNS if plain_name(given) in column.names)
+    return next(known, "_".join(given.strip().lower().split()))
+
+
+def _holds_figures(table: Table, name: str) -> bool:
+    """Whether every cell of a column that we have no word for is a number or empty."""
+    cells = table.frame[name]
+    if plain_name(name) in NO_ITEMS:
+        return False
+    if cells.dtype != pl.String:
+        return cells.dtype.is_numeric()
+    text = cells.replace(NULL_WORDS, None)
+    return numbers(text, table.separator != ",").null_count() == text.null_count()
