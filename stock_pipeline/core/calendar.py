@@ -66,11 +66,17 @@ class TradingCalendar:
         return self._sessions[position]
 
     def last_completed_session(self, moment: datetime) -> date:
-        """The last session whose close lies at or before ``moment`` (which carries its time zone)."""
+        """The last session whose close, early ones included, lies at or before ``moment`` (which carries its time zone).
+
+        Raises:
+            InputError: ``moment`` lies before the close of every session of the calendar.
+        """
         import pandas as pd
 
-        stamp: date = self._calendar.minute_to_past_session(pd.Timestamp(moment)).date()
-        return stamp
+        ended = int(self._calendar.closes.searchsorted(pd.Timestamp(moment), side="right"))
+        if ended == 0:
+            raise InputError(f"{moment} lies before the first session that {self.exchange} knows, {self._sessions[0]}")
+        return self._sessions[ended - 1]
 
 
 @lru_cache(maxsize=8)

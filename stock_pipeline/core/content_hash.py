@@ -29,8 +29,10 @@ def content_hash(frame: pl.DataFrame, key: Sequence[str]) -> str:
 def _value_bytes(series: pl.Series) -> bytes:
     if series.dtype == pl.String:
         # Lengths first, so that ("ab", "c") and ("a", "bc") differ.
-        filled = series.fill_null("")
-        return filled.str.len_bytes().to_numpy().tobytes() + "".join(filled.to_list()).encode()
+        filled = series.fill_null("").rechunk()
+        text = filled.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[2]
+        lengths = filled.str.len_bytes()
+        return lengths.to_numpy().tobytes() + (text.to_pybytes()[: lengths.sum()] if text is not None else b"")
     if series.dtype in (pl.Date, pl.Datetime):
         series = series.to_physical()
     if series.dtype == pl.Boolean:

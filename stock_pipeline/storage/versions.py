@@ -14,7 +14,7 @@ ORDER = "__order"
 
 
 def notice_restatements(
-    history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str], night: date
+    history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str], night: date, tolerance: float = 0.0
 ) -> pl.DataFrame:
     """Date what a source without capture dates says: a first value from its own night, a changed one from ``night``.
 
@@ -24,6 +24,7 @@ def notice_restatements(
         key: columns that name the row.
         values: columns whose change makes a restatement.
         night: the session on whose night the change was noticed.
+        tolerance: share by which a number may differ from the one held and still be the same.
 
     Returns:
         ``incoming`` without the rows that say nothing new, with ``known_from`` moved to ``night`` where a value changed.
@@ -32,10 +33,23 @@ def notice_restatements(
         return incoming
     latest = history.filter(pl.col(KNOWN_TO).is_null()).select([*key, *values, pl.lit(True).alias(ORDER)])
     joined = incoming.join(latest, on=list(key), how="left", suffix="__held")
-    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}__held")) for name in values)
+    same = pl.all_horizontal(_is_same(name, incoming.schema[name], tolerance) for name in values)
     held = pl.col(ORDER).is_not_null()
     known_from = pl.when(held).then(pl.max_horizontal(pl.lit(night), KNOWN_FROM)).otherwise(KNOWN_FROM).alias(KNOWN_FROM)
     return joined.filter(~held | ~same).with_columns(known_from).select(incoming.columns)
+
+
+def _is_same(name: str, dtype: pl.DataType, tolerance: float) -> pl.Expr:
+    told, held = pl.col(name), pl.col(f"{name}__held")
+    same = told.eq_missing(held)
+    return same | ((told - held).abs() <= tolerance * held.abs()).fill_null(value=False) if tolerance and dtype.is_float() else same
+
+
+def _same_as(rows_back: int, names: Sequence[str]) -> pl.Expr:
+    """Whether the row has the same values as the one so many rows before it; false where there is none."""
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(rows_back)) for name in names)
+    there = pl.int_range(pl.len()).is_between(max(rows_back, 0), pl.len() - 1 + min(rows_back, 0))
+    return same & there
 
 
 def weave(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.DataFrame:
@@ -53,16 +67,17 @@ def weave(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], val
         values: columns that make two versions differ; the other columns (such as the source) ride along.
 
     Returns:
-        The columns of ``history``, one row per version, sorted by key and ``known_from``.
+        The columns of ``history``, one row per version, those of one key in the order of ``known_from``.
     """
     names = [*key]
+    if history.is_empty() and incoming.select(names).n_unique() == incoming.height:  # nothing to weave: a first load
+        return incoming.select(name for name in history.columns if name != KNOWN_TO).with_columns(pl.lit(None, pl.Date).alias(KNOWN_TO))
     concerned = history.join(incoming.select(names).unique(), on=names, how="semi").drop(KNOWN_TO)
     columns = [name for name in history.columns if name != KNOWN_TO]
     told = pl.concat([concerned.select(columns), incoming.select(columns)]).with_row_index(ORDER)
-    ordered = told.sort([*names, KNOWN_FROM, ORDER]).unique([*names, KNOWN_FROM], keep="last", maintain_order=True)
-    same_key = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in names)
-    same_values = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in values)
-    news = ordered.filter(~(same_key & same_values))
-    followed = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(-1)) for name in names)
-    next_from = pl.when(followed).then(pl.col(KNOWN_FROM).shift(-1))
+    told = told.sort([*names, KNOWN_FROM, ORDER])
+    told_again = _same_as(-1, [*names, KNOWN_FROM])  # the same night: the later one counts
+    ordered = told.filter(~told_again)
+    news = ordered.filter(~(_same_as(1, names) & _same_as(1, values)))
+    next_from = pl.when(_same_as(-1, names)).then(pl.col(KNOWN_FROM).shift(-1))
     return news.with_columns(next_from.alias(KNOWN_TO)).select(history.columns)

@@ -142,16 +142,19 @@ def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write) -> int
 def _insert_new(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> tuple[int, date | None]:
     # What is left of the payload's keys after the deletion is identical to the payload, so the key alone tells what is new.
     columns = quoted_list(schema.column_names)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {NEWS} AS SELECT {columns} FROM {STAGED} AS staged "  # noqa: S608
-        f"WHERE NOT EXISTS (SELECT 1 FROM {table_identifier(schema)} AS held WHERE {_equal(_row_key(schema))})"
-    )
+    is_empty = not connection.execute(f"SELECT 1 FROM {table_identifier(schema)} LIMIT 1").fetchall()  # noqa: S608
+    if not is_empty:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {NEWS} AS SELECT {columns} FROM {STAGED} AS staged "  # noqa: S608
+            f"WHERE NOT EXISTS (SELECT 1 FROM {table_identifier(schema)} AS held WHERE {_equal(_row_key(schema))})"
+        )
+    news = STAGED if is_empty else NEWS
     first = "min(NULL::DATE)" if schema.session_column is None else f"min({quoted(schema.session_column)})"
-    first_session = connection.execute(f"SELECT {first} FROM {NEWS}").fetchall()[0][0]  # noqa: S608
+    first_session = connection.execute(f"SELECT {first} FROM {news}").fetchall()[0][0]  # noqa: S608
     order = quoted_list(_storage_order(schema))
-    insertion = f"INSERT INTO {table_identifier(schema)} ({columns}) SELECT {columns} FROM {NEWS} ORDER BY {order}"  # noqa: S608
+    insertion = f"INSERT INTO {table_identifier(schema)} ({columns}) SELECT {columns} FROM {news} ORDER BY {order}"  # noqa: S608
     inserted = _count(connection, insertion)
-    connection.execute(f"DROP TABLE {NEWS}")
+    connection.execute(f"DROP TABLE IF EXISTS {NEWS}")
     return inserted, first_session
 
 
