@@ -5,8 +5,8 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import INDUSTRY, MODEL, SCORE, SESSION, SOURCE, SYMBOL, VERSION
-from stock_pipeline.market_data.reading import adjusted_bars, sessions_of
+from stock_pipeline.core.columns import INDUSTRY, MODEL, SCORE, SESSION, SYMBOL, VERSION
+from stock_pipeline.market_data.reading import adjusted_bars, particulars, sessions_of
 from stock_pipeline.market_data.tables import DAILY_BARS, INSTRUMENTS
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.orchestration.night import Night, Product
@@ -40,7 +40,7 @@ def suggest(night: Night) -> Product | None:
 def _suggestions(night: Night, sessions: Sequence[date], session: date, known_on: date) -> pl.DataFrame:
     window_start = sessions[max(0, sessions.index(session) - WINDOW)]
     bars = adjusted_bars(night.stores, known_on, night.settings.quality.jump_ratio, window_start)
-    instruments = night.read(INSTRUMENTS).drop(SOURCE, INDUSTRY)
+    instruments = particulars(night.stores, known_on).drop(INDUSTRY)
     candidates = (
         risk_figures(bars, session)
         .join(instruments, on=SYMBOL, how="left", maintain_order="left")
