@@ -111,7 +111,7 @@ class Workplace:
 @cache
 def _sample_bars() -> pl.DataFrame:
     """The bars of the SYMBOLS symbols of the embedded sample that have the most of them."""
-    bars = SampleSource().fetch().bars.sort("session", "symbol")
+    bars = next(SampleSource().fetch(None)).data.bars.sort("session", "symbol")
     fullest = bars.group_by("symbol").len().sort("len", "symbol", descending=[True, False])["symbol"].head(SYMBOLS)
     return bars.filter(pl.col("symbol").is_in(fullest.implode()))
 

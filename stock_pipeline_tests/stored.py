@@ -37,7 +37,7 @@ def put(
 def ingested(home: Path, watermark: date) -> Stores:
     """Stores in which ingestion has reached ``watermark``; the one row that it wrote is an instrument's."""
     stores = empty_stores(home)
-    row = {SYMBOL: "AAA", "name": None, "sector": None, "industry": None, "source": "tests"}
+    row = {"instrument": "AAA", SYMBOL: "AAA", "source": "tests"}
     put(stores, INSTRUMENTS, [row], watermark, INGESTION_ASSET)
     return stores
 

@@ -13,7 +13,7 @@ import pytest
 
 from stock_pipeline.core.columns import SESSION
 from stock_pipeline.definitions import STAGE_ASSETS, build_definitions
-from stock_pipeline.market_data.checks import BARS, CHECKS
+from stock_pipeline.market_data.checks import BARS, BLOCKING
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.automation import INGESTION_JOB
@@ -194,7 +194,7 @@ class Automation:
     def ingested(self, *, failed: str | None = None) -> None:
         """Bars have come, and their blocking checks have passed but for ``failed``."""
         self.made(*keys_of("ingestion"))
-        for name in CHECKS:
+        for name in BLOCKING:
             check = dg.AssetCheckEvaluation(asset_key=BARS, check_name=name, passed=name != failed, metadata={}, blocking=True)
             self.instance.report_runless_asset_event(check)
 
@@ -243,7 +243,7 @@ def test_new_bars_bring_on_everything_but_models_and_registry(settled: Automatio
     assert settled.due() == NIGHTLY
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", BLOCKING)
 def test_nothing_is_made_of_bars_that_fail_a_blocking_check(settled: Automation, check: str) -> None:
     settled.ingested(failed=check)
     assert settled.due() == set()

@@ -1,57 +1,129 @@
 """Ingestion: one body brings every table of the market store, in one transaction."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date
 
 import polars as pl
 
-from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SOURCE, SYMBOL
+from stock_pipeline.core.calendar import trading_calendar
+from stock_pipeline.core.columns import AS_OF, KNOWN_TO, SESSION, SOURCE, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.market_data.gathering import chosen_source, gather, refuse_mixing
+from stock_pipeline.market_data.flags import CONTEXT, FlagRules, disagreements, flags, follow_up
+from stock_pipeline.market_data.gathering import Held, chosen_sources, gather, held_by, members_told, refuse_mixing, renames_told
+from stock_pipeline.market_data.history import with_history
+from stock_pipeline.market_data.ingestion import Ingested
+from stock_pipeline.market_data.instruments import Identities, found_delisted, identify
+from stock_pipeline.market_data.landing import Landing
 from stock_pipeline.market_data.pictures import candlesticks
-from stock_pipeline.market_data.sources.source import CAPTURED
-from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INGESTION_REPORTS, INSTRUMENTS, QUARANTINED_BARS
+from stock_pipeline.market_data.tables import (
+    BAR_FLAGS,
+    CORPORATE_ACTIONS,
+    DAILY_BARS,
+    FIRST,
+    FLAG,
+    FUNDAMENTALS,
+    INGESTION_FAILURES,
+    INGESTION_REPORTS,
+    INSTRUMENTS,
+    QUARANTINED_BARS,
+    REASON,
+    SYMBOL_HISTORY,
+    UNIVERSE_MEMBERS,
+    WITHDRAWN_ON,
+)
+from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
 from stock_pipeline.storage import Stores, Write
-from stock_pipeline.storage.versions import notice_restatements, weave
+from stock_pipeline.storage.reading import Selection
 
-TABLES = (DAILY_BARS, CORPORATE_ACTIONS, INSTRUMENTS, QUARANTINED_BARS, INGESTION_REPORTS)
+TABLES = (
+    DAILY_BARS,
+    CORPORATE_ACTIONS,
+    INSTRUMENTS,
+    SYMBOL_HISTORY,
+    UNIVERSE_MEMBERS,
+    FUNDAMENTALS,
+    QUARANTINED_BARS,
+    BAR_FLAGS,
+    INGESTION_REPORTS,
+    INGESTION_FAILURES,
+)
 
 
-def ingest(night: Night) -> Product:
-    """Bring bars, actions and instruments up to the last session of the source."""
-    source = chosen_source(night.settings, night.source, night.path)
-    refuse_mixing(night.stores, source)
-    night.say(f"reading source {source.name}")
-    gathered = gather(source, night.settings, night.requested)
+def ingest(night: Night) -> Product | None:
+    """Bring bars, actions, fundamentals and instruments up to the last session of the sources."""
+    stores, settings = night.stores, night.settings
+    sources = chosen_sources(settings, night.source, night.path)
+    refuse_mixing(stores, sources, settings)
+    Landing(settings.home, night.watermark or date.min).clear(night.watermark)
+    night.say(f"reading source {', '.join(source.name for source in sources)}")
+    held = held_by(stores)
+    gathered = gather(sources, settings, held, night.requested, utc_now().replace(tzinfo=UTC), night.say)
+    if gathered is None:
+        return None
     night.say(f"storing {gathered.bars.height:,} bars")
-    bars = _with_history(night.stores, DAILY_BARS, gathered.bars, gathered.as_of)
-    actions = _with_history(night.stores, CORPORATE_ACTIONS, gathered.actions, gathered.as_of)
-    report = gathered.report.row(0, named=True)
+    live = not all(source.is_archive for source in sources)
+    bars = with_history(
+        stores, DAILY_BARS, gathered.bars, gathered.as_of, live=live, held_from=held.sessions.select(SYMBOL, FIRST), reached=night.watermark
+    )
+    actions = with_history(stores, CORPORATE_ACTIONS, gathered.actions, gathered.as_of, live=live)
+    doubts = _flags(night, bars, actions, gathered)
+    identities = _identities(night, held, gathered)
+    members = members_told(settings)
     return Product(
         writes=(
             Write(DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
             Write(CORPORATE_ACTIONS, actions, may_be_empty=True),
-            Write(INSTRUMENTS, gathered.instruments),
-            Write(QUARANTINED_BARS, _not_yet_quarantined(night.stores, gathered.quarantined), may_be_empty=True),
-            Write(INGESTION_REPORTS, gathered.report),
+            Write(INSTRUMENTS, identities.instruments),
+            Write(SYMBOL_HISTORY, identities.history, scope=(SYMBOL,), minimum_share=0),
+            *([] if members is None else [Write(UNIVERSE_MEMBERS, members, scope=(SYMBOL,), minimum_share=0)]),
+            Write(FUNDAMENTALS, with_history(stores, FUNDAMENTALS, gathered.fundamentals, gathered.as_of, live=live), may_be_empty=True),
+            Write(QUARANTINED_BARS, _not_yet_quarantined(stores, gathered.quarantined), may_be_empty=True),
+            Write(BAR_FLAGS, doubts, may_be_empty=True),
+            Write(INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
+            Write(INGESTION_FAILURES, gathered.failures, may_be_empty=True),
         ),
         watermark=gathered.as_of,
         pictures={"candlesticks": candlesticks(gathered.bars)} if bars.height else {},
-        tables={"quarantined": gathered.quarantined.group_by("reason").len().sort("len", descending=True)},
-        facts={name: report[name] for name in ("symbols", "bars_received", "bars_accepted", "bars_quarantined")},
+        tables=_shown(gathered, doubts),
+        facts=_facts(gathered, doubts),
     )
 
 
-def _with_history(stores: Stores, schema: TableSchema, incoming: pl.DataFrame, night: date) -> pl.DataFrame:
-    """The full history of every row about which the source says something new."""
-    values = [name for name in schema.column_names if name not in (*schema.key, SOURCE, KNOWN_FROM, KNOWN_TO)]
-    history = stores.read(schema)
-    # What was captured says itself when it was known, so that telling it again, or late, restates nothing.
-    was_captured = pl.col(CAPTURED).is_not_null()
-    noticed = notice_restatements(history, incoming.filter(~was_captured), schema.key, values, night)
-    return weave(history, pl.concat([noticed, incoming.filter(was_captured)]), schema.key, values)
+def _flags(night: Night, bars: pl.DataFrame, actions: pl.DataFrame, gathered: Ingested) -> pl.DataFrame:
+    """What the flags table is to say of the sessions from the first that has changed on."""
+    first = bars[SESSION].min()
+    if not isinstance(first, date):
+        return BAR_FLAGS.empty()
+    calendar, settings = trading_calendar(night.settings.exchange), night.settings
+    before = calendar.sessions_between(date.min, first)[-CONTEXT:]
+    window_start = before[0] if before else first
+    window = _in_force(night.stores, DAILY_BARS, bars, window_start)
+    known_actions = _in_force(night.stores, CORPORATE_ACTIONS, actions, window_start)
+    sessions = calendar.sessions_between(window_start, gathered.as_of)
+    rules = FlagRules(settings.quality.jump_ratio, settings.quality.source_tolerance)
+    found = flags(window, known_actions, sessions, rules)
+    if gathered.compared.height:
+        found = pl.concat([found, disagreements(window, gathered.compared, rules.source_tolerance)])
+    # The session before the first change is judged anew too: a jump reverses only on the next one.
+    judged_from = before[-2] if len(before) > 1 else window_start
+    stored = night.stores.read(BAR_FLAGS, Selection(first=judged_from))
+    return follow_up(stored, found.filter(pl.col(SESSION) >= judged_from), gathered.as_of)
+
+
+def _in_force(stores: Stores, schema: TableSchema, news: pl.DataFrame, first: date) -> pl.DataFrame:
+    """Rows in force from ``first`` on, as the store will have them once ``news`` (full histories) is written."""
+    stored = stores.read(schema, Selection(first=first)) if stores.exist else schema.empty()
+    kept = stored.join(news, on=list(schema.key), how="anti") if stored.height else stored
+    return pl.concat([kept, news.select(stored.columns)]).filter(pl.col(KNOWN_TO).is_null() & (pl.col(SESSION) >= first))
+
+
+def _identities(night: Night, held: Held, gathered: Ingested) -> Identities:
+    earlier = night.stores.read(INGESTION_FAILURES, Selection(columns=(AS_OF, SYMBOL, REASON))).filter(pl.col(AS_OF) < gathered.as_of)
+    delisted = found_delisted(gathered.failures, earlier, gathered.bars, held.last)
+    renames = renames_told(night.settings)
+    return identify(held.history, held.instruments, held.last, gathered.bars, gathered.instruments, renames, delisted, gathered.as_of)
 
 
 def _not_yet_quarantined(stores: Stores, refused: pl.DataFrame) -> pl.DataFrame:
@@ -59,14 +131,36 @@ def _not_yet_quarantined(stores: Stores, refused: pl.DataFrame) -> pl.DataFrame:
     return refused.join(stores.read(QUARANTINED_BARS), on=list(QUARANTINED_BARS.key), how="anti").sort(SYMBOL, "row", nulls_last=True)
 
 
+def _not_yet_reported(stores: Stores, report: pl.DataFrame) -> pl.DataFrame:
+    """A report that differs from the stored one in its seconds alone says nothing new."""
+    facts = [name for name in report.columns if name != "seconds"]
+    return report.join(stores.read(INGESTION_REPORTS), on=facts, how="anti", nulls_equal=True)
+
+
+def _shown(gathered: Ingested, doubts: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    standing = doubts.filter(pl.col(WITHDRAWN_ON).is_null())
+    counted = {
+        "quarantined": gathered.quarantined.group_by(REASON).len(),
+        "doubtful": standing.group_by(FLAG).len(),
+        "failures": gathered.failures.group_by(SOURCE, REASON).len(),
+    }
+    return {"report": gathered.report} | {name: rows.sort("len", descending=True) for name, rows in counted.items()}
+
+
+def _facts(gathered: Ingested, doubts: pl.DataFrame) -> dict[str, int]:
+    summed = ("symbols_asked", "symbols_succeeded", "symbols_failed", "bars_received", "bars_accepted", "bars_quarantined")
+    return {name: int(gathered.report[name].sum()) for name in summed} | {"bars_flagged": doubts.height}
+
+
 ASSETS: Sequence[StageAsset] = (
     StageAsset(
         keys=tuple(key_of(table) for table in TABLES),
-        description="Market data from the source of the settings, screened and versioned.",
+        description="Market data from the sources of the settings, screened and versioned.",
         tables=TABLES,
         depends_on=(),
         body=ingest,
         rhythm="ingestion",
         store="market",
+        code_version="2",
     ),
 )

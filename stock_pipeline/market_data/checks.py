@@ -1,4 +1,4 @@
-"""Blocking checks on bars: when one fails, nothing downstream is made of them."""
+"""Checks on bars. When a blocking one fails nothing downstream is made; the others count what is doubtful and show examples."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -7,26 +7,40 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, HIGH, KNOWN_FROM, KNOWN_TO, LOW, OPEN, SESSION, SYMBOL, VOLUME
-from stock_pipeline.market_data.tables import DAILY_BARS
+from stock_pipeline.core.columns import AS_OF, CLOSE, HIGH, KNOWN_FROM, KNOWN_TO, LOW, OPEN, SESSION, SYMBOL, VOLUME
+from stock_pipeline.market_data.coverage import Coverage, coverage_of
+from stock_pipeline.market_data.flags import FLAGS
+from stock_pipeline.market_data.tables import BAR_FLAGS, DAILY_BARS, FLAG, QUARANTINED_BARS, WITHDRAWN_ON
 from stock_pipeline.orchestration.metadata import table
 from stock_pipeline.orchestration.resources import StoreResource
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import open_stores
+from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline.storage.reading import Selection
 
 BARS = dg.AssetKey((DAILY_BARS.stage, DAILY_BARS.name))
-CHECKS = {
+BLOCKING = {
     "prices_sound": "Every bar in force has positive prices, a high that is not below its low, and no negative volume.",
     "one_version_in_force": "No symbol has two versions of one session in force at once.",
-    "coverage": "The last session has bars for enough of the symbols that traded in the sessions before it.",
+    "coverage": "The last session has bars for enough of the symbols that are expected to trade.",
 }
-SESSIONS_BEFORE = 20
+QUARANTINE = "quarantine"
+EXAMPLES = 5
 
 
-def unsound_bars(bars: pl.DataFrame) -> pl.DataFrame:
+def check_name(flag: str) -> str:
+    """The name of the check that counts a flag, in the letters that Dagster allows."""
+    return "".join(letter if letter.isalnum() else "_" for letter in flag)
+
+
+WARNING = {QUARANTINE: "No bar of the last session was refused."} | {
+    check_name(flag): f"No bar of the last session is doubtful because of: {flag} ({text})." for flag, text in FLAGS.items()
+}
+
+
+def unsound_bars(bars: pl.DataFrame, price_tolerance: float) -> pl.DataFrame:
     """The bars that no quality rule should have let through."""
-    return bars.filter((pl.min_horizontal(OPEN, HIGH, LOW, CLOSE) <= 0) | (pl.col(HIGH) < pl.col(LOW)) | (pl.col(VOLUME) < 0))
+    upside_down = pl.col(HIGH) < pl.col(LOW) * (1 - price_tolerance)
+    return bars.filter((pl.min_horizontal(OPEN, HIGH, LOW, CLOSE) <= 0) | upside_down | (pl.col(VOLUME) < 0))
 
 
 def doubly_in_force(bars: pl.DataFrame) -> pl.DataFrame:
@@ -34,36 +48,58 @@ def doubly_in_force(bars: pl.DataFrame) -> pl.DataFrame:
     return bars.group_by(SYMBOL, SESSION).len().filter(pl.col("len") > 1)
 
 
-def coverage(bars: pl.DataFrame) -> tuple[date | None, float]:
-    """The last session, and its number of bars as a share of the median of the sessions before it."""
-    per_session = bars.group_by(SESSION).len().sort(SESSION).tail(SESSIONS_BEFORE + 1)
-    if per_session.is_empty():
-        return None, 0.0
-    before = per_session["len"].head(per_session.height - 1).median()
-    last = per_session.row(-1, named=True)
-    return last[SESSION], 1.0 if not isinstance(before, float) else last["len"] / before
-
-
 def bar_checks(settings: Settings) -> Sequence[dg.AssetChecksDefinition]:
     """The checks as one step, which reads the bars once."""
 
     @dg.multi_asset_check(
         name="market_data__bar_checks",
-        specs=[dg.AssetCheckSpec(name, asset=BARS, blocking=True, description=text) for name, text in CHECKS.items()],
+        specs=[
+            *(dg.AssetCheckSpec(name, asset=BARS, blocking=True, description=text) for name, text in BLOCKING.items()),
+            *(dg.AssetCheckSpec(name, asset=BARS, description=text) for name, text in WARNING.items()),
+        ],
     )
     def check_bars(market: StoreResource) -> Iterator[dg.AssetCheckResult]:
         stores = open_stores(settings.home, market.wait_seconds)
         columns = (SYMBOL, SESSION, OPEN, HIGH, LOW, CLOSE, VOLUME, KNOWN_FROM, KNOWN_TO)
         bars = stores.read(DAILY_BARS, Selection(columns=columns)).filter(pl.col(KNOWN_TO).is_null())
-        for name, found in (("prices_sound", unsound_bars(bars)), ("one_version_in_force", doubly_in_force(bars))):
-            shown: dict[str, Any] = {"offending": found.height, "examples": table(found.head(5)), "bars": bars.height}
-            yield dg.AssetCheckResult(check_name=name, asset_key=BARS, passed=found.is_empty(), metadata=shown)
-        session, share = coverage(bars)
-        yield dg.AssetCheckResult(
-            check_name="coverage",
-            asset_key=BARS,
-            passed=share >= settings.quality.minimum_coverage,
-            metadata={"session": str(session), "share": share, "required": settings.quality.minimum_coverage},
-        )
+        unsound = unsound_bars(bars, settings.quality.price_tolerance)
+        for name, found in (("prices_sound", unsound), ("one_version_in_force", doubly_in_force(bars))):
+            yield _result(name, found, {"bars": bars.height})
+        covered = coverage_of(stores, settings, bars)
+        yield _covered(covered, settings.quality.minimum_coverage)
+        yield from _warnings(stores, covered.session)
 
     return [check_bars]
+
+
+def _result(name: str, found: pl.DataFrame, shown: dict[str, Any]) -> dg.AssetCheckResult:
+    metadata: dict[str, Any] = {"offending": found.height, "examples": table(found.head(EXAMPLES))} | shown
+    severity = dg.AssetCheckSeverity.WARN if name in WARNING else dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckResult(check_name=name, asset_key=BARS, passed=found.is_empty(), metadata=metadata, severity=severity)
+
+
+def _covered(covered: Coverage, required: float) -> dg.AssetCheckResult:
+    missing = pl.DataFrame({SYMBOL: covered.missing[:EXAMPLES]}, schema={SYMBOL: pl.String})
+    return dg.AssetCheckResult(
+        check_name="coverage",
+        asset_key=BARS,
+        passed=covered.share >= required,
+        metadata={
+            "session": str(covered.session),
+            "share": covered.share,
+            "required": required,
+            "expected": covered.expected,
+            "missing": len(covered.missing),
+            "examples": table(missing),
+        },
+    )
+
+
+def _warnings(stores: Stores, session: date | None) -> Iterator[dg.AssetCheckResult]:
+    """One result per rule that refuses or doubts bars without stopping anything: what it found of the last session, and in all."""
+    refused = stores.read(QUARANTINED_BARS)
+    yield _result(QUARANTINE, refused.filter((pl.col(AS_OF) == session) & (pl.col(SESSION) == session)), {"in_all": refused.height})
+    standing = stores.read(BAR_FLAGS).filter(pl.col(WITHDRAWN_ON).is_null())
+    for flag in FLAGS:
+        doubted = standing.filter(pl.col(FLAG) == flag)
+        yield _result(check_name(flag), doubted.filter(pl.col(SESSION) == session), {"in_all": doubted.height})

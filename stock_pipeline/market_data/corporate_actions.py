@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, SESSION, SYMBOL, VALUE
-from stock_pipeline.market_data.sources.source import ACTIONS, CAPTURED, KIND
+from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, PRICES, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.market_data.sources.source import ACTIONS, BASIS, CAPTURED, KIND, RAW
 
 SPLIT, DIVIDEND = "split", "dividend"
 # The ratios of new shares to old that companies use. A step of the adjustment factor near one of them is a split.
@@ -12,6 +12,54 @@ SPLIT_RATIOS = tuple(
 )
 SPLIT_TOLERANCE = 0.02
 SMALLEST_YIELD = 2e-4  # an adjusted close rounded to the cent moves the factor by less
+
+
+def with_later_splits(rows: pl.DataFrame, splits: pl.DataFrame, day: str, name: str) -> pl.DataFrame:
+    """The rows in their order with the product of the ratios of all splits after each one's ``day``, 1 where there is none.
+
+    Args:
+        rows: symbol and ``day``.
+        splits: symbol, session (ex-session), kind and value; actions other than splits are passed over.
+        day: the column of ``rows`` that dates them.
+        name: what the new column is called.
+    """
+    later = (
+        splits.filter(pl.col(KIND) == SPLIT)
+        .sort(SYMBOL, SESSION)
+        .select(SYMBOL, pl.col(SESSION).alias("ex_session"), pl.col(VALUE).cum_prod(reverse=True).over(SYMBOL).alias(name))
+    )
+    joined = (
+        rows.with_row_index("place")
+        .sort(day)
+        .join_asof(
+            later.sort("ex_session"),
+            left_on=day,
+            right_on="ex_session",
+            by=SYMBOL,
+            strategy="forward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+    )
+    return joined.sort("place").select(*rows.columns, pl.col(name).fill_null(1.0))
+
+
+def undo_splits(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Bars as traded, from bars adjusted for every split until they were told.
+
+    Args:
+        bars: symbol, session, prices and volume of basis ``split``.
+        splits: every action until the bars were told; see ``with_later_splits``.
+
+    Returns:
+        The bars in their order with basis ``raw``: prices times, volume by the product of the ratios of the later splits.
+    """
+    ratio = pl.col("ratio")
+    return (
+        with_later_splits(bars, splits, SESSION, "ratio")
+        .with_columns(*(pl.col(name) * ratio for name in PRICES), pl.col(VOLUME) / ratio, pl.lit(RAW).alias(BASIS))
+        .select(bars.columns)
+    )
 
 
 def derive_actions(bars: pl.DataFrame) -> pl.DataFrame:
@@ -47,5 +95,5 @@ def derive_actions(bars: pl.DataFrame) -> pl.DataFrame:
             pl.coalesce("ratio", dividend).alias(VALUE),
         )
         .filter(pl.col(VALUE) > 0)
-        .select(*(pl.col(name).cast(dtype) for name, dtype in ACTIONS.items()), CAPTURED, KNOWN_FROM)
+        .select(*(pl.col(name).cast(dtype) for name, dtype in ACTIONS.items()), KNOWN_FROM)
     )

@@ -1,57 +1,197 @@
-"""From the settings and the user's wishes to data that is ready for the store. Writes nothing, so that it can be tried first."""
+"""From the settings and what the store holds to data that is ready for the store. Writes nothing there, so that it can be tried first."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
 import polars as pl
 
-from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import SOURCE, SYMBOL
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.calendar import TradingCalendar, trading_calendar
+from stock_pipeline.core.columns import AS_OF, KNOWN_TO, NAME, SESSION, SOURCE, SYMBOL
+from stock_pipeline.core.errors import InputError, StockPipelineError
+from stock_pipeline.market_data.asking import Gathered, ask_in_order, everything, only
 from stock_pipeline.market_data.catalogue import open_source
-from stock_pipeline.market_data.ingestion import Ingested, prepare
-from stock_pipeline.market_data.sources.source import MarketData, Source
-from stock_pipeline.market_data.tables import INGESTION_REPORTS
+from stock_pipeline.market_data.identity import NEW, OLD, RENAMES
+from stock_pipeline.market_data.ingestion import Ingested, Screening, prepare
+from stock_pipeline.market_data.landing import Landing
+from stock_pipeline.market_data.sources.side_files import read_memberships, read_renames
+from stock_pipeline.market_data.sources.source import Request, Source
+from stock_pipeline.market_data.tables import DAILY_BARS, FIRST, INGESTION_REPORTS, INSTRUMENTS, LAST, SYMBOL_HISTORY
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
+from stock_pipeline.storage.reading import Selection
 
 
-def chosen_source(settings: Settings, name: str | None, path: str | None) -> Source:
-    """The source that the run asked for, or else the one in the settings."""
-    return open_source(name, path) if name else open_source(settings.source.name, path or settings.source.path)
+@dataclass(frozen=True)
+class Held:
+    """What the store holds that decides what to ask for: ``sessions`` has first and last session of each symbol."""
+
+    sessions: pl.DataFrame
+    history: pl.DataFrame
+    instruments: pl.DataFrame
+
+    @property
+    def last(self) -> dict[str, date]:
+        """The last stored session of each symbol."""
+        return dict(self.sessions.select(SYMBOL, LAST).iter_rows())
 
 
-def gather(source: Source, settings: Settings, as_of: date | None) -> Ingested:
-    """What the source has, fetched and made ready for the store. Writes nothing.
+NOTHING_HELD = Held(pl.DataFrame(schema={SYMBOL: pl.String, FIRST: pl.Date, LAST: pl.Date}), SYMBOL_HISTORY.empty(), INSTRUMENTS.empty())
+
+
+def held_by(stores: Stores) -> Held:
+    """What the market store holds; nothing where there is none yet."""
+    if not stores.exist:
+        return NOTHING_HELD
+    bars = stores.read(DAILY_BARS, Selection(columns=(SYMBOL, SESSION, KNOWN_TO))).filter(pl.col(KNOWN_TO).is_null())
+    sessions = bars.group_by(SYMBOL).agg(pl.col(SESSION).min().alias(FIRST), pl.col(SESSION).max().alias(LAST))
+    return Held(sessions.sort(SYMBOL), stores.read(SYMBOL_HISTORY), stores.read(INSTRUMENTS))
+
+
+def chosen_sources(settings: Settings, names: str | None, path: str | None) -> tuple[Source, ...]:
+    """The sources in the order in which they are asked: those that the run names (with commas between), or those of the settings.
 
     Raises:
-        InputError: the source cannot be used as it is.
+        InputError: a source is not known or lacks what it needs, or one that admits no other is given another.
     """
-    data = _of_symbols(source.fetch(), source.name, settings.source.symbols)
-    return prepare(data, source.name, as_of, trading_calendar(settings.exchange), settings.quality.price_tolerance)
+    wanted = [name.strip() for name in names.split(",")] if names else [settings.source.name, *settings.source.fallbacks]
+    source = settings.source if path is None else settings.source.model_copy(update={"path": path})
+    sources = tuple(open_source(name, source) for name in dict.fromkeys(wanted))
+    closed = next((source.name for source in sources if source.is_closed), None)
+    if closed is not None and len(sources) > 1:
+        raise InputError(f"source {closed} is a world of its own and is not asked together with others; give it alone")
+    return sources
 
 
-def _of_symbols(data: MarketData, source: str, symbols: Sequence[str] | None) -> MarketData:
-    if symbols is None:
-        return data
-    known = set(data.bars[SYMBOL].unique())
+def renames_told(settings: Settings) -> pl.DataFrame:
+    """The changes of symbol that the user tells of: old, new, session."""
+    return pl.DataFrame(schema=RENAMES) if settings.source.renames_path is None else read_renames(settings.source.renames_path)
+
+
+def members_told(settings: Settings) -> pl.DataFrame | None:
+    """The members of the universe that the user tells of: symbol, first_session, last_session; None where it is not told."""
+    if settings.source.universe_path is None:
+        return None
+    told = read_memberships(settings.source.universe_path)
+    return told.select(SYMBOL, pl.col("first").alias(FIRST), pl.col("last").alias(LAST))
+
+
+def gather(
+    sources: Sequence[Source],
+    settings: Settings,
+    held: Held,
+    as_of: date | None,
+    moment: datetime,
+    say: Callable[[str], None] = lambda _: None,
+) -> Ingested | None:
+    """What the sources have, fetched and made ready for the store; None where the store has all of it already.
+
+    Archives alone give everything, and end where they end. With a live source among them each symbol is asked for what the
+    store lacks, up to ``as_of``, by default the last session that had ended at ``moment``.
+
+    Raises:
+        InputError: a source cannot be used as it is.
+        StockPipelineError: no source could serve a single symbol up to that session.
+    """
+    calendar = trading_calendar(settings.exchange)
+    completed = calendar.last_completed_session(moment)
+    screening = Screening(calendar, completed, settings.quality.price_tolerance, settings.source.currency)
+    if all(source.is_archive for source in sources) and len(sources) == 1:
+        gathered = everything(sources[0])
+        if settings.source.symbols is not None:
+            gathered = _of_symbols(gathered, sources[0].name, settings.source.symbols)
+        return prepare(gathered, as_of, screening)
+    night = as_of or completed
+    requests = requests_for(settings, held, night, calendar)
+    if not requests:
+        return None
+    landing = Landing(settings.home, night)
+    gathered = ask_in_order(sources, requests, landing.ask, lambda name, done, asked: say(f"source {name}: {done} of {asked} symbols"))
+    _refuse_stale(gathered, night)
+    return prepare(gathered, night, screening)
+
+
+def requests_for(settings: Settings, held: Held, night: date, calendar: TradingCalendar) -> list[Request]:
+    """What to ask a live source: of each symbol the sessions that the store lacks, and a few before to notice restatements.
+
+    Particulars and fundamentals are asked for where the store has no name, and once a week.
+    """
+    weekly = calendar.previous_session(night).isocalendar()[:2] != night.isocalendar()[:2]
+    named = set(held.instruments.filter(pl.col(NAME).is_not_null())[SYMBOL])
+    last = held.last
+    for old, new, _ in renames_told(settings).select(OLD, NEW, SESSION).sort(SESSION).iter_rows():
+        if old in last:
+            last.setdefault(new, last[old])
+    found = []
+    for symbol in _symbols_to_ask(settings, held, night):
+        reached = last.get(symbol)
+        if reached is not None and reached >= night:
+            continue
+        first = settings.source.history_from if reached is None else _back(calendar, reached, settings.source.overlap)
+        found.append(Request(symbol, first, night, about=weekly or symbol not in named))
+    return found
+
+
+def _symbols_to_ask(settings: Settings, held: Held, night: date) -> list[str]:
+    members = members_told(settings)
+    if settings.source.symbols is not None:
+        wanted = list(settings.source.symbols)
+    elif members is not None:
+        inside = (pl.col(FIRST) <= night) & (pl.col(LAST).is_null() | (pl.col(LAST) >= night))
+        wanted = members.filter(inside)[SYMBOL].unique().sort().to_list()
+    else:
+        wanted = held.sessions[SYMBOL].to_list()
+    if not wanted:
+        raise InputError(
+            "a live source needs to know which symbols to ask for: give source.symbols, or source.universe_path with a file of members"
+        )
+    ended = set(held.history.filter(pl.col(LAST).is_not_null())[SYMBOL]) - set(held.history.filter(pl.col(LAST).is_null())[SYMBOL])
+    renamed = set(renames_told(settings).filter(pl.col(SESSION) <= night)[OLD])
+    return [symbol for symbol in dict.fromkeys(wanted) if symbol not in ended | renamed]
+
+
+def _back(calendar: TradingCalendar, session: date, count: int) -> date:
+    for _ in range(count):
+        session = calendar.previous_session(session)
+    return session
+
+
+def _refuse_stale(gathered: Gathered, night: date) -> None:
+    """Where nothing reaches the night, the sources are down or behind, and trying again later is the remedy."""
+    if gathered.bars.filter(pl.col(SESSION) == night).height:
+        return
+    latest = gathered.bars[SESSION].max()
+    reasons = pl.DataFrame([(f.source, f.reason) for f in gathered.failures], schema={SOURCE: pl.String, "reason": pl.String}, orient="row")
+    counted = reasons.group_by(SOURCE, "reason").len().sort("len", SOURCE, "reason", descending=[True, False, False])
+    told = "; ".join(f"{source}: {reason} ({count} symbols)" for source, reason, count in counted.iter_rows())
+    newest = "no bar came" if latest is None else f"the newest bar is of {latest!s}"
+    raise StockPipelineError(f"no source has a bar of {night}, {newest}, so nothing was written. {told}")
+
+
+def _of_symbols(gathered: Gathered, source: str, symbols: Sequence[str]) -> Gathered:
+    known = set(gathered.bars[SYMBOL].unique())
     unknown = [symbol for symbol in symbols if symbol not in known]
     if unknown:
         raise InputError(f"setting source.symbols names {unknown[0]!r}, of which source {source} has no bar; correct it or leave it out")
-    wanted = pl.col(SYMBOL).is_in(list(symbols))
-    return MarketData(data.bars.filter(wanted), data.actions.filter(wanted), data.instruments.filter(wanted))
+    return only(gathered, symbols)
 
 
-def refuse_mixing(stores: Stores, source: Source) -> None:
+def refuse_mixing(stores: Stores, sources: Sequence[Source], settings: Settings) -> None:
     """Keep closed sources apart: a panel made of two of them would be of no use.
 
     Raises:
-        InputError: the data directory holds another source that cannot be mixed with this one.
+        InputError: the data directory holds another source that cannot be mixed with these.
     """
-    held = set(stores.read(INGESTION_REPORTS)[SOURCE]) if stores.exist else set()
-    strangers = sorted(name for name in held - {source.name} if source.is_closed or open_source(name, "any").is_closed)
+    held = set(stores.read(INGESTION_REPORTS, Selection(columns=(AS_OF, SOURCE)))[SOURCE]) if stores.exist else set()
+    names = {source.name for source in sources}
+    alone = any(source.is_closed for source in sources)
+    strangers = sorted(name for name in held - names if alone or _is_closed(name, settings))
     if strangers:
         raise InputError(
-            f"data directory {stores.home} holds bars of source {strangers[0]}, which cannot be mixed with {source.name}; "
+            f"data directory {stores.home} holds bars of source {strangers[0]}, which cannot be mixed with {', '.join(sorted(names))}; "
             f"choose another directory with STOCK_PIPELINE_HOME"
         )
+
+
+def _is_closed(name: str, settings: Settings) -> bool:
+    return open_source(name, settings.source.model_copy(update={"path": settings.source.path or "any"})).is_closed

@@ -2,31 +2,32 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, JUMP, OPEN, PRICES, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.core.columns import CLOSE, JUMP, OPEN, PRICES, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
-from stock_pipeline.market_data.sources.source import KIND
+from stock_pipeline.market_data.sources.source import BASIS, KIND, SPLIT_ADJUSTED
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN
 
 
 def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.DataFrame:
     """Prices adjusted for splits and dividends, so that their ratios are total returns; the last bar of a symbol stays raw.
 
-    Where the source gives no adjusted close, and so no word on actions, an overnight move by more than ``jump_ratio`` (up or
-    down) that no action explains is marked in ``jump`` and taken out of the adjusted prices: more often than not it is a
-    split or a spin-off that nobody announced.
+    Where the source gives no word on actions, an overnight move by more than ``jump_ratio`` (up or down) is marked in ``jump``
+    and taken out of the adjusted prices: more often than not it is a split or a spin-off that nobody announced. Where the
+    source does tell of actions, a leap of the price is a leap of the price.
 
     Args:
-        bars: symbol, session, raw open, high, low, close, volume, and adj_close (nullable); one row per symbol and session.
+        bars: symbol, session, open, high, low, close, volume, basis and actions_known; one row per symbol and session.
         actions: symbol, session (ex-session), kind, value. One that falls on a session without a bar counts on the next bar.
         jump_ratio: for example 1.4.
 
     Returns:
         symbol, session, open, high, low, close, volume (in today's shares) and jump, sorted by symbol and session.
     """
-    stepped = _with_action_steps(bars.sort(SYMBOL, SESSION), actions)
+    stepped = with_action_steps(bars.sort(SYMBOL, SESSION), actions)
     close_before = pl.col(CLOSE).shift(1).over(SYMBOL)
     expected_open = close_before / pl.col("split") - pl.col("dividend")
     overnight = pl.when(expected_open > 0).then(pl.col(OPEN) / expected_open)
-    jump = (pl.col(ADJ_CLOSE).is_null() & ((overnight > jump_ratio) | (overnight < 1 / jump_ratio))).fill_null(False)
+    jump = (~pl.col(ACTIONS_KNOWN) & ((overnight > jump_ratio) | (overnight < 1 / jump_ratio))).fill_null(False)
     action_step = pl.when(expected_open > 0).then(expected_open / close_before).otherwise(1 / pl.col("split")).fill_null(1.0)
     stepped = stepped.with_columns(jump.alias(JUMP), action_step.alias("step"), overnight.alias("overnight"))
     step = pl.when(JUMP).then(pl.col("step") * pl.col("overnight")).otherwise(pl.col("step"))
@@ -41,8 +42,13 @@ def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.D
     )
 
 
-def _with_action_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """The bars with the split ratio (1 where none) and the dividend (0 where none) that take effect on each."""
+def with_action_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
+    """The bars, sorted by symbol and session, with the split ratio (1 where none) and the dividend (0 where none) that take effect on each.
+
+    A bar whose predecessor was told adjusted for splits has none to take: the split is in the prices already.
+    """
+    if actions.is_empty():
+        return bars.with_columns(pl.lit(1.0).alias("split"), pl.lit(0.0).alias("dividend"))
     effective = actions.sort(SESSION).join_asof(
         bars.select(SYMBOL, SESSION, pl.col(SESSION).alias("bar_session")).sort(SESSION),
         on=SESSION,
@@ -55,7 +61,9 @@ def _with_action_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFram
         pl.col(VALUE).filter(pl.col(KIND) == DIVIDEND).sum().alias("dividend"),
     )
     joined = bars.join(per_bar, on=[SYMBOL, SESSION], how="left", maintain_order="left")
-    return joined.with_columns(pl.col("split").fill_null(1.0), pl.col("dividend").fill_null(0.0))
+    applied = pl.col(BASIS).shift(1).over(SYMBOL) == SPLIT_ADJUSTED
+    split = pl.when(applied).then(1.0).otherwise(pl.col("split")).fill_null(1.0)
+    return joined.with_columns(split.alias("split"), pl.col("dividend").fill_null(0.0))
 
 
 def _product_of_later(step: pl.Expr) -> pl.Expr:

@@ -1,25 +1,37 @@
 """Quality rules over bars as a source gave them. Nothing is dropped silently: a refused bar goes to quarantine with its reason."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, PRICES, SESSION, SYMBOL, VOLUME
-from stock_pipeline.market_data.sources.source import CAPTURED
+from stock_pipeline.market_data.sources.source import CAPTURED, CURRENCY
+from stock_pipeline.market_data.tables import REASON
 
-REASON = "reason"
 DUPLICATE = "duplicate"
 WIDEST_RANGE = 3.0  # a high of three times the low within one session is a misprint
 
 
-def refusals(sessions: Sequence[date], price_tolerance: float) -> list[tuple[str, pl.Expr]]:
-    """The rules in the order in which they are tried: pairs of a reason and an expression that is true on a bad bar.
+@dataclass(frozen=True)
+class BarRules:
+    """What a bar must satisfy.
 
-    Args:
-        sessions: every exchange session that a bar may belong to.
-        price_tolerance: by which share an open or close may lie outside of low..high (sources round).
+    Attributes:
+        sessions: every exchange session that a bar may belong to, up to the last one that has ended.
+        price_tolerance: by which share prices may contradict each other (sources round).
+        currency: the one that prices must be in, where the source tells it.
     """
+
+    sessions: Sequence[date]
+    price_tolerance: float
+    currency: str
+
+
+def refusals(rules: BarRules) -> list[tuple[str, pl.Expr]]:
+    """The rules in the order in which they are tried: pairs of a reason and an expression that is true on a bad bar."""
+    price_tolerance = rules.price_tolerance
     body_top, body_bottom = pl.max_horizontal(OPEN, CLOSE), pl.min_horizontal(OPEN, CLOSE)
     return [
         ("symbol or session missing", pl.col(SYMBOL).is_null() | (pl.col(SYMBOL) == "") | pl.col(SESSION).is_null()),
@@ -27,23 +39,25 @@ def refusals(sessions: Sequence[date], price_tolerance: float) -> list[tuple[str
         ("price or volume not finite", pl.any_horizontal(~pl.col(name).is_finite() for name in (*PRICES, VOLUME))),
         ("price not positive", pl.min_horizontal(PRICES) <= 0),
         ("volume negative", pl.col(VOLUME) < 0),
-        ("high below low", pl.col(HIGH) < pl.col(LOW)),
+        ("currency is another", pl.col(CURRENCY) != rules.currency),
+        ("high below low", pl.col(HIGH) < pl.col(LOW) * (1 - price_tolerance)),
         (
             "open or close outside of low to high",
             (body_top > pl.col(HIGH) * (1 + price_tolerance)) | (body_bottom < pl.col(LOW) * (1 - price_tolerance)),
         ),
         ("high more than three times the low", pl.col(HIGH) > WIDEST_RANGE * pl.col(LOW)),
-        ("not a session of the exchange", ~pl.col(SESSION).is_in(list(sessions))),
+        ("in the future", pl.col(SESSION) > (rules.sessions[-1] if rules.sessions else date.min)),
+        ("not a session of the exchange", ~pl.col(SESSION).is_in(list(rules.sessions))),
     ]
 
 
-def screen(bars: pl.DataFrame, sessions: Sequence[date], price_tolerance: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+def screen(bars: pl.DataFrame, rules: BarRules) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Split bars into sound ones and refused ones; the latter carry the ``reason``, the first rule that they break.
 
     Of bars that break none, the first of its symbol, session and capture stays; the others are duplicates.
     """
     reason = pl.lit(None, pl.String)
-    for text, broken in reversed(refusals(sessions, price_tolerance)):
+    for text, broken in reversed(refusals(rules)):
         reason = pl.when(broken.fill_null(False)).then(pl.lit(text)).otherwise(reason)
     # Among the sound alone, so that a bar without a price does not push out the one that has it.
     again = pl.col(REASON).is_null() & ~pl.struct(SYMBOL, SESSION, CAPTURED, REASON).is_first_distinct()

@@ -22,7 +22,29 @@ from stock_pipeline.core.columns import (
 )
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
-from stock_pipeline.market_data.sources.source import KIND
+from stock_pipeline.market_data.sources.source import (
+    BASIS,
+    CONTRACT,
+    CURRENCY,
+    EXCHANGE,
+    ITEM,
+    KIND,
+    PERIOD,
+    PERIOD_END,
+    QUARTER,
+    RAW,
+    SPLIT_ADJUSTED,
+    YEAR,
+)
+
+INSTRUMENT = "instrument"  # what is traded, whatever its symbol at the time
+FIRST, LAST = "first_session", "last_session"
+ACTIONS_KNOWN = "actions_known"
+REASON = "reason"
+FLAG = "flag"
+RAISED_ON, WITHDRAWN_ON = "raised_on", "withdrawn_on"
+UNIVERSE = "universe"
+DELISTED_ON = "delisted_on"
 
 _SYMBOL = Column(SYMBOL, pl.String, "ticker symbol on its exchange")
 _SOURCE = Column(SOURCE, pl.String, "source that the row came from")
@@ -43,6 +65,8 @@ DAILY_BARS = TableSchema(
         Column(CLOSE, pl.Float64, "last price", minimum=0),
         Column(VOLUME, pl.Float64, "shares traded", minimum=0),
         Column(ADJ_CLOSE, pl.Float64, "close adjusted for splits and dividends as the source gave it", nullable=True),
+        Column(BASIS, pl.String, "raw: as traded; split: adjusted for the splits until it was told", allowed=(RAW, SPLIT_ADJUSTED)),
+        Column(ACTIONS_KNOWN, pl.Boolean, "whether the source tells of splits and dividends, so that a leap of the price is one"),
         _SOURCE,
         _KNOWN_FROM,
         _KNOWN_TO,
@@ -73,16 +97,71 @@ INSTRUMENTS = TableSchema(
     store="market",
     stage="market_data",
     name="instruments",
-    description="What is traded under a symbol.",
+    description="What is traded, delisted instruments included.",
     columns=(
-        _SYMBOL,
+        Column(INSTRUMENT, pl.String, "stable name of the instrument: its first symbol, with the first session where that was taken"),
+        Column(SYMBOL, pl.String, "ticker symbol under which it trades, or traded last"),
         Column(NAME, pl.String, "name of the company", nullable=True),
+        Column(EXCHANGE, pl.String, "where it is listed", nullable=True),
+        Column(CURRENCY, pl.String, "currency of its prices, ISO 4217", nullable=True),
         Column(SECTOR, pl.String, "sector", nullable=True),
         Column(INDUSTRY, pl.String, "industry", nullable=True),
+        Column(CONTRACT, pl.String, "the broker's number for it, which outlives a change of symbol", nullable=True),
+        Column(DELISTED_ON, pl.Date, "session on whose night it was found to be delisted", nullable=True),
         _SOURCE,
     ),
-    key=(SYMBOL,),
+    key=(INSTRUMENT,),
     session_column=None,
+)
+
+SYMBOL_HISTORY = TableSchema(
+    store="market",
+    stage="market_data",
+    name="symbol_history",
+    description="Which instrument a symbol stood for, and when: renamed, delisted and reused symbols.",
+    columns=(
+        _SYMBOL,
+        Column(FIRST, pl.Date, "first session under this symbol"),
+        Column(LAST, pl.Date, "last session under this symbol; null while it is in use", nullable=True),
+        Column(INSTRUMENT, pl.String, "the instrument"),
+    ),
+    key=(SYMBOL, FIRST),
+    session_column=FIRST,
+)
+
+UNIVERSE_MEMBERS = TableSchema(
+    store="market",
+    stage="market_data",
+    name="universe_members",
+    description="Who belonged to the universe from which session to which.",
+    columns=(
+        _SYMBOL,
+        Column(FIRST, pl.Date, "first day of membership"),
+        Column(LAST, pl.Date, "last day of membership; null while it lasts", nullable=True),
+    ),
+    key=(SYMBOL, FIRST),
+    session_column=FIRST,
+)
+
+FUNDAMENTALS = TableSchema(
+    store="market",
+    stage="market_data",
+    name="fundamentals",
+    description="What companies reported, one figure a row, every version with the nights on which it was known.",
+    columns=(
+        _SYMBOL,
+        Column(PERIOD_END, pl.Date, "last day of the period reported on"),
+        Column(PERIOD, pl.String, "length of the period", allowed=(QUARTER, YEAR)),
+        Column(ITEM, pl.String, "what is reported, such as revenue or equity"),
+        Column(VALUE, pl.Float64, "the figure: money in the currency, or a number of shares"),
+        Column(CURRENCY, pl.String, "currency, ISO 4217", nullable=True),
+        _SOURCE,
+        _KNOWN_FROM,
+        _KNOWN_TO,
+    ),
+    key=(SYMBOL, PERIOD_END, PERIOD, ITEM),
+    session_column=KNOWN_FROM,
+    versioned=True,
 )
 
 QUARANTINED_BARS = TableSchema(
@@ -94,7 +173,7 @@ QUARANTINED_BARS = TableSchema(
         Column("row", pl.String, "the refused row in one line; names it"),
         Column(SYMBOL, pl.String, "ticker symbol", nullable=True),
         Column(SESSION, pl.Date, "session that the source gave", nullable=True),
-        Column("reason", pl.String, "rule that refused the bar"),
+        Column(REASON, pl.String, "rule that refused the bar"),
         _SOURCE,
         Column(AS_OF, pl.Date, "session on whose night the bar was first refused"),
     ),
@@ -102,21 +181,55 @@ QUARANTINED_BARS = TableSchema(
     session_column=None,
 )
 
+BAR_FLAGS = TableSchema(
+    store="market",
+    stage="market_data",
+    name="bar_flags",
+    description="Bars that are kept and yet doubtful, with the rule that doubts them.",
+    columns=(
+        _SYMBOL,
+        Column(SESSION, pl.Date, "session of the doubtful bar"),
+        Column(FLAG, pl.String, "rule that doubts the bar"),
+        Column(VALUE, pl.Float64, "what the rule measured, such as sessions missing or the ratio of two prices"),
+        Column(RAISED_ON, pl.Date, "session on whose night the doubt arose"),
+        Column(WITHDRAWN_ON, pl.Date, "session on whose night it was dispelled; null while it stands", nullable=True),
+    ),
+    key=(SYMBOL, SESSION, FLAG),
+)
+
 INGESTION_REPORTS = TableSchema(
     store="market",
     stage="market_data",
     name="ingestion_reports",
-    description="What each source gave, as of the session that it brought the store to.",
+    description="What each source was asked and gave, as of the session that the run brought the store to.",
     columns=(
         Column(AS_OF, pl.Date, "last session ingested"),
         _SOURCE,
-        Column("symbols", pl.Int32, "symbols with at least one sound bar", minimum=0),
-        Column("symbols_failed", pl.Int32, "symbols whose every bar was refused", minimum=0),
+        Column("symbols_asked", pl.Int32, "symbols that the source was asked for", minimum=0),
+        Column("symbols_succeeded", pl.Int32, "symbols with at least one sound bar and no failure", minimum=0),
+        Column("symbols_failed", pl.Int32, "symbols that it could not serve, or whose every bar was refused", minimum=0),
         Column("bars_received", pl.Int64, "bars that the source gave", minimum=0),
         Column("bars_accepted", pl.Int64, "bars that passed every rule", minimum=0),
         Column("bars_quarantined", pl.Int64, "bars that a rule refused", minimum=0),
-        Column("first_session", pl.Date, "first session among the accepted bars"),
+        Column("first_session", pl.Date, "first session among the accepted bars", nullable=True),
+        Column("seconds", pl.Float64, "how long the source took", minimum=0),
     ),
     key=(AS_OF, SOURCE),
+    session_column=AS_OF,
+)
+
+INGESTION_FAILURES = TableSchema(
+    store="market",
+    stage="market_data",
+    name="ingestion_failures",
+    description="Symbols that a source could not serve, with the reason.",
+    columns=(
+        Column(AS_OF, pl.Date, "last session ingested"),
+        _SYMBOL,
+        _SOURCE,
+        Column(REASON, pl.String, "the reason in a word or two, such as said to be delisted"),
+        Column("message", pl.String, "the source's own words"),
+    ),
+    key=(AS_OF, SYMBOL, SOURCE),
     session_column=AS_OF,
 )

@@ -15,11 +15,13 @@ from stock_pipeline_tests.market_data.made_up import DAYS, bars, known, series
 
 @pytest.fixture(scope="module")
 def long_sample() -> pl.DataFrame:
-    return derive_actions(known(SampleLongSource().fetch().bars))
+    return derive_actions(known(next(SampleLongSource().fetch(None)).data.bars))
 
 
 def told(frame: pl.DataFrame) -> list[tuple[str, date, str, float]]:
-    return [(symbol, session, kind, round(value, 6)) for symbol, session, kind, value in frame.select(list(ACTIONS)).iter_rows()]
+    return [
+        (symbol, session, kind, round(value, 6)) for symbol, session, kind, value in frame.select(SYMBOL, SESSION, KIND, VALUE).iter_rows()
+    ]
 
 
 def test_the_splits_of_the_long_sample_are_those_of_history(long_sample: pl.DataFrame) -> None:
@@ -44,7 +46,7 @@ def test_the_dividends_of_the_long_sample_are_those_of_history(long_sample: pl.D
 
 
 def test_what_is_derived_has_the_columns_of_an_action_and_what_dates_it(long_sample: pl.DataFrame) -> None:
-    assert long_sample.columns == [*ACTIONS, CAPTURED, KNOWN_FROM]
+    assert long_sample.columns == [*ACTIONS, KNOWN_FROM]
     assert long_sample[CAPTURED].null_count() == long_sample.height
     assert long_sample[KNOWN_FROM].equals(long_sample[SESSION], check_names=False)
     assert long_sample.select(SYMBOL, SESSION).is_unique().all()

@@ -9,19 +9,18 @@ from stock_pipeline.core.calendar import TradingCalendar, trading_calendar
 from stock_pipeline.core.columns import AS_OF, CLOSE, INDUSTRY, KNOWN_FROM, KNOWN_TO, NAME, SECTOR, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
-from stock_pipeline.market_data.ingestion import Ingested, prepare
-from stock_pipeline.market_data.quality import DUPLICATE, REASON
-from stock_pipeline.market_data.sources.source import CAPTURED, INSTRUMENTS, KIND, MarketData
-from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INGESTION_REPORTS, QUARANTINED_BARS
-from stock_pipeline.market_data.tables import INSTRUMENTS as INSTRUMENT_TABLE
-from stock_pipeline_tests.market_data.made_up import DAYS, SATURDAY, actions, bar, bars, series
+from stock_pipeline.market_data.ingestion import Ingested, Screening, prepare
+from stock_pipeline.market_data.quality import DUPLICATE
+from stock_pipeline.market_data.sources.source import CAPTURED, CURRENCY, INSTRUMENTS, KIND
+from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INGESTION_REPORTS, QUARANTINED_BARS, REASON
+from stock_pipeline_tests.market_data.made_up import DAYS, SATURDAY, actions, bar, bars, gathered, series
 
 CALENDAR: TradingCalendar = trading_calendar("XNYS")
 PANEL = (*series("A", [10.0, 11.0, 12.0]), *series("B", [20.0, None, 22.0]))
 
 
 def prepared(*rows: dict[str, Any], as_of: date | None = None, **data: Any) -> Ingested:
-    return prepare(MarketData(bars(*rows), **data), "files", as_of, CALENDAR, 0.005)
+    return prepare(gathered(bars(*rows), **data), as_of, Screening(CALENDAR, date(2012, 12, 31), 0.005, "USD"))
 
 
 def known_from(found: Ingested) -> list[tuple[str, date, date]]:
@@ -31,9 +30,9 @@ def known_from(found: Ingested) -> list[tuple[str, date, date]]:
 def test_everything_fits_the_tables_that_it_is_meant_for() -> None:
     found = prepared(*PANEL, bar("C", None), actions=actions(("A", DAYS[1], DIVIDEND, 0.1)))
     unknown_to = pl.lit(None, pl.Date).alias(KNOWN_TO)
-    assert DAILY_BARS.conform(found.bars.drop(CAPTURED).with_columns(unknown_to)).height == 5
+    assert DAILY_BARS.conform(found.bars.drop(CAPTURED, CURRENCY).with_columns(unknown_to)).height == 5
     assert CORPORATE_ACTIONS.conform(found.actions.drop(CAPTURED).with_columns(unknown_to)).height == 1
-    assert INSTRUMENT_TABLE.conform(found.instruments).height == 2
+    assert found.instruments[SYMBOL].to_list() == ["A", "B"]
     assert QUARANTINED_BARS.conform(found.quarantined).height == 1
     assert INGESTION_REPORTS.conform(found.report).height == 1
 
@@ -121,7 +120,7 @@ def test_nothing_known_by_as_of_is_the_user_s_mistake() -> None:
 
 
 def test_a_capture_day_beyond_the_calendar_is_the_user_s_mistake() -> None:
-    with pytest.raises(InputError, match="source files has bars captured on 9999-12-31, beyond the calendar of XNYS; correct the day"):
+    with pytest.raises(InputError, match="source files has rows captured on 9999-12-31, beyond the calendar of XNYS; correct the day"):
         prepared(bar("A", DAYS[0]) | {CAPTURED: date(9999, 12, 31)})
 
 
@@ -151,17 +150,19 @@ def test_the_report_counts_symbols_and_bars() -> None:
     assert found.report.row(0, named=True) == {
         AS_OF: DAYS[2],
         SOURCE: "files",
-        "symbols": 2,
+        "symbols_asked": 3,
+        "symbols_succeeded": 2,
         "symbols_failed": 1,
         "bars_received": 9,
         "bars_accepted": 5,
         "bars_quarantined": 4,
         "first_session": DAYS[0],
+        "seconds": 0.5,
     }
 
 
 def test_instruments_are_the_symbols_that_have_bars_with_what_the_source_says_of_them() -> None:
-    said = pl.DataFrame([("B", "Bee", "Insects", "Honey"), ("Z", "Zed", None, None)], schema=INSTRUMENTS, orient="row")
+    said = pl.DataFrame([("B", "Bee", None, None, "Insects", "Honey", None), ("Z", "Zed", *[None] * 5)], schema=INSTRUMENTS, orient="row")
     found = prepared(*PANEL, instruments=said).instruments
     assert found.sort(SYMBOL).select(SYMBOL, NAME, SECTOR, INDUSTRY, SOURCE).rows() == [
         ("A", None, None, None, "files"),

@@ -7,14 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, JUMP, LOW, OPEN, PRICES, SESSION, SYMBOL, VOLUME
+from stock_pipeline.market_data import prices
 from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT, derive_actions
-from stock_pipeline.market_data.prices import adjust
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
 from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.market_data.made_up import DAYS, actions, bar, bars, known, series
+from stock_pipeline_tests.market_data.made_up import DAYS, actions, bar, bars, known, series, stored
 
 RATIO = 1.4
 NONE = actions()
+
+
+def adjust(frame: pl.DataFrame, told: pl.DataFrame, jump_ratio: float) -> pl.DataFrame:
+    return prices.adjust(stored(frame), told, jump_ratio)
 
 
 def closes(frame: pl.DataFrame, symbol: str = "A") -> list[float]:
@@ -184,7 +188,7 @@ def test_what_is_to_come_scales_the_past_but_does_not_change_its_shape(rows: Any
 
 
 def test_the_long_sample_s_own_adjusted_close_is_met_within_two_permille() -> None:
-    frame = known(SampleLongSource().fetch().bars)
+    frame = known(next(SampleLongSource().fetch(None)).data.bars)
     adjusted = adjust(frame, derive_actions(frame), RATIO)
     both = adjusted.select(SYMBOL, SESSION, pl.col(CLOSE).alias("ours")).join(
         frame.select(SYMBOL, SESSION, ADJ_CLOSE), on=[SYMBOL, SESSION]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -7,17 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, PRICES, SESSION, SYMBOL, VOLUME
-from stock_pipeline.market_data.quality import DUPLICATE, REASON, refusals, screen
-from stock_pipeline.market_data.sources.source import BARS, CAPTURED
+from stock_pipeline.market_data.quality import DUPLICATE, BarRules, refusals, screen
+from stock_pipeline.market_data.sources.source import BARS, CAPTURED, CURRENCY
+from stock_pipeline.market_data.tables import REASON
 from stock_pipeline_tests.laws import law
 from stock_pipeline_tests.market_data.made_up import DAYS, SATURDAY, bar, bars
 
 TOLERANCE = 0.005
+RULES = BarRules(DAYS, TOLERANCE, "USD")
 NAN, INFINITE = float("nan"), float("inf")
 
 
 def reasons(frame: pl.DataFrame) -> list[str]:
-    sound, refused = screen(frame, DAYS, TOLERANCE)
+    sound, refused = screen(frame, RULES)
     assert sound.height + refused.height == frame.height
     return refused[REASON].to_list()
 
@@ -35,31 +38,45 @@ def reasons(frame: pl.DataFrame) -> list[str]:
         *(({name: 0.0}, "price not positive") for name in PRICES),
         ({LOW: -1.0}, "price not positive"),
         ({VOLUME: -1.0}, "volume negative"),
+        ({CURRENCY: "EUR"}, "currency is another"),
         ({HIGH: 9.9}, "high below low"),
+        ({HIGH: 9.949, OPEN: 9.949, CLOSE: 9.949}, "high below low"),
         ({OPEN: 10.06}, "open or close outside of low to high"),
         ({CLOSE: 10.06}, "open or close outside of low to high"),
         ({OPEN: 9.94}, "open or close outside of low to high"),
         ({CLOSE: 9.94}, "open or close outside of low to high"),
         ({HIGH: 30.01}, "high more than three times the low"),
         ({SESSION: SATURDAY}, "not a session of the exchange"),
-        ({SESSION: date(2012, 1, 17)}, "not a session of the exchange"),
+        ({SESSION: date(2012, 1, 17)}, "in the future"),
+        ({SESSION: date(2012, 1, 2)}, "not a session of the exchange"),
     ],
     ids=str,
 )
 def test_a_bad_bar_is_refused_with_its_reason(change: dict[str, Any], reason: str) -> None:
     frame = bars(bar(), bar("B") | change)
     assert reasons(frame) == [reason]
-    assert screen(frame, DAYS, TOLERANCE)[1].drop(REASON).equals(frame.tail(1))
+    assert screen(frame, RULES)[1].drop(REASON).equals(frame.tail(1))
 
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {VOLUME: 0.0}, {OPEN: 10.049}, {CLOSE: 9.951}, {HIGH: 30.0}, {LOW: 3.34}, {CAPTURED: SATURDAY}, {OPEN: 9.951, CLOSE: 10.049}],
+    [
+        {},
+        {CURRENCY: "USD"},
+        {HIGH: 9.951, OPEN: 9.951, CLOSE: 9.951},
+        {VOLUME: 0.0},
+        {OPEN: 10.049},
+        {CLOSE: 9.951},
+        {HIGH: 30.0},
+        {LOW: 3.34},
+        {CAPTURED: SATURDAY},
+        {OPEN: 9.951, CLOSE: 10.049},
+    ],
     ids=str,
 )
 def test_a_bar_at_the_edge_of_a_rule_is_sound(change: dict[str, Any]) -> None:
     frame = bars(bar() | change)
-    sound, refused = screen(frame, DAYS, TOLERANCE)
+    sound, refused = screen(frame, RULES)
     assert sound.equals(frame)
     assert refused.is_empty()
 
@@ -70,24 +87,24 @@ def test_the_first_rule_broken_is_the_reason() -> None:
         "symbol or session missing",
         "price not positive",
     ]
-    assert len({reason for reason, _ in refusals(DAYS, TOLERANCE)}) == len(refusals(DAYS, TOLERANCE))
+    assert len({reason for reason, _ in refusals(RULES)}) == len(refusals(RULES))
 
 
 def test_the_tolerance_is_the_caller_s() -> None:
     frame = bars(bar() | {OPEN: 10.06})
-    assert screen(frame, DAYS, 0.01)[0].height == 1
-    assert screen(frame, DAYS, 0.0)[1].height == 1
+    assert screen(frame, replace(RULES, price_tolerance=0.01))[0].height == 1
+    assert screen(frame, replace(RULES, price_tolerance=0.0))[1].height == 1
 
 
 def test_the_first_of_two_sound_bars_of_a_session_stays() -> None:
     frame = bars(bar(close=10.0), bar(close=11.0), bar(close=10.0), bar("B"), bar(session=DAYS[1]))
-    sound, refused = screen(frame, DAYS, TOLERANCE)
+    sound, refused = screen(frame, RULES)
     assert sound.select(SYMBOL, SESSION, CLOSE).rows() == [("A", DAYS[0], 10.0), ("B", DAYS[0], 10.0), ("A", DAYS[1], 10.0)]
     assert refused.select(CLOSE, REASON).rows() == [(11.0, DUPLICATE), (10.0, DUPLICATE)]
 
 
 def test_a_bad_bar_does_not_push_out_the_sound_one_of_its_session() -> None:
-    sound, refused = screen(bars(bar(close=None), bar(close=11.0)), DAYS, TOLERANCE)
+    sound, refused = screen(bars(bar(close=None), bar(close=11.0)), RULES)
     assert sound[CLOSE].to_list() == [11.0]
     assert refused[REASON].to_list() == ["price or volume missing"]
 
@@ -98,7 +115,7 @@ def test_captures_of_one_session_are_no_duplicates() -> None:
 
 
 def test_no_bars_at_all_are_all_sound() -> None:
-    sound, refused = screen(pl.DataFrame(schema=BARS), DAYS, TOLERANCE)
+    sound, refused = screen(pl.DataFrame(schema=BARS), RULES)
     assert sound.schema == pl.Schema(BARS)
     assert refused.schema == pl.Schema(BARS | {REASON: pl.String})
 
@@ -118,7 +135,7 @@ FIGURES = st.sampled_from([None, NAN, INFINITE, -1.0, 0.0, 1.0, 9.0, 10.0, 10.04
 )
 def test_every_bar_is_kept_or_quarantined_and_what_is_kept_is_sound(rows: list[dict[str, Any]]) -> None:
     frame = bars(*(bar() | row for row in rows))
-    sound, refused = screen(frame, DAYS, TOLERANCE)
+    sound, refused = screen(frame, RULES)
     assert pl.concat([sound, refused.drop(REASON)]).sort(frame.columns).equals(frame.sort(frame.columns))
     assert refused[REASON].null_count() == 0
     for row in sound.iter_rows(named=True):
@@ -128,6 +145,6 @@ def test_every_bar_is_kept_or_quarantined_and_what_is_kept_is_sound(rows: list[d
         assert row[LOW] * (1 - TOLERANCE) <= min(row[OPEN], row[CLOSE]) <= max(row[OPEN], row[CLOSE]) <= row[HIGH] * (1 + TOLERANCE)
         assert 0 <= row[VOLUME] < INFINITE
     assert sound.select(SYMBOL, SESSION).is_unique().all()
-    again, none = screen(sound, DAYS, TOLERANCE)
+    again, none = screen(sound, RULES)
     assert again.equals(sound)
     assert none.is_empty()

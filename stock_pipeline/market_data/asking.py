@@ -1,0 +1,206 @@
+"""Asking sources in their order: the next one for what the one before could not give. Nothing is written here."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from stock_pipeline.core.columns import CLOSE, SESSION, SOURCE, SYMBOL
+from stock_pipeline.market_data.corporate_actions import undo_splits
+from stock_pipeline.market_data.sources.errors import SourceError
+from stock_pipeline.market_data.sources.source import BASIS, SPLIT_ADJUSTED, Answer, MarketData, Request, Source
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN
+
+STALE = "stale"
+Ask = Callable[[Source, Sequence[Request]], Iterator[Answer]]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a source could not serve a symbol: the reason in a word or two, and the source's own words."""
+
+    symbol: str
+    source: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What one source was asked and how long it took."""
+
+    source: str
+    symbols_asked: int
+    bars_received: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What all sources together gave, each row with its ``source``; ``bars`` say besides whether actions are known.
+
+    ``compared`` holds bars that a second source gave of sessions that a first had served.
+    """
+
+    bars: pl.DataFrame
+    actions: pl.DataFrame
+    instruments: pl.DataFrame
+    fundamentals: pl.DataFrame
+    compared: pl.DataFrame
+    tallies: tuple[Tally, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def everything(source: Source) -> Gathered:
+    """All that an archive has."""
+    began = time.perf_counter()
+    (answer,) = source.fetch(None)
+    data, told_by = answer.data, pl.lit(source.name).alias(SOURCE)
+    bars = data.bars.with_columns(told_by, _tells_of_actions(source).alias(ACTIONS_KNOWN))
+    return Gathered(
+        bars=bars,
+        actions=data.actions.with_columns(told_by),
+        instruments=data.instruments.with_columns(told_by),
+        fundamentals=data.fundamentals.with_columns(told_by),
+        compared=bars.clear(),
+        tallies=(Tally(source.name, bars[SYMBOL].drop_nulls().n_unique(), bars.height, time.perf_counter() - began),),
+    )
+
+
+@dataclass
+class _Asked:
+    """What has come so far."""
+
+    parts: list[tuple[Source, MarketData]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+
+
+def ask_in_order(
+    sources: Sequence[Source], requests: Sequence[Request], ask: Ask, told: Callable[[str, int, int], None] = lambda *_: None
+) -> Gathered:
+    """Every symbol from the first source that serves it, and its splits and dividends from the first that offers them.
+
+    A symbol whose latest bar is older than the last session asked for is served badly: its bars are kept, and the next source
+    is asked for it as well.
+
+    Args:
+        sources: in the order of preference.
+        requests: one per symbol.
+        ask: puts requests to a source; ``landing.Landing.ask`` remembers the answers.
+        told: hears of progress: the name of the source, symbols answered, symbols asked.
+    """
+    asked = _Asked()
+    left = list(requests)
+    without_actions: list[Request] = []
+    for source in sources:
+        # One source's bars with another's splits: without them the bars could not be told as traded.
+        extra = [request for request in without_actions if "actions" in source.offers]
+        if not left and not extra:
+            continue
+        failed = _put(source, [*left, *extra], asked, ask, told)
+        served = [request for request in left if request.symbol not in failed]
+        without_actions = [request for request in without_actions if request not in extra or request.symbol in failed]
+        without_actions += [] if "actions" in source.offers else served
+        left = [request for request in left if request.symbol in failed]
+    return _together(asked)
+
+
+def _put(source: Source, requests: Sequence[Request], asked: _Asked, ask: Ask, told: Callable[[str, int, int], None]) -> set[str]:
+    """Ask one source and note what it says; the symbols that it did not serve are returned."""
+    began, failed, bars = time.perf_counter(), set[str](), 0
+    last = {request.symbol: request.last for request in requests}
+    answered = 0
+    for answer in ask(source, requests):
+        asked.parts.append((source, answer.data))
+        bars += answer.data.bars.height
+        latest = dict(answer.data.bars.group_by(SYMBOL).agg(pl.col(SESSION).max()).iter_rows())
+        problems = {symbol: _named(error, source, symbol) for symbol, error in answer.failures.items()}
+        for symbol, session in latest.items():
+            if symbol not in problems and session < last[symbol]:
+                problems[symbol] = Failure(symbol, source.name, STALE, f"its latest bar is of {session}, not of {last[symbol]}")
+        asked.failures += problems.values()
+        failed |= problems.keys()
+        answered += len(latest.keys() | answer.failures.keys())
+        told(source.name, answered, len(requests))
+    asked.tallies[source.name] = Tally(source.name, len(requests), bars, time.perf_counter() - began)
+    return failed
+
+
+def _named(error: SourceError, source: Source, symbol: str) -> Failure:
+    return Failure(symbol, source.name, error.word, " ".join(str(error).split()))
+
+
+def _tells_of_actions(source: Source) -> pl.Expr:
+    if "actions" in source.offers:
+        return pl.lit(value=True)
+    return pl.col("adj_close").is_not_null()
+
+
+def _together(asked: _Asked) -> Gathered:
+    order = {name: place for place, name in enumerate(asked.tallies)}
+    frames = {name: _sourced(asked.parts, name) for name in ("bars", "actions", "instruments", "fundamentals")}
+    tell = {source.name for source, _ in asked.parts if "actions" in source.offers}
+    told_of = frames["bars"].filter(pl.col(SOURCE).is_in(sorted(tell)))[SYMBOL].unique()
+    known = pl.col(SYMBOL).is_in(told_of.implode()) | pl.col("adj_close").is_not_null()
+    bars = _as_traded(frames["bars"].with_columns(known.alias(ACTIONS_KNOWN)), frames["actions"])
+    served_badly = {(failure.symbol, failure.source) for failure in asked.failures}
+    chosen, others = _best_of_each_session(bars, order, served_badly)
+    return Gathered(
+        bars=chosen,
+        actions=_first_told(frames["actions"], order, (SYMBOL, SESSION, "kind")),
+        instruments=_merged_instruments(frames["instruments"], order),
+        fundamentals=_first_told(frames["fundamentals"], order, (SYMBOL, "period_end", "period", "item")),
+        compared=others,
+        tallies=tuple(asked.tallies.values()),
+        failures=tuple(asked.failures),
+    )
+
+
+def _sourced(parts: Iterable[tuple[Source, MarketData]], name: str) -> pl.DataFrame:
+    frames: list[pl.DataFrame] = [getattr(data, name).with_columns(pl.lit(source.name).alias(SOURCE)) for source, data in parts]
+    return pl.concat(frames)
+
+
+def _as_traded(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
+    adjusted = (pl.col(BASIS) == SPLIT_ADJUSTED) & pl.col(ACTIONS_KNOWN)
+    if bars.filter(adjusted).is_empty():
+        return bars
+    return pl.concat([bars.filter(~adjusted), undo_splits(bars.filter(adjusted), actions)])
+
+
+def _best_of_each_session(
+    bars: pl.DataFrame, order: dict[str, int], served_badly: set[tuple[str, str]]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of each symbol and session the bar of the source that served the symbol well, then of the first asked; and the others."""
+    badly = pl.DataFrame(sorted(served_badly), schema={SYMBOL: pl.String, SOURCE: pl.String}, orient="row")
+    ranked = (
+        bars.join(badly.with_columns(pl.lit(value=True).alias("badly")), on=[SYMBOL, SOURCE], how="left")
+        .with_columns(pl.col(SOURCE).replace_strict(order, return_dtype=pl.Int32).alias("order"), pl.col("badly").fill_null(value=False))
+        .sort("badly", "order", maintain_order=True)
+        .drop("badly", "order")
+    )
+    first_source = pl.col(SOURCE) == pl.col(SOURCE).first().over(SYMBOL, SESSION)
+    # Of one source every row is kept: that it tells a bar twice is for the quality rules to find.
+    return ranked.filter(first_source), ranked.filter(~first_source).select(SYMBOL, SESSION, CLOSE, BASIS, SOURCE)
+
+
+def _first_told(frame: pl.DataFrame, order: dict[str, int], key: Sequence[str]) -> pl.DataFrame:
+    place = pl.col(SOURCE).replace_strict(order, return_dtype=pl.Int32) if frame.height else pl.lit(0)
+    return frame.sort(place, maintain_order=True).unique(key, keep="first", maintain_order=True)
+
+
+def _merged_instruments(frame: pl.DataFrame, order: dict[str, int]) -> pl.DataFrame:
+    """One row per symbol: each particular from the first source that tells it."""
+    if frame.is_empty():
+        return frame
+    told = frame.sort(pl.col(SOURCE).replace_strict(order, return_dtype=pl.Int32), maintain_order=True)
+    return told.group_by(SYMBOL, maintain_order=True).agg(pl.exclude(SYMBOL).drop_nulls().first())
+
+
+def only(gathered: Gathered, symbols: Sequence[str]) -> Gathered:
+    """What was gathered of those symbols."""
+    wanted = pl.col(SYMBOL).is_in(list(symbols))
+    frames = {name: getattr(gathered, name).filter(wanted) for name in ("bars", "actions", "instruments", "fundamentals", "compared")}
+    return replace(gathered, **frames)

@@ -1,0 +1,143 @@
+"""Rules that doubt a bar without refusing it. What they find is for people, and for later stages that want clean bars only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.market_data.prices import with_action_steps
+from stock_pipeline.market_data.tables import FLAG, RAISED_ON, WITHDRAWN_ON
+
+GAP = "sessions missing before"
+EQUAL_CLOSES = "five equal closes"
+ZERO_VOLUME = "no volume"
+JUMP_FLAG = "jump without action"
+REVERSAL = "jump that reverses"
+SCALE = "ten- or hundredfold price"
+VOLUME_SCALE = "hundredfold volume"
+DISAGREEMENT = "sources disagree"
+
+FLAGS = {
+    GAP: "bars of earlier sessions exist, and those of the sessions just before are missing",
+    EQUAL_CLOSES: "the close is the same for the fifth session or longer",
+    ZERO_VOLUME: "the bar has prices and nothing was traded",
+    JUMP_FLAG: "the close moved by more than quality.jump_ratio and no split or dividend explains it",
+    REVERSAL: "a jump that the next session takes back within 20 %",
+    SCALE: "the close is 10 or 100 times the one before, or a tenth or hundredth, within 5 %",
+    VOLUME_SCALE: "volume is 60 to 170 times the median of the 20 sessions before, or as small a part of it",
+    DISAGREEMENT: "a second source's close differs by more than quality.source_tolerance",
+}
+
+EQUAL_RUN = 5
+SCALES = (10.0, 100.0)
+SCALE_TOLERANCE = 0.05
+REVERSAL_TOLERANCE = 0.2
+VOLUME_SPAN = 20  # sessions whose median says what volume is usual
+LEAST_VOLUMES = 5
+VOLUME_SCALES = (60.0, 170.0)  # a hundredfold, give or take what volume does from session to session
+CONTEXT = VOLUME_SPAN + 2  # sessions that must precede a bar for every rule to judge it
+
+
+@dataclass(frozen=True)
+class FlagRules:
+    """``jump_ratio`` as for prices; ``source_tolerance``: by which share two sources' closes may differ."""
+
+    jump_ratio: float
+    source_tolerance: float
+
+
+def flags(bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], rules: FlagRules) -> pl.DataFrame:
+    """The doubtful bars.
+
+    Args:
+        bars: symbol, session, close, volume, basis; one row per symbol and session.
+        actions: symbol, session (ex-session), kind, value.
+        sessions: every session of the exchange between the first bar and the last.
+        rules: thresholds.
+
+    Returns:
+        symbol, session, flag and value (what the rule measured): one row per bar and rule that doubts it.
+    """
+    places = pl.DataFrame({SESSION: sessions, "place": range(len(sessions))}, schema={SESSION: pl.Date, "place": pl.Int32})
+    placed = with_action_steps(bars.sort(SYMBOL, SESSION), actions).join(places, on=SESSION, how="left", maintain_order="left")
+    measured = placed.with_columns(_measures())
+    found = [
+        measured.filter(broken).select(SYMBOL, SESSION, pl.lit(name).alias(FLAG), value.cast(pl.Float64).alias(VALUE))
+        for name, broken, value in _rules(rules)
+    ]
+    return pl.concat(found)
+
+
+def _measures() -> list[pl.Expr]:
+    expected = pl.col(CLOSE).shift(1).over(SYMBOL) / pl.col("split") - pl.col("dividend")
+    usual = pl.col(VOLUME).rolling_median(VOLUME_SPAN, min_samples=LEAST_VOLUMES).shift(1).over(SYMBOL)
+    run = [pl.col(CLOSE) == pl.col(CLOSE).shift(back).over(SYMBOL) for back in range(1, EQUAL_RUN)]
+    return [
+        (pl.col("place") - pl.col("place").shift(1).over(SYMBOL) - 1).alias("missing"),
+        pl.when(expected > 0).then(pl.col(CLOSE) / expected).alias("move"),
+        pl.when(usual > 0).then(pl.col(VOLUME) / usual).alias("volume_ratio"),
+        pl.all_horizontal(run).alias("equal"),
+    ]
+
+
+def _rules(rules: FlagRules) -> list[tuple[str, pl.Expr, pl.Expr]]:
+    """Name, expression that is true on a doubtful bar, and what is measured."""
+    move, after = pl.col("move"), pl.col("move").shift(-1).over(SYMBOL)
+    leapt = _beyond(move, rules.jump_ratio)
+    back = leapt & _beyond(after, rules.jump_ratio) & ((move * after - 1).abs() < REVERSAL_TOLERANCE)
+    ratio = pl.max_horizontal(pl.col("volume_ratio"), 1 / pl.col("volume_ratio"))
+    return [
+        (GAP, pl.col("missing") > 0, pl.col("missing")),
+        (EQUAL_CLOSES, pl.col("equal"), pl.col(CLOSE)),
+        (ZERO_VOLUME, pl.col(VOLUME) == 0, pl.col(VOLUME)),
+        (JUMP_FLAG, leapt, move),
+        (REVERSAL, back, move),
+        (SCALE, pl.any_horizontal((_larger(move) / scale - 1).abs() < SCALE_TOLERANCE for scale in SCALES), move),
+        (VOLUME_SCALE, (pl.col(VOLUME) > 0) & ratio.is_between(*VOLUME_SCALES), pl.col("volume_ratio")),
+    ]
+
+
+def _beyond(move: pl.Expr, ratio: float) -> pl.Expr:
+    return (move > ratio) | (move < 1 / ratio)
+
+
+def _larger(move: pl.Expr) -> pl.Expr:
+    """The move or its reciprocal, whichever is above one."""
+    return pl.max_horizontal(move, 1 / move)
+
+
+def disagreements(bars: pl.DataFrame, others: pl.DataFrame, tolerance: float) -> pl.DataFrame:
+    """Bars whose close another source gives otherwise, by more than the share ``tolerance``; value is the ratio of the two.
+
+    Both frames have symbol, session, close and basis; bars of different basis are not compared.
+    """
+    key = [SYMBOL, SESSION, "basis"]
+    both = bars.select(*key, CLOSE).join(others.select(*key, pl.col(CLOSE).alias("other")), on=key, how="inner")
+    return (
+        both.with_columns((pl.col(CLOSE) / pl.col("other")).alias(VALUE))
+        .filter((pl.col(VALUE) - 1).abs() > tolerance)
+        .select(SYMBOL, SESSION, pl.lit(DISAGREEMENT).alias(FLAG), VALUE)
+        .unique([SYMBOL, SESSION, FLAG], keep="first", maintain_order=True)
+    )
+
+
+def follow_up(held: pl.DataFrame, found: pl.DataFrame, night: date) -> pl.DataFrame:
+    """What the flags table is to say after ``night``: new doubts raised, old ones withdrawn where the rule doubts no longer.
+
+    Args:
+        held: stored rows of the sessions judged anew, with raised_on and withdrawn_on.
+        found: symbol, session, flag, value as the rules find them now, for the same sessions.
+        night: the session on whose night it is judged.
+
+    Returns:
+        The rows to write; those that stay as they are stored are among them.
+    """
+    key = [SYMBOL, SESSION, FLAG]
+    standing = held.filter(pl.col(WITHDRAWN_ON).is_null())
+    raised = found.join(standing.select(*key, RAISED_ON), on=key, how="left").with_columns(
+        pl.col(RAISED_ON).fill_null(pl.lit(night)), pl.lit(None, pl.Date).alias(WITHDRAWN_ON)
+    )
+    gone = held.join(found, on=key, how="anti").with_columns(pl.col(WITHDRAWN_ON).fill_null(pl.lit(night)))
+    return pl.concat([raised, gone.select(raised.columns)]).sort(SESSION, SYMBOL, FLAG)

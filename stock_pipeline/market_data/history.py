@@ -1,0 +1,70 @@
+"""Incoming rows against those in the store: which of them say anything new, and from which night each is known."""
+
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SOURCE, SYMBOL
+from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.market_data.sources.source import CAPTURED
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN, FIRST
+from stock_pipeline.storage import Stores
+from stock_pipeline.storage.reading import Selection
+from stock_pipeline.storage.versions import notice_restatements, weave
+
+RIDERS = (SOURCE, ACTIONS_KNOWN, KNOWN_FROM, KNOWN_TO)  # columns that make no restatement by themselves
+# Live services tell adjusted prices rounded; the same bar told again differs in its last digits.
+LIVE_TOLERANCE = 1e-5
+
+
+def with_history(
+    stores: Stores,
+    schema: TableSchema,
+    incoming: pl.DataFrame,
+    night: date,
+    *,
+    live: bool,
+    held_from: pl.DataFrame | None = None,
+    reached: date | None = None,
+) -> pl.DataFrame:
+    """The full history of every row about which the sources say something new.
+
+    A row that another source has told already stays as that one told it: two sources never agree to the last digit, and to
+    swap them would look like a restatement.
+
+    Args:
+        stores: where the history is.
+        schema: a versioned table of the market store.
+        incoming: rows with ``known_from`` and ``captured``.
+        night: the session on whose night the rows have come.
+        live: whether a live source told some of the rows.
+        held_from: symbol and first stored session of each symbol.
+        reached: the session that the store has reached. A bar of a held symbol up to there that only comes now was not known on
+            its own night.
+    """
+    values = [name for name in schema.column_names if name not in (*schema.key, *RIDERS)]
+    first = incoming[schema.session_column].min() if schema.session_column == SESSION else None
+    history = stores.read(schema, Selection(first=first if isinstance(first, date) else None))
+    if live:
+        incoming = incoming.join(of_other_sources(history, incoming, schema), on=list(schema.key), how="anti", maintain_order="left")
+    # What was captured says itself when it was known, so that telling it again, or late, restates nothing.
+    was_captured = pl.col(CAPTURED).is_not_null()
+    tolerance = LIVE_TOLERANCE if live else 0.0
+    noticed = notice_restatements(history, incoming.filter(~was_captured), schema.key, values, night, tolerance)
+    if held_from is not None and reached is not None:
+        noticed = _known_late(noticed, held_from, reached, night)
+    return weave(history, pl.concat([noticed, incoming.filter(was_captured)]), schema.key, values)
+
+
+def of_other_sources(history: pl.DataFrame, incoming: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
+    """The keys of incoming rows that the store has in force from another source."""
+    key = list(schema.key)
+    standing = history.filter(pl.col(KNOWN_TO).is_null()).select(*key, pl.col(SOURCE).alias("held_from"))
+    return incoming.join(standing, on=key, how="inner").filter(pl.col(SOURCE) != pl.col("held_from")).select(key)
+
+
+def _known_late(noticed: pl.DataFrame, held_from: pl.DataFrame, reached: date, night: date) -> pl.DataFrame:
+    between = (pl.col(SESSION) > pl.col(FIRST)) & (pl.col(SESSION) <= reached)
+    late = pl.max_horizontal(KNOWN_FROM, pl.lit(night))
+    joined = noticed.join(held_from, on=SYMBOL, how="left", maintain_order="left")
+    return joined.with_columns(pl.when(between).then(late).otherwise(KNOWN_FROM).alias(KNOWN_FROM)).select(noticed.columns)

@@ -1,0 +1,84 @@
+"""The instruments behind the symbols, as the store is to know them after a night."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SOURCE, SYMBOL
+from stock_pipeline.market_data.identity import follow_symbols, renames_by_contract
+from stock_pipeline.market_data.sources.errors import SaidDelistedError
+from stock_pipeline.market_data.sources.source import CONTRACT, CURRENCY, EXCHANGE
+from stock_pipeline.market_data.tables import DELISTED_ON, FIRST, INSTRUMENT, INSTRUMENTS, LAST, REASON
+
+PARTICULARS = (NAME, EXCHANGE, CURRENCY, SECTOR, INDUSTRY, CONTRACT)
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Rows for the tables symbol_history and instruments."""
+
+    history: pl.DataFrame
+    instruments: pl.DataFrame
+
+
+def identify(
+    history: pl.DataFrame,
+    instruments: pl.DataFrame,
+    last_held: Mapping[str, date],
+    bars: pl.DataFrame,
+    told: pl.DataFrame,
+    renames: pl.DataFrame,
+    delisted: Mapping[str, date],
+    night: date,
+) -> Identities:
+    """Both tables once a night's bars and particulars are taken into account.
+
+    Args:
+        history: stored rows of symbol_history.
+        instruments: stored rows of instruments.
+        last_held: the last stored session of each symbol.
+        bars: symbol, session of the new bars.
+        told: symbol, particulars and source as the sources have them now.
+        renames: old, new, session.
+        delisted: symbols found to be delisted, with their last session.
+        night: the session on whose night this is known.
+    """
+    contracts = dict(instruments.select(CONTRACT, SYMBOL).drop_nulls().iter_rows())
+    moved = renames_by_contract(contracts, told.select(SYMBOL, CONTRACT), bars, last_held)
+    followed = follow_symbols(history, last_held, bars, pl.concat([renames.filter(pl.col(SESSION) <= night), moved]), delisted)
+    return Identities(followed, _particulars(followed, instruments, told, delisted, night))
+
+
+def _particulars(history: pl.DataFrame, held: pl.DataFrame, told: pl.DataFrame, delisted: Mapping[str, date], night: date) -> pl.DataFrame:
+    latest = history.sort(FIRST).group_by(INSTRUMENT, maintain_order=True).last().select(INSTRUMENT, SYMBOL, LAST)
+    holders = history.sort(FIRST).group_by(SYMBOL, maintain_order=True).last().select(INSTRUMENT)
+    # What is said of a symbol is said of the one that bears it now.
+    now = latest.join(holders, on=INSTRUMENT, how="semi").join(told, on=SYMBOL, how="inner").drop(SYMBOL, LAST)
+    joined = latest.join(now, on=INSTRUMENT, how="left").join(held.drop(SYMBOL), on=INSTRUMENT, how="left", suffix="_held")
+    ended = pl.col(LAST).is_not_null()
+    just_found = pl.col(SYMBOL).is_in(list(delisted)) & pl.col(DELISTED_ON).is_null()
+    columns = [pl.coalesce(name, f"{name}_held").alias(name) for name in (*PARTICULARS, SOURCE)]
+    return (
+        joined.with_columns(*columns, pl.when(ended & just_found).then(pl.lit(night)).when(ended).then(DELISTED_ON).alias(DELISTED_ON))
+        .drop_nulls(SOURCE)
+        .select(INSTRUMENTS.column_names)
+        .sort(INSTRUMENT)
+    )
+
+
+def found_delisted(failures: pl.DataFrame, earlier: pl.DataFrame, bars: pl.DataFrame, last_held: Mapping[str, date]) -> dict[str, date]:
+    """Symbols said to be delisted tonight and on an earlier night too, with their last session.
+
+    One such answer is not believed: the service gives it for healthy symbols on its bad days.
+
+    Args:
+        failures: symbol, reason of tonight.
+        earlier: symbol, reason of earlier nights.
+        bars: tonight's bars; a symbol that trades is not delisted.
+        last_held: the last stored session of each symbol.
+    """
+    said = pl.col(REASON) == SaidDelistedError.word
+    again = failures.filter(said).join(earlier.filter(said), on=SYMBOL, how="semi").join(bars, on=SYMBOL, how="anti")
+    return {symbol: last_held[symbol] for symbol in again[SYMBOL].unique().sort() if symbol in last_held}

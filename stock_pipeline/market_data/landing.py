@@ -1,0 +1,86 @@
+"""Answers of live sources on disk, as they arrive, until they are in the store: what was answered before a kill is not asked again."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.market_data.sources.source import Answer, MarketData, Request, Source
+
+FOLDER = "landing"
+NAMES = tuple(field.name for field in fields(MarketData))
+
+
+@dataclass(frozen=True)
+class Landing:
+    """The answers of one night, under ``home``; those of another night are none of its business."""
+
+    home: Path
+    night: date
+
+    @property
+    def folder(self) -> Path:
+        """Where the night's answers lie."""
+        return self.home / FOLDER / self.night.isoformat()
+
+    def ask(self, source: Source, requests: Sequence[Request]) -> Iterator[Answer]:
+        """The source's answers: those that have landed already, then those to the other requests, each landed as it arrives."""
+        if source.is_archive:
+            yield from source.fetch(requests)
+            return
+        missing = []
+        for request in requests:
+            landed = self._read(source.name, request)
+            if landed is None:
+                missing.append(request)
+            else:
+                yield Answer(landed)
+        if not missing:
+            return
+        asked = {request.symbol: request for request in missing}
+        for answer in source.fetch(missing):
+            last = answer.data.bars.sort(SESSION).tail(1)
+            # A stale answer is worth asking for again.
+            if last.height and not answer.failures and last[SESSION][0] == asked[last[SYMBOL][0]].last:
+                self._write(source.name, asked[last[SYMBOL][0]], answer.data)
+            yield answer
+
+    def clear(self, committed: date | None) -> None:
+        """Forget the nights that are in the store, and those before this one, whose requests will not be repeated."""
+        root = self.home / FOLDER
+        for folder in root.iterdir() if root.is_dir() else ():
+            if folder.name < self.night.isoformat() or (committed is not None and folder.name <= committed.isoformat()):
+                shutil.rmtree(folder)
+        with suppress(OSError):  # another night's answers are still there
+            root.rmdir()
+
+    def _place(self, source: str, request: Request) -> Path:
+        # A hash, because a symbol may be any text and must never choose a path.
+        text = "\0".join((source, request.symbol, request.first.isoformat(), request.last.isoformat(), str(request.about)))
+        return self.folder / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _write(self, source: str, request: Request, data: MarketData) -> None:
+        place = self._place(source, request)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".", dir=self.folder))
+        for name, frame in zip(NAMES, _frames(data), strict=True):
+            frame.write_parquet(unfinished / f"{name}.parquet")
+        os.replace(unfinished, place)  # noqa: PTH105  (all or nothing)
+
+    def _read(self, source: str, request: Request) -> MarketData | None:
+        place = self._place(source, request)
+        if not place.is_dir():
+            return None
+        return MarketData(*(pl.read_parquet(place / f"{name}.parquet") for name in NAMES))
+
+
+def _frames(data: MarketData) -> tuple[pl.DataFrame, ...]:
+    return tuple(getattr(data, name) for name in NAMES)
