@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from stock_pipeline.core.ordering import in_order
+
 
 def content_hash(frame: pl.DataFrame, key: Sequence[str]) -> str:
     """SHA-256 (hex) over the rows in the order of ``key`` and the columns in the order of their names.
@@ -16,7 +18,7 @@ def content_hash(frame: pl.DataFrame, key: Sequence[str]) -> str:
         frame: any frame of numbers, booleans, dates and text.
         key: columns that make a row unique; ties would make the order, and so the hash, arbitrary.
     """
-    ordered = frame.sort(key, nulls_last=True) if key else frame
+    ordered = in_order(frame, key)
     digest = hashlib.sha256(str(ordered.height).encode())
     for name in sorted(ordered.columns):
         series = ordered[name]

@@ -12,6 +12,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import SESSION
 from stock_pipeline.core.errors import SchemaError
+from stock_pipeline.core.ordering import strictly_ordered
 
 StoreName = Literal["market", "ml"]
 DataType = type[pl.DataType] | pl.DataType
@@ -142,7 +143,9 @@ class TableSchema:
 
     def _check_key(self, frame: pl.DataFrame) -> None:
         key = [*self.key, "known_from"] if self.versioned else list(self.key)
-        repeated = frame.height - frame.select(key).n_unique() if key and frame.height else 0
+        if strictly_ordered(frame, key):
+            return
+        repeated = frame.height - frame.select(key).n_unique()
         if repeated:
             example = frame.filter(pl.struct(key).is_duplicated()).select(key).row(0)
             raise SchemaError(

@@ -3,13 +3,25 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SOURCE, SYMBOL
 from stock_pipeline.market_data.corporate_actions import undo_splits
-from stock_pipeline.market_data.sources.errors import SourceError
-from stock_pipeline.market_data.sources.source import BASIS, SPLIT_ADJUSTED, Answer, MarketData, Request, Source
+from stock_pipeline.market_data.sources.errors import NoDataError, SourceError
+from stock_pipeline.market_data.sources.source import (
+    BASIS,
+    ITEM,
+    KIND,
+    PERIOD,
+    PERIOD_END,
+    SPLIT_ADJUSTED,
+    Answer,
+    MarketData,
+    Request,
+    Source,
+)
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN
 
 STALE = "stale"
@@ -32,7 +44,6 @@ class Tally:
 
     source: str
     symbols_asked: int
-    bars_received: int
     seconds: float
 
 
@@ -64,7 +75,7 @@ def everything(source: Source) -> Gathered:
         instruments=data.instruments.with_columns(told_by),
         fundamentals=data.fundamentals.with_columns(told_by),
         compared=bars.clear(),
-        tallies=(Tally(source.name, bars[SYMBOL].drop_nulls().n_unique(), bars.height, time.perf_counter() - began),),
+        tallies=(Tally(source.name, bars[SYMBOL].drop_nulls().n_unique(), time.perf_counter() - began),),
     )
 
 
@@ -78,7 +89,11 @@ class _Asked:
 
 
 def ask_in_order(
-    sources: Sequence[Source], requests: Sequence[Request], ask: Ask, told: Callable[[str, int, int], None] = lambda *_: None
+    sources: Sequence[Source],
+    requests: Sequence[Request],
+    ask: Ask,
+    completed: date,
+    told: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Gathered:
     """Every symbol from the first source that serves it, and its splits and dividends from the first that offers them.
 
@@ -89,6 +104,7 @@ def ask_in_order(
         sources: in the order of preference.
         requests: one per symbol.
         ask: puts requests to a source; ``landing.Landing.ask`` remembers the answers.
+        completed: the last session that has ended. Prices that come adjusted for splits are adjusted for those until then.
         told: hears of progress: the name of the source, symbols answered, symbols asked.
     """
     asked = _Asked()
@@ -96,12 +112,12 @@ def ask_in_order(
     without_actions: list[Request] = []
     for source in sources:
         # One source's bars with another's splits: without them the bars could not be told as traded.
-        extra = [request for request in without_actions if "actions" in source.offers]
+        extra = [replace(request, last=max(request.last, completed)) for request in without_actions if "actions" in source.offers]
         if not left and not extra:
             continue
         failed = _put(source, [*left, *extra], asked, ask, told)
         served = [request for request in left if request.symbol not in failed]
-        without_actions = [request for request in without_actions if request not in extra or request.symbol in failed]
+        without_actions = [request for request in without_actions if not extra or request.symbol in failed]
         without_actions += [] if "actions" in source.offers else served
         left = [request for request in left if request.symbol in failed]
     return _together(asked)
@@ -109,23 +125,24 @@ def ask_in_order(
 
 def _put(source: Source, requests: Sequence[Request], asked: _Asked, ask: Ask, told: Callable[[str, int, int], None]) -> set[str]:
     """Ask one source and note what it says; the symbols that it did not serve are returned."""
-    began, failed, bars = time.perf_counter(), set[str](), 0
+    began = time.perf_counter()
     last = {request.symbol: request.last for request in requests}
-    answered = 0
+    problems: dict[str, Failure] = {}
+    answered: set[str] = set()
     for answer in ask(source, requests):
         asked.parts.append((source, answer.data))
-        bars += answer.data.bars.height
         latest = dict(answer.data.bars.group_by(SYMBOL).agg(pl.col(SESSION).max()).iter_rows())
-        problems = {symbol: _named(error, source, symbol) for symbol, error in answer.failures.items()}
+        problems |= {symbol: _named(error, source, symbol) for symbol, error in answer.failures.items()}
         for symbol, session in latest.items():
             if symbol not in problems and session < last[symbol]:
                 problems[symbol] = Failure(symbol, source.name, STALE, f"its latest bar is of {session}, not of {last[symbol]}")
-        asked.failures += problems.values()
-        failed |= problems.keys()
-        answered += len(latest.keys() | answer.failures.keys())
-        told(source.name, answered, len(requests))
-    asked.tallies[source.name] = Tally(source.name, len(requests), bars, time.perf_counter() - began)
-    return failed
+        answered |= latest.keys() | answer.failures.keys()
+        told(source.name, len(answered), len(requests))
+    for symbol in sorted(last.keys() - answered):
+        problems[symbol] = _named(NoDataError("it gave neither bars nor a reason"), source, symbol)
+    asked.failures += problems.values()
+    asked.tallies[source.name] = Tally(source.name, len(requests), time.perf_counter() - began)
+    return set(problems)
 
 
 def _named(error: SourceError, source: Source, symbol: str) -> Failure:
@@ -141,17 +158,18 @@ def _tells_of_actions(source: Source) -> pl.Expr:
 def _together(asked: _Asked) -> Gathered:
     order = {name: place for place, name in enumerate(asked.tallies)}
     frames = {name: _sourced(asked.parts, name) for name in ("bars", "actions", "instruments", "fundamentals")}
+    actions = _of_the_first(frames["actions"], order, (SYMBOL, SESSION, KIND))
     tell = {source.name for source, _ in asked.parts if "actions" in source.offers}
     told_of = frames["bars"].filter(pl.col(SOURCE).is_in(sorted(tell)))[SYMBOL].unique()
     known = pl.col(SYMBOL).is_in(told_of.implode()) | pl.col("adj_close").is_not_null()
-    bars = _as_traded(frames["bars"].with_columns(known.alias(ACTIONS_KNOWN)), frames["actions"])
+    bars = _as_traded(frames["bars"].with_columns(known.alias(ACTIONS_KNOWN)), actions)
     served_badly = {(failure.symbol, failure.source) for failure in asked.failures}
     chosen, others = _best_of_each_session(bars, order, served_badly)
     return Gathered(
         bars=chosen,
-        actions=_first_told(frames["actions"], order, (SYMBOL, SESSION, "kind")),
+        actions=actions,
         instruments=_merged_instruments(frames["instruments"], order),
-        fundamentals=_first_told(frames["fundamentals"], order, (SYMBOL, "period_end", "period", "item")),
+        fundamentals=_of_the_first(frames["fundamentals"], order, (SYMBOL, PERIOD_END, PERIOD, ITEM)),
         compared=others,
         tallies=tuple(asked.tallies.values()),
         failures=tuple(asked.failures),
@@ -186,9 +204,12 @@ def _best_of_each_session(
     return ranked.filter(first_source), ranked.filter(~first_source).select(SYMBOL, SESSION, CLOSE, BASIS, SOURCE)
 
 
-def _first_told(frame: pl.DataFrame, order: dict[str, int], key: Sequence[str]) -> pl.DataFrame:
-    place = pl.col(SOURCE).replace_strict(order, return_dtype=pl.Int32) if frame.height else pl.lit(0)
-    return frame.sort(place, maintain_order=True).unique(key, keep="first", maintain_order=True)
+def _of_the_first(frame: pl.DataFrame, order: dict[str, int], key: Sequence[str]) -> pl.DataFrame:
+    """Of each key every row of the source that was asked first, which may tell two dividends of one session."""
+    if frame.is_empty():
+        return frame
+    told = frame.sort(pl.col(SOURCE).replace_strict(order, return_dtype=pl.Int32), maintain_order=True)
+    return told.filter(pl.col(SOURCE) == pl.col(SOURCE).first().over(*key))
 
 
 def _merged_instruments(frame: pl.DataFrame, order: dict[str, int]) -> pl.DataFrame:

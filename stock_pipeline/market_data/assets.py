@@ -6,9 +6,9 @@ from datetime import UTC, date
 import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import AS_OF, KNOWN_TO, SESSION, SOURCE, SYMBOL
-from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.market_data.flags import CONTEXT, FlagRules, disagreements, flags, follow_up
+from stock_pipeline.core.columns import AS_OF, SOURCE, SYMBOL
+from stock_pipeline.market_data.flagging import doubts_after
+from stock_pipeline.market_data.flags import FlagRules
 from stock_pipeline.market_data.gathering import Held, chosen_sources, gather, held_by, members_told, refuse_mixing, renames_told
 from stock_pipeline.market_data.history import with_history
 from stock_pipeline.market_data.ingestion import Ingested
@@ -16,6 +16,7 @@ from stock_pipeline.market_data.instruments import Identities, found_delisted, i
 from stock_pipeline.market_data.landing import Landing
 from stock_pipeline.market_data.pictures import candlesticks
 from stock_pipeline.market_data.tables import (
+    ATTEMPT,
     BAR_FLAGS,
     CORPORATE_ACTIONS,
     DAILY_BARS,
@@ -68,7 +69,9 @@ def ingest(night: Night) -> Product | None:
         stores, DAILY_BARS, gathered.bars, gathered.as_of, live=live, held_from=held.sessions.select(SYMBOL, FIRST), reached=night.watermark
     )
     actions = with_history(stores, CORPORATE_ACTIONS, gathered.actions, gathered.as_of, live=live)
-    doubts = _flags(night, bars, actions, gathered)
+    rules = FlagRules(settings.quality.jump_ratio, settings.quality.source_tolerance)
+    calendar = trading_calendar(settings.exchange)
+    doubts = doubts_after(stores, calendar, rules, bars, actions, gathered.compared, gathered.as_of)
     identities = _identities(night, held, gathered)
     members = members_told(settings)
     return Product(
@@ -91,34 +94,6 @@ def ingest(night: Night) -> Product | None:
     )
 
 
-def _flags(night: Night, bars: pl.DataFrame, actions: pl.DataFrame, gathered: Ingested) -> pl.DataFrame:
-    """What the flags table is to say of the sessions from the first that has changed on."""
-    first = bars[SESSION].min()
-    if not isinstance(first, date):
-        return BAR_FLAGS.empty()
-    calendar, settings = trading_calendar(night.settings.exchange), night.settings
-    before = calendar.sessions_between(date.min, first)[-CONTEXT:]
-    window_start = before[0] if before else first
-    window = _in_force(night.stores, DAILY_BARS, bars, window_start)
-    known_actions = _in_force(night.stores, CORPORATE_ACTIONS, actions, window_start)
-    sessions = calendar.sessions_between(window_start, gathered.as_of)
-    rules = FlagRules(settings.quality.jump_ratio, settings.quality.source_tolerance)
-    found = flags(window, known_actions, sessions, rules)
-    if gathered.compared.height:
-        found = pl.concat([found, disagreements(window, gathered.compared, rules.source_tolerance)])
-    # The session before the first change is judged anew too: a jump reverses only on the next one.
-    judged_from = before[-2] if len(before) > 1 else window_start
-    stored = night.stores.read(BAR_FLAGS, Selection(first=judged_from))
-    return follow_up(stored, found.filter(pl.col(SESSION) >= judged_from), gathered.as_of)
-
-
-def _in_force(stores: Stores, schema: TableSchema, news: pl.DataFrame, first: date) -> pl.DataFrame:
-    """Rows in force from ``first`` on, as the store will have them once ``news`` (full histories) is written."""
-    stored = stores.read(schema, Selection(first=first)) if stores.exist else schema.empty()
-    kept = stored.join(news, on=list(schema.key), how="anti") if stored.height else stored
-    return pl.concat([kept, news.select(stored.columns)]).filter(pl.col(KNOWN_TO).is_null() & (pl.col(SESSION) >= first))
-
-
 def _identities(night: Night, held: Held, gathered: Ingested) -> Identities:
     earlier = night.stores.read(INGESTION_FAILURES, Selection(columns=(AS_OF, SYMBOL, REASON))).filter(pl.col(AS_OF) < gathered.as_of)
     delisted = found_delisted(gathered.failures, earlier, gathered.bars, held.last)
@@ -132,9 +107,16 @@ def _not_yet_quarantined(stores: Stores, refused: pl.DataFrame) -> pl.DataFrame:
 
 
 def _not_yet_reported(stores: Stores, report: pl.DataFrame) -> pl.DataFrame:
-    """A report that differs from the stored one in its seconds alone says nothing new."""
-    facts = [name for name in report.columns if name != "seconds"]
-    return report.join(stores.read(INGESTION_REPORTS), on=facts, how="anti", nulls_equal=True)
+    """The report as one more attempt; one that differs from a stored one in its seconds alone says nothing new."""
+    held = stores.read(INGESTION_REPORTS)
+    facts = [name for name in report.columns if name not in (ATTEMPT, "seconds")]
+    attempts = held.group_by(AS_OF, SOURCE).agg(pl.col(ATTEMPT).max().alias("before"))
+    return (
+        report.join(held, on=facts, how="anti", nulls_equal=True)
+        .join(attempts, on=[AS_OF, SOURCE], how="left")
+        .with_columns((pl.col("before").fill_null(0) + 1).alias(ATTEMPT))
+        .drop("before")
+    )
 
 
 def _shown(gathered: Ingested, doubts: pl.DataFrame) -> dict[str, pl.DataFrame]:

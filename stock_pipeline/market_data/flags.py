@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.core.ordering import in_order
 from stock_pipeline.market_data.prices import with_action_steps
 from stock_pipeline.market_data.tables import FLAG, RAISED_ON, WITHDRAWN_ON
 
@@ -37,6 +38,7 @@ REVERSAL_TOLERANCE = 0.2
 VOLUME_SPAN = 20  # sessions whose median says what volume is usual
 LEAST_VOLUMES = 5
 VOLUME_SCALES = (60.0, 170.0)  # a hundredfold, give or take what volume does from session to session
+SERIES = "series"
 CONTEXT = VOLUME_SPAN + 2  # sessions that must precede a bar for every rule to judge it
 
 
@@ -61,8 +63,9 @@ def flags(bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], r
         symbol, session, flag and value (what the rule measured): one row per bar and rule that doubts it.
     """
     places = pl.DataFrame({SESSION: sessions, "place": range(len(sessions))}, schema={SESSION: pl.Date, "place": pl.Int32})
-    placed = with_action_steps(bars.sort(SYMBOL, SESSION), actions).join(places, on=SESSION, how="left", maintain_order="left")
-    measured = placed.with_columns(_measures())
+    placed = with_action_steps(in_order(bars, (SYMBOL, SESSION)), actions).join(places, on=SESSION, how="left", maintain_order="left")
+    # Windows over numbers in order take a third of the time of windows over the symbols that they stand for.
+    measured = placed.with_columns(pl.col(SYMBOL).rle_id().set_sorted().alias(SERIES)).with_columns(_measures())
     found = [
         measured.filter(broken).select(SYMBOL, SESSION, pl.lit(name).alias(FLAG), value.cast(pl.Float64).alias(VALUE))
         for name, broken, value in _rules(rules)
@@ -71,20 +74,21 @@ def flags(bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], r
 
 
 def _measures() -> list[pl.Expr]:
-    expected = pl.col(CLOSE).shift(1).over(SYMBOL) / pl.col("split") - pl.col("dividend")
-    usual = pl.col(VOLUME).rolling_median(VOLUME_SPAN, min_samples=LEAST_VOLUMES).shift(1).over(SYMBOL)
-    run = [pl.col(CLOSE) == pl.col(CLOSE).shift(back).over(SYMBOL) for back in range(1, EQUAL_RUN)]
+    expected = pl.col(CLOSE).shift(1).over(SERIES) / pl.col("split") - pl.col("dividend")
+    shares = pl.col(VOLUME) / pl.col("split").cum_prod().over(SERIES)  # all in those of the first bar
+    usual = shares.rolling_median(VOLUME_SPAN, min_samples=LEAST_VOLUMES).shift(1).over(SERIES)
+    run = [pl.col(CLOSE) == pl.col(CLOSE).shift(back).over(SERIES) for back in range(1, EQUAL_RUN)]
     return [
-        (pl.col("place") - pl.col("place").shift(1).over(SYMBOL) - 1).alias("missing"),
+        (pl.col("place") - pl.col("place").shift(1).over(SERIES) - 1).alias("missing"),
         pl.when(expected > 0).then(pl.col(CLOSE) / expected).alias("move"),
-        pl.when(usual > 0).then(pl.col(VOLUME) / usual).alias("volume_ratio"),
+        pl.when(usual > 0).then(shares / usual).alias("volume_ratio"),
         pl.all_horizontal(run).alias("equal"),
     ]
 
 
 def _rules(rules: FlagRules) -> list[tuple[str, pl.Expr, pl.Expr]]:
     """Name, expression that is true on a doubtful bar, and what is measured."""
-    move, after = pl.col("move"), pl.col("move").shift(-1).over(SYMBOL)
+    move, after = pl.col("move"), pl.col("move").shift(-1).over(SERIES)
     leapt = _beyond(move, rules.jump_ratio)
     back = leapt & _beyond(after, rules.jump_ratio) & ((move * after - 1).abs() < REVERSAL_TOLERANCE)
     ratio = pl.max_horizontal(pl.col("volume_ratio"), 1 / pl.col("volume_ratio"))

@@ -1,6 +1,6 @@
 """From the settings and what the store holds to data that is ready for the store. Writes nothing there, so that it can be tried first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -91,7 +91,7 @@ def gather(
 
     Raises:
         InputError: a source cannot be used as it is.
-        StockPipelineError: no source could serve a single symbol up to that session.
+        StockPipelineError: no source has a sound bar of that session.
     """
     calendar = trading_calendar(settings.exchange)
     completed = calendar.last_completed_session(moment)
@@ -106,9 +106,16 @@ def gather(
     if not requests:
         return None
     landing = Landing(settings.home, night)
-    gathered = ask_in_order(sources, requests, landing.ask, lambda name, done, asked: say(f"source {name}: {done} of {asked} symbols"))
-    _refuse_stale(gathered, night)
-    return prepare(gathered, night, screening)
+    gathered = ask_in_order(
+        sources, requests, landing.ask, completed, lambda name, done, asked: say(f"source {name}: {done} of {asked} symbols")
+    )
+    of_night = gathered.bars.filter(pl.col(SESSION) == night)
+    if of_night.is_empty() and night in held.last.values():
+        return None  # what is missing of the night is still missing
+    prepared = None if of_night.is_empty() else prepare(gathered, night, screening)
+    if prepared is None or prepared.bars.filter(pl.col(SESSION) == night).is_empty():
+        raise StockPipelineError(_nothing_of(night, gathered))
+    return prepared
 
 
 def requests_for(settings: Settings, held: Held, night: date, calendar: TradingCalendar) -> list[Request]:
@@ -146,8 +153,17 @@ def _symbols_to_ask(settings: Settings, held: Held, night: date) -> list[str]:
             "a live source needs to know which symbols to ask for: give source.symbols, or source.universe_path with a file of members"
         )
     ended = set(held.history.filter(pl.col(LAST).is_not_null())[SYMBOL]) - set(held.history.filter(pl.col(LAST).is_null())[SYMBOL])
-    renamed = set(renames_told(settings).filter(pl.col(SESSION) <= night)[OLD])
-    return [symbol for symbol in dict.fromkeys(wanted) if symbol not in ended | renamed]
+    renamed = dict(renames_told(settings).filter(pl.col(SESSION) <= night).sort(SESSION).select(OLD, NEW).iter_rows())
+    return [symbol for symbol in dict.fromkeys(_latest(symbol, renamed) for symbol in wanted) if symbol not in ended]
+
+
+def _latest(symbol: str, renamed: Mapping[str, str]) -> str:
+    """The symbol that the instrument bears after every change."""
+    passed = {symbol}
+    while (new := renamed.get(symbol)) is not None and new not in passed:
+        symbol = new
+        passed.add(symbol)
+    return symbol
 
 
 def _back(calendar: TradingCalendar, session: date, count: int) -> date:
@@ -156,16 +172,14 @@ def _back(calendar: TradingCalendar, session: date, count: int) -> date:
     return session
 
 
-def _refuse_stale(gathered: Gathered, night: date) -> None:
-    """Where nothing reaches the night, the sources are down or behind, and trying again later is the remedy."""
-    if gathered.bars.filter(pl.col(SESSION) == night).height:
-        return
+def _nothing_of(night: date, gathered: Gathered) -> str:
+    """Where nothing sound reaches the night, the sources are down or behind, and trying again later is the remedy."""
     latest = gathered.bars[SESSION].max()
     reasons = pl.DataFrame([(f.source, f.reason) for f in gathered.failures], schema={SOURCE: pl.String, "reason": pl.String}, orient="row")
     counted = reasons.group_by(SOURCE, "reason").len().sort("len", SOURCE, "reason", descending=[True, False, False])
     told = "; ".join(f"{source}: {reason} ({count} symbols)" for source, reason, count in counted.iter_rows())
     newest = "no bar came" if latest is None else f"the newest bar is of {latest!s}"
-    raise StockPipelineError(f"no source has a bar of {night}, {newest}, so nothing was written. {told}")
+    return f"no source has a sound bar of {night}, {newest}, so nothing was written. {told}"
 
 
 def _of_symbols(gathered: Gathered, source: str, symbols: Sequence[str]) -> Gathered:

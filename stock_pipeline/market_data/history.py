@@ -6,7 +6,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SOURCE, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.market_data.sources.source import CAPTURED
+from stock_pipeline.market_data.sources.source import BASIS, CAPTURED, RAW, SPLIT_ADJUSTED
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN, FIRST
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -46,7 +46,8 @@ def with_history(
     first = incoming[schema.session_column].min() if schema.session_column == SESSION else None
     history = stores.read(schema, Selection(first=first if isinstance(first, date) else None))
     if live:
-        incoming = incoming.join(of_other_sources(history, incoming, schema), on=list(schema.key), how="anti", maintain_order="left")
+        told_well = _told_well_already(history, incoming, schema)
+        incoming = incoming.join(told_well, on=list(schema.key), how="anti", maintain_order="left")
     # What was captured says itself when it was known, so that telling it again, or late, restates nothing.
     was_captured = pl.col(CAPTURED).is_not_null()
     tolerance = LIVE_TOLERANCE if live else 0.0
@@ -56,11 +57,17 @@ def with_history(
     return weave(history, pl.concat([noticed, incoming.filter(was_captured)]), schema.key, values)
 
 
-def of_other_sources(history: pl.DataFrame, incoming: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
-    """The keys of incoming rows that the store has in force from another source."""
+def _told_well_already(history: pl.DataFrame, incoming: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
+    """The keys of incoming rows that the store has in force from another source, or as traded where they come adjusted for splits.
+
+    Bars come adjusted on a night on which nobody told of splits; that says nothing against what was told of them on a better one.
+    """
     key = list(schema.key)
-    standing = history.filter(pl.col(KNOWN_TO).is_null()).select(*key, pl.col(SOURCE).alias("held_from"))
-    return incoming.join(standing, on=key, how="inner").filter(pl.col(SOURCE) != pl.col("held_from")).select(key)
+    both = incoming.join(history.filter(pl.col(KNOWN_TO).is_null()), on=key, how="inner", suffix="_held")
+    well = pl.col(SOURCE) != pl.col(f"{SOURCE}_held")
+    if BASIS in schema.dtypes:
+        well |= (pl.col(BASIS) == SPLIT_ADJUSTED) & (pl.col(f"{BASIS}_held") == RAW)
+    return both.filter(well).select(key)
 
 
 def _known_late(noticed: pl.DataFrame, held_from: pl.DataFrame, reached: date, night: date) -> pl.DataFrame:

@@ -11,6 +11,8 @@ from stock_pipeline.market_data.tables import FIRST, INSTRUMENT, LAST, SYMBOL_HI
 
 # A symbol that nobody traded for so long and that then comes back belongs to another company.
 REUSE_AFTER = timedelta(days=365)
+# Bars under a new symbol that end so long before the instrument takes it are another company's, which had given it up.
+GIVEN_UP_AFTER = timedelta(days=10)
 DAY = timedelta(days=1)
 OLD, NEW = "old", "new"
 RENAMES: dict[str, type[pl.DataType]] = {OLD: pl.String, NEW: pl.String, SESSION: pl.Date}
@@ -39,10 +41,16 @@ def follow_symbols(
         delisted: symbol to its last session.
     """
     book = _Book(history, last_held)
-    for symbol, first, last in _spells(seen).iter_rows():
-        book.note_bars(symbol, first, last)
-    for old, new, session in renames.select(OLD, NEW, SESSION).sort(SESSION, OLD).iter_rows():
-        book.rename(old, new, session)
+    in_renames = pl.col(SYMBOL).is_in(pl.concat([renames[OLD], renames[NEW]]).unique().implode())
+    book.note(seen.filter(~in_renames))
+    moving = seen.filter(in_renames)
+    # A symbol that is given up may be taken by another, so bars and renames are noted in the order of their sessions.
+    for (session,), told in renames.sort(SESSION, OLD).group_by(SESSION, maintain_order=True):
+        book.note(moving.filter(pl.col(SESSION) < session))
+        moving = moving.filter(pl.col(SESSION) >= session)
+        for old, new in told.select(OLD, NEW).iter_rows():
+            book.rename(old, new, session)
+    book.note(moving)
     for symbol, last in delisted.items():
         book.end(symbol, last)
     return book.rows()
@@ -73,10 +81,14 @@ def renames_by_contract(
     return pl.DataFrame(rows, schema=RENAMES, orient="row")
 
 
-def _spells(seen: pl.DataFrame) -> pl.DataFrame:
-    """First and last session of each unbroken stretch of a symbol's bars: symbol, first, last."""
+def _spells(seen: pl.DataFrame, reached: Mapping[str, date]) -> pl.DataFrame:
+    """First and last session of each unbroken stretch of a symbol's bars, those up to ``reached`` apart: symbol, first, last."""
     begins = (pl.col(SESSION).diff().over(SYMBOL) > REUSE_AFTER).fill_null(value=False)
-    parted = seen.select(SYMBOL, SESSION).sort(SESSION).with_columns(begins.alias("spell"))
+    parted = seen.select(SYMBOL, SESSION).sort(SESSION)
+    if reached:
+        until = pl.col(SYMBOL).replace_strict(reached, default=None, return_dtype=pl.Date)
+        begins |= ((pl.col(SESSION) > until) & (pl.col(SESSION).shift(1).over(SYMBOL) <= until)).fill_null(value=False)
+    parted = parted.with_columns(begins.alias("spell"))
     numbered = parted.with_columns(pl.col("spell").cum_sum().over(SYMBOL)) if parted["spell"].any() else parted
     ends = numbered.group_by(SYMBOL, "spell").agg(pl.col(SESSION).min().alias(FIRST), pl.col(SESSION).max().alias(LAST))
     return ends.sort(SYMBOL, FIRST).select(SYMBOL, FIRST, LAST)
@@ -87,6 +99,7 @@ class _Book:
 
     def __init__(self, history: pl.DataFrame, last_held: Mapping[str, date]) -> None:
         self.last_held = dict(last_held)
+        self.held_before = last_held
         self.tenures: dict[str, list[Tenure]] = {}
         self.symbols_of: dict[str, set[str]] = {}  # of each instrument
         for row in history.select(SYMBOL, FIRST, LAST, INSTRUMENT).sort(FIRST, SYMBOL).iter_rows():
@@ -100,8 +113,17 @@ class _Book:
         taken = symbol in self.symbols_of
         self._add(Tenure(symbol, first, None, f"{symbol}@{first}" if taken else symbol))
 
-    def note_bars(self, symbol: str, first: date, last: date) -> None:
-        """Bars of ``symbol`` from ``first`` to ``last`` without a long gap."""
+    def note(self, seen: pl.DataFrame) -> None:
+        """Bars, given by symbol and session."""
+        reached = {symbol: self._until(held[-1]) for symbol, held in self.tenures.items()}
+        for symbol, first, last in _spells(seen, reached).iter_rows():
+            self._note_spell(symbol, first, last)
+
+    def _until(self, tenure: Tenure) -> date:
+        """The last session under the symbol that is known of."""
+        return tenure.last or max(self.last_held.get(tenure.symbol, tenure.first), tenure.first)
+
+    def _note_spell(self, symbol: str, first: date, last: date) -> None:
         held = self.tenures.get(symbol)
         if not held:
             self._add_another(symbol, first)
@@ -110,18 +132,22 @@ class _Book:
         if first < held[0].first and not self._came_by_rename(held[0]):
             held[0] = replace(held[0], first=first)
         latest = held[-1]
-        until = latest.last or self.last_held.get(symbol) or latest.first
+        until = self._until(latest)
         if last > until:
             self._go_on(held, latest, until, max(first, until + DAY))
             self.last_held[symbol] = last
 
     def _go_on(self, held: list[Tenure], latest: Tenure, until: date, first: date) -> None:
-        went_elsewhere = latest.last is not None and len(self.symbols_of[latest.instrument]) > 1
-        if first - until > REUSE_AFTER or went_elsewhere:
+        if first - until > REUSE_AFTER or self._has_moved_on(latest):
             held[-1] = replace(latest, last=until)
             self._add_another(latest.symbol, first)
         elif latest.last is not None:
             held[-1] = replace(latest, last=None)  # it was not delisted after all
+
+    def _has_moved_on(self, tenure: Tenure) -> bool:
+        """Whether the instrument took another symbol after this one."""
+        others = (other for symbol in self.symbols_of[tenure.instrument] for other in self.tenures[symbol])
+        return any(other.instrument == tenure.instrument and other.first > tenure.first for other in others)
 
     def _came_by_rename(self, tenure: Tenure) -> bool:
         """Whether the instrument had another symbol before; bars from before then are not its own."""
@@ -131,16 +157,17 @@ class _Book:
     def rename(self, old: str, new: str, session: date) -> None:
         """From ``session`` on the instrument of ``old`` trades as ``new``."""
         held = self.tenures.get(old, [])
-        if not held or held[-1].last is not None or held[-1].first >= session:
+        if not held or held[-1].first >= session or (held[-1].last or date.min) >= session or self._has_moved_on(held[-1]):
             return
         instrument = held[-1].instrument
         held[-1] = replace(held[-1], last=session - DAY)
         others = self.tenures.setdefault(new, [])
         if others and others[-1].last is None:
-            if self.last_held.get(new, session) < session:
-                others[-1] = replace(others[-1], last=self.last_held[new])  # another company's, which has given it up
+            until = self._until(others[-1])
+            if self.held_before.get(new, session) < session or session - until > GIVEN_UP_AFTER:
+                others[-1] = replace(others[-1], last=until)  # another company's, which has given it up
             else:
-                others.pop()  # the same company's, told under the new symbol before the rename was
+                others.pop()  # the same company's, told under the new symbol too
         self._add(Tenure(new, session, None, instrument))
 
     def end(self, symbol: str, last: date) -> None:
@@ -161,14 +188,12 @@ def under_latest_symbol(rows: pl.DataFrame, history: pl.DataFrame, night: date) 
     An earlier holder of a symbol that another company has now bears its own first session besides, as in GM@1962-01-02. Rows of
     a symbol outside of every tenure (the same company's, told again under its new symbol) are left out.
     """
-    known = history.filter(pl.col(FIRST) <= night)
-    plain = known.group_by(SYMBOL).len().filter(pl.col("len") == 1)
-    single = known.group_by(INSTRUMENT).len().filter(pl.col("len") == 1)
-    involved = known.join(plain, on=SYMBOL, how="anti")[SYMBOL].to_list() + known.join(single, on=INSTRUMENT, how="anti")[SYMBOL].to_list()
-    if not involved:
+    # Of the whole history: what a source told again under a later symbol is no company of its own on an earlier night either.
+    involved = history.filter((pl.len().over(SYMBOL) > 1) | (pl.len().over(INSTRUMENT) > 1))[SYMBOL].unique()
+    if involved.is_empty():
         return rows
-    concerned = pl.col(SYMBOL).is_in(sorted(set(involved)))
-    tenures = known.filter(concerned).sort(FIRST)
+    concerned = pl.col(SYMBOL).is_in(involved.implode())
+    tenures = history.filter(concerned & (pl.col(FIRST) <= night)).sort(FIRST)
     shown = _shown_names(tenures)
     moved = (
         rows.filter(concerned)

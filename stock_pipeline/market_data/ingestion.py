@@ -9,11 +9,12 @@ import polars as pl
 from stock_pipeline.core.calendar import TradingCalendar
 from stock_pipeline.core.columns import ADJ_CLOSE, AS_OF, KNOWN_FROM, PRICES, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.ordering import strictly_ordered
 from stock_pipeline.market_data.asking import Gathered
 from stock_pipeline.market_data.corporate_actions import SPLIT, derive_actions
 from stock_pipeline.market_data.quality import BarRules, screen
 from stock_pipeline.market_data.sources.source import CAPTURED, KIND
-from stock_pipeline.market_data.tables import INGESTION_FAILURES, INGESTION_REPORTS, REASON
+from stock_pipeline.market_data.tables import ATTEMPT, INGESTION_FAILURES, INGESTION_REPORTS, REASON
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ing
         )
     return Ingested(
         as_of=night,
-        bars=dated.sort(SESSION, SYMBOL, CAPTURED),  # of two captures known from the same night, weaving keeps the later told
+        bars=_in_order_of_capture(dated),
         actions=_actions(gathered, dated, calendar, night, named),
         instruments=_instruments(gathered, dated),
         fundamentals=_fundamentals(gathered, calendar, night, named),
@@ -82,6 +83,11 @@ def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ing
         report=_report(gathered, received, dated, refused, night),
         failures=_failures(gathered, night),
     )
+
+
+def _in_order_of_capture(bars: pl.DataFrame) -> pl.DataFrame:
+    # Of two captures known from the same night, weaving keeps the later told.
+    return bars if strictly_ordered(bars, (SYMBOL, SESSION)) else bars.sort(SYMBOL, SESSION, CAPTURED)
 
 
 def _check_as_of(as_of: date | None, source: str, first: date, last: date, calendar: TradingCalendar) -> None:
@@ -177,8 +183,10 @@ def _report(gathered: Gathered, received: pl.DataFrame, sound: pl.DataFrame, ref
     report = tallies
     for counts in counted:
         report = report.join(counts, on=SOURCE, how="left", maintain_order="left")
-    numbers = [name for name, dtype in INGESTION_REPORTS.dtypes.items() if dtype in (pl.Int32, pl.Int64)]
-    return report.with_columns(pl.lit(night).alias(AS_OF), pl.col(numbers).fill_null(0)).select(INGESTION_REPORTS.column_names)
+    numbers = [name for name in INGESTION_REPORTS.column_names if name.startswith(("symbols_", "bars_"))]
+    first_attempt = pl.lit(1, pl.Int32).alias(ATTEMPT)  # whether there was another, the store knows
+    told = report.with_columns(pl.lit(night).alias(AS_OF), pl.col(numbers).fill_null(0), first_attempt)
+    return told.select(INGESTION_REPORTS.column_names)
 
 
 _TALLIES = {SOURCE: pl.String, "symbols_asked": pl.Int32, "seconds": pl.Float64}

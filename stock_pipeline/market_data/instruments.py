@@ -6,7 +6,7 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SOURCE, SYMBOL
+from stock_pipeline.core.columns import AS_OF, INDUSTRY, NAME, SECTOR, SESSION, SOURCE, SYMBOL
 from stock_pipeline.market_data.identity import follow_symbols, renames_by_contract
 from stock_pipeline.market_data.sources.errors import SaidDelistedError
 from stock_pipeline.market_data.sources.source import CONTRACT, CURRENCY, EXCHANGE
@@ -58,7 +58,8 @@ def _particulars(history: pl.DataFrame, held: pl.DataFrame, told: pl.DataFrame, 
     now = latest.join(holders, on=INSTRUMENT, how="semi").join(told, on=SYMBOL, how="inner").drop(SYMBOL, LAST)
     joined = latest.join(now, on=INSTRUMENT, how="left").join(held.drop(SYMBOL), on=INSTRUMENT, how="left", suffix="_held")
     ended = pl.col(LAST).is_not_null()
-    just_found = pl.col(SYMBOL).is_in(list(delisted)) & pl.col(DELISTED_ON).is_null()
+    of_now = pl.col(INSTRUMENT).is_in(holders[INSTRUMENT].implode())
+    just_found = of_now & pl.col(SYMBOL).is_in(list(delisted)) & pl.col(DELISTED_ON).is_null()
     columns = [pl.coalesce(name, f"{name}_held").alias(name) for name in (*PARTICULARS, SOURCE)]
     return (
         joined.with_columns(*columns, pl.when(ended & just_found).then(pl.lit(night)).when(ended).then(DELISTED_ON).alias(DELISTED_ON))
@@ -75,10 +76,14 @@ def found_delisted(failures: pl.DataFrame, earlier: pl.DataFrame, bars: pl.DataF
 
     Args:
         failures: symbol, reason of tonight.
-        earlier: symbol, reason of earlier nights.
-        bars: tonight's bars; a symbol that trades is not delisted.
+        earlier: as_of, symbol, reason of earlier nights.
+        bars: tonight's bars; a symbol that has traded since is not delisted.
         last_held: the last stored session of each symbol.
     """
     said = pl.col(REASON) == SaidDelistedError.word
-    again = failures.filter(said).join(earlier.filter(said), on=SYMBOL, how="semi").join(bars, on=SYMBOL, how="anti")
+    reached = pl.col(SYMBOL).replace_strict(last_held, default=None, return_dtype=pl.Date)
+    traded = bars.filter(pl.col(SESSION) > reached)
+    # What was said on a night whose bar came after all does not count.
+    before = earlier.filter(said & (pl.col(AS_OF) > reached))
+    again = failures.filter(said).join(before, on=SYMBOL, how="semi").join(traded, on=SYMBOL, how="anti")
     return {symbol: last_held[symbol] for symbol in again[SYMBOL].unique().sort() if symbol in last_held}

@@ -1,7 +1,6 @@
 """Answers of live sources on disk, as they arrive, until they are in the store: what was answered before a kill is not asked again."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -57,6 +56,8 @@ class Landing:
         """Forget the nights that are in the store, and those before this one, whose requests will not be repeated."""
         root = self.home / FOLDER
         for folder in root.iterdir() if root.is_dir() else ():
+            if not folder.is_dir():
+                continue  # not of our making
             if folder.name < self.night.isoformat() or (committed is not None and folder.name <= committed.isoformat()):
                 shutil.rmtree(folder)
         with suppress(OSError):  # another night's answers are still there
@@ -65,7 +66,7 @@ class Landing:
     def _place(self, source: str, request: Request) -> Path:
         # A hash, because a symbol may be any text and must never choose a path.
         text = "\0".join((source, request.symbol, request.first.isoformat(), request.last.isoformat(), str(request.about)))
-        return self.folder / hashlib.sha256(text.encode()).hexdigest()[:32]
+        return self.folder / hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
     def _write(self, source: str, request: Request, data: MarketData) -> None:
         place = self._place(source, request)
@@ -73,13 +74,18 @@ class Landing:
         unfinished = Path(tempfile.mkdtemp(prefix=".", dir=self.folder))
         for name, frame in zip(NAMES, _frames(data), strict=True):
             frame.write_parquet(unfinished / f"{name}.parquet")
-        os.replace(unfinished, place)  # noqa: PTH105  (all or nothing)
+        try:
+            unfinished.rename(place)  # all or nothing
+        except OSError:
+            shutil.rmtree(unfinished)
+            if not place.is_dir():  # else another run has landed it meanwhile
+                raise
 
     def _read(self, source: str, request: Request) -> MarketData | None:
         place = self._place(source, request)
         if not place.is_dir():
             return None
-        return MarketData(*(pl.read_parquet(place / f"{name}.parquet") for name in NAMES))
+        return MarketData(*(pl.read_parquet(place / f"{name}.parquet", glob=False) for name in NAMES))
 
 
 def _frames(data: MarketData) -> tuple[pl.DataFrame, ...]:

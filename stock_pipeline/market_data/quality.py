@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, PRICES, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.ordering import strictly_ordered
 from stock_pipeline.market_data.sources.source import CAPTURED, CURRENCY
 from stock_pipeline.market_data.tables import REASON
 
@@ -59,7 +60,9 @@ def screen(bars: pl.DataFrame, rules: BarRules) -> tuple[pl.DataFrame, pl.DataFr
     reason = pl.lit(None, pl.String)
     for text, broken in reversed(refusals(rules)):
         reason = pl.when(broken.fill_null(False)).then(pl.lit(text)).otherwise(reason)
-    # Among the sound alone, so that a bar without a price does not push out the one that has it.
-    again = pl.col(REASON).is_null() & ~pl.struct(SYMBOL, SESSION, CAPTURED, REASON).is_first_distinct()
-    judged = bars.with_columns(reason.alias(REASON)).with_columns(pl.when(again).then(pl.lit(DUPLICATE)).otherwise(REASON).alias(REASON))
+    judged = bars.with_columns(reason.alias(REASON))
+    if not strictly_ordered(bars, (SYMBOL, SESSION)):
+        # Among the sound alone, so that a bar without a price does not push out the one that has it.
+        again = pl.col(REASON).is_null() & ~pl.struct(SYMBOL, SESSION, CAPTURED, REASON).is_first_distinct()
+        judged = judged.with_columns(pl.when(again).then(pl.lit(DUPLICATE)).otherwise(REASON).alias(REASON))
     return judged.filter(pl.col(REASON).is_null()).drop(REASON), judged.filter(pl.col(REASON).is_not_null())

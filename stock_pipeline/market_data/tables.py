@@ -40,6 +40,7 @@ from stock_pipeline.market_data.sources.source import (
 INSTRUMENT = "instrument"  # what is traded, whatever its symbol at the time
 FIRST, LAST = "first_session", "last_session"
 ACTIONS_KNOWN = "actions_known"
+ATTEMPT = "attempt"
 REASON = "reason"
 FLAG = "flag"
 RAISED_ON, WITHDRAWN_ON = "raised_on", "withdrawn_on"
@@ -205,16 +206,17 @@ INGESTION_REPORTS = TableSchema(
     columns=(
         Column(AS_OF, pl.Date, "last session ingested"),
         _SOURCE,
+        Column(ATTEMPT, pl.Int32, "1 for the first run of that session, and so on", minimum=1),
         Column("symbols_asked", pl.Int32, "symbols that the source was asked for", minimum=0),
         Column("symbols_succeeded", pl.Int32, "symbols with at least one sound bar and no failure", minimum=0),
         Column("symbols_failed", pl.Int32, "symbols that it could not serve, or whose every bar was refused", minimum=0),
-        Column("bars_received", pl.Int64, "bars that the source gave", minimum=0),
+        Column("bars_received", pl.Int64, "bars taken from the source, before any rule", minimum=0),
         Column("bars_accepted", pl.Int64, "bars that passed every rule", minimum=0),
         Column("bars_quarantined", pl.Int64, "bars that a rule refused", minimum=0),
         Column("first_session", pl.Date, "first session among the accepted bars", nullable=True),
         Column("seconds", pl.Float64, "how long the source took", minimum=0),
     ),
-    key=(AS_OF, SOURCE),
+    key=(AS_OF, SOURCE, ATTEMPT),
     session_column=AS_OF,
 )
 

@@ -9,6 +9,7 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO
+from stock_pipeline.core.ordering import strictly_ordered
 
 ORDER = "__order"
 
@@ -70,7 +71,7 @@ def weave(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], val
         The columns of ``history``, one row per version, those of one key in the order of ``known_from``.
     """
     names = [*key]
-    if history.is_empty() and incoming.select(names).n_unique() == incoming.height:  # nothing to weave: a first load
+    if history.is_empty() and strictly_ordered(incoming, names):  # nothing to weave: a first load
         return incoming.select(name for name in history.columns if name != KNOWN_TO).with_columns(pl.lit(None, pl.Date).alias(KNOWN_TO))
     concerned = history.join(incoming.select(names).unique(), on=names, how="semi").drop(KNOWN_TO)
     columns = [name for name in history.columns if name != KNOWN_TO]

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from stock_pipeline.market_data import assets
 from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline_tests.market_data.bringing import Bring, bringing
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +20,10 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stores(empty_home: Path, tmp_path: Path) -> Stores:
     shutil.copytree(empty_home, tmp_path / "data")
     return open_stores(tmp_path / "data", wait_seconds=5)
+
+
+@pytest.fixture
+def bring(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Bring:
+    """Ingest bars into the store, but without drawing them, which takes longer than all the rest."""
+    monkeypatch.setattr(assets, "candlesticks", lambda _bars: b"")
+    return bringing(stores)

@@ -52,5 +52,5 @@ def gathered(frame: pl.DataFrame, source: str = "files", **others: pl.DataFrame)
     empty = {"actions": no_rows(ACTIONS), "instruments": no_rows(INSTRUMENTS), "fundamentals": no_rows(FUNDAMENTALS)}
     sourced = {name: rows.with_columns(pl.lit(source).alias(SOURCE)) for name, rows in (empty | others).items()}
     told = stored(frame).with_columns(pl.lit(source).alias(SOURCE))
-    tally = Tally(source, frame[SYMBOL].drop_nulls().n_unique(), frame.height, 0.5)
+    tally = Tally(source, frame[SYMBOL].drop_nulls().n_unique(), 0.5)
     return Gathered(told, sourced["actions"], sourced["instruments"], sourced["fundamentals"], compared=told.clear(), tallies=(tally,))

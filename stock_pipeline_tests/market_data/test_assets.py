@@ -1,7 +1,4 @@
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import date, datetime
-from pathlib import Path
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -9,45 +6,15 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data import assets
-from stock_pipeline.market_data.assets import ASSETS, TABLES, ingest
+from stock_pipeline.market_data.assets import ASSETS, TABLES
 from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, raw_bars, sessions_of
 from stock_pipeline.market_data.sources.source import BARS, CAPTURED, KIND
 from stock_pipeline.market_data.tables import DAILY_BARS, INGESTION_REPORTS, QUARANTINED_BARS, UNIVERSE_MEMBERS
-from stock_pipeline.orchestration.night import Night
-from stock_pipeline.storage import Author, Stores, WriteReport
-from stock_pipeline_tests.market_data.made_up import DAYS, bar, bars, series
-from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline.storage import Stores
+from stock_pipeline_tests.market_data.bringing import ASSET, Bring
+from stock_pipeline_tests.market_data.made_up import DAYS, bar, series
 
-ASSET = "market_data/daily_bars"
-Bring = Callable[..., list[WriteReport]]
 Known = list[tuple[Any, ...]]
-
-
-@pytest.fixture
-def bring(stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bring:
-    """Ingest the bars from a Parquet file, as the asset would, but without drawing them, which takes longer than all the rest."""
-    monkeypatch.setattr(assets, "candlesticks", lambda _bars: b"")
-    plain = Night(
-        asset=ASSET,
-        store="market",
-        stores=stores,
-        settings=plain_settings(stores.home),
-        requested=None,
-        watermark=None,
-        market_watermark=None,
-        source="files",
-        path=str(tmp_path / "bars.parquet"),
-    )
-
-    def brought(*rows: dict[str, Any], as_of: date | None = None) -> list[WriteReport]:
-        bars(*rows).rename({SESSION: "date"}).write_parquet(tmp_path / "bars.parquet")
-        held = stores.watermark("market", ASSET)
-        product = ingest(replace(plain, requested=as_of, watermark=None if held is None else held.session))
-        assert product is not None
-        return stores.write("market", Author(ASSET, "1", "run", datetime(2012, 1, 13)), product.writes, product.watermark)
-
-    return brought
 
 
 def versions(stores: Stores, symbol: str = "A") -> Known:

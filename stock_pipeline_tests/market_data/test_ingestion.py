@@ -40,10 +40,7 @@ def test_everything_fits_the_tables_that_it_is_meant_for() -> None:
 def test_a_bar_is_known_from_the_night_of_its_session_and_the_last_session_is_as_of() -> None:
     found = prepared(*PANEL)
     assert found.as_of == DAYS[2]
-    assert known_from(found) == [(symbol, day, day) for day, symbol in [(DAYS[0], "A"), (DAYS[0], "B"), (DAYS[1], "A")]] + [
-        ("A", DAYS[2], DAYS[2]),
-        ("B", DAYS[2], DAYS[2]),
-    ]
+    assert known_from(found) == [*(("A", day, day) for day in DAYS[:3]), ("B", DAYS[0], DAYS[0]), ("B", DAYS[2], DAYS[2])]
     assert set(found.bars[SOURCE]) == {"files"}
 
 
@@ -150,6 +147,7 @@ def test_the_report_counts_symbols_and_bars() -> None:
     assert found.report.row(0, named=True) == {
         AS_OF: DAYS[2],
         SOURCE: "files",
+        "attempt": 1,
         "symbols_asked": 3,
         "symbols_succeeded": 2,
         "symbols_failed": 1,

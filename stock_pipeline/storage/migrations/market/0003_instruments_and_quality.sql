@@ -82,6 +82,7 @@ CREATE TABLE "market_data"."bar_flags" (
 CREATE TABLE "market_data"."new_ingestion_reports" (
     "as_of" DATE NOT NULL,
     "source" VARCHAR NOT NULL,
+    "attempt" INTEGER NOT NULL,
     "symbols_asked" INTEGER NOT NULL,
     "symbols_succeeded" INTEGER NOT NULL,
     "symbols_failed" INTEGER NOT NULL,
@@ -93,7 +94,7 @@ CREATE TABLE "market_data"."new_ingestion_reports" (
 );
 
 INSERT INTO "market_data"."new_ingestion_reports"
-SELECT as_of, source, symbols + symbols_failed, symbols, symbols_failed, bars_received, bars_accepted, bars_quarantined, first_session, 0
+SELECT as_of, source, 1, symbols + symbols_failed, symbols, symbols_failed, bars_received, bars_accepted, bars_quarantined, first_session, 0
 FROM "market_data"."ingestion_reports";
 
 DROP TABLE "market_data"."ingestion_reports";
