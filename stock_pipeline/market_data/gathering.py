@@ -175,9 +175,11 @@ def _back(calendar: TradingCalendar, session: date, count: int) -> date:
 def _nothing_of(night: date, gathered: Gathered) -> str:
     """Where nothing sound reaches the night, the sources are down or behind, and trying again later is the remedy."""
     latest = gathered.bars[SESSION].max()
-    reasons = pl.DataFrame([(f.source, f.reason) for f in gathered.failures], schema={SOURCE: pl.String, "reason": pl.String}, orient="row")
-    counted = reasons.group_by(SOURCE, "reason").len().sort("len", SOURCE, "reason", descending=[True, False, False])
-    told = "; ".join(f"{source}: {reason} ({count} symbols)" for source, reason, count in counted.iter_rows())
+    said: dict[tuple[str, str], list[str]] = {}
+    for failure in gathered.failures:
+        said.setdefault((failure.source, failure.reason), []).append(failure.message)
+    in_order = sorted(said.items(), key=lambda one: (-len(one[1]), one[0]))
+    told = "; ".join(f"{source}: {reason} ({len(words)} symbols), as in: {words[0]}" for (source, reason), words in in_order)
     newest = "no bar came" if latest is None else f"the newest bar is of {latest!s}"
     return f"no source has a sound bar of {night}, {newest}, so nothing was written. {told}"
 

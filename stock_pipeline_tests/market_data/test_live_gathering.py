@@ -212,9 +212,14 @@ def test_where_nothing_reaches_the_night_the_reasons_are_counted_and_nothing_is_
     assert not isinstance(caught.value, InputError)
     assert str(caught.value) == (
         f"no source has a sound bar of {DAYS[2]}, the newest bar is of {DAYS[1]}, so nothing was written. "
-        "ibkr: source down (3 symbols); yahoo: stale (2 symbols); yahoo: unknown symbol (1 symbols)"
+        "ibkr: source down (3 symbols), as in: nobody there; "
+        f"yahoo: stale (2 symbols), as in: its latest bar is of {DAYS[0]}, not of {DAYS[2]}; "
+        "yahoo: unknown symbol (1 symbols), as in: there is no C"
     )
-    with pytest.raises(StockPipelineError, match=rf"of {DAYS[2]}, no bar came, so nothing was written\. ibkr: source down \(1 symbols\)$"):
+    with pytest.raises(
+        StockPipelineError,
+        match=rf"of {DAYS[2]}, no bar came, so nothing was written\. ibkr: source down \(1 symbols\), as in: nobody there$",
+    ):
         gathered([down], settings_with(home, "A"))
     assert not home.exists()
 

@@ -42,6 +42,8 @@ DOWN_IN_A_ROW = 3  # after so many symbols without a connection the others are n
 DAY = timedelta(days=1)
 
 log = logging.getLogger(__name__)
+# The client tells its troubles to the log too; where nobody has set up a log, they are not to end up on the screen.
+UNHEARD = logging.NullHandler()
 
 
 class YahooSource:
@@ -259,6 +261,7 @@ def _prepare_client() -> None:
     import yfinance as yf
     from yfinance.data import YfData
 
+    logging.getLogger("yfinance").addHandler(UNHEARD)
     yf.config.debug.hide_exceptions = False
     # Its use of pandas is not ours to mend, and would be told of for every symbol.
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"yfinance\.")
