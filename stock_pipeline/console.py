@@ -14,7 +14,7 @@ from rich.table import Table
 
 from stock_pipeline.core.columns import METRIC, MODEL, VALUE
 from stock_pipeline.drift.severity import SEVERITIES
-from stock_pipeline.orchestration.progress import Began, Ended, Event, Noted
+from stock_pipeline.orchestration.progress import Began, Ended, Event, Noted, Stopped
 from stock_pipeline.portfolio.profiles import RiskProfile
 
 NONE = "-"
@@ -49,6 +49,7 @@ class RunWatcher:
 
     def __init__(self, assets: int) -> None:
         self.ended: list[Ended] = []
+        self.stopped: list[Stopped] = []
         self._output = _output_of_its_own()
         self._console = Console(file=self._output, width=console.width)
         self._progress = Progress(
@@ -80,6 +81,8 @@ class RunWatcher:
             self._progress.update(self._task, asset=event.asset, note="")
         elif isinstance(event, Noted):
             self._progress.update(self._task, asset=event.asset, note=event.note)
+        elif isinstance(event, Stopped):
+            self.stopped.append(event)
         else:
             self.ended.append(event)
             self._progress.advance(self._task)
@@ -95,8 +98,8 @@ def _output_of_its_own() -> TextIO:
         return sys.stdout
 
 
-def show_made(ended: Sequence[Ended], seconds: float) -> None:
-    """What each asset of a run did, and the errors in full."""
+def show_made(ended: Sequence[Ended], stopped: Sequence[Stopped], seconds: float) -> None:
+    """What each asset of a run did, the errors in full, and the checks that stopped it."""
     table = _table(f"Made in {seconds:.0f} s", "asset", "rows written", "seconds", "result")
     for event in ended:
         table.add_row(event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", _outcome(event))
@@ -104,6 +107,9 @@ def show_made(ended: Sequence[Ended], seconds: float) -> None:
     for event in ended:
         if event.error is not None:
             console.print(f"[red]{event.asset} failed:[/red] {event.error}", highlight=False, markup=True)
+    for check in stopped:
+        told = f"[red]check {check.check} of {check.asset} failed,[/red] so nothing was made of it: {check.facts}"
+        console.print(told, highlight=False, markup=True)
 
 
 def show_assets(rows: Sequence[dict[str, Any]]) -> None:

@@ -58,7 +58,7 @@ def run_journey(
         definitions = build_definitions(without_retries(settings))
         given = {name: value for name, value in scope.items() if value is not None}
         succeeded = run_in_process(definitions, WHOLE_JOURNEY, given, settings, _in_turn(listener, watcher), keys)
-    show_made(watcher.ended, time.perf_counter() - began)
+    show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
     if succeeded:
         _show_results(stores)
     return succeeded

@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, CLOSE, HIGH, KNOWN_FROM, KNOWN_TO, LOW, OPEN, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.columns import AS_OF, CLOSE, HIGH, KNOWN_FROM, KNOWN_TO, LOW, OPEN, SESSION, SOURCE, SYMBOL, VOLUME
 from stock_pipeline.market_data.coverage import Coverage, coverage_of
 from stock_pipeline.market_data.flags import FLAGS
-from stock_pipeline.market_data.tables import BAR_FLAGS, DAILY_BARS, FLAG, QUARANTINED_BARS, WITHDRAWN_ON
+from stock_pipeline.market_data.tables import BAR_FLAGS, DAILY_BARS, FLAG, INGESTION_FAILURES, QUARANTINED_BARS, REASON, WITHDRAWN_ON
 from stock_pipeline.orchestration.metadata import table
 from stock_pipeline.orchestration.resources import StoreResource
 from stock_pipeline.settings import Settings
@@ -66,7 +66,7 @@ def bar_checks(settings: Settings) -> Sequence[dg.AssetChecksDefinition]:
         for name, found in (("prices_sound", unsound), ("one_version_in_force", doubly_in_force(bars))):
             yield _result(name, found, {"bars": bars.height})
         covered = coverage_of(stores, settings, bars)
-        yield _covered(covered, settings.quality.minimum_coverage)
+        yield _covered(covered, settings.quality.minimum_coverage, reasons_of(stores, covered))
         yield from _warnings(stores, covered.session)
 
     return [check_bars]
@@ -78,7 +78,15 @@ def _result(name: str, found: pl.DataFrame, shown: dict[str, Any]) -> dg.AssetCh
     return dg.AssetCheckResult(check_name=name, asset_key=BARS, passed=found.is_empty(), metadata=metadata, severity=severity)
 
 
-def _covered(covered: Coverage, required: float) -> dg.AssetCheckResult:
+def reasons_of(stores: Stores, covered: Coverage) -> str:
+    """What the sources said of the missing symbols on that session: source, reason and how many, the most frequent first."""
+    said = stores.read(INGESTION_FAILURES).filter((pl.col(AS_OF) == covered.session) & pl.col(SYMBOL).is_in(list(covered.missing)))
+    counted = said.group_by(SOURCE, REASON).agg(pl.col(SYMBOL).n_unique().alias("symbols"))
+    rows = counted.sort("symbols", SOURCE, REASON, descending=[True, False, False]).iter_rows()
+    return "; ".join(f"{source}: {reason} ({symbols} symbols)" for source, reason, symbols in rows) or "none told"
+
+
+def _covered(covered: Coverage, required: float, reasons: str) -> dg.AssetCheckResult:
     missing = pl.DataFrame({SYMBOL: covered.missing[:EXAMPLES]}, schema={SYMBOL: pl.String})
     return dg.AssetCheckResult(
         check_name="coverage",
@@ -90,6 +98,7 @@ def _covered(covered: Coverage, required: float) -> dg.AssetCheckResult:
             "required": required,
             "expected": covered.expected,
             "missing": len(covered.missing),
+            "reasons": reasons,
             "examples": table(missing),
         },
     )

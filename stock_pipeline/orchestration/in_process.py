@@ -1,6 +1,6 @@
 """Running assets in this process, one after another, with someone watching."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from filelock import FileLock, Timeout
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.instance import given_dagster_home, prepare_dagster_home
-from stock_pipeline.orchestration.progress import Event, listening
+from stock_pipeline.orchestration.progress import Event, Stopped, listening
 from stock_pipeline.orchestration.stage_asset import Key
 from stock_pipeline.settings import Settings
+
+PLAIN = (dg.TextMetadataValue, dg.IntMetadataValue, dg.FloatMetadataValue)
 
 
 def without_retries(settings: Settings) -> Settings:
@@ -57,7 +59,15 @@ def run_in_process(
             raise_on_error=False,
             asset_selection=[dg.AssetKey(key) for key in keys],
         )
+    for evaluation in result.get_asset_check_evaluations():
+        if evaluation.blocking and not evaluation.passed:
+            listener(Stopped(evaluation.asset_key.to_user_string(), evaluation.check_name, _facts(evaluation.metadata)))
     return result.success
+
+
+def _facts(metadata: Mapping[str, dg.MetadataValue[Any]]) -> str:
+    """What is short enough for a sentence."""
+    return ", ".join(f"{name} {found.value}" for name, found in metadata.items() if isinstance(found, PLAIN))
 
 
 @contextmanager

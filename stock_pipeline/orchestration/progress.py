@@ -32,7 +32,16 @@ class Ended:
     error: str | None = None
 
 
-Event = Began | Noted | Ended
+@dataclass(frozen=True)
+class Stopped:
+    """A blocking check has failed on an asset, so that nothing is made of it; ``facts`` is what the check measured."""
+
+    asset: str
+    check: str
+    facts: str
+
+
+Event = Began | Noted | Ended | Stopped
 _listener: ContextVar[Callable[[Event], None] | None] = ContextVar("progress_listener", default=None)
 
 

@@ -7,7 +7,7 @@ from filelock import FileLock
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.in_process import run_in_process, without_retries
 from stock_pipeline.orchestration.instance import prepare_dagster_home
-from stock_pipeline.orchestration.progress import Began, Event, announce
+from stock_pipeline.orchestration.progress import Began, Event, Stopped, announce
 from stock_pipeline.orchestration.resources import RunScope
 from stock_pipeline.orchestration.stage_asset import Key
 from stock_pipeline.settings import Settings
@@ -54,6 +54,22 @@ def test_what_depends_on_a_failure_does_not_run(settings: Settings) -> None:
     succeeded, heard = run(settings, [FIRST, SECOND, THIRD], failing=SECOND)
     assert not succeeded
     assert heard == [Began("first as of 2024-05-03"), Began("second as of 2024-05-03")]
+
+
+def test_a_failed_blocking_check_is_told_with_what_it_measured(settings: Settings) -> None:
+    @dg.asset_check(asset=dg.AssetKey(FIRST), blocking=True)
+    def enough() -> dg.AssetCheckResult:
+        examples, rows = dg.MetadataValue.md("| A |"), dg.MetadataValue.json([1])
+        return dg.AssetCheckResult(passed=False, metadata={"share": 0.5, "session": "2024-05-03", "examples": examples, "rows": rows})
+
+    @dg.asset_check(asset=dg.AssetKey(FIRST))
+    def doubtful() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN)
+
+    heard: list[Event] = []
+    checked = dg.Definitions.merge(definitions(), dg.Definitions(asset_checks=[enough, doubtful]))
+    assert not run_in_process(checked, "all", {}, settings, heard.append, [FIRST, SECOND])
+    assert heard[1:] == [Stopped("/".join(FIRST), "enough", "share 0.5, session 2024-05-03")]
 
 
 def test_the_run_is_there_for_the_web_ui_to_show(settings: Settings) -> None:
