@@ -130,7 +130,8 @@ def _shown(gathered: Ingested, doubts: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def _facts(gathered: Ingested, doubts: pl.DataFrame) -> dict[str, int]:
-    summed = ("symbols_asked", "symbols_succeeded", "symbols_failed", "bars_received", "bars_accepted", "bars_quarantined")
+    # How many a source was asked for and failed with stands in the report: a symbol may be asked for at several.
+    summed = ("symbols_succeeded", "bars_received", "bars_accepted", "bars_quarantined")
     return {name: int(gathered.report[name].sum()) for name in summed} | {"bars_flagged": doubts.height}
 
 

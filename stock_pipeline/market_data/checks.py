@@ -1,5 +1,6 @@
 """Checks on bars. When a blocking one fails nothing downstream is made; the others count what is doubtful and show examples."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
@@ -29,7 +30,7 @@ EXAMPLES = 5
 
 def check_name(flag: str) -> str:
     """The name of the check that counts a flag, in the letters that Dagster allows."""
-    return "".join(letter if letter.isalnum() else "_" for letter in flag)
+    return "_".join(re.findall(r"[a-z0-9]+", flag))
 
 
 WARNING = {QUARANTINE: "No bar of the last session was refused."} | {
