@@ -8,7 +8,7 @@ import polars as pl
 
 from stock_pipeline.backtest.tables import SUMMARY
 from stock_pipeline.console import RunWatcher, show_backtest, show_drift, show_made, show_models, show_suggestions, show_web_ui
-from stock_pipeline.core.columns import AS_OF, SESSION
+from stock_pipeline.core.columns import AS_OF, SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.splits import walk_forward
@@ -16,9 +16,11 @@ from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_defini
 from stock_pipeline.drift.tables import FEATURE_DRIFT
 from stock_pipeline.labels.compute import RETURN_REACH
 from stock_pipeline.market_data.catalogue import source_entry
-from stock_pipeline.market_data.gathering import NOTHING_HELD, chosen_sources, gather, refuse_mixing
+from stock_pipeline.market_data.coverage import coverage_among
+from stock_pipeline.market_data.gathering import NOTHING_HELD, chosen_sources, gather, members_told, refuse_mixing
 from stock_pipeline.market_data.ingestion import Ingested
 from stock_pipeline.market_data.reading import sessions_of
+from stock_pipeline.market_data.tables import DAILY_BARS, SYMBOL_HISTORY, UNIVERSE_MEMBERS
 from stock_pipeline.models.catalogue import STACK, parse_models
 from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.orchestration.clock import utc_now
@@ -30,6 +32,7 @@ from stock_pipeline.portfolio.reading import latest_suggestions
 from stock_pipeline.registry.status import model_status
 from stock_pipeline.settings import Settings, load_settings
 from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline.storage.reading import Selection
 
 TOP = 10
 
@@ -95,6 +98,7 @@ def _check(settings: Settings, stores: Stores, source: str | None, path: str | N
         gathered = gather(chosen, settings, NOTHING_HELD, as_of, utc_now().replace(tzinfo=UTC))
         if gathered is not None:
             _check_history(settings, stores, gathered)
+            _check_coverage(settings, stores, gathered)
     held = stores.watermark("market", INGESTION_ASSET) if stores.exist else None
     if as_of is not None and held is not None and as_of < held.session:
         raise InputError(
@@ -109,6 +113,25 @@ def _check_history(settings: Settings, stores: Stores, gathered: Ingested) -> No
     sessions = sorted({*held, *gathered.bars[SESSION]})
     chosen = settings.datasets
     walk_forward(sessions[:-RETURN_REACH], chosen.folds, RETURN_REACH, chosen.embargo, chosen.minimum_train_sessions)
+
+
+def _check_coverage(settings: Settings, stores: Stores, gathered: Ingested) -> None:
+    """Files of which one goes on for longer than the others would bring the store to a session on which nothing can be made."""
+    bars, members, history = gathered.bars.select(SYMBOL, SESSION), members_told(settings), SYMBOL_HISTORY.empty()
+    if stores.exist:
+        held = stores.read(DAILY_BARS, Selection(columns=(SYMBOL, SESSION), last=gathered.as_of, known_on=gathered.as_of))
+        bars, history = pl.concat([bars, held]).unique(), stores.read(SYMBOL_HISTORY)
+    covered = coverage_among(bars, settings.source.symbols, UNIVERSE_MEMBERS.empty() if members is None else members, history)
+    required = settings.quality.minimum_coverage
+    if covered.share >= required:
+        return
+    ends = bars.filter(pl.col(SYMBOL).is_in(list(covered.missing))).group_by(SYMBOL).agg(pl.col(SESSION).max())
+    usual = ends[SESSION].mode().max()
+    remedy = f"most of the others end on {usual!s}: give --as-of {usual!s}, " if usual is not None else ""
+    raise InputError(
+        f"{covered.expected - len(covered.missing)} of {covered.expected} expected symbols have a bar of {covered.session}, less than the "
+        f"{required:.0%} that quality.minimum_coverage asks for, so nothing was written; {remedy}bring the missing bars, or lower it"
+    )
 
 
 def _keys(settings: Settings) -> list[Key]:

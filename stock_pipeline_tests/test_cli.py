@@ -108,6 +108,15 @@ def test_a_column_of_the_wrong_type_in_parquet_is_refused(home: Path, tmp_path: 
     assert_refused(invoke(home, "run", "--source", "files", "--path", str(path)), home, "typed.parquet", "column volume", "'many'")
 
 
+def test_files_of_which_one_goes_on_for_longer_are_refused_with_the_session_to_give(home: Path, bars: str) -> None:
+    panel = pl.read_csv(bars, try_parse_dates=True)
+    days, symbols = panel["date"].unique().sort(), panel["symbol"].unique().sort()
+    longer = panel.filter((pl.col("date") < days[-1]) | (pl.col("symbol") == symbols[0]))
+    longer.write_csv(bars)
+    told = [f"1 of 4 expected symbols have a bar of {days[-1]}", "quality.minimum_coverage", f"give --as-of {days[-2]}"]
+    assert_refused(invoke(home, "run", "--source", "files", "--path", bars), home, *told)
+
+
 @pytest.mark.parametrize("as_of", ["2012-01-02", "2011-12-30", "2012-03-15"])
 def test_an_as_of_outside_of_the_files_is_refused(as_of: str, home: Path, bars: str) -> None:
     result = invoke(home, "run", "--source", "files", "--path", bars, "--as-of", as_of)

@@ -10,7 +10,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, CLOSE, HIGH, KNOWN_FROM, KNOWN_TO, LOW, OPEN, SESSION, SOURCE, SYMBOL, VOLUME
 from stock_pipeline.market_data.coverage import Coverage, coverage_of
-from stock_pipeline.market_data.flags import FLAGS
+from stock_pipeline.market_data.flags import FLAGS, REVERSAL
 from stock_pipeline.market_data.tables import BAR_FLAGS, DAILY_BARS, FLAG, INGESTION_FAILURES, QUARANTINED_BARS, REASON, WITHDRAWN_ON
 from stock_pipeline.orchestration.metadata import table
 from stock_pipeline.orchestration.resources import StoreResource
@@ -40,8 +40,10 @@ WARNING = {QUARANTINE: "No bar of the last session was refused."} | {
 
 def unsound_bars(bars: pl.DataFrame, price_tolerance: float) -> pl.DataFrame:
     """The bars that no quality rule should have let through."""
+    figures = (OPEN, HIGH, LOW, CLOSE, VOLUME)
+    unreal = pl.any_horizontal(~pl.col(name).is_finite() for name in figures)
     upside_down = pl.col(HIGH) < pl.col(LOW) * (1 - price_tolerance)
-    return bars.filter((pl.min_horizontal(OPEN, HIGH, LOW, CLOSE) <= 0) | upside_down | (pl.col(VOLUME) < 0))
+    return bars.filter(unreal | (pl.min_horizontal(OPEN, HIGH, LOW, CLOSE) <= 0) | upside_down | (pl.col(VOLUME) < 0))
 
 
 def doubly_in_force(bars: pl.DataFrame) -> pl.DataFrame:
@@ -68,7 +70,7 @@ def bar_checks(settings: Settings) -> Sequence[dg.AssetChecksDefinition]:
             yield _result(name, found, {"bars": bars.height})
         covered = coverage_of(stores, settings, bars)
         yield _covered(covered, settings.quality.minimum_coverage, reasons_of(stores, covered))
-        yield from _warnings(stores, covered.session)
+        yield from _warnings(stores, bars[SESSION].unique().sort(descending=True).head(2).to_list())
 
     return [check_bars]
 
@@ -105,11 +107,15 @@ def _covered(covered: Coverage, required: float, reasons: str) -> dg.AssetCheckR
     )
 
 
-def _warnings(stores: Stores, session: date | None) -> Iterator[dg.AssetCheckResult]:
-    """One result per rule that refuses or doubts bars without stopping anything: what it found of the last session, and in all."""
+def _warnings(stores: Stores, latest: Sequence[date]) -> Iterator[dg.AssetCheckResult]:
+    """One result per rule that refuses or doubts bars without stopping anything: what it found of the last session, and in all.
+
+    ``latest`` are the last session and the one before it, which only the last one shows to have had a jump that reverses.
+    """
+    last, before = pl.col(SESSION).is_in(latest[:1]), pl.col(SESSION).is_in(latest[1:2])
     refused = stores.read(QUARANTINED_BARS)
-    yield _result(QUARANTINE, refused.filter((pl.col(AS_OF) == session) & (pl.col(SESSION) == session)), {"in_all": refused.height})
+    yield _result(QUARANTINE, refused.filter(pl.col(AS_OF).is_in(latest[:1]) & last), {"in_all": refused.height})
     standing = stores.read(BAR_FLAGS).filter(pl.col(WITHDRAWN_ON).is_null())
     for flag in FLAGS:
         doubted = standing.filter(pl.col(FLAG) == flag)
-        yield _result(check_name(flag), doubted.filter(pl.col(SESSION) == session), {"in_all": doubted.height})
+        yield _result(check_name(flag), doubted.filter(before if flag == REVERSAL else last), {"in_all": doubted.height})

@@ -6,11 +6,12 @@ from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, PRICES, SE
 from stock_pipeline.market_data.sources.source import ACTIONS, BASIS, CAPTURED, KIND, RAW
 
 SPLIT, DIVIDEND = "split", "dividend"
-# The ratios of new shares to old that companies use. A step of the adjustment factor near one of them is a split.
-SPLIT_RATIOS = tuple(
-    new / old for new, old in ((2, 1), (3, 1), (4, 1), (3, 2), (5, 1), (7, 1), (10, 1), (5, 4), (4, 3), (1, 2), (1, 5), (1, 10))
-)
+# A step of the adjustment factor near a ratio of new shares to old that companies use is a split: n for 1, 1 for n, or one of these.
+BROKEN_RATIOS = tuple(new / old for new, old in ((3, 2), (4, 3), (5, 4), (5, 2), (5, 3), (2, 3), (3, 4), (4, 5)))
+MOST_SHARES = 100  # n
 SPLIT_TOLERANCE = 0.02
+# The factor goes down where shares are put together, and nowhere else; less than that is noise.
+LEAST_STEP_DOWN = 0.9
 SMALLEST_YIELD = 2e-4  # an adjusted close rounded to the cent moves the factor by less
 
 
@@ -84,12 +85,9 @@ def derive_actions(bars: pl.DataFrame) -> pl.DataFrame:
         .with_columns((factor / factor.shift(1).over(series)).alias("step"), pl.col(CLOSE).shift(1).over(series).alias("close_before"))
         .filter((pl.col("step") - 1).abs() > SMALLEST_YIELD)
     )
-    ratio = pl.lit(None, pl.Float64)
-    for candidate in SPLIT_RATIOS:
-        ratio = pl.when((pl.col("step") / candidate - 1).abs() < SPLIT_TOLERANCE).then(candidate).otherwise(ratio)
     dividend = pl.col("close_before") * (1 - 1 / pl.col("step"))
     return (
-        steps.with_columns(ratio.alias("ratio"))
+        steps.with_columns(_split_ratio(pl.col("step")).alias("ratio"))
         .with_columns(
             pl.when(pl.col("ratio").is_null()).then(pl.lit(DIVIDEND)).otherwise(pl.lit(SPLIT)).alias(KIND),
             pl.coalesce("ratio", dividend).alias(VALUE),
@@ -97,3 +95,12 @@ def derive_actions(bars: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col(VALUE) > 0)
         .select(*(pl.col(name).cast(dtype) for name, dtype in ACTIONS.items()), KNOWN_FROM)
     )
+
+
+def _split_ratio(step: pl.Expr) -> pl.Expr:
+    """The ratio of the split that a step of the adjustment factor betrays; null where it is none."""
+    up, down = step.round(), (1 / step).round()
+    candidates = [pl.lit(ratio) for ratio in BROKEN_RATIOS]
+    candidates += [pl.when(shares.is_between(2, MOST_SHARES)).then(ratio) for shares, ratio in ((up, up), (down, 1 / down))]
+    near = [pl.when((step / candidate - 1).abs() < SPLIT_TOLERANCE).then(candidate) for candidate in candidates]
+    return pl.coalesce(*near, pl.when(step < LEAST_STEP_DOWN).then(step))

@@ -16,6 +16,9 @@ from stock_pipeline.market_data.quality import BarRules, screen
 from stock_pipeline.market_data.sources.source import CAPTURED, KIND
 from stock_pipeline.market_data.tables import ATTEMPT, INGESTION_FAILURES, INGESTION_REPORTS, REASON
 
+# The longest that any company may take to file a yearly report with the SEC.
+FILED_WITHIN = timedelta(days=90)
+
 
 @dataclass(frozen=True)
 class Ingested:
@@ -77,7 +80,7 @@ def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ing
         bars=_in_order_of_capture(dated),
         actions=_actions(gathered, dated, calendar, night, named),
         instruments=_instruments(gathered, dated),
-        fundamentals=_fundamentals(gathered, calendar, night, named),
+        fundamentals=_fundamentals(gathered, screening, night, named),
         compared=gathered.compared.filter(pl.col(SESSION) <= night),
         quarantined=_quarantined(refused, calendar, night, named),
         report=_report(gathered, received, dated, refused, night),
@@ -121,10 +124,14 @@ def _actions(gathered: Gathered, bars: pl.DataFrame, calendar: TradingCalendar, 
     return pl.concat([once.select(derived.columns), derived]).sort(SESSION, SYMBOL, CAPTURED)
 
 
-def _fundamentals(gathered: Gathered, calendar: TradingCalendar, night: date, source: str) -> pl.DataFrame:
-    """Fundamentals known on the night; what carries no date of capture is known from the night on which it is first read."""
+def _fundamentals(gathered: Gathered, screening: Screening, night: date, source: str) -> pl.DataFrame:
+    """Fundamentals known on the night; what carries no date of capture is known from the night on which it is first read.
+
+    On a night of the past a report without a date is not taken to have been there before the law asked for it.
+    """
     told = gathered.fundamentals
-    dated = told.with_columns(_night_of_capture(calendar, told, source).fill_null(pl.lit(night)).alias(KNOWN_FROM))
+    filed = pl.lit(night) if night >= screening.completed else pl.max_horizontal(pl.lit(night), pl.col("period_end") + FILED_WITHIN)
+    dated = told.with_columns(_night_of_capture(screening.calendar, told, source).fill_null(filed).alias(KNOWN_FROM))
     # A report is not known before its period has ended, whatever a file may say.
     sound = dated.filter((pl.col(KNOWN_FROM) <= night) & (pl.col("period_end") <= pl.col(KNOWN_FROM)))
     return sound.drop_nulls("value").sort(SYMBOL, "period_end", "item", CAPTURED)

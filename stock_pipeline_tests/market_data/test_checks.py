@@ -7,7 +7,7 @@ import pytest
 
 from stock_pipeline.core.columns import HIGH, LOW, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data.checks import BLOCKING, QUARANTINE, WARNING, bar_checks, check_name, doubly_in_force, unsound_bars
-from stock_pipeline.market_data.flags import JUMP_FLAG, SCALE
+from stock_pipeline.market_data.flags import JUMP_FLAG, REVERSAL, SCALE
 from stock_pipeline.market_data.tables import INGESTION_FAILURES
 from stock_pipeline.orchestration.resources import StoreResource
 from stock_pipeline.storage import Stores
@@ -21,7 +21,9 @@ def test_sound_bars_are_not_found_unsound() -> None:
     assert unsound_bars(bars(bar(), bar("B") | {VOLUME: 0.0}), 0.005).is_empty()
 
 
-@pytest.mark.parametrize("change", [{LOW: 0.0}, {LOW: -1.0}, {HIGH: 9.0}, {VOLUME: -1.0}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{LOW: 0.0}, {LOW: -1.0}, {HIGH: 9.0}, {VOLUME: -1.0}, {HIGH: float("inf")}, {VOLUME: float("nan")}], ids=str
+)
 def test_an_unsound_bar_is_found(change: dict[str, Any]) -> None:
     assert unsound_bars(bars(bar(), bar("B") | change), 0.005)[SYMBOL].to_list() == ["B"]
 
@@ -75,6 +77,15 @@ def test_doubts_and_refusals_of_the_last_session_warn_with_counts_and_examples(s
     assert {results[name].severity for name in names} == {dg.AssetCheckSeverity.WARN}
     assert (told(results[QUARANTINE])["offending"], told(results[QUARANTINE])["in_all"]) == (1, 2)
     assert [record.data["reason"] for record in told(results[QUARANTINE])["examples"].records] == ["price not positive"]
+
+
+def test_a_jump_that_the_last_session_takes_back_is_doubted_of_the_session_before(stores: Stores, bring: Bring) -> None:
+    bring(*series("A", [10.0, 20.0, 10.1]), *series("B", [5.0, 5.1, 5.0]))
+    result = checked(stores)[check_name(REVERSAL)]
+    assert not result.passed
+    assert told(result)["offending"] == 1
+    bring(*series("A", [10.0, 20.0, 10.1, 10.2]), *series("B", [5.0, 5.1, 5.0, 5.1]))
+    assert checked(stores)[check_name(REVERSAL)].passed
 
 
 def test_unsound_bars_in_the_store_fail_what_blocks(stores: Stores, bring: Bring) -> None:

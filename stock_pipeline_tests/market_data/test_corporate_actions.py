@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, SESSION, SYMBOL, VALUE
-from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT, SPLIT_RATIOS, derive_actions
+from stock_pipeline.market_data.corporate_actions import BROKEN_RATIOS, DIVIDEND, SPLIT, derive_actions
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
 from stock_pipeline.market_data.sources.source import ACTIONS, CAPTURED, KIND
 from stock_pipeline_tests.laws import law
@@ -52,8 +52,8 @@ def test_what_is_derived_has_the_columns_of_an_action_and_what_dates_it(long_sam
     assert long_sample.select(SYMBOL, SESSION).is_unique().all()
 
 
-@pytest.mark.parametrize("ratio", SPLIT_RATIOS)
-@pytest.mark.parametrize("noise", [0.99, 1.0, 1.01])
+@pytest.mark.parametrize("ratio", [*BROKEN_RATIOS, 2, 7, 8, 20, 50, 1 / 2, 1 / 3, 1 / 8, 1 / 20, 1 / 50])
+@pytest.mark.parametrize("noise", [0.995, 1.0, 1.005])
 def test_a_step_near_a_usual_ratio_is_that_split(ratio: float, noise: float) -> None:
     frame = known(bars(*series("A", [100.0, 100.0], [100.0, 100.0 * ratio * noise])))
     assert told(derive_actions(frame)) == [("A", DAYS[1], SPLIT, round(ratio, 6))]
@@ -75,6 +75,16 @@ def test_a_dividend_that_was_put_into_an_adjusted_close_is_found_again(close: fl
 def test_rounding_and_a_step_down_that_no_split_explains_are_not_taken_for_actions() -> None:
     frame = known(bars(*series("A", [100.0, 100.0, 100.0], [99.99, 100.0, 97.0])))
     assert derive_actions(frame).is_empty()
+
+
+def test_a_step_down_that_no_usual_ratio_explains_is_a_split_all_the_same() -> None:
+    frame = known(bars(*series("A", [10.0, 16.0], [14.0, 16.0])))  # 10 shares became 7, as the price shows
+    assert told(derive_actions(frame)) == [("A", DAYS[1], SPLIT, round(10 / 14, 6))]
+
+
+def test_a_reverse_split_leaves_no_leap_in_adjusted_prices() -> None:
+    frame = known(bars(*series("A", [10.0, 10.0, 80.0, 80.0], [80.0, 80.0, 80.0, 80.0])))
+    assert told(derive_actions(frame)) == [("A", DAYS[2], SPLIT, 0.125)]
 
 
 def test_bars_without_an_adjusted_close_are_passed_over() -> None:

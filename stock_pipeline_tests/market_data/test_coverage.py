@@ -85,13 +85,13 @@ def test_expected_is_who_traded_on_more_than_half_of_the_latest_sessions_before(
 def test_missing_are_the_expected_symbols_without_a_bar_of_the_last_session(stores: Stores) -> None:
     traded = bars(A=DAYS[:3], C=DAYS[:2], B=DAYS[:2], D=DAYS[2:3])
     found = coverage_of(stores, settings_for(stores, symbols=("C", "B", "A", "X")), traded)
-    assert found == Coverage(DAYS[2], 4, ("B", "C", "X"))
+    assert found == Coverage(DAYS[2], 4, ("B", "C", "X"), listed=True)
     assert found.share == 0.25
 
 
 def test_the_members_of_the_store_are_expected(stores: Stores) -> None:
     put(stores, UNIVERSE_MEMBERS, members(("A", DAYS[0], None), ("B", DAYS[0], DAYS[2]), ("C", DAYS[0], DAYS[1])), DAYS[2])
-    assert coverage_of(stores, settings_for(stores), bars(A=DAYS[:3], D=DAYS[:3])) == Coverage(DAYS[2], 2, ("B",))
+    assert coverage_of(stores, settings_for(stores), bars(A=DAYS[:3], D=DAYS[:3])) == Coverage(DAYS[2], 2, ("B",), listed=True)
 
 
 def test_the_renamed_and_the_delisted_are_not_expected_after_their_last_session(stores: Stores) -> None:
@@ -105,8 +105,24 @@ def test_the_renamed_and_the_delisted_are_not_expected_after_their_last_session(
     ]
     put(stores, SYMBOL_HISTORY, pl.DataFrame(held, schema=SYMBOL_HISTORY.dtypes, orient="row"), DAYS[2])
     settings = settings_for(stores, symbols=("DEAD", "OLD", "NEW", "USED", "LAST", "A"))
-    assert coverage_of(stores, settings, bars(A=DAYS[:3])) == Coverage(DAYS[2], 4, ("LAST", "NEW", "USED"))
-    assert coverage_of(stores, settings, bars(A=DAYS[:2])).missing == ("DEAD", "LAST", "NEW", "OLD", "USED")
+    assert coverage_of(stores, settings, bars(A=DAYS[:3])) == Coverage(DAYS[2], 4, ("LAST", "NEW", "USED"), listed=True)
+    assert coverage_of(stores, settings, bars(A=DAYS[:2])).missing == ("DEAD", "LAST", "OLD", "USED")
+
+
+def test_a_renamed_symbol_is_expected_under_the_name_of_the_session(stores: Stores) -> None:
+    held = [("OLD", DAYS[0], DAYS[1], "OLD"), ("NEW", DAYS[2], None, "OLD")]
+    put(stores, SYMBOL_HISTORY, pl.DataFrame(held, schema=SYMBOL_HISTORY.dtypes, orient="row"), DAYS[2])
+    for name in ("OLD", "NEW"):
+        settings = settings_for(stores, symbols=(name,))
+        assert coverage_of(stores, settings, bars(A=DAYS[:3])).missing == ("NEW",)
+        assert coverage_of(stores, settings, bars(A=DAYS[:2])).missing == ("OLD",)
+        assert coverage_of(stores, settings, bars(OLD=DAYS[:2], NEW=DAYS[2:3])).missing == ()
+
+
+def test_a_list_of_which_nobody_is_left_is_not_covered(stores: Stores) -> None:
+    put(stores, UNIVERSE_MEMBERS, members(("A", DAYS[0], DAYS[1])), DAYS[2])
+    found = coverage_of(stores, settings_for(stores), bars(A=DAYS[:3]))
+    assert (found.expected, found.share) == (0, 0)
 
 
 def test_the_recent_majority_is_expected_where_nothing_else_is_said(stores: Stores) -> None:

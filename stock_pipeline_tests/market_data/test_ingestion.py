@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -11,7 +11,7 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
 from stock_pipeline.market_data.ingestion import Ingested, Screening, prepare
 from stock_pipeline.market_data.quality import DUPLICATE
-from stock_pipeline.market_data.sources.source import CAPTURED, CURRENCY, INSTRUMENTS, KIND
+from stock_pipeline.market_data.sources.source import CAPTURED, CURRENCY, FUNDAMENTALS, INSTRUMENTS, KIND
 from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INGESTION_REPORTS, QUARANTINED_BARS, REASON
 from stock_pipeline_tests.market_data.made_up import DAYS, SATURDAY, actions, bar, bars, gathered, series
 
@@ -177,3 +177,14 @@ def test_actions_of_the_source_win_over_derived_ones() -> None:
 
 def test_volumes_and_prices_are_passed_on_as_they_are() -> None:
     assert prepared(bar("A") | {VOLUME: 0.0}).bars.select(CLOSE, VOLUME).rows() == [(10.0, 0.0)]
+
+
+def test_a_report_without_a_date_is_known_tonight_or_on_a_night_of_the_past_once_the_law_asked_for_it() -> None:
+    ends = [DAYS[0], DAYS[2] - timedelta(days=89), DAYS[2] - timedelta(days=90)]
+    rows = [("A", end, "quarter", "revenue", 1.0, None, None) for end in ends]
+    told = pl.DataFrame(rows, schema=FUNDAMENTALS, orient="row")
+    past = prepared(*PANEL, fundamentals=told).fundamentals
+    assert past.select("period_end", KNOWN_FROM).rows() == [(ends[2], DAYS[2])]
+    tonight = Screening(CALENDAR, DAYS[2], 0.005, "USD")
+    found = prepare(gathered(bars(*PANEL), fundamentals=told), None, tonight).fundamentals
+    assert found.select("period_end", KNOWN_FROM).sort("period_end").rows() == [(end, DAYS[2]) for end in sorted(ends)]
