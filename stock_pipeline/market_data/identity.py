@@ -15,6 +15,7 @@ REUSE_AFTER = timedelta(days=365)
 GIVEN_UP_AFTER = timedelta(days=10)
 DAY = timedelta(days=1)
 OLD, NEW = "old", "new"
+BORNE = "borne"  # whether the instrument of a report bore its symbol when it became known
 RENAMES: dict[str, type[pl.DataType]] = {OLD: pl.String, NEW: pl.String, SESSION: pl.Date}
 
 
@@ -188,22 +189,75 @@ def under_latest_symbol(rows: pl.DataFrame, history: pl.DataFrame, night: date) 
     An earlier holder of a symbol that another company has now bears its own first session besides, as in GM@1962-01-02. Rows of
     a symbol outside of every tenure (the same company's, told again under its new symbol) are left out.
     """
-    # Of the whole history: what a source told again under a later symbol is no company of its own on an earlier night either.
-    involved = history.filter((pl.len().over(SYMBOL) > 1) | (pl.len().over(INSTRUMENT) > 1))[SYMBOL].unique()
+    involved = _involved(history)
     if involved.is_empty():
         return rows
     concerned = pl.col(SYMBOL).is_in(involved.implode())
     tenures = history.filter(concerned & (pl.col(FIRST) <= night)).sort(FIRST)
     shown = _shown_names(tenures)
     moved = (
-        rows.filter(concerned)
-        .sort(SESSION)
-        .join_asof(tenures, left_on=SESSION, right_on=FIRST, by=SYMBOL, strategy="backward", check_sortedness=False)
-        .filter(pl.col(INSTRUMENT).is_not_null() & (pl.col(LAST).is_null() | (pl.col(SESSION) <= pl.col(LAST))))
+        _within_tenures(rows.filter(concerned), tenures)
         .with_columns(pl.col(INSTRUMENT).replace_strict(shown, default=None, return_dtype=pl.String).alias(SYMBOL))
         .select(rows.columns)
     )
     return pl.concat([rows.filter(~concerned), moved]).sort(SYMBOL, SESSION)
+
+
+def with_instruments(rows: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
+    """``rows`` (symbol, session, ...) and the instrument of each: the one that bore the symbol on the session.
+
+    Rows that ``under_latest_symbol`` leaves out are left out here too. A symbol without a history is an instrument of its own.
+    """
+    concerned = pl.col(SYMBOL).is_in(_involved(history).implode())
+    instrument = pl.coalesce(INSTRUMENT, SYMBOL).alias(INSTRUMENT)
+    alone = rows.filter(~concerned).join(history.select(SYMBOL, INSTRUMENT), on=SYMBOL, how="left").with_columns(instrument)
+    moved = _within_tenures(rows.filter(concerned), history.sort(FIRST))
+    return pl.concat([alone, moved.select(alone.columns)])
+
+
+def reporting_instruments(rows: pl.DataFrame, history: pl.DataFrame, day: str) -> pl.DataFrame:
+    """``rows`` of reports (symbol, ``day``, ...) and the instrument of each, which need not have traded when it reported.
+
+    It is the one that bore the symbol on ``day``, the night on which the report became known; if none did, the next one that
+    bears it (reports are older than the first bar, or a vendor tells a past under today's symbol), or else the last before.
+    ``borne`` tells the first case from the others. A symbol without a history is an instrument of its own.
+    """
+    tenures = history.select(SYMBOL, FIRST, LAST, INSTRUMENT).sort(FIRST)
+    ahead = tenures.select(SYMBOL, FIRST, pl.col(INSTRUMENT).alias("next"))
+    joined = rows.sort(day, maintain_order=True)
+    # Sorted they are, which Polars cannot see within the groups.
+    joined = joined.join_asof(tenures, left_on=day, right_on=FIRST, by=SYMBOL, strategy="backward", check_sortedness=False)
+    joined = joined.join_asof(ahead, left_on=day, right_on=FIRST, by=SYMBOL, strategy="forward", check_sortedness=False)
+    borne = pl.col(INSTRUMENT).is_not_null() & (pl.col(LAST).is_null() | (pl.col(day) <= pl.col(LAST)))
+    instrument = pl.when(borne).then(INSTRUMENT).otherwise(pl.coalesce("next", INSTRUMENT, SYMBOL))
+    return joined.select(*rows.columns, instrument.alias(INSTRUMENT), borne.alias(BORNE))
+
+
+def symbols_of_night(instruments: pl.Series, history: pl.DataFrame, night: date) -> pl.DataFrame:
+    """The symbol that each of ``instruments`` is shown under on ``night``: instrument, symbol, one row each in no order.
+
+    One whose first session is yet to come is left out; one without a history has its own name.
+    """
+    trading = history.filter(pl.col(FIRST) <= night)
+    shown = pl.DataFrame(list(_shown_names(trading).items()), schema={INSTRUMENT: pl.String, SYMBOL: pl.String}, orient="row")
+    wanted = pl.DataFrame({INSTRUMENT: instruments.unique()})
+    strangers = wanted.join(history, on=INSTRUMENT, how="anti").with_columns(pl.col(INSTRUMENT).alias(SYMBOL))
+    return pl.concat([wanted.join(shown, on=INSTRUMENT, how="inner"), strangers])
+
+
+def _involved(history: pl.DataFrame) -> pl.Series:
+    """The symbols of more than one instrument, and of instruments of more than one symbol."""
+    # Of the whole history: what a source told again under a later symbol is no company of its own on an earlier night either.
+    return history.filter((pl.len().over(SYMBOL) > 1) | (pl.len().over(INSTRUMENT) > 1))[SYMBOL].unique()
+
+
+def _within_tenures(rows: pl.DataFrame, tenures: pl.DataFrame) -> pl.DataFrame:
+    """The rows that lie within a tenure of their symbol, with its columns; ``tenures`` in the order of their first sessions."""
+    return (
+        rows.sort(SESSION)
+        .join_asof(tenures, left_on=SESSION, right_on=FIRST, by=SYMBOL, strategy="backward", check_sortedness=False)
+        .filter(pl.col(INSTRUMENT).is_not_null() & (pl.col(LAST).is_null() | (pl.col(SESSION) <= pl.col(LAST))))
+    )
 
 
 def _shown_names(tenures: pl.DataFrame) -> dict[str, str]:

@@ -4,10 +4,10 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import INDUSTRY, NAME, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
-from stock_pipeline.market_data.identity import under_latest_symbol
+from stock_pipeline.core.columns import CLOSE, INDUSTRY, KNOWN_FROM, KNOWN_TO, NAME, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.market_data.identity import BORNE, reporting_instruments, symbols_of_night, under_latest_symbol, with_instruments
 from stock_pipeline.market_data.prices import adjust
-from stock_pipeline.market_data.sources.source import BASIS, ITEM, KIND, PERIOD, PERIOD_END
+from stock_pipeline.market_data.sources.source import BASIS, CURRENCY, ITEM, KIND, PERIOD, PERIOD_END
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
     CORPORATE_ACTIONS,
@@ -23,6 +23,7 @@ from stock_pipeline.storage.reading import Selection
 
 ACTION_COLUMNS = (SYMBOL, SESSION, KIND, VALUE)
 BAR_COLUMNS = (SYMBOL, SESSION, *PRICES, VOLUME, BASIS, ACTIONS_KNOWN)
+REPORT_COLUMNS = (PERIOD_END, PERIOD, ITEM, VALUE, CURRENCY)
 
 
 def raw_bars(stores: Stores, known_on: date, first: date | None = None) -> pl.DataFrame:
@@ -47,11 +48,54 @@ def adjusted_bars(stores: Stores, known_on: date, jump_ratio: float, first: date
 
 
 def fundamentals_known(stores: Stores, known_on: date) -> pl.DataFrame:
-    """Reported figures as they were known on the night of ``known_on``: symbol, period_end, period, item, value."""
-    columns = (SYMBOL, PERIOD_END, PERIOD, ITEM, VALUE)
-    reported = stores.read(FUNDAMENTALS, Selection(columns=columns, known_on=known_on))
-    under = under_latest_symbol(reported.rename({PERIOD_END: SESSION}), stores.read(SYMBOL_HISTORY), known_on)
-    return under.rename({SESSION: PERIOD_END})
+    """Reported figures as they were known on the night of ``known_on``, under the symbols of that night.
+
+    A report belongs to the instrument that bore its symbol when it became known (see ``identity.reporting_instruments``), so that a
+    vendor may tell a company's past under whatever symbol. Where one figure was told under two symbols, the one known later counts.
+
+    Returns:
+        symbol, period_end, period, item, value, currency and known_from, sorted by the first four; no instrument that is yet to trade.
+    """
+    reports = reports_by_instrument(stores, known_on)
+    in_force = reports.filter(pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > known_on))
+    shown = symbols_of_night(in_force[INSTRUMENT], stores.read(SYMBOL_HISTORY), known_on)
+    named = in_force.join(shown, on=INSTRUMENT, how="inner")
+    return named.select(SYMBOL, *REPORT_COLUMNS, KNOWN_FROM).sort(SYMBOL, PERIOD_END, PERIOD, ITEM)
+
+
+def reports_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
+    """Every version of the reported figures that was known until the night of ``last``, by instrument instead of symbol.
+
+    Returns:
+        instrument, period_end, period, item, value, currency, known_from and known_to (null while it holds): the versions of one
+        figure follow one another, whatever the symbols that they were told under.
+    """
+    told = stores.read(FUNDAMENTALS, Selection(columns=(SYMBOL, *REPORT_COLUMNS, KNOWN_FROM), last=last))
+    figure = [INSTRUMENT, PERIOD_END, PERIOD, ITEM]
+    named = reporting_instruments(told, stores.read(SYMBOL_HISTORY), KNOWN_FROM)
+    # Told on one night under two symbols, the figure under the one that the instrument then bore counts.
+    once = named.sort(*figure, KNOWN_FROM, BORNE, SYMBOL).unique([*figure, KNOWN_FROM], keep="last", maintain_order=True)
+    return once.select(INSTRUMENT, *REPORT_COLUMNS, KNOWN_FROM, pl.col(KNOWN_FROM).shift(-1).over(figure).alias(KNOWN_TO))
+
+
+def actions_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
+    """Every version of the corporate actions until the night of ``last``: instrument, session, kind, value, known_from, known_to."""
+    columns = (*ACTION_COLUMNS, KNOWN_FROM, KNOWN_TO)
+    told = stores.read(CORPORATE_ACTIONS, Selection(columns=columns, last=last)).filter(pl.col(KNOWN_FROM) <= last)
+    return with_instruments(told, stores.read(SYMBOL_HISTORY)).select(INSTRUMENT, SESSION, KIND, VALUE, KNOWN_FROM, KNOWN_TO)
+
+
+def closes_of_their_nights(stores: Stores, first: date, last: date) -> pl.DataFrame:
+    """The closes of the sessions from ``first`` to ``last``, each as it was known on the night of its own session.
+
+    Returns:
+        symbol (that of the night), instrument, session, close and basis, in no order.
+    """
+    columns = (SYMBOL, SESSION, CLOSE, BASIS, KNOWN_FROM, KNOWN_TO)
+    told = stores.read(DAILY_BARS, Selection(columns=columns, first=first, last=last))
+    known = (pl.col(KNOWN_FROM) <= pl.col(SESSION)) & (pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > pl.col(SESSION)))
+    named = with_instruments(told.filter(known), stores.read(SYMBOL_HISTORY))
+    return named.select(SYMBOL, INSTRUMENT, SESSION, CLOSE, BASIS)
 
 
 def particulars(stores: Stores, known_on: date) -> pl.DataFrame:

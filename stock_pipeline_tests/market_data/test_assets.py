@@ -9,7 +9,7 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.assets import ASSETS, TABLES
 from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, raw_bars, sessions_of
 from stock_pipeline.market_data.sources.source import BARS, CAPTURED, KIND
-from stock_pipeline.market_data.tables import DAILY_BARS, INGESTION_REPORTS, QUARANTINED_BARS, UNIVERSE_MEMBERS
+from stock_pipeline.market_data.tables import DAILY_BARS, INGESTION_REPORTS, INSTRUMENTS, QUARANTINED_BARS, UNIVERSE_MEMBERS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.market_data.bringing import ASSET, Bring
 from stock_pipeline_tests.market_data.made_up import DAYS, bar, series
@@ -191,3 +191,14 @@ def test_ingestion_is_one_asset_of_the_market_store_with_nothing_before_it() -> 
     assert (asset.store, asset.depends_on, asset.rhythm) == ("market", (), "ingestion")
     assert {table.store for table in TABLES} == {"market"}
     assert set(BARS) >= {SYMBOL, SESSION}
+
+
+def test_a_symbol_may_be_any_text_on_its_whole_way(stores: Stores, bring: Bring) -> None:
+    injection = "A'; DROP TABLE market_data.daily_bars; --"
+    hostile = sorted(["BRK.B", "^GSPC", injection, "../x", "X" * 64, "\N{CHART WITH UPWARDS TREND}", '"', "%", "A,B"])
+    bring(*(row for symbol in hostile for row in series(symbol, [10.0, 11.0], [5.0, 11.0])))
+    bring(*(row for symbol in hostile for row in series(symbol, [10.5, 11.0, 12.0], [5.25, 11.0, 12.0])))
+    assert raw_bars(stores, DAYS[2])[SYMBOL].unique().sort().to_list() == hostile
+    assert adjusted_bars(stores, DAYS[2], 1.4).filter(pl.col(SESSION) == DAYS[0])[CLOSE].to_list() == pytest.approx([5.25] * len(hostile))
+    assert stores.read(INSTRUMENTS)["instrument"].sort().to_list() == hostile
+    assert sorted(path.name for path in stores.home.iterdir() if path.suffix != ".lock") == ["bars.parquet", "market.duckdb", "ml.duckdb"]
