@@ -1,5 +1,7 @@
 """Dates and numbers from text as people write them. What cannot be read becomes null, for the caller to name."""
 
+import re
+
 import polars as pl
 
 NULL_WORDS = ["", "null", "NULL", "None", "nan", "NaN", "NA", "N/A", "#N/A", "-"]
@@ -10,8 +12,11 @@ MONTH_FIRST, DAY_FIRST = "%m-%d-%Y", "%d-%m-%Y"
 DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", MONTH_FIRST, DAY_FIRST, "%d-%b-%Y", "%b-%d-%Y", "%d-%b-%y")
 
 MONEY = r"^([+-]?)\s*[$€£¥]\s*"
-GROUPED = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
-SURELY_GROUPED = r",\d{3}[,.]"  # 1,234,567 or 1,234.5, where 1,234 might be a little more than one
+QUIET = " \u00a0\u2009\u202f'\u2019"  # what groups thousands and nothing else
+QUIETLY_GROUPED = rf"^[+-]?\d{{1,3}}(?:[{QUIET}]\d{{3}})+(?:[.,]\d*)?$"
+POINT, COMMA = ".", ","
+DOUBTFUL = r"^[+-]?[1-9]\d{0,2}[.,]\d{3}$"  # 10,500 and 10.500
+BEGINNING = 1000  # cells
 MAGNITUDES = {"K": 1e3, "M": 1e6, "B": 1e9}
 
 
@@ -39,17 +44,43 @@ def in_years(found: pl.Series) -> pl.Series:
     return found.set(~found.dt.year().is_between(FIRST_YEAR, LAST_YEAR), None)
 
 
-def numbers(text: pl.Series, decimal_commas: bool) -> pl.Series:
-    """The numbers that ``text`` says: also 1,234.5, $12.3 and 67.9M.
-
-    Where ``decimal_commas`` says that commas may stand for points, 1,234 is a number only beside one such as 1,234,567 or 1,234.5.
-    """
-    read = text.cast(pl.Float64, strict=False)
-    odd = text.filter(text.is_not_null() & read.is_null())
-    if odd.is_empty():
-        return read
+def numbers(text: pl.Series, decimal_sign: str = POINT) -> pl.Series:
+    """The numbers that ``text`` says: also 1,234.5, 1 234.5, 1'234.5, $12.3 and 67.9M, or with decimal commas 1.234,5 and 12,3."""
+    if decimal_sign == POINT:
+        read = text.cast(pl.Float64, strict=False)
+        odd = text.filter(text.is_not_null() & read.is_null())
+        if odd.is_empty():
+            return read
+    else:
+        read, odd = pl.Series(text.name, [None], pl.Float64).new_from_index(0, text.len()), text
     distinct = _distinct(odd)
-    return read.fill_null(text.replace_strict(distinct, _cleaned(distinct, decimal_commas), default=None, return_dtype=pl.Float64))
+    return read.fill_null(text.replace_strict(distinct, _cleaned(distinct, decimal_sign), default=None, return_dtype=pl.Float64))
+
+
+def sure_signs(text: pl.Series) -> set[str]:
+    """The decimal signs, points or commas, that numbers such as 1,234.5 or 12,34 cannot have but as such."""
+    as_is = text.cast(pl.Float64, strict=False).is_not_null()
+    odd = _plain(_distinct(text.filter(~as_is)))
+    signs = {sign for sign in (POINT, COMMA) if odd.str.contains(_sure(sign)).any()}
+    # What Polars reads as it is can prove nothing but a point, and a column's beginning mostly does.
+    plain = text.filter(as_is)
+    for cells in (plain.head(BEGINNING), plain):
+        if POINT not in signs and _distinct(cells).str.contains(_sure(POINT)).any():
+            signs.add(POINT)
+    return signs
+
+
+def doubtful_number(text: pl.Series) -> str | None:
+    """A cell such as 10,500 or 10.500, where every cell with a point or a comma looks like that, in thousands or with decimals."""
+    signed = _distinct(text.filter(text.str.contains(r"\d[.,]|[.,]\d")))
+    doubtful = signed.len() > 0 and _plain(signed).str.contains(DOUBTFUL).all()
+    return str(signed.min()) if doubtful else None
+
+
+def both_readings(doubtful: str) -> str:
+    """What a doubtful number may mean, in ways to write it that leave no doubt: "10500 or 10.5000"."""
+    digits = re.sub(r"[^\d.,]", "", doubtful)
+    return f"{re.sub('[.,]', '', digits)} or {float(digits.replace(COMMA, POINT)):.4f}"
 
 
 def _distinct(text: pl.Series) -> pl.Series:
@@ -64,12 +95,25 @@ def _attempts(text: pl.Series) -> dict[str, pl.Series]:
     return {form: in_years(plain.str.to_date(form, strict=False)) for form in DATE_FORMATS}
 
 
-def _cleaned(text: pl.Series, decimal_commas: bool) -> pl.Series:
-    plain = text.str.strip_chars().str.replace(MONEY, "${1}")
-    magnitude = plain.str.extract(r"\d\s*([KMB])$")
-    plain = plain.str.replace(r"\s*[KMB]$", "")
-    grouped = plain.str.contains(GROUPED)
-    if decimal_commas and not plain.filter(grouped).str.contains(SURELY_GROUPED).any():
-        grouped = grouped & False
-    plain = plain.zip_with(~grouped, plain.str.replace_all(",", "", literal=True))
+def _plain(text: pl.Series) -> pl.Series:
+    """Without currency, magnitude, and what groups thousands and can do nothing else."""
+    plain = text.str.strip_chars().str.replace(MONEY, "${1}").str.replace(r"\s*[KMB]$", "")
+    return plain.zip_with(~plain.str.contains(QUIETLY_GROUPED), plain.str.replace_all(f"[{QUIET}]", ""))
+
+
+def _sure(sign: str) -> str:
+    point, group = (r"\.", ",") if sign == POINT else (",", r"\.")
+    thousands = rf"\d{{1,3}}(?:{group}\d{{3}})"
+    decimals = rf"\d{{4,}}{point}\d+|0*{point}\d+|\d+{point}(?:\d{{1,2}}|\d{{4,}})"
+    return rf"^[+-]?(?:{thousands}(?:{group}\d{{3}})+|{thousands}+{point}\d*|{decimals})(?:[eE][+-]?\d+)?$"
+
+
+def _cleaned(text: pl.Series, sign: str) -> pl.Series:
+    magnitude = text.str.strip_chars().str.extract(r"\d\s*([KMB])$")
+    group = COMMA if sign == POINT else POINT
+    plain = _plain(text)
+    grouped = plain.str.contains(rf"^[+-]?\d{{1,3}}(?:[{group}]\d{{3}})+(?:[{sign}]\d*)?$")
+    plain = plain.zip_with(~grouped, plain.str.replace_all(group, "", literal=True))
+    if sign == COMMA:
+        plain = plain.set(plain.str.contains(POINT, literal=True), None).str.replace(COMMA, POINT, literal=True)
     return plain.cast(pl.Float64, strict=False) * magnitude.replace_strict(MAGNITUDES, default=1.0, return_dtype=pl.Float64)

@@ -12,7 +12,8 @@ import polars as pl
 
 from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.sources.cells import NULL_WORDS, numbers
+from stock_pipeline.market_data.sources.cells import COMMA, NULL_WORDS, POINT, numbers
+from stock_pipeline.market_data.sources.matching import matching_files
 from stock_pipeline.market_data.sources.source import (
     ASSETS,
     CAPTURED,
@@ -36,8 +37,8 @@ from stock_pipeline.market_data.sources.source import (
 from stock_pipeline.market_data.sources.tabular import (
     Column,
     Table,
+    columns_of,
     find_columns,
-    matching_files,
     plain_name,
     read_columns,
     read_table,
@@ -91,13 +92,13 @@ LONG_COLUMNS = (
     Column(VALUE, pl.Float64, ("value",), needed=True),
 )
 ITEM_COLUMNS = (
-    Column(REVENUE, pl.Float64, ("revenue", "revenues")),
-    Column(OPERATING_INCOME, pl.Float64, ("operatingincome", "opincome")),
-    Column(NET_INCOME, pl.Float64, ("netincome",)),
-    Column(EQUITY, pl.Float64, ("equity",)),
-    Column(ASSETS, pl.Float64, ("assets",)),
+    Column(REVENUE, pl.Float64, ("revenue", "revenues", "totalrevenue", "totalrevenues")),
+    Column(OPERATING_INCOME, pl.Float64, ("operatingincome", "opincome", "operatingincomeloss")),
+    Column(NET_INCOME, pl.Float64, ("netincome", "netincomeloss")),
+    Column(EQUITY, pl.Float64, ("equity", "stockholdersequity", "totalstockholdersequity")),
+    Column(ASSETS, pl.Float64, ("assets", "totalassets")),
     Column(DEBT, pl.Float64, ("debt", "totaldebt")),
-    Column(SHARES, pl.Float64, ("shares", "sharesoutstanding")),
+    Column(SHARES, pl.Float64, ("shares", "sharesoutstanding", "commonstocksharesoutstanding", "ordinarysharesnumber")),
 )
 # Numbers that say which report it is, not what it says.
 NO_ITEMS = {"", "unnamed0", "index", "year", "fiscalyear", "quarter", "fiscalquarter", "cik"}
@@ -107,9 +108,16 @@ def read_actions(pattern: str) -> pl.DataFrame:
     """Splits and dividends: symbol, date, kind (split or dividend), value (new shares per old share, or cash per share).
 
     Returns:
-        The columns of ACTIONS, values above zero.
+        The columns of ACTIONS, values above zero. Rows that are wholly the same are one; dividends that differ are several.
+
+    Raises:
+        InputError: besides, two splits of one symbol and session, captured on the same day, differ.
     """
-    return _read_all(pattern, "source.actions_path", _actions_of)
+    setting = "source.actions_path"
+    actions = _read_all(pattern, setting, _actions_of).unique(maintain_order=True)
+    splits = actions.filter(pl.col(KIND) == "split")
+    _refuse_differing(splits, [SYMBOL, SESSION, CAPTURED], f"setting {setting} {pattern!r}: splits of {{}} on {{}} are")
+    return actions
 
 
 def read_instruments(pattern: str) -> pl.DataFrame:
@@ -130,9 +138,16 @@ def read_fundamentals(pattern: str) -> pl.DataFrame:
     own name in small letters. Either may have currency and captured (the day from which the report was known).
 
     Returns:
-        The columns of FUNDAMENTALS, without rows whose value is not given.
+        The columns of FUNDAMENTALS, without rows whose value is not given. Rows that are wholly the same are one.
+
+    Raises:
+        InputError: besides, two rows tell one figure, captured on the same day, differently.
     """
-    return _read_all(pattern, "source.fundamentals_path", _fundamentals_of)
+    setting = "source.fundamentals_path"
+    figures = _read_all(pattern, setting, _fundamentals_of).unique(maintain_order=True)
+    key = [SYMBOL, PERIOD_END, PERIOD, ITEM, CAPTURED]
+    _refuse_differing(figures, key, f"setting {setting} {pattern!r}: {{3}} of {{0}} for the {{2}} to {{1}} is")
+    return figures
 
 
 def read_memberships(pattern: str) -> pl.DataFrame:
@@ -158,28 +173,42 @@ def _read_all(pattern: str, setting: str, read: Callable[[Path], pl.DataFrame]) 
 
 
 def _actions_of(path: Path) -> pl.DataFrame:
-    actions = read_columns(path, ACTION_COLUMNS)
-    _refuse(path, actions, pl.col(VALUE) <= 0, VALUE, "not above zero")
+    table = read_table(path)
+    actions = columns_of(table, ACTION_COLUMNS)
+    _refuse(table, actions, pl.col(VALUE) <= 0, VALUE, "not above zero")
     return actions
 
 
 def _memberships_of(path: Path) -> pl.DataFrame:
-    members = read_columns(path, MEMBERSHIP_COLUMNS)
-    _refuse(path, members, pl.col(LAST) < pl.col(FIRST), LAST, "before first")
+    table = read_table(path)
+    members = columns_of(table, MEMBERSHIP_COLUMNS)
+    _refuse(table, members, pl.col(LAST) < pl.col(FIRST), LAST, "before first")
     return members
 
 
 def _renames_of(path: Path) -> pl.DataFrame:
-    renames = read_columns(path, RENAME_COLUMNS)
-    _refuse(path, renames, pl.col(OLD) == pl.col(NEW), NEW, "the same as old")
+    table = read_table(path)
+    renames = columns_of(table, RENAME_COLUMNS)
+    _refuse(table, renames, pl.col(OLD) == pl.col(NEW), NEW, "the same as old")
     return renames
 
 
-def _refuse(path: Path, frame: pl.DataFrame, wrong: pl.Expr, column: str, reproach: str) -> None:
+def _refuse(table: Table, frame: pl.DataFrame, wrong: pl.Expr, column: str, reproach: str) -> None:
     rows = frame.select(wrong.fill_null(False).arg_true()).to_series()
     if rows.len():
         row = rows[0]
-        raise InputError(f"{path}: column {column} has {str(frame[column][row])!r} in row {row + 1}, which is {reproach}; correct it")
+        value = str(frame[column][row])
+        raise table.refusal(f"column {column} has {value!r} in {table.place(row)}, which is {reproach}; correct it")
+
+
+def _refuse_differing(rows: pl.DataFrame, key: list[str], about: str) -> None:
+    """Raise an InputError where rows that are not the same share a key; ``about`` names the key by its place in it."""
+    differing = rows.filter(pl.struct(key).is_duplicated())
+    if differing.height:
+        first, second = differing.sort(key, maintain_order=True).head(2).to_dicts()
+        values = [" ".join(str(row[name]) for name in (VALUE, CURRENCY) if row.get(name) is not None) for row in (first, second)]
+        told = about.format(*(first[name] for name in key))
+        raise InputError(f"{told} told as {values[0]} and as {values[1]}; keep one, or give the days in a column captured")
 
 
 def _fundamentals_of(path: Path) -> pl.DataFrame:
@@ -224,4 +253,4 @@ def _holds_figures(table: Table, name: str) -> bool:
     if cells.dtype != pl.String:
         return cells.dtype.is_numeric()
     text = cells.replace(NULL_WORDS, None)
-    return numbers(text, table.separator != ",").null_count() == text.null_count()
+    return any(numbers(text, sign).null_count() == text.null_count() for sign in (POINT, COMMA))

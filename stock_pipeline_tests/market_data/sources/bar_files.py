@@ -15,6 +15,7 @@ from stock_pipeline.market_data.sources.source import (
 
 HEADER = "symbol,date,open,high,low,close,volume"
 ROW = "A,2010-01-04,10,11,9,10.5,100"
+NO_SYMBOL = "add a column symbol or name the file AAPL.csv"
 BAR = ("A", date(2010, 1, 4), 10.0, 11.0, 9.0, 10.5, 100.0, None, "raw", None, None)
 COLUMNS: dict[str, list[Any]] = {
     "symbol": ["A"],

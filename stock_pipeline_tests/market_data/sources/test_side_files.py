@@ -57,19 +57,39 @@ def test_the_day_on_which_an_action_was_told_is_read(tmp_path: Path, column: str
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ("A,2010-08-20,merger,2", "column kind has 'merger' in row 2, which is none of split, dividend"),
-        ("A,soon,split,2", "column date has 'soon' in row 2, which is not a date such as 2010-08-20"),
-        ("A,2010-08-20,split,2:1", "column value has '2:1' in row 2, which is not a number"),
-        ("A,2010-08-20,split,0", "column value has '0.0' in row 2, which is not above zero; correct it"),
-        ("A,2010-08-20,dividend,-1", "column value has '-1.0' in row 2, which is not above zero; correct it"),
-        ("A,2010-08-20,dividend,", "column value is empty in row 2; fill it in or leave the row out"),
-        (",2010-08-20,dividend,1", "column symbol is empty in row 2; fill it in or leave the row out"),
-        ("A,,dividend,1", "column date is empty in row 2; fill it in or leave the row out"),
-        ("A,2010-08-20,,1", "column kind is empty in row 2; fill it in or leave the row out"),
+        ("A,2010-08-20,merger,2", "column kind has 'merger' in line 3, which is none of split, dividend"),
+        ("A,soon,split,2", "column date has 'soon' in line 3, which is not a date such as 2010-08-20"),
+        ("A,2010-08-20,split,2:1", "column value has '2:1' in line 3, which is not a number"),
+        ("A,2010-08-20,split,0", "column value has '0.0' in line 3, which is not above zero; correct it"),
+        ("A,2010-08-20,dividend,-1", "column value has '-1.0' in line 3, which is not above zero; correct it"),
+        ("A,2010-08-20,dividend,", "column value is empty in line 3; fill it in or leave the row out"),
+        (",2010-08-20,dividend,1", "column symbol is empty in line 3; fill it in or leave the row out"),
+        ("A,,dividend,1", "column date is empty in line 3; fill it in or leave the row out"),
+        ("A,2010-08-20,,1", "column kind is empty in line 3; fill it in or leave the row out"),
     ],
 )
 def test_a_wrong_action_is_named(tmp_path: Path, row: str, told: str) -> None:
     assert refusal(read_actions, written(tmp_path, "symbol,date,kind,value", "B,2010-08-20,split,2", row)) == told
+
+
+def test_actions_that_overlapping_files_tell_twice_are_one(tmp_path: Path) -> None:
+    header = "symbol,date,kind,value,captured"
+    rows = ["A,2010-08-20,split,2,", "A,2010-08-20,dividend,1,", "A,2010-08-20,dividend,2,", "A,2010-08-20,split,3,2010-08-23"]
+    written(tmp_path, header, *rows, name="1.csv")
+    written(tmp_path, header, *rows[1:], "B,2010-08-20,split,2,", name="2.csv")
+    actions = read_actions(f"{tmp_path}/*.csv")
+    assert actions.select(SYMBOL, VALUE).rows() == [("A", 2.0), ("A", 1.0), ("A", 2.0), ("A", 3.0), ("B", 2.0)]
+
+
+@pytest.mark.parametrize("captured", ["", "2010-08-23"])
+def test_two_splits_of_one_session_are_refused(tmp_path: Path, captured: str) -> None:
+    written(tmp_path, "symbol,date,kind,value,captured", f"A,2010-08-20,split,2,{captured}", name="1.csv")
+    written(tmp_path, "symbol,date,kind,value,captured", f"A,2010-08-20,split,3,{captured}", name="2.csv")
+    pattern = f"{tmp_path}/*.csv"
+    told = "splits of A on 2010-08-20 are told as 2.0 and as 3.0; keep one, or give the days in a column captured"
+    with pytest.raises(InputError) as caught:
+        read_actions(pattern)
+    assert str(caught.value) == f"setting source.actions_path {pattern!r}: {told}"
 
 
 def test_a_file_may_hold_no_action_at_all(tmp_path: Path) -> None:
@@ -160,14 +180,15 @@ def test_fundamentals_may_be_one_figure_a_row(tmp_path: Path) -> None:
 
 
 WIDE = {
-    "revenue": ["revenue", "Revenues"],
-    "operating_income": ["operating_income", "op_income", "Operating Income"],
-    "net_income": ["net_income", "NetIncome"],
-    "equity": ["equity"],
-    "assets": ["Assets"],
+    "revenue": ["revenue", "Revenues", "Total Revenue"],
+    "operating_income": ["operating_income", "op_income", "Operating Income", "OperatingIncomeLoss"],
+    "net_income": ["net_income", "NetIncome", "NetIncomeLoss"],
+    "equity": ["equity", "StockholdersEquity", "Total Stockholders Equity"],
+    "assets": ["Assets", "TotalAssets"],
     "debt": ["debt", "Total Debt"],
-    "shares": ["shares", "shares_outstanding"],
+    "shares": ["shares", "shares_outstanding", "CommonStockSharesOutstanding", "Ordinary Shares Number"],
     "eps_basic": ["EPS Basic", "eps_basic"],
+    "longtermdebt": ["LongTermDebt"],
 }
 
 
@@ -200,6 +221,25 @@ def test_a_wide_file_s_columns_of_text_and_of_the_report_s_own_number_are_no_ite
     assert read_fundamentals(str(tabled)).select(ITEM, VALUE).rows() == [("cash", 70.0)]
 
 
+def test_a_figure_that_is_told_twice_is_one_and_one_told_differently_is_refused(tmp_path: Path) -> None:
+    row = "A,2010-06-30,Q2,revenue"
+    written(tmp_path, f"{LONG},currency,captured", f"{row},7,USD,", f"{row},8,USD,2010-08-20", f"{row},,USD,", name="1.csv")
+    written(tmp_path, "symbol,period_end,period,Total Revenue,currency", "A,2010-06-30,Q2,7,USD", name="2.csv")
+    pattern = f"{tmp_path}/*.csv"
+    assert read_fundamentals(pattern)[VALUE].to_list() == [7.0, 8.0]
+    for other, told in [("9,USD", "7.0 USD and as 9.0 USD"), ("7,EUR", "7.0 USD and as 7.0 EUR"), ("7,", "7.0 USD and as 7.0")]:
+        written(tmp_path, f"{LONG},currency", f"{row},{other}", name="3.csv")
+        with pytest.raises(InputError) as caught:
+            read_fundamentals(pattern)
+        about = f"setting source.fundamentals_path {pattern!r}: revenue of A for the quarter to 2010-06-30"
+        assert str(caught.value) == f"{about} is told as {told}; keep one, or give the days in a column captured"
+
+
+def test_figures_may_have_decimal_commas(tmp_path: Path) -> None:
+    path = written(tmp_path, "symbol;period_end;period;revenue;cash", "A;2010-06-30;Q2;1.234,5;67,5", "B;2010-06-30;Q2;1.000;2")
+    assert read_fundamentals(path)[VALUE].to_list() == [1234.5, 1000.0, 67.5, 2.0]
+
+
 @pytest.mark.parametrize("word", ["FY", "fy", "Year"])
 def test_a_year_is_known_by_its_usual_words(tmp_path: Path, word: str) -> None:
     assert read_fundamentals(written(tmp_path, LONG, f"A,2010-06-30,{word},x,1"))[PERIOD].to_list() == ["year"]
@@ -213,13 +253,13 @@ def test_a_quarter_is_known_by_its_usual_words(tmp_path: Path, word: str) -> Non
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ("A,2010-06-30,H1,x,1", "column period has 'H1' in row 1, which is none of quarter, year, fy, q1, q2, q3, q4"),
-        ("A,June,FY,x,1", "column period_end has 'June' in row 1, which is not a date such as 2010-08-20"),
-        ("A,2010-06-30,FY,x,much", "column value has 'much' in row 1, which is not a number"),
-        (",2010-06-30,FY,x,1", "column symbol is empty in row 1; fill it in or leave the row out"),
-        ("A,,FY,x,1", "column period_end is empty in row 1; fill it in or leave the row out"),
-        ("A,2010-06-30,,x,1", "column period is empty in row 1; fill it in or leave the row out"),
-        ("A,2010-06-30,FY,,1", "column item is empty in row 1; fill it in or leave the row out"),
+        ("A,2010-06-30,H1,x,1", "column period has 'H1' in line 2, which is none of quarter, year, fy, q1, q2, q3, q4"),
+        ("A,June,FY,x,1", "column period_end has 'June' in line 2, which is not a date such as 2010-08-20"),
+        ("A,2010-06-30,FY,x,much", "column value has 'much' in line 2, which is not a number"),
+        (",2010-06-30,FY,x,1", "column symbol is empty in line 2; fill it in or leave the row out"),
+        ("A,,FY,x,1", "column period_end is empty in line 2; fill it in or leave the row out"),
+        ("A,2010-06-30,,x,1", "column period is empty in line 2; fill it in or leave the row out"),
+        ("A,2010-06-30,FY,,1", "column item is empty in line 2; fill it in or leave the row out"),
     ],
 )
 def test_a_wrong_figure_is_named(tmp_path: Path, row: str, told: str) -> None:
@@ -228,7 +268,7 @@ def test_a_wrong_figure_is_named(tmp_path: Path, row: str, told: str) -> None:
 
 def test_a_wrong_figure_of_a_known_item_is_named_in_a_wide_file(tmp_path: Path) -> None:
     path = written(tmp_path, "symbol,period_end,period,revenues", "A,2010-06-30,FY,much")
-    assert refusal(read_fundamentals, path) == "column revenue has 'much' in row 1, which is not a number"
+    assert refusal(read_fundamentals, path) == "column revenue has 'much' in line 2, which is not a number"
     path = written(tmp_path, "symbol,period_end,period,revenues,revenue", "A,2010-06-30,FY,1,1")
     assert refusal(read_fundamentals, path) == "two columns mean revenue, one of them 'revenue'; keep one"
     path = written(tmp_path, "symbol,period_end,period,EPS,eps", "A,2010-06-30,FY,1,1")
@@ -270,10 +310,10 @@ def test_members_who_never_left_need_no_last_day(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ("A,2010-08-20,2010-08-19", "column last has '2010-08-19' in row 2, which is before first; correct it"),
-        ("A,,2010-08-20", "column first is empty in row 2; fill it in or leave the row out"),
-        (",2010-08-20,", "column symbol is empty in row 2; fill it in or leave the row out"),
-        ("A,2010-08-20,today", "column last has 'today' in row 2, which is not a date such as 2010-08-20"),
+        ("A,2010-08-20,2010-08-19", "column last has '2010-08-19' in line 3, which is before first; correct it"),
+        ("A,,2010-08-20", "column first is empty in line 3; fill it in or leave the row out"),
+        (",2010-08-20,", "column symbol is empty in line 3; fill it in or leave the row out"),
+        ("A,2010-08-20,today", "column last has 'today' in line 3, which is not a date such as 2010-08-20"),
     ],
 )
 def test_a_wrong_membership_is_named(tmp_path: Path, row: str, told: str) -> None:
@@ -290,9 +330,9 @@ def test_renames_are_told_in_the_order_of_their_sessions(tmp_path: Path, header:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ("FB,FB,2022-06-09", "column new has 'FB' in row 1, which is the same as old; correct it"),
-        ("FB,,2022-06-09", "column new is empty in row 1; fill it in or leave the row out"),
-        ("FB,META,", "column date is empty in row 1; fill it in or leave the row out"),
+        ("FB,FB,2022-06-09", "column new has 'FB' in line 2, which is the same as old; correct it"),
+        ("FB,,2022-06-09", "column new is empty in line 2; fill it in or leave the row out"),
+        ("FB,META,", "column date is empty in line 2; fill it in or leave the row out"),
     ],
 )
 def test_a_wrong_rename_is_named(tmp_path: Path, row: str, told: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.sources.cells import dates, doubtful_date, numbers
-from stock_pipeline.market_data.sources.tabular import Column, find_columns, matching_files, read_columns, read_table
+from stock_pipeline.market_data.sources.matching import matching_files
+from stock_pipeline.market_data.sources.tabular import Column, find_columns, read_columns, read_table
 
 WHO = Column(SYMBOL, pl.String, ("symbol", "ticker"), needed=True)
 DAY = Column(SESSION, pl.Date, ("date",), ("time",), needed=True)
@@ -30,68 +30,6 @@ def refusal(path: Path, *columns: Column) -> str:
     return str(caught.value).removeprefix(f"{path}: ")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2010-08-20",
-        "2010/8/20",
-        "2010.08.20",
-        "20100820",
-        "08/20/2010",
-        "8/20/2010",
-        "8-20-2010",
-        "20/08/2010",
-        "20.8.2010",
-        "20-Aug-2010",
-        "20 August 2010",
-        "20-AUG-10",
-        "Aug 20, 2010",
-        "August 20 2010",
-        "2010-08-20T00:00:00-04:00",
-        "2010-08-20 16:00",
-        "8/20/2010 16:00:00",
-        "8/20/2010 4:00:00 PM",
-        "  2010-08-20 ",
-    ],
-)
-def test_a_date_may_be_written_in_the_usual_ways(text: str) -> None:
-    assert dates(pl.Series([text])).to_list() == [AUGUST]
-
-
-@pytest.mark.parametrize("text", ["yesterday", "2010-02-30", "8/20/10", "0010-08-20", "10-08-20", "1282262400", "2010-08", "16:00"])
-def test_what_is_no_date_is_not_made_one(text: str) -> None:
-    assert dates(pl.Series([text])).to_list() == [None]
-
-
-def test_dates_of_one_column_are_read_in_the_format_that_reads_most() -> None:
-    assert dates(pl.Series(["03/01/2010", "04/01/2010", None, "13/01/2010"])).to_list() == [
-        date(2010, 1, 3),
-        date(2010, 1, 4),
-        None,
-        date(2010, 1, 13),
-    ]
-    assert dates(pl.Series(["03/01/2010", "01/13/2010", "x"])).to_list() == [date(2010, 3, 1), date(2010, 1, 13), None]
-    assert dates(pl.Series([None], dtype=pl.String)).to_list() == [None]
-
-
-@pytest.mark.parametrize(
-    ("texts", "doubtful"),
-    [
-        (["03/04/2010"], "03/04/2010"),
-        (["05/05/2010", "04/03/2010", "03/04/2010"], "03/04/2010"),
-        (["03/04/2010", "13/04/2010"], None),
-        (["03/04/2010", "04/13/2010"], None),
-        (["05/05/2010", "6/6/2010"], None),  # the same day either way
-        (["2010-03-04"], None),
-        (["3 Apr 2010"], None),
-        (["03/04/2010", "never"], None),  # refused for another reason
-        ([None], None),
-    ],
-)
-def test_a_date_is_doubtful_when_nothing_tells_day_from_month(texts: list[str | None], doubtful: str | None) -> None:
-    assert doubtful_date(pl.Series(texts, dtype=pl.String)) == doubtful
-
-
 def test_doubtful_dates_are_refused_with_the_remedy(tmp_path: Path) -> None:
     path = written(tmp_path, "ticker,date\nA,01/04/2010\nA,01/05/2010\n")
     told = "column date has '01/04/2010', and nothing in the file tells the day from the month; write dates such as 2010-08-20"
@@ -100,58 +38,6 @@ def test_doubtful_dates_are_refused_with_the_remedy(tmp_path: Path) -> None:
         date(2010, 1, 4),
         date(2010, 1, 15),
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("12", 12.0),
-        (" 12.5 ", 12.5),
-        ("-1e3", -1000.0),
-        ("1,234.5", 1234.5),
-        ("-1,234,567", -1234567.0),
-        ("12,345", 12345.0),
-        ("$12.3", 12.3),
-        ("-$12.3", -12.3),
-        ("$-12.3", -12.3),
-        ("$ 1,234.50", 1234.5),
-        ("€5", 5.0),
-        ("67.94M", 67.94e6),
-        ("1.2B", 1.2e9),
-        ("900K", 900e3),
-        ("inf", float("inf")),
-        ("12,34", None),
-        ("1,2345", None),
-        ("1234,567", None),
-        (",123", None),
-        ("1.234,5", None),
-        ("12%", None),
-        ("ten", None),
-        ("M", None),
-        ("$", None),
-    ],
-)
-def test_a_number_may_be_written_in_the_usual_ways(text: str, number: float | None) -> None:
-    assert numbers(pl.Series(["1", text]), decimal_commas=False).to_list() == pytest.approx([1.0, number])
-
-
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        (["10,500", "3"], [None, 3.0]),  # ten and a half, or ten thousand and five hundred
-        (["10,500", "1,234,567"], [10500.0, 1234567.0]),
-        (["10,500", "1,234.5"], [10500.0, 1234.5]),
-        (["1,234.5"], [1234.5]),
-        (["10,5"], [None]),
-    ],
-)
-def test_where_commas_may_stand_for_points_a_number_must_be_sure(texts: list[str], expected: list[float | None]) -> None:
-    assert numbers(pl.Series(texts), decimal_commas=True).to_list() == expected
-
-
-def test_only_a_file_whose_cells_commas_separate_surely_groups_with_commas(tmp_path: Path) -> None:
-    assert read_columns(written(tmp_path, 'count,x\n"10,500",\n'), [COUNT]).rows() == [(10500.0,)]
-    assert refusal(written(tmp_path, "count;x\n10,500;\n"), COUNT) == "column count has '10,500' in row 1, which is not a number"
 
 
 def test_an_empty_column_has_its_type(tmp_path: Path) -> None:
@@ -178,7 +64,7 @@ def test_names_are_known_without_their_signs_but_not_in_percent(tmp_path: Path) 
 
 def test_words_are_known_in_any_case_and_others_refused_with_those_to_choose_from(tmp_path: Path) -> None:
     path = written(tmp_path, "colour\nRED\n Dark Blue \nn/a\nNA\n")
-    assert refusal(path, COLOUR) == "column colour has 'n/a' in row 3, which is none of red, dark blue"
+    assert refusal(path, COLOUR) == "column colour has 'n/a' in line 4, which is none of red, dark blue"
     path = written(tmp_path, "colour\nRED\n Dark Blue \nNA\n")
     assert read_columns(path, [COLOUR])["colour"].to_list() == ["R", "B", None]
 
@@ -192,8 +78,8 @@ def test_a_cell_that_must_be_filled_is_named_when_it_is_empty(tmp_path: Path) ->
     who = Column(SYMBOL, pl.String, ("symbol",), needed=True, filled=True)
     when = Column(SESSION, pl.Date, ("date",), filled=True)
     path = written(tmp_path, "symbol,date\nA,2010-08-20\nB,\n")
-    assert refusal(path, who, when) == "column date is empty in row 2; fill it in or leave the row out"
-    assert refusal(written(tmp_path, "symbol\nA\n"), who, when) == "column date is empty in row 1; fill it in or leave the row out"
+    assert refusal(path, who, when) == "column date is empty in line 3; fill it in or leave the row out"
+    assert refusal(written(tmp_path, "symbol\nA\n"), who, when) == "column date is empty in line 2; fill it in or leave the row out"
 
 
 def test_a_row_of_empty_cells_is_left_out(tmp_path: Path) -> None:
