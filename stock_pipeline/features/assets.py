@@ -5,19 +5,25 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, SESSION, SYMBOL
+from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION
 from stock_pipeline.features.catalogue import catalogue_hash, feature_names, look_back
 from stock_pipeline.features.compute import compute_features, compute_night
-from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, RATIOS, fundamental_ratios, restate_shares
+from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, as_traded, ratios_of_sessions
 from stock_pipeline.features.pictures import heat_map
 from stock_pipeline.features.tables import DAILY_FEATURES, FUNDAMENTAL_RATIOS
 from stock_pipeline.market_data.prices import adjust
-from stock_pipeline.market_data.reading import actions_known, fundamentals_known, raw_bars, sessions_of
+from stock_pipeline.market_data.reading import (
+    actions_by_instrument,
+    actions_known,
+    closes_of_their_nights,
+    raw_bars,
+    reports_by_instrument,
+    sessions_of,
+)
 from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, FUNDAMENTALS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
 from stock_pipeline.storage import Write
-from stock_pipeline.storage.reading import Selection
 
 MOST_NIGHTS = 60  # beyond that a gap is filled in bulk, which agrees in every null and to one unit in the last place
 
@@ -67,14 +73,15 @@ def _null_shares(made: pl.DataFrame) -> pl.DataFrame:
 
 def make_fundamental_ratios(night: Night) -> Product | None:
     """Bring the ratios up to the session, each night from the reports, closes and splits that were known on it."""
-    known_from = night.read(FUNDAMENTALS, Selection(columns=(KNOWN_FROM,)))[KNOWN_FROM].min()
     sessions = sessions_of(night.stores, night.as_of)
-    first = night.first_to_make((DAILY_BARS, FUNDAMENTALS), sessions)
+    first = night.first_to_make((DAILY_BARS, FUNDAMENTALS, CORPORATE_ACTIONS), sessions)
     if first is None:
         return None
+    reports = reports_by_instrument(night.stores, night.as_of)
+    known_from = reports[KNOWN_FROM].min()
     # Before the first report there is nothing to relate a price to.
     wanted = [day for day in sessions if isinstance(known_from, date) and day >= max(first, known_from)]
-    made = pl.concat([FUNDAMENTAL_RATIOS.empty(), *(_ratios_of(night, day) for day in wanted)])
+    made = _ratios_from(night, reports, wanted[0]) if wanted else FUNDAMENTAL_RATIOS.empty()
     return Product(
         writes=(Write(FUNDAMENTAL_RATIOS, made, scope=(SESSION,), minimum_share=0.5, may_be_empty=True),),
         watermark=night.as_of,
@@ -83,12 +90,12 @@ def make_fundamental_ratios(night: Night) -> Product | None:
     )
 
 
-def _ratios_of(night: Night, day: date) -> pl.DataFrame:
-    night.say(f"session {day}")
-    known = restate_shares(fundamentals_known(night.stores, day), actions_known(night.stores, day), day)
-    closes = raw_bars(night.stores, day, day).select(SYMBOL, CLOSE)
-    traded = fundamental_ratios(known, closes, day).join(closes, on=SYMBOL, how="semi", maintain_order="left")
-    return traded.select(SYMBOL, pl.lit(day).alias(SESSION), *RATIOS)
+def _ratios_from(night: Night, reports: pl.DataFrame, first: date) -> pl.DataFrame:
+    actions = actions_by_instrument(night.stores, night.as_of)
+    closes = closes_of_their_nights(night.stores, first, night.as_of)
+    now = pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > night.as_of)
+    traded = as_traded(closes, actions.filter(now))
+    return ratios_of_sessions(reports, actions, traded, night.settings.source.currency)
 
 
 ASSETS: Sequence[StageAsset] = (
@@ -104,7 +111,8 @@ ASSETS: Sequence[StageAsset] = (
         keys=(key_of(FUNDAMENTAL_RATIOS),),
         description="Ratios of what companies report to each other and to the price.",
         tables=(FUNDAMENTAL_RATIOS,),
-        depends_on=(key_of(DAILY_BARS), key_of(FUNDAMENTALS)),
+        depends_on=(key_of(DAILY_BARS), key_of(FUNDAMENTALS), key_of(CORPORATE_ACTIONS)),
         body=make_fundamental_ratios,
+        code_version="2",
     ),
 )

@@ -1,6 +1,7 @@
 """Ratios of what companies report to each other and to the price: valuation, profitability, growth and debt.
 
 Not an entry of the feature catalogue: these rest on reports as they were known on one night, not on windows of bars.
+``fundamental_ratios`` says what they are; ``ratios_of_sessions`` makes those of many sessions at once.
 """
 
 from datetime import date
@@ -8,13 +9,16 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE
-from stock_pipeline.market_data.corporate_actions import with_later_splits
+from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
+from stock_pipeline.market_data.corporate_actions import SPLIT, with_later_splits
 from stock_pipeline.market_data.sources.source import (
+    BASIS,
+    CURRENCY,
     DEBT,
     EQUITY,
     ITEM,
     ITEMS,
+    KIND,
     NET_INCOME,
     OPERATING_INCOME,
     PERIOD,
@@ -22,8 +26,10 @@ from stock_pipeline.market_data.sources.source import (
     QUARTER,
     REVENUE,
     SHARES,
+    SPLIT_ADJUSTED,
     YEAR,
 )
+from stock_pipeline.market_data.tables import INSTRUMENT
 
 MARKET_VALUE: Final = "market_value"
 PE: Final = "pe"
@@ -36,59 +42,161 @@ DEBT_TO_EQUITY: Final = "debt_to_equity"
 RATIOS: Final = (PE, PB, ROE, OPERATING_MARGIN, NET_MARGIN, REVENUE_GROWTH, DEBT_TO_EQUITY, MARKET_VALUE)
 
 OLDEST = "-15mo"  # reports that end longer before the session say too little about the company of today
+NEEDED = "-28mo"  # what the figures of those rest on: a year more and YEAR_TOLERANCE, or the three quarters before
 SHORTEST_QUARTER, LONGEST_QUARTER = 80, 100  # days between the ends of two quarters that follow each other
 YEAR_TOLERANCE = "20d"  # a fiscal year of 52 or 53 weeks does not end on the same day each year
 
 _FLOWS = (REVENUE, OPERATING_INCOME, NET_INCOME)
+_NIGHT = "night"  # the session on whose night a report is looked at
+_OF_COMPANY = "currency_of_company"
+_CASE = "case"  # one company from one session until its reports change
 _REVENUE, _EQUITY, _NET_INCOME = pl.col(REVENUE), pl.col(EQUITY), pl.col(NET_INCOME)
 _THEN, _BEFORE = "a_year_before", "revenue_a_year_before"
 
 
 def restate_shares(known: pl.DataFrame, actions: pl.DataFrame, session: date) -> pl.DataFrame:
-    """Reports whose numbers of shares count the shares of ``session``: those before a split times its ratio.
+    """Reports whose numbers of shares count the shares of ``session``: those told before a split times its ratio.
+
+    Who reports after a split counts the new shares already, also those of a period that ended before it. So a number is restated
+    for the splits after the night from which it was known. Where a source does not tell when a report was captured, that is the
+    night on which it was first read, and what happened between the report and that night is taken to be in the number.
 
     Args:
-        known: as for ``fundamental_ratios``.
+        known: as for ``fundamental_ratios``, and known_from.
         actions: symbol, session (ex-session), kind, value as known on that night.
         session: the session.
     """
-    splits = actions.filter(pl.col(SESSION) <= session)
-    dated = with_later_splits(known, splits, PERIOD_END, "ratio")
-    restated = pl.when(pl.col(ITEM) == SHARES).then(pl.col(VALUE) * pl.col("ratio")).otherwise(VALUE)
-    return dated.with_columns(restated.alias(VALUE)).drop("ratio")
+    return _restated(known, actions.filter(pl.col(SESSION) <= session))
 
 
-def fundamental_ratios(known: pl.DataFrame, closes: pl.DataFrame, session: date) -> pl.DataFrame:
+def as_traded(closes: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
+    """Closes that count the shares of their own session: null where prices were told adjusted for a split that came later.
+
+    On an earlier night's knowledge the two cannot be told apart, so this goes by the splits known now. A close that was
+    adjusted and told before any split is as traded; once a later split is known, nobody can say whether it was told before.
+
+    Args:
+        closes: instrument, session, close and basis.
+        actions: instrument, session (ex-session), kind, value as known now.
+    """
+    traded = closes.select(pl.col(INSTRUMENT).alias(SYMBOL), SESSION)
+    later = with_later_splits(traded, actions.rename({INSTRUMENT: SYMBOL}), SESSION, "ratio")
+    doubtful = (pl.col(BASIS) == SPLIT_ADJUSTED) & (later["ratio"] != 1)
+    return closes.with_columns(pl.when(~doubtful).then(CLOSE).alias(CLOSE))
+
+
+def fundamental_ratios(known: pl.DataFrame, closes: pl.DataFrame, session: date, currency: str) -> pl.DataFrame:
     """The ratios of each company on the night of ``session``.
 
     Amounts *of twelve months* are the sum of four quarters whose ends lie 80 to 100 days apart, or else a year as it was reported:
     of those that can be had, the one that ends last, the quarters if both end on one day. Where a ratio has two such amounts, both
     are of the same twelve months. Balances (equity, debt, shares) are those of the last report that has them; a ratio of two
     balances takes both from one day. Whatever ends more than 15 months before the session, or after it, is left out of account.
+    So is money in another currency than the last that the company told in those months.
 
-    - ``market_value``: close times shares. Both must count the same shares: ``restate_shares`` sees to it
-      after a split.
+    - ``market_value``: close times shares. Both must count the same shares: ``restate_shares`` and ``as_traded`` see to it.
     - ``pe``: market value over the net income of twelve months; null unless that is positive.
-    - ``pb``: market value over equity; null unless that is positive.
+    - ``pb``: market value over equity; null unless that is positive. Both are null where reports are in another currency than
+      prices.
     - ``roe``: net income of twelve months over equity; null unless equity is positive.
     - ``operating_margin``, ``net_margin``: operating income, net income over revenue, of twelve months; null unless revenue is
       positive.
-    - ``revenue_growth``: revenue of the last quarter or year whose revenue a year before (its end within 20 days) is known too,
-      over that, less 1; the quarter if both end on one day. Null unless both are above zero.
+    - ``revenue_growth``: revenue of the last quarter, or of the last year, over that a year before (its end within 20 days), less 1:
+      of the two, where both can be had, the one that ends last, the quarter if both end on one day. Null unless both revenues are
+      above zero.
     - ``debt_to_equity``: debt over equity; null unless equity is positive.
 
+    Limits: quarters of 12 and 16 weeks, as some retailers have them, do not lie 80 to 100 days apart, so for those companies the
+    twelve months are the years that they report.
+
     Args:
-        known: symbol, period_end, period (quarter or year), item, value as known on that night, one row per symbol, period_end,
-            period and item; money in the currency of the close.
+        known: symbol, period_end, period (quarter or year), item, value, currency (null where not told, and then taken for the
+            company's) as known on that night, one row per symbol, period_end, period and item.
         closes: symbol and raw close of the session, one row per symbol.
         session: the session.
+        currency: of the closes, ISO 4217.
 
     Returns:
-        symbol and the ratios (fractions, not percent; market_value in money), one row per symbol of either frame in the order of
-        symbol; null where what a ratio needs is not known.
+        symbol and the ratios (fractions, not percent; market_value in money), one row per symbol with a close or with a report of the
+        last 28 months, in the order of symbol; null where what a ratio needs is not known.
     """
-    told = known.filter((pl.col(PERIOD_END) <= session) & pl.col(VALUE).is_finite())
-    recent = pl.col(PERIOD_END) >= pl.lit(session).dt.offset_by(OLDEST)
+    reported = _reported(known.with_columns(pl.lit(session).alias(_NIGHT)))
+    everyone = pl.concat([reported.select(SYMBOL), closes.select(SYMBOL)]).unique().sort(SYMBOL)
+    for part in (closes.select(SYMBOL, CLOSE), reported):
+        everyone = everyone.join(part, on=SYMBOL, how="left", maintain_order="left")
+    return _with_prices(everyone, currency).select(SYMBOL, *RATIOS)
+
+
+def ratios_of_sessions(reports: pl.DataFrame, actions: pl.DataFrame, closes: pl.DataFrame, currency: str) -> pl.DataFrame:
+    """The ratios of every close, as ``restate_shares`` and ``fundamental_ratios`` make them of what was known on each night.
+
+    What a company's reports say changes only on some nights: one becomes known, is restated or too old, or a split takes effect.
+    Only for those it is made again; every other session has what the last of them said, at its own price.
+
+    Args:
+        reports: instrument, period_end, period, item, value, currency, known_from and known_to, every version.
+        actions: instrument, session (ex-session), kind, value, known_from and known_to, every version.
+        closes: symbol, instrument, session and raw close, one row per symbol and session.
+        currency: of the closes, ISO 4217.
+
+    Returns:
+        symbol, session and the ratios, one row per row of ``closes``, sorted by session and symbol.
+    """
+    nights = closes.select(SESSION).unique().sort(SESSION)
+    needed = pl.col(PERIOD_END) >= pl.lit(nights[SESSION].min(), pl.Date).dt.offset_by(NEEDED)
+    told = reports.filter(needed).join(closes.select(INSTRUMENT).unique(), on=INSTRUMENT, how="semi")
+    splits = actions.filter(pl.col(KIND) == SPLIT).join(told.select(INSTRUMENT).unique(), on=INSTRUMENT, how="semi")
+    cases = _cases(told, splits, nights)
+    known = cases.join(told, on=INSTRUMENT).filter(_in_force())
+    effective = cases.join(splits, on=INSTRUMENT).filter(_in_force(), pl.col(SESSION) <= pl.col(_NIGHT))
+    # Each case is taken for a company of its own.
+    by_case = [frame.with_columns(pl.col(_CASE).alias(SYMBOL)) for frame in (known, effective)]
+    reported = _reported(_restated(*by_case)).rename({SYMBOL: _CASE})
+    said = cases.join(reported, on=_CASE, how="left").rename({_NIGHT: SESSION}).drop(_CASE).sort(SESSION)
+    priced = closes.sort(SESSION, SYMBOL).join_asof(said, on=SESSION, by=INSTRUMENT, strategy="backward", check_sortedness=False)
+    return _with_prices(priced, currency).select(SYMBOL, SESSION, *RATIOS)
+
+
+def _in_force() -> pl.Expr:
+    return (pl.col(KNOWN_FROM) <= pl.col(_NIGHT)) & (pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > pl.col(_NIGHT)))
+
+
+def _cases(told: pl.DataFrame, splits: pl.DataFrame, nights: pl.DataFrame) -> pl.DataFrame:
+    """The sessions (``nights``: session, in order) from which a company's reports may say something else: instrument, night, case."""
+    days = [told.select(INSTRUMENT, pl.col(name).alias("day")) for name in (KNOWN_FROM, KNOWN_TO, PERIOD_END)]
+    days += [splits.select(INSTRUMENT, pl.col(name).alias("day")) for name in (SESSION, KNOWN_FROM, KNOWN_TO)]
+    changes = _first_nights(pl.concat(days), nights.select(pl.col(SESSION).alias("day"), pl.col(SESSION).alias(_NIGHT)))
+    ends = told.select(INSTRUMENT, pl.col(PERIOD_END).alias("day"))
+    # What ends before the oldest day of a session is too old from that session on.
+    ageing = nights.select((pl.col(SESSION).dt.offset_by(OLDEST) - pl.duration(days=1)).alias("day"), pl.col(SESSION).alias(_NIGHT))
+    aged = _first_nights(ends, ageing.unique("day", keep="first", maintain_order=True))
+    return pl.concat([changes, aged]).unique().sort(INSTRUMENT, _NIGHT).with_row_index(_CASE)
+
+
+def _first_nights(days: pl.DataFrame, nights: pl.DataFrame) -> pl.DataFrame:
+    """The first of ``nights`` (day, night, in order) on or after each of ``days`` (instrument, day): instrument, night."""
+    found = days.drop_nulls().unique().sort("day").join_asof(nights, on="day", strategy="forward")
+    return found.drop_nulls().select(INSTRUMENT, _NIGHT)
+
+
+def _restated(known: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    dated = with_later_splits(known, splits, KNOWN_FROM, "ratio")
+    restated = pl.when(pl.col(ITEM) == SHARES).then(pl.col(VALUE) * pl.col("ratio")).otherwise(VALUE)
+    return dated.with_columns(restated.alias(VALUE)).drop("ratio")
+
+
+def _reported(known: pl.DataFrame) -> pl.DataFrame:
+    """What the reports of each symbol say on its night, whatever the price.
+
+    Args:
+        known: as for ``fundamental_ratios``, and night, which is one for each symbol.
+
+    Returns:
+        symbol, currency, shares, equity, net_income and the ratios without a price in them, one row per symbol that has reported.
+    """
+    needed = pl.col(PERIOD_END).is_between(pl.col(_NIGHT).dt.offset_by(NEEDED), pl.col(_NIGHT))
+    recent = pl.col(PERIOD_END) >= pl.col(_NIGHT).dt.offset_by(OLDEST)
+    told = _in_one_currency(known.filter(needed & pl.col(VALUE).is_finite()), recent)
     flows = _twelve_months(told).filter(recent)
     balances = _wide(told).filter(recent)
     parts = (
@@ -100,16 +208,27 @@ def fundamental_ratios(known: pl.DataFrame, closes: pl.DataFrame, session: date)
         _growth(told).filter(recent).group_by(SYMBOL).agg(pl.col(REVENUE_GROWTH).last()),
         _last(balances, DEBT, EQUITY).select(SYMBOL, _over(pl.col(DEBT), _EQUITY).alias(DEBT_TO_EQUITY)),
     )
-    everyone = pl.concat([told.select(SYMBOL), closes.select(SYMBOL)]).unique().sort(SYMBOL)
-    joined = everyone.join(closes.select(SYMBOL, CLOSE), on=SYMBOL, how="left", maintain_order="left")
+    joined = told.group_by(SYMBOL).agg(pl.col(CURRENCY).first())
     for part in parts:
-        joined = joined.join(part, on=SYMBOL, how="left", maintain_order="left")
-    priced = joined.with_columns((_above_zero(pl.col(CLOSE)) * _above_zero(pl.col(SHARES))).alias(MARKET_VALUE))
-    return priced.with_columns(
-        _over(pl.col(MARKET_VALUE), _NET_INCOME).alias(PE),
-        _over(pl.col(MARKET_VALUE), _EQUITY).alias(PB),
-        _over(_NET_INCOME, _EQUITY).alias(ROE),
-    ).select(SYMBOL, *RATIOS)
+        joined = joined.join(part, on=SYMBOL, how="left")
+    return joined.with_columns(_over(_NET_INCOME, _EQUITY).alias(ROE))
+
+
+def _in_one_currency(told: pl.DataFrame, recent: pl.Expr) -> pl.DataFrame:
+    """The rows without money in another currency than the last ``recent`` one of each company; ``currency`` is that of all its rows."""
+    money = pl.when(pl.col(ITEM) != SHARES).then(CURRENCY)
+    dated = told.filter(recent).select(SYMBOL, PERIOD_END, money.alias(_OF_COMPANY)).drop_nulls()
+    last = dated.sort(PERIOD_END, _OF_COMPANY).group_by(SYMBOL).agg(pl.col(_OF_COMPANY).last())
+    joined = told.join(last, on=SYMBOL, how="left", maintain_order="left")
+    kept = joined.filter((money == pl.col(_OF_COMPANY)).fill_null(value=True))
+    return kept.with_columns(pl.col(_OF_COMPANY).alias(CURRENCY)).drop(_OF_COMPANY)
+
+
+def _with_prices(reported: pl.DataFrame, currency: str) -> pl.DataFrame:
+    """``reported`` (close and the columns of ``_reported``) with market value and the ratios to it; closes are in ``currency``."""
+    priced = reported.with_columns((_above_zero(pl.col(CLOSE)) * _above_zero(pl.col(SHARES))).alias(MARKET_VALUE))
+    comparable = pl.when((pl.col(CURRENCY) == currency).fill_null(value=True)).then(MARKET_VALUE)
+    return priced.with_columns(_over(comparable, _NET_INCOME).alias(PE), _over(comparable, _EQUITY).alias(PB))
 
 
 def _above_zero(amount: pl.Expr) -> pl.Expr:
@@ -121,7 +240,7 @@ def _over(amount: pl.Expr, base: pl.Expr) -> pl.Expr:
 
 
 def _twelve_months(told: pl.DataFrame) -> pl.DataFrame:
-    """Flows of twelve months: symbol, period_end, period (what they were made of), a column per item, in the order of period_end."""
+    """Flows of twelve months: symbol, night, period_end, period (their parts), a column per item, in the order of period_end."""
     flows = told.filter(pl.col(ITEM).is_in(_FLOWS)).sort(PERIOD_END)
     days = (pl.col(PERIOD_END) - pl.col(PERIOD_END).shift(1)).dt.total_days()
     follows = days.is_between(SHORTEST_QUARTER, LONGEST_QUARTER)
@@ -132,11 +251,11 @@ def _twelve_months(told: pl.DataFrame) -> pl.DataFrame:
 
 
 def _wide(rows: pl.DataFrame, *also: str) -> pl.DataFrame:
-    """One row per symbol, period_end and ``also``, a column per item, in the order of period_end."""
+    """One row per symbol, night, period_end and ``also``, a column per item, in the order of period_end."""
     # A quarter and a year that end on one day stand in the order of their names, with the quarter to be the last.
     ordered = rows.sort(PERIOD_END, pl.col(PERIOD) == QUARTER)
     items = [pl.col(VALUE).filter(pl.col(ITEM) == item).last().alias(item) for item in ITEMS]
-    return ordered.group_by(SYMBOL, PERIOD_END, *also, maintain_order=True).agg(items)
+    return ordered.group_by(SYMBOL, _NIGHT, PERIOD_END, *also, maintain_order=True).agg(items)
 
 
 def _last(wide: pl.DataFrame, *items: str) -> pl.DataFrame:
@@ -149,21 +268,22 @@ def _margin(flows: pl.DataFrame, item: str, ratio: str) -> pl.DataFrame:
 
 
 def _growth(told: pl.DataFrame) -> pl.DataFrame:
-    """Growth of revenue over a year, of each period that has one a year before it: symbol, period_end, ratio, by period_end."""
+    """Growth of revenue over a year of the last quarter and of the last year of each symbol, where the revenue a year before is known.
+
+    Returns:
+        symbol, night, period_end and the growth, in the order of period_end, the quarter after the year.
+    """
     periods = [SYMBOL, PERIOD]
-    revenue = told.filter(pl.col(ITEM) == REVENUE).select(*periods, PERIOD_END, pl.col(VALUE).alias(REVENUE))
-    then = pl.col(PERIOD_END).dt.offset_by("-1y").alias(_THEN)
-    matched = (
-        revenue.with_columns(then)
-        .sort(_THEN)
-        .join_asof(
-            revenue.select(*periods, pl.col(PERIOD_END).alias(_THEN), pl.col(REVENUE).alias(_BEFORE)).sort(_THEN),
-            on=_THEN,
-            by=periods,
-            strategy="nearest",
-            tolerance=YEAR_TOLERANCE,
-            check_sortedness=False,  # it is sorted, which Polars cannot see within the groups
-        )
+    revenue = told.filter(pl.col(ITEM) == REVENUE).select(*periods, _NIGHT, PERIOD_END, pl.col(VALUE).alias(REVENUE))
+    latest = revenue.sort(PERIOD_END).group_by(periods).last().with_columns(pl.col(PERIOD_END).dt.offset_by("-1y").alias(_THEN))
+    matched = latest.sort(_THEN).join_asof(
+        revenue.select(*periods, pl.col(PERIOD_END).alias(_THEN), pl.col(REVENUE).alias(_BEFORE)).sort(_THEN),
+        on=_THEN,
+        by=periods,
+        strategy="nearest",
+        tolerance=YEAR_TOLERANCE,
+        check_sortedness=False,  # it is sorted, which Polars cannot see within the groups
     )
     known = matched.drop_nulls(_BEFORE).sort(PERIOD_END, pl.col(PERIOD) == QUARTER)
-    return known.select(SYMBOL, PERIOD_END, (_over(_above_zero(_REVENUE), pl.col(_BEFORE)) - 1).alias(REVENUE_GROWTH))
+    growth = _over(_above_zero(_REVENUE), pl.col(_BEFORE)) - 1
+    return known.select(SYMBOL, _NIGHT, PERIOD_END, growth.alias(REVENUE_GROWTH))

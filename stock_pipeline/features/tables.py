@@ -20,14 +20,14 @@ from stock_pipeline.features.fundamental_ratios import (
 )
 
 RATIO_MEANINGS: Final = {
-    PE: "market value over the net income of twelve months, where that is positive",
-    PB: "market value over equity, where that is positive",
+    PE: "market value over the net income of twelve months, where that is positive and in the currency of the close",
+    PB: "market value over equity, where that is positive and in the currency of the close",
     ROE: "net income of twelve months over equity, where that is positive",
     OPERATING_MARGIN: "operating income over revenue, of twelve months",
     NET_MARGIN: "net income over revenue, of twelve months",
-    REVENUE_GROWTH: "revenue of the last period over that of the same period a year before, less one",
+    REVENUE_GROWTH: "revenue of the last quarter or year over that of the same period a year before, less one",
     DEBT_TO_EQUITY: "debt over equity, where that is positive",
-    MARKET_VALUE: "close times shares, in the currency of the close",
+    MARKET_VALUE: "close times shares, in the currency of the close; null where the close is adjusted for a later split",
 }
 
 DAILY_FEATURES: Final = TableSchema(

@@ -56,8 +56,7 @@ def fundamentals_known(stores: Stores, known_on: date) -> pl.DataFrame:
     Returns:
         symbol, period_end, period, item, value, currency and known_from, sorted by the first four; no instrument that is yet to trade.
     """
-    reports = reports_by_instrument(stores, known_on)
-    in_force = reports.filter(pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > known_on))
+    in_force = reports_by_instrument(stores, known_on).filter(pl.col(KNOWN_TO).is_null())
     shown = symbols_of_night(in_force[INSTRUMENT], stores.read(SYMBOL_HISTORY), known_on)
     named = in_force.join(shown, on=INSTRUMENT, how="inner")
     return named.select(SYMBOL, *REPORT_COLUMNS, KNOWN_FROM).sort(SYMBOL, PERIOD_END, PERIOD, ITEM)

@@ -1,62 +1,28 @@
-from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import CLOSE, SYMBOL, VALUE
-from stock_pipeline.features.fundamental_ratios import RATIOS, fundamental_ratios
+from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, SESSION, SYMBOL, VALUE
+from stock_pipeline.features.fundamental_ratios import RATIOS, as_traded, fundamental_ratios, restate_shares
+from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
 from stock_pipeline.market_data.sources.source import (
-    ASSETS,
+    BASIS,
+    CURRENCY,
     DEBT,
     EQUITY,
     ITEM,
     NET_INCOME,
     OPERATING_INCOME,
-    PERIOD,
-    PERIOD_END,
     QUARTER,
+    RAW,
     REVENUE,
     SHARES,
+    SPLIT_ADJUSTED,
     YEAR,
 )
-
-Row = tuple[str, date, str, str, float | None]
-SESSION = date(2016, 3, 1)
-ENDS = [date(2015, 3, 31), date(2015, 6, 30), date(2015, 9, 30), date(2015, 12, 31)]
-ENDS_BEFORE = [date(2014, 3, 31), date(2014, 6, 30), date(2014, 9, 30), date(2014, 12, 31)]
-
-
-def series(item: str, values: Sequence[float | None], ends: Sequence[date] = ENDS, period: str = QUARTER, symbol: str = "A") -> list[Row]:
-    return [(symbol, end, period, item, value) for end, value in zip(ends, values, strict=True)]
-
-
-def one(item: str, value: float, end: date = ENDS[-1], period: str = QUARTER) -> list[Row]:
-    return series(item, [value], [end], period)
-
-
-def ratios(rows: Sequence[Row], close: float | None = 10.0, session: date = SESSION) -> dict[str, float | None]:
-    """The ratios of company A that are known."""
-    closes = pl.DataFrame({SYMBOL: ["A"], CLOSE: [close]}, schema={SYMBOL: pl.String, CLOSE: pl.Float64})
-    found = fundamental_ratios(known(rows), closes, session).row(0, named=True)
-    return {name: value for name, value in found.items() if value is not None and name != SYMBOL}
-
-
-def known(rows: Sequence[Row]) -> pl.DataFrame:
-    columns = {SYMBOL: pl.String, PERIOD_END: pl.Date, PERIOD: pl.String, ITEM: pl.String, VALUE: pl.Float64}
-    return pl.DataFrame(rows, schema=columns, orient="row")
-
-
-COMPANY = [
-    *series(REVENUE, [90.0, 100.0, 110.0, 100.0]),  # 400 in twelve months
-    *series(REVENUE, [80.0], [ENDS_BEFORE[-1]]),
-    *series(OPERATING_INCOME, [10.0, 20.0, 30.0, 20.0]),  # 80
-    *series(NET_INCOME, [5.0, 10.0, 15.0, 20.0]),  # 50
-    *one(EQUITY, 250.0),
-    *one(DEBT, 100.0),
-    *one(ASSETS, 600.0),
-    *one(SHARES, 100.0),
-]
+from stock_pipeline.market_data.tables import INSTRUMENT
+from stock_pipeline_tests.features.a_company import COMPANY, ENDS, ENDS_BEFORE, NIGHT, known, one, ratios, series, splits
 
 
 def test_the_ratios_of_a_company_as_worked_by_hand() -> None:
@@ -76,7 +42,7 @@ def test_the_ratios_of_a_company_as_worked_by_hand() -> None:
 
 def test_every_symbol_of_either_frame_has_one_row_in_order() -> None:
     closes = pl.DataFrame({SYMBOL: ["Z", "A"], CLOSE: [1.0, 10.0]})
-    found = fundamental_ratios(known([*COMPANY, *series(NET_INCOME, [7.0], [ENDS[0]], YEAR, symbol="M")]), closes, SESSION)
+    found = fundamental_ratios(known([*COMPANY, *series(NET_INCOME, [7.0], [ENDS[0]], YEAR, symbol="M")]), closes, NIGHT, "USD")
     assert found.schema == pl.Schema({SYMBOL: pl.String} | dict.fromkeys(RATIOS, pl.Float64))
     assert found[SYMBOL].to_list() == ["A", "M", "Z"]
     assert found.filter(pl.col(SYMBOL) != "A").select(RATIOS).null_count().row(0) == (2,) * len(RATIOS)
@@ -85,23 +51,23 @@ def test_every_symbol_of_either_frame_has_one_row_in_order() -> None:
 def test_companies_do_not_mix() -> None:
     other = series(NET_INCOME, [1.0, 2.0, 3.0, 4.0], symbol="B") + series(EQUITY, [20.0], [ENDS[-1]], symbol="B")
     closes = pl.DataFrame({SYMBOL: ["A", "B"], CLOSE: [10.0, 1.0]})
-    found = fundamental_ratios(known([*COMPANY, *other]), closes, SESSION)
+    found = fundamental_ratios(known([*COMPANY, *other]), closes, NIGHT, "USD")
     assert found["roe"].to_list() == pytest.approx([0.2, 10 / 20])
 
 
 def test_without_anything_there_are_no_rows() -> None:
     closes = pl.DataFrame(schema={SYMBOL: pl.String, CLOSE: pl.Float64})
-    assert fundamental_ratios(known([]), closes, SESSION).is_empty()
+    assert fundamental_ratios(known([]), closes, NIGHT, "USD").is_empty()
 
 
-@pytest.mark.parametrize("session", [ENDS[-1], SESSION])
+@pytest.mark.parametrize("session", [ENDS[-1], NIGHT])
 def test_what_ends_after_the_session_is_ignored(session: date) -> None:
     later = date(2016, 3, 31)
     future = [row for item in (REVENUE, NET_INCOME, EQUITY, DEBT, SHARES) for row in one(item, 1e6, later)]
     assert ratios([*COMPANY, *future], session=session) == ratios(COMPANY, session=session)
     assert ratios([*COMPANY, *future], session=later) != ratios(COMPANY, session=later)
     nobody = pl.DataFrame(schema={SYMBOL: pl.String, CLOSE: pl.Float64})
-    stranger = fundamental_ratios(known([("B", later, QUARTER, EQUITY, 1.0)]), nobody, session)
+    stranger = fundamental_ratios(known([("B", later, QUARTER, EQUITY, 1.0)]), nobody, session, "USD")
     assert stranger.is_empty()
 
 
@@ -236,6 +202,82 @@ def test_growth_compares_quarters_with_quarters_and_years_with_years() -> None:
     assert ratios(quarter + year + quarter_before + year_before)["revenue_growth"] == pytest.approx(0.1)
 
 
-def test_growth_is_that_of_the_last_period_that_can_be_compared() -> None:
-    rows = series(REVENUE, [110.0, 130.0, 100.0], ENDS[:3]) + series(REVENUE, [100.0, 100.0], ENDS_BEFORE[:2])
-    assert ratios(rows)["revenue_growth"] == pytest.approx(0.3)
+@pytest.mark.parametrize("last", [ENDS[3], ENDS[1]])
+def test_growth_is_that_of_the_last_period_or_none(last: date) -> None:
+    rows = [*one(REVENUE, 130.0, ENDS[1]), *one(REVENUE, 100.0, ENDS_BEFORE[1]), *one(REVENUE, 500.0, last)]
+    assert ratios(rows[:-1])["revenue_growth"] == pytest.approx(0.3)
+    assert ratios(rows if last == ENDS[3] else rows[1:]) == ({} if last == ENDS[3] else {"revenue_growth": pytest.approx(4.0)})
+
+
+def test_a_last_quarter_that_cannot_be_compared_leaves_the_growth_of_the_last_year() -> None:
+    years = [*one(REVENUE, 600.0, ENDS[1], YEAR), *one(REVENUE, 400.0, ENDS_BEFORE[1], YEAR)]
+    assert ratios([*years, *one(REVENUE, 9.0)])["revenue_growth"] == pytest.approx(0.5)
+    assert ratios([*years, *one(REVENUE, 9.0), *one(REVENUE, 900.0, ENDS[3], YEAR)]) == {}
+
+
+@pytest.mark.parametrize(("told_in", "lacking"), [("EUR", ["pb", "pe"]), ("USD", []), (None, [])])
+def test_reports_in_another_currency_say_nothing_of_the_price(told_in: str | None, lacking: list[str]) -> None:
+    found = ratios(COMPANY, told_in=told_in)
+    assert found == {name: value for name, value in ratios(COMPANY).items() if name not in lacking}
+    assert sorted(set(ratios(COMPANY)) - set(found)) == lacking
+
+
+def test_the_currency_of_a_number_of_shares_says_nothing() -> None:
+    told = known(COMPANY, "USD").with_columns(pl.when(pl.col(ITEM) == SHARES).then(pl.lit("EUR")).otherwise(CURRENCY).alias(CURRENCY))
+    closes = pl.DataFrame({SYMBOL: ["A"], CLOSE: [10.0]})
+    assert fundamental_ratios(told, closes, NIGHT, "USD").row(0, named=True) == {SYMBOL: "A"} | ratios(COMPANY)
+
+
+def test_money_of_two_currencies_is_not_mixed() -> None:
+    later = [*one(EQUITY, 100.0, date(2016, 1, 31)), *one(SHARES, 100.0, date(2016, 1, 31))]
+    told = pl.concat([known(COMPANY, "EUR"), known(later, "USD")])
+    closes = pl.DataFrame({SYMBOL: ["A"], CLOSE: [10.0]})
+    found = fundamental_ratios(told, closes, NIGHT, "USD").row(0, named=True)
+    assert {name: value for name, value in found.items() if value is not None} == {SYMBOL: "A", "pb": 10.0, "market_value": 1000.0}
+    undated = pl.concat([known(COMPANY), known(later, "USD")])
+    with_all = fundamental_ratios(undated, closes, NIGHT, "USD").row(0, named=True)
+    assert with_all == {SYMBOL: "A"} | ratios([*COMPANY, *later])  # what tells no currency is in the company's
+
+
+def test_the_currency_of_reports_that_are_too_old_says_nothing_any_more() -> None:
+    old = known(one(EQUITY, 1.0, date(2014, 6, 30)), "EUR")
+    closes = pl.DataFrame({SYMBOL: ["A"], CLOSE: [10.0]})
+    found = fundamental_ratios(pl.concat([old, known(COMPANY)]), closes, NIGHT, "USD")
+    assert found.row(0, named=True) == {SYMBOL: "A"} | ratios(COMPANY)
+
+
+@pytest.mark.parametrize(
+    ("ex_session", "kind", "expected"),
+    [
+        (date(2016, 1, 15), SPLIT, 100.0),  # after the period, before the report, which counts the new shares
+        (date(2016, 2, 10), SPLIT, 100.0),  # told on the evening of the day
+        (date(2016, 2, 11), SPLIT, 400.0),
+        (NIGHT, SPLIT, 400.0),
+        (date(2016, 3, 2), SPLIT, 100.0),
+        (date(2016, 2, 11), DIVIDEND, 100.0),
+    ],
+)
+def test_shares_are_restated_for_splits_after_the_night_that_told_them(ex_session: date, kind: str, expected: float) -> None:
+    told = known([*one(SHARES, 100.0), *one(EQUITY, 50.0)]).with_columns(pl.lit(date(2016, 2, 10)).alias(KNOWN_FROM))
+    found = restate_shares(told, splits((ex_session, kind, 4.0)), NIGHT)
+    assert dict(found.select(ITEM, VALUE).iter_rows()) == {SHARES: expected, EQUITY: 50.0}
+
+
+@pytest.mark.parametrize(
+    ("basis", "ratios_told", "expected"),
+    [
+        (RAW, [2.0], [10.0, 10.0]),
+        (SPLIT_ADJUSTED, [2.0], [None, 10.0]),
+        (SPLIT_ADJUSTED, [], [10.0, 10.0]),
+        (SPLIT_ADJUSTED, [1.0], [10.0] * 2),
+    ],
+)
+def test_a_close_adjusted_for_a_later_split_is_not_the_price_of_its_session(
+    basis: str, ratios_told: list[float], expected: list[float | None]
+) -> None:
+    days = [date(2016, 2, 29), NIGHT]
+    closes = pl.DataFrame({SYMBOL: "B", INSTRUMENT: "A", SESSION: days, CLOSE: 10.0, BASIS: basis})
+    told = splits(*((NIGHT, SPLIT, ratio) for ratio in ratios_told), (NIGHT, DIVIDEND, 3.0)).rename({SYMBOL: INSTRUMENT})
+    found = as_traded(closes, told)
+    assert found.columns == closes.columns
+    assert found[CLOSE].to_list() == expected

@@ -1,0 +1,222 @@
+"""The asset of the ratios: what it makes of a store, when it makes it again, and how often it reads."""
+
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, KNOWN_TO, PRICES, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
+from stock_pipeline.features.assets import make_fundamental_ratios
+from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, PB, PE, RATIOS, ROE, fundamental_ratios, restate_shares
+from stock_pipeline.features.tables import FUNDAMENTAL_RATIOS
+from stock_pipeline.market_data.corporate_actions import SPLIT
+from stock_pipeline.market_data.reading import actions_known, fundamentals_known, raw_bars
+from stock_pipeline.market_data.sources.source import (
+    BASIS,
+    CURRENCY,
+    EQUITY,
+    ITEM,
+    KIND,
+    NET_INCOME,
+    PERIOD,
+    PERIOD_END,
+    RAW,
+    SHARES,
+    SPLIT_ADJUSTED,
+    YEAR,
+)
+from stock_pipeline.market_data.tables import (
+    ACTIONS_KNOWN,
+    CORPORATE_ACTIONS,
+    DAILY_BARS,
+    FIRST,
+    FUNDAMENTALS,
+    INSTRUMENT,
+    LAST,
+    SYMBOL_HISTORY,
+)
+from stock_pipeline.orchestration.night import Night
+from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.storage.reading import Selection
+from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.stored import MOMENT, empty_stores, put
+
+ASSET = "features/fundamental_ratios"
+DAYS = [date(2022, 6, day) for day in (6, 7, 8, 9, 10, 13)]
+REPORTED = DAYS[1]  # nobody reported before
+RENAMED = DAYS[3]
+LATER = datetime(2024, 2, 1)
+
+
+def a_bar(symbol: str, session: date, close: float = 10.0, basis: str = RAW) -> dict[str, Any]:
+    prices = dict.fromkeys((*PRICES, ADJ_CLOSE), close) | {VOLUME: 1.0, BASIS: basis, ACTIONS_KNOWN: True}
+    return {SYMBOL: symbol, SESSION: session, SOURCE: "tests", KNOWN_FROM: session, KNOWN_TO: None} | prices
+
+
+def reports(symbol: str, known_from: date = REPORTED, currency: str = "USD", **items: float) -> list[dict[str, Any]]:
+    figure = {SYMBOL: symbol, PERIOD_END: date(2021, 12, 31), PERIOD: YEAR, CURRENCY: currency, SOURCE: "tests"}
+    told = {SHARES: 100.0, EQUITY: 500.0, NET_INCOME: 50.0} | items
+    return [figure | {ITEM: item, VALUE: value, KNOWN_FROM: known_from, KNOWN_TO: None} for item, value in told.items()]
+
+
+def a_split(symbol: str, session: date, known_from: date | None = None) -> dict[str, Any]:
+    return {SYMBOL: symbol, SESSION: session, KIND: SPLIT, VALUE: 2.0, SOURCE: "tests", KNOWN_FROM: known_from or session, KNOWN_TO: None}
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    """T reports in dollars, E in euros; FB becomes META; S is told adjusted for splits; N reports nothing."""
+    stores = empty_stores(tmp_path)
+    bars = [a_bar(symbol, day) for symbol in "TEN" for day in DAYS]
+    bars += [a_bar("FB" if day < RENAMED else "META", day) for day in DAYS]
+    bars += [a_bar("S", day, basis=SPLIT_ADJUSTED) for day in DAYS]
+    tenures: list[tuple[str, date, date | None, str]] = [(symbol, DAYS[0], None, symbol) for symbol in "TENS"]
+    tenures += [("FB", DAYS[0], DAYS[2], "FB"), ("META", RENAMED, None, "FB")]
+    told = [*reports("T"), *reports("E", currency="EUR"), *reports("S"), *reports("META"), *reports("FB", DAYS[4], shares=300.0)]
+    put(stores, DAILY_BARS, bars, DAYS[-1])
+    put(stores, SYMBOL_HISTORY, [dict(zip((SYMBOL, FIRST, LAST, INSTRUMENT), row, strict=True)) for row in tenures], DAYS[-1])
+    put(stores, FUNDAMENTALS, told, DAYS[-1])
+    return stores
+
+
+@pytest.fixture
+def night(stores: Stores) -> Night:
+    return Night(
+        asset=ASSET,
+        store="ml",
+        stores=stores,
+        settings=plain_settings(stores.home),
+        requested=None,
+        watermark=None,
+        market_watermark=DAYS[-1],
+    )
+
+
+def run(night: Night, moment: datetime = MOMENT) -> pl.DataFrame:
+    """What the asset makes, once it is written and its run is in the audit trail."""
+    product = make_fundamental_ratios(night)
+    assert product is not None
+    night.stores.write("ml", Author(ASSET, "1", "a-run", moment), product.writes, product.watermark)
+    night.stores.record_task("ml", TaskRun(ASSET, "a-run", moment, moment, "succeeded", 0, None))
+    return product.writes[0].frame
+
+
+def of(made: pl.DataFrame, symbol: str, ratio: str = MARKET_VALUE) -> list[float | None]:
+    """The ratio of a symbol, session by session."""
+    found: list[float | None] = made.filter(pl.col(SYMBOL) == symbol).sort(SESSION)[ratio].to_list()
+    return found
+
+
+def test_each_night_has_the_ratios_of_what_was_known_on_it(night: Night) -> None:
+    put(night.stores, CORPORATE_ACTIONS, [a_split("T", DAYS[2]), a_split("FB", DAYS[2]), a_split("E", DAYS[3], DAYS[5])], DAYS[-1])
+    expected = []
+    for day in DAYS[1:]:
+        known = restate_shares(fundamentals_known(night.stores, day), actions_known(night.stores, day), day)
+        closes = raw_bars(night.stores, day, day).select(SYMBOL, CLOSE)
+        expected.append(fundamental_ratios(known, closes, day, "USD").select(SYMBOL, pl.lit(day).alias(SESSION), *RATIOS))
+    made = run(night)
+    assert_frame_equal(made, pl.concat(expected).sort(SESSION, SYMBOL), check_exact=True)
+    assert made.filter(pl.col(SESSION) == DAYS[2])[SYMBOL].to_list() == ["E", "FB", "N", "S", "T"]
+    assert of(made, "FB") == [1000.0, 2000.0]
+    assert of(made, "META") == [2000.0, 3000.0, 3000.0]  # reported again after the split, under the old symbol
+    assert of(made, "T") == [1000.0, *[2000.0] * 4]
+    assert of(made, "E") == [*[1000.0] * 4, 2000.0]
+    assert of(made, "N") == [None] * 5
+
+
+@pytest.mark.parametrize(("currency", "dollars", "euros"), [("USD", 20.0, None), ("EUR", None, 20.0)])
+def test_what_is_reported_in_another_currency_than_prices_has_no_ratio_to_them(
+    currency: str, dollars: float | None, euros: float | None, night: Night
+) -> None:
+    made = run(replace(night, settings=plain_settings(night.stores.home, source={"currency": currency})))
+    assert (of(made, "T", PE), of(made, "E", PE)) == ([dollars] * 5, [euros] * 5)
+    assert of(made, "E", PB) == [None if euros is None else 2.0] * 5
+    assert of(made, "E") == of(made, "T") == [1000.0] * 5
+    assert of(made, "E", ROE) == of(made, "T", ROE) == [0.1] * 5
+
+
+def test_a_price_adjusted_for_a_split_to_come_makes_no_market_value(night: Night) -> None:
+    assert of(run(night), "S") == [1000.0] * 5
+    put(night.stores, CORPORATE_ACTIONS, [a_split("S", DAYS[3]), a_split("T", DAYS[3])], DAYS[-1])
+    made = run(night)
+    assert of(made, "S") == [None, None, 2000.0, 2000.0, 2000.0]
+    assert of(made, "S", PE) == [None, None, 40.0, 40.0, 40.0]
+    assert of(made, "T") == [1000.0, 1000.0, 2000.0, 2000.0, 2000.0]
+    as_of_before = run(replace(night, requested=DAYS[2]))
+    assert of(as_of_before, "S") == [1000.0, 1000.0]  # of the split nobody knew
+
+
+def test_a_split_that_was_taken_back_leaves_the_price(night: Night) -> None:
+    told = a_split("S", DAYS[3]) | {KNOWN_TO: DAYS[4]}
+    put(night.stores, CORPORATE_ACTIONS, [told, a_split("S", DAYS[3], DAYS[4]) | {VALUE: 1.0}], DAYS[-1])
+    assert of(run(night), "S") == [1000.0, 1000.0, 2000.0, 1000.0, 1000.0]
+
+
+def test_the_past_of_a_renamed_company_is_found_by_its_instrument(night: Night) -> None:
+    put(night.stores, CORPORATE_ACTIONS, [a_split("S", DAYS[3])], DAYS[-1])
+    put(night.stores, DAILY_BARS, [a_bar("FB", DAYS[1], 7.0, SPLIT_ADJUSTED)], DAYS[-1])
+    assert of(run(night), "FB") == [700.0, 1000.0]
+    put(night.stores, CORPORATE_ACTIONS, [a_split("META", DAYS[5])], DAYS[-1])
+    made = run(night)
+    assert of(made, "FB") == [None, 1000.0]
+    assert of(made, "META") == [1000.0, 3000.0, 6000.0]
+
+
+def test_a_split_told_late_makes_the_ratios_again_from_its_ex_session_on(night: Night) -> None:
+    stores = night.stores
+    assert of(run(night), "T") == [1000.0] * 5
+    caught_up = replace(night, watermark=DAYS[-1])
+    assert make_fundamental_ratios(caught_up) is None
+    late = CORPORATE_ACTIONS.conform(pl.DataFrame([a_split("T", DAYS[3])], schema=CORPORATE_ACTIONS.dtypes))
+    stores.write("market", Author("tests", "1", "a-run", LATER), (Write(CORPORATE_ACTIONS, late),), DAYS[-1])
+    again = run(caught_up, datetime(2024, 2, 2))
+    assert again[SESSION].unique().sort().to_list() == DAYS[3:]
+    assert of(stores.read(FUNDAMENTAL_RATIOS), "T") == [1000.0, 1000.0, 2000.0, 2000.0, 2000.0]
+    assert make_fundamental_ratios(caught_up) is None
+
+
+def test_night_by_night_comes_to_the_same_as_at_once(night: Night) -> None:
+    put(night.stores, CORPORATE_ACTIONS, [a_split("T", DAYS[2])], DAYS[-1])
+    made = [run(replace(night, requested=day, watermark=before)) for before, day in zip([None, *DAYS], DAYS, strict=False)]
+    assert made[0].is_empty()
+    assert all(set(frame[SESSION]) == {day} for frame, day in zip(made[1:], DAYS[1:], strict=True))
+    assert_frame_equal(pl.concat(made).sort(SESSION, SYMBOL), run(night), check_exact=True)
+
+
+def test_without_reports_there_are_no_rows_and_no_price_is_read(tmp_path: Path, night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = empty_stores(tmp_path / "silent")
+    put(stores, DAILY_BARS, [a_bar("T", day) for day in DAYS], DAYS[-1])
+    columns_read = watch(monkeypatch)
+    product = make_fundamental_ratios(replace(night, stores=stores))
+    assert product is not None
+    assert product.watermark == DAYS[-1]
+    assert product.writes[0].frame.is_empty()
+    assert CLOSE not in columns_read
+
+
+def test_the_store_is_read_as_often_for_one_session_as_for_many(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns_read = watch(monkeypatch)
+    run(replace(night, requested=DAYS[1]))
+    for_one = columns_read.copy()
+    columns_read.clear()
+    run(night)
+    assert columns_read == for_one
+    assert CLOSE in for_one
+
+
+def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The columns that are read from now on, one after the other, those of a whole table by its name."""
+    read = Stores.read
+    noted: list[str] = []
+
+    def noting(stores: Stores, schema: Any, selection: Selection | None = None) -> pl.DataFrame:
+        noted.extend([schema.name] if selection is None or selection.columns is None else selection.columns)
+        return read(stores, schema, selection)
+
+    monkeypatch.setattr(Stores, "read", noting)
+    return noted
