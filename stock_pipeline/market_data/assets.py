@@ -56,41 +56,49 @@ def ingest(night: Night) -> Product | None:
     """Bring bars, actions, fundamentals and instruments up to the last session of the sources."""
     stores, settings = night.stores, night.settings
     sources = chosen_sources(settings, night.source, night.path)
-    refuse_mixing(stores, sources, settings)
     Landing(settings.home, night.watermark or date.min).clear(night.watermark)
+    with stores.kept_open("market"):
+        refuse_mixing(stores, sources, settings)
+        held = held_by(stores)
     night.say(f"reading source {', '.join(source.name for source in sources)}")
-    held = held_by(stores)
     gathered = gather(sources, settings, held, night.requested, utc_now().replace(tzinfo=UTC), night.say)
     if gathered is None:
         return None
     night.say(f"storing {gathered.bars.height:,} bars")
-    live = not all(source.is_archive for source in sources)
-    bars = with_history(
-        stores, DAILY_BARS, gathered.bars, gathered.as_of, live=live, held_from=held.sessions.select(SYMBOL, FIRST), reached=night.watermark
-    )
-    actions = with_history(stores, CORPORATE_ACTIONS, gathered.actions, gathered.as_of, live=live)
-    rules = FlagRules(settings.quality.jump_ratio, settings.quality.source_tolerance)
-    calendar = trading_calendar(settings.exchange)
-    doubts = doubts_after(stores, calendar, rules, bars, actions, gathered.compared, gathered.as_of)
-    identities = _identities(night, held, gathered)
-    members = members_told(settings)
+    with stores.kept_open("market"):
+        writes = _writes(night, held, gathered, live=not all(source.is_archive for source in sources))
+    bars, doubts = (write.frame for table in (DAILY_BARS, BAR_FLAGS) for write in writes if write.schema == table)
     return Product(
-        writes=(
-            Write(DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
-            Write(CORPORATE_ACTIONS, actions, may_be_empty=True),
-            Write(INSTRUMENTS, identities.instruments),
-            Write(SYMBOL_HISTORY, identities.history, scope=(SYMBOL,), minimum_share=0),
-            *([] if members is None else [Write(UNIVERSE_MEMBERS, members, scope=(SYMBOL,), minimum_share=0)]),
-            Write(FUNDAMENTALS, with_history(stores, FUNDAMENTALS, gathered.fundamentals, gathered.as_of, live=live), may_be_empty=True),
-            Write(QUARANTINED_BARS, _not_yet_quarantined(stores, gathered.quarantined), may_be_empty=True),
-            Write(BAR_FLAGS, doubts, may_be_empty=True),
-            Write(INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
-            Write(INGESTION_FAILURES, gathered.failures, may_be_empty=True),
-        ),
+        writes=writes,
         watermark=gathered.as_of,
         pictures={"candlesticks": candlesticks(gathered.bars)} if bars.height else {},
         tables=_shown(gathered, doubts),
         facts=_facts(gathered, doubts),
+    )
+
+
+def _writes(night: Night, held: Held, gathered: Ingested, *, live: bool) -> tuple[Write, ...]:
+    """What every table is to hold after the night."""
+    stores, quality, as_of = night.stores, night.settings.quality, gathered.as_of
+    held_from = held.sessions.select(SYMBOL, FIRST)
+    bars = with_history(stores, DAILY_BARS, gathered.bars, as_of, live=live, held_from=held_from, reached=night.watermark)
+    actions = with_history(stores, CORPORATE_ACTIONS, gathered.actions, as_of, live=live)
+    fundamentals = with_history(stores, FUNDAMENTALS, gathered.fundamentals, as_of, live=live)
+    rules = FlagRules(quality.jump_ratio, quality.source_tolerance)
+    doubts = doubts_after(stores, trading_calendar(night.settings.exchange), rules, bars, actions, gathered.compared, as_of)
+    identities = _identities(night, held, gathered)
+    members = members_told(night.settings)
+    return (
+        Write(DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
+        Write(CORPORATE_ACTIONS, actions, may_be_empty=True),
+        Write(INSTRUMENTS, identities.instruments),
+        Write(SYMBOL_HISTORY, identities.history, scope=(SYMBOL,), minimum_share=0),
+        *([] if members is None else [Write(UNIVERSE_MEMBERS, members, scope=(SYMBOL,), minimum_share=0)]),
+        Write(FUNDAMENTALS, fundamentals, may_be_empty=True),
+        Write(QUARANTINED_BARS, _not_yet_quarantined(stores, gathered.quarantined), may_be_empty=True),
+        Write(BAR_FLAGS, doubts, may_be_empty=True),
+        Write(INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
+        Write(INGESTION_FAILURES, gathered.failures, may_be_empty=True),
     )
 
 

@@ -37,24 +37,31 @@ def doubts_after(
         compared: symbol, session, close and basis of bars that a second source gave.
         night: the session on whose night it is judged.
     """
-    changed = pl.concat([bars.select(SYMBOL, SESSION), actions.select(SYMBOL, SESSION), compared.select(SYMBOL, SESSION)])
-    if changed.is_empty():
-        return BAR_FLAGS.empty()
+    if not stores.count(DAILY_BARS):  # a first load, of which everything is judged
+        window, known_actions = (rows.filter(pl.col(KNOWN_TO).is_null()) for rows in (bars, actions))
+        found = _found(window, known_actions, compared, calendar, rules, night)
+        return follow_up(BAR_FLAGS.empty(), found, night)
+    changed = pl.concat([rows.select(SYMBOL, SESSION) for rows in (bars, actions, compared)])
     since = changed.group_by(SYMBOL).agg(pl.col(SESSION).min().alias(SINCE))
     window = _window(stores, calendar, bars, since)
     first = window[SESSION].min()
     if not isinstance(first, date):
         return BAR_FLAGS.empty()
     known_actions = _in_force(stores, CORPORATE_ACTIONS, actions, first).filter(pl.col(SYMBOL).is_in(since[SYMBOL].implode()))
-    found = flags(window, known_actions, calendar.sessions_between(first, night), rules)
     judged_from = _judged_from(window, since)
+    found = _judged_anew(_found(window, known_actions, compared, calendar, rules, night), judged_from)
     stored = _judged_anew(stores.read(BAR_FLAGS, Selection(first=first)), judged_from)
-    compared_anew = stored.join(compared, on=[SYMBOL, SESSION], how="semi")
-    return follow_up(
-        pl.concat([stored.filter(pl.col(FLAG) != DISAGREEMENT), compared_anew.filter(pl.col(FLAG) == DISAGREEMENT)]),
-        pl.concat([_judged_anew(found, judged_from), disagreements(window, compared, rules.source_tolerance)]),
-        night,
-    )
+    # Nobody compared again what is not among tonight's.
+    compared_anew = stored.filter(pl.col(FLAG) == DISAGREEMENT).join(compared, on=[SYMBOL, SESSION], how="semi")
+    return follow_up(pl.concat([stored.filter(pl.col(FLAG) != DISAGREEMENT), compared_anew]), found, night)
+
+
+def _found(
+    window: pl.DataFrame, actions: pl.DataFrame, compared: pl.DataFrame, calendar: TradingCalendar, rules: FlagRules, night: date
+) -> pl.DataFrame:
+    first = window[SESSION].min()
+    sessions = calendar.sessions_between(first, night) if isinstance(first, date) else []
+    return pl.concat([flags(window, actions, sessions, rules), disagreements(window, compared, rules.source_tolerance)])
 
 
 def _window(stores: Stores, calendar: TradingCalendar, bars: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.core.ordering import in_order
 from stock_pipeline.market_data.tables import FIRST, INSTRUMENT, LAST, SYMBOL_HISTORY
 
 # A symbol that nobody traded for so long and that then comes back belongs to another company.
@@ -84,11 +85,12 @@ def renames_by_contract(
 
 def _spells(seen: pl.DataFrame, reached: Mapping[str, date]) -> pl.DataFrame:
     """First and last session of each unbroken stretch of a symbol's bars, those up to ``reached`` apart: symbol, first, last."""
-    begins = (pl.col(SESSION).diff().over(SYMBOL) > REUSE_AFTER).fill_null(value=False)
-    parted = seen.select(SYMBOL, SESSION).sort(SESSION)
+    parted = in_order(seen.select(SYMBOL, SESSION), (SYMBOL, SESSION))
+    before = pl.when(pl.col(SYMBOL) == pl.col(SYMBOL).shift(1)).then(pl.col(SESSION).shift(1))
+    begins = (pl.col(SESSION) - before > REUSE_AFTER).fill_null(value=False)
     if reached:
         until = pl.col(SYMBOL).replace_strict(reached, default=None, return_dtype=pl.Date)
-        begins |= ((pl.col(SESSION) > until) & (pl.col(SESSION).shift(1).over(SYMBOL) <= until)).fill_null(value=False)
+        begins |= ((pl.col(SESSION) > until) & (before <= until)).fill_null(value=False)
     parted = parted.with_columns(begins.alias("spell"))
     numbered = parted.with_columns(pl.col("spell").cum_sum().over(SYMBOL)) if parted["spell"].any() else parted
     ends = numbered.group_by(SYMBOL, "spell").agg(pl.col(SESSION).min().alias(FIRST), pl.col(SESSION).max().alias(LAST))

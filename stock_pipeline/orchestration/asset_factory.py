@@ -121,7 +121,7 @@ class _Execution:
         return self.stores.write(self.asset.store, author, product.writes, product.watermark)
 
     def _results(self, night: Night, product: Product | None, unchanged: bool) -> list[dg.MaterializeResult[None]]:
-        held = self.stores.watermark(self.asset.store, self.asset.name)
+        held, counts = self.stores.standing(self.asset.store, self.asset.name, self.asset.tables)
         reached = None if held is None else held.session
         # Ingestion has only now learnt how far the source goes, so what it reached is what was wanted.
         wanted = night.requested or (reached if self.asset.name == INGESTION_ASSET else night.as_of)
@@ -138,7 +138,7 @@ class _Execution:
                 made = metadata.product_metadata(product) if position == 0 else metadata.preview(product, table)
             shown |= made or self._previously_shown(key)
             if table is not None:
-                shown["dagster/row_count"] = self.stores.count(table)
+                shown["dagster/row_count"] = counts[table.qualified_name]
             shown["seconds"] = round(time.perf_counter() - self.started, 3)
             check = dg.AssetCheckResult(
                 passed=passed,

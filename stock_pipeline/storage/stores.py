@@ -1,10 +1,12 @@
 """The market store and the ML store under one data directory, as the stages see them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from stock_pipeline.core.content_hash import content_hash
@@ -46,10 +48,16 @@ class Stores:
         with self.database(schema.store).reader() as connection:
             return read(connection, schema, selection or Selection())
 
+    @contextmanager
+    def kept_open(self, store: StoreName) -> Iterator[None]:
+        """Within it, reads of the store share one opening of its file, which takes longer than most of them; nobody can write to it."""
+        with self.database(store).reader():
+            yield
+
     def count(self, schema: TableSchema) -> int:
         """How many rows the table holds."""
         with self.database(schema.store).reader() as connection:
-            return int(connection.execute(f"SELECT count(*) FROM {table_identifier(schema)}").fetchall()[0][0])  # noqa: S608
+            return _count(connection, schema)
 
     def content_hash(self, schema: TableSchema) -> str:
         """A hash of everything in the table, whatever the order of its rows."""
@@ -70,6 +78,11 @@ class Stores:
         """How far the asset has brought its tables."""
         with self.database(store).reader() as connection:
             return audit.read_watermark(connection, asset)
+
+    def standing(self, store: StoreName, asset: str, tables: Sequence[TableSchema]) -> tuple[Watermark | None, dict[str, int]]:
+        """How far the asset has brought its tables, and how many rows each has, by qualified name."""
+        with self.database(store).reader() as connection:
+            return audit.read_watermark(connection, asset), {table.qualified_name: _count(connection, table) for table in tables}
 
     def changed_from(self, tables: Sequence[TableSchema], store: StoreName, asset: str) -> date | None:
         """The earliest session whose rows in ``tables`` have changed since the asset (which writes to ``store``) last ran."""
@@ -104,6 +117,10 @@ class Stores:
             with database.reader() as connection:
                 found |= audit.last_task_runs(connection)
         return found
+
+
+def _count(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {table_identifier(schema)}").fetchall()[0][0])  # noqa: S608
 
 
 def open_stores(home: Path, wait_seconds: float = 60.0) -> Stores:

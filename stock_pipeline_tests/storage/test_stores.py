@@ -108,3 +108,20 @@ def test_moments_are_kept_to_the_microsecond(stores: Stores) -> None:
     moment = datetime(2012, 1, 10, 22, 45, 1, 123456)
     stores.write("ml", replace(author(), written_at=moment), [Write(READINGS, readings({("A", DAYS[0]): (1.0, None)}))], DAYS[0])
     assert audit_rows(stores)[0][3] == moment
+
+
+def test_a_store_is_read_while_it_is_kept_open_and_written_to_afterwards(stores: Stores) -> None:
+    bring(stores, DAYS[0], 1)
+    with stores.kept_open("ml"):
+        assert stores.count(READINGS) == stores.read(READINGS).height == 1
+    bring(stores, DAYS[1], 2, 2.0)
+    assert stores.read(READINGS)["value"].to_list() == [1.0, 2.0]
+
+
+def test_how_an_asset_stands_is_its_watermark_and_the_rows_of_its_tables(stores: Stores) -> None:
+    assert stores.standing("ml", "trial/readings", [READINGS]) == (None, {READINGS.qualified_name: 0})
+    bring(stores, DAYS[0], 1)
+    held, counts = stores.standing("ml", "trial/readings", [READINGS])
+    assert held == stores.watermark("ml", "trial/readings")
+    assert held is not None
+    assert counts == {READINGS.qualified_name: 1}
