@@ -160,11 +160,13 @@ def _together(asked: _Asked) -> Gathered:
     frames = {name: _sourced(asked.parts, name) for name in ("bars", "actions", "instruments", "fundamentals")}
     actions = _of_the_first(frames["actions"], order, (SYMBOL, SESSION, KIND))
     tell = {source.name for source, _ in asked.parts if "actions" in source.offers}
-    told_of = frames["bars"].filter(pl.col(SOURCE).is_in(sorted(tell)))[SYMBOL].unique()
+    served_badly = {(failure.symbol, failure.source) for failure in asked.failures}
+    badly = pl.DataFrame(sorted(served_badly), schema={SYMBOL: pl.String, SOURCE: pl.String}, orient="row")
+    # Who lacks the last bar lacks its split too.
+    told_of = frames["bars"].filter(pl.col(SOURCE).is_in(sorted(tell))).join(badly, on=[SYMBOL, SOURCE], how="anti")[SYMBOL].unique()
     known = pl.col(SYMBOL).is_in(told_of.implode()) | pl.col("adj_close").is_not_null()
     bars = _as_traded(frames["bars"].with_columns(known.alias(ACTIONS_KNOWN)), actions)
-    served_badly = {(failure.symbol, failure.source) for failure in asked.failures}
-    chosen, others = _best_of_each_session(bars, order, served_badly)
+    chosen, others = _best_of_each_session(bars, order, badly)
     return Gathered(
         bars=chosen,
         actions=actions,
@@ -188,11 +190,11 @@ def _as_traded(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([bars.filter(~adjusted), undo_splits(bars.filter(adjusted), actions)])
 
 
-def _best_of_each_session(
-    bars: pl.DataFrame, order: dict[str, int], served_badly: set[tuple[str, str]]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Of each symbol and session the bar of the source that served the symbol well, then of the first asked; and the others."""
-    badly = pl.DataFrame(sorted(served_badly), schema={SYMBOL: pl.String, SOURCE: pl.String}, orient="row")
+def _best_of_each_session(bars: pl.DataFrame, order: dict[str, int], badly: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of each symbol and session the bar of the source that served the symbol well, then of the first asked; and the others.
+
+    ``badly`` has symbol and source of the symbols that a source did not serve well.
+    """
     ranked = (
         bars.join(badly.with_columns(pl.lit(value=True).alias("badly")), on=[SYMBOL, SOURCE], how="left")
         .with_columns(pl.col(SOURCE).replace_strict(order, return_dtype=pl.Int32).alias("order"), pl.col("badly").fill_null(value=False))

@@ -1,8 +1,8 @@
 """From the settings and what the store holds to data that is ready for the store. Writes nothing there, so that it can be tried first."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -15,20 +15,26 @@ from stock_pipeline.market_data.identity import NEW, OLD, RENAMES
 from stock_pipeline.market_data.ingestion import Ingested, Screening, prepare
 from stock_pipeline.market_data.landing import Landing
 from stock_pipeline.market_data.sources.side_files import read_memberships, read_renames
-from stock_pipeline.market_data.sources.source import Request, Source
+from stock_pipeline.market_data.sources.source import BASIS, SPLIT_ADJUSTED, Request, Source
 from stock_pipeline.market_data.tables import DAILY_BARS, FIRST, INGESTION_REPORTS, INSTRUMENTS, LAST, SYMBOL_HISTORY
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
+DOUBT_DELISTING = timedelta(days=60)
+
 
 @dataclass(frozen=True)
 class Held:
-    """What the store holds that decides what to ask for: ``sessions`` has first and last session of each symbol."""
+    """What the store holds that decides what to ask for.
+
+    ``sessions`` has first and last session of each symbol, ``without_actions`` the first one of which nobody told splits so far.
+    """
 
     sessions: pl.DataFrame
     history: pl.DataFrame
     instruments: pl.DataFrame
+    without_actions: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def last(self) -> dict[str, date]:
@@ -43,9 +49,10 @@ def held_by(stores: Stores) -> Held:
     """What the market store holds; nothing where there is none yet."""
     if not stores.exist:
         return NOTHING_HELD
-    bars = stores.read(DAILY_BARS, Selection(columns=(SYMBOL, SESSION, KNOWN_TO))).filter(pl.col(KNOWN_TO).is_null())
+    bars = stores.read(DAILY_BARS, Selection(columns=(SYMBOL, SESSION, BASIS, KNOWN_TO))).filter(pl.col(KNOWN_TO).is_null())
+    adjusted = bars.filter(pl.col(BASIS) == SPLIT_ADJUSTED).group_by(SYMBOL).agg(pl.col(SESSION).min())
     sessions = bars.group_by(SYMBOL).agg(pl.col(SESSION).min().alias(FIRST), pl.col(SESSION).max().alias(LAST))
-    return Held(sessions.sort(SYMBOL), stores.read(SYMBOL_HISTORY), stores.read(INSTRUMENTS))
+    return Held(sessions.sort(SYMBOL), stores.read(SYMBOL_HISTORY), stores.read(INSTRUMENTS), dict(adjusted.iter_rows()))
 
 
 def chosen_sources(settings: Settings, names: str | None, path: str | None) -> tuple[Source, ...]:
@@ -102,7 +109,8 @@ def gather(
             gathered = _of_symbols(gathered, sources[0].name, settings.source.symbols)
         return prepare(gathered, as_of, screening)
     night = as_of or completed
-    requests = requests_for(settings, held, night, calendar)
+    tells_actions = any("actions" in source.offers for source in sources)
+    requests = requests_for(settings, held if tells_actions else replace(held, without_actions={}), night, calendar)
     if not requests:
         return None
     landing = Landing(settings.home, night)
@@ -121,7 +129,8 @@ def gather(
 def requests_for(settings: Settings, held: Held, night: date, calendar: TradingCalendar) -> list[Request]:
     """What to ask a live source: of each symbol the sessions that the store lacks, and a few before to notice restatements.
 
-    Particulars and fundamentals are asked for where the store has no name, and once a week.
+    Particulars and fundamentals are asked for where the store has no name, and once a week. So are symbols that were found delisted
+    in the last weeks, as services err. Where nobody told of splits so far, all is asked for from there on.
     """
     weekly = calendar.previous_session(night).isocalendar()[:2] != night.isocalendar()[:2]
     named = set(held.instruments.filter(pl.col(NAME).is_not_null())[SYMBOL])
@@ -130,16 +139,17 @@ def requests_for(settings: Settings, held: Held, night: date, calendar: TradingC
         if old in last:
             last.setdefault(new, last[old])
     found = []
-    for symbol in _symbols_to_ask(settings, held, night):
+    for symbol in _symbols_to_ask(settings, held, night, weekly=weekly):
         reached = last.get(symbol)
         if reached is not None and reached >= night:
             continue
         first = settings.source.history_from if reached is None else _back(calendar, reached, settings.source.overlap)
+        first = min(first, held.without_actions.get(symbol, first))
         found.append(Request(symbol, first, night, about=weekly or symbol not in named))
     return found
 
 
-def _symbols_to_ask(settings: Settings, held: Held, night: date) -> list[str]:
+def _symbols_to_ask(settings: Settings, held: Held, night: date, *, weekly: bool) -> list[str]:
     members = members_told(settings)
     if settings.source.symbols is not None:
         wanted = list(settings.source.symbols)
@@ -152,7 +162,9 @@ def _symbols_to_ask(settings: Settings, held: Held, night: date) -> list[str]:
         raise InputError(
             "a live source needs to know which symbols to ask for: give source.symbols, or source.universe_path with a file of members"
         )
-    ended = set(held.history.filter(pl.col(LAST).is_not_null())[SYMBOL]) - set(held.history.filter(pl.col(LAST).is_null())[SYMBOL])
+    latest = held.history.sort(FIRST).group_by(SYMBOL).last()
+    believed = pl.col(LAST) < night - DOUBT_DELISTING if weekly else pl.col(LAST).is_not_null()
+    ended = set(latest.filter(believed)[SYMBOL])
     renamed = dict(renames_told(settings).filter(pl.col(SESSION) <= night).sort(SESSION).select(OLD, NEW).iter_rows())
     return [symbol for symbol in dict.fromkeys(_latest(symbol, renamed) for symbol in wanted) if symbol not in ended]
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SOURCE, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.market_data.sources.source import BASIS, CAPTURED, RAW, SPLIT_ADJUSTED
+from stock_pipeline.market_data.sources.source import BASIS, CAPTURED, SPLIT_ADJUSTED
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN, FIRST
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -61,13 +61,15 @@ def _told_well_already(history: pl.DataFrame, incoming: pl.DataFrame, schema: Ta
     """The keys of incoming rows that the store has in force from another source, or as traded where they come adjusted for splits.
 
     Bars come adjusted on a night on which nobody told of splits; that says nothing against what was told of them on a better one.
+    As traded they take the place of adjusted ones, whoever tells them: what those are adjusted for is not known any more.
     """
     key = list(schema.key)
     both = incoming.join(history.filter(pl.col(KNOWN_TO).is_null()), on=key, how="inner", suffix="_held")
-    well = pl.col(SOURCE) != pl.col(f"{SOURCE}_held")
-    if BASIS in schema.dtypes:
-        well |= (pl.col(BASIS) == SPLIT_ADJUSTED) & (pl.col(f"{BASIS}_held") == RAW)
-    return both.filter(well).select(key)
+    another = pl.col(SOURCE) != pl.col(f"{SOURCE}_held")
+    if BASIS not in schema.dtypes:
+        return both.filter(another).select(key)
+    comes_adjusted, is_adjusted = pl.col(BASIS) == SPLIT_ADJUSTED, pl.col(f"{BASIS}_held") == SPLIT_ADJUSTED
+    return both.filter(pl.when(comes_adjusted == is_adjusted).then(another).otherwise(comes_adjusted)).select(key)
 
 
 def _known_late(noticed: pl.DataFrame, held_from: pl.DataFrame, reached: date, night: date) -> pl.DataFrame:

@@ -261,3 +261,9 @@ def test_bars_of_the_past_are_told_as_traded_by_the_splits_until_now() -> None:
     gathered = ask_in_order([ibkr, yahoo], requests("A"), plainly, DAYS[3])
     assert [(request.first, request.last) for request in yahoo.asked] == [(DAYS[0], DAYS[3])]
     assert gathered.bars.filter(pl.col(SOURCE) == "ibkr").sort(SESSION)[CLOSE].to_list() == [100.0, 101.0, 102.0]
+
+
+def test_who_lacks_the_last_bar_is_not_believed_to_know_every_split() -> None:
+    behind = ScriptedSource({"A": told("A", [100.0, 101.0])}, "yahoo")
+    gathered = ask([broker(A=adjusted("A", [50.0, 50.5, 51.0])), behind], "A")
+    assert rows(gathered.bars, BASIS, ACTIONS_KNOWN, SOURCE) == [("A", day, SPLIT_ADJUSTED, False, "ibkr") for day in DAYS[:3]]

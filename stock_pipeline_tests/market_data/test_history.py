@@ -209,3 +209,10 @@ def test_every_night_knows_what_had_been_told_by_then(stores: Stores, nights: li
     for night, known_then in seen:
         held_then = stores.read(DAILY_BARS, Selection(columns=(SESSION, CLOSE), known_on=night, equals={SYMBOL: [symbol]}))
         assert dict(held_then.iter_rows()) == known_then
+
+
+def test_as_traded_takes_the_place_of_adjusted_whoever_tells_it(stores: Stores) -> None:
+    comes(stores, DAYS[1], told(bar(close=50.0, basis="split"), bar("B", close=50.0), source="ibkr"))
+    other = told(bar(close=100.0), bar("B", close=50.5), source="yahoo")
+    found = with_history(stores, DAILY_BARS, other, NIGHT, live=True)
+    assert rows(found, SYMBOL, CLOSE, SOURCE, KNOWN_TO) == [("A", 50.0, "ibkr", NIGHT), ("A", 100.0, "yahoo", None)]

@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -243,3 +244,19 @@ def test_of_a_renamed_symbol_in_the_store_the_new_one_is_asked_for(tmp_path: Pat
     )
     wanted = asked(settings_with(tmp_path, renames_path=path), held({"OLD": DAYS[3], "A": DAYS[3], "Y": DAYS[3]}), DAYS[8])
     assert symbols(wanted) == ["NEWER", "A", "X"]
+
+
+def test_where_nobody_told_of_splits_all_is_asked_for_from_there_on_of_those_who_tell(home: Path) -> None:
+    store = replace(held({"A": DAYS[3], "B": DAYS[3]}), without_actions={"A": DAYS[1]})
+    firsts = {request.symbol: request.first for request in asked(settings_with(home, "A", "B", overlap=1), store, DAYS[4])}
+    assert firsts == {"A": DAYS[1], "B": DAYS[2]}
+    silent = ScriptedSource({"A": told("A", [1.0, 2.0, 3.0])}, "ibkr", WITHOUT_ACTIONS)
+    store = replace(held({"A": DAYS[1]}), without_actions={"A": DAYS[0]})
+    gathered([silent], settings_with(home, "A", overlap=0), store=store)
+    assert [request.first for request in silent.asked] == [DAYS[1]]
+
+
+@pytest.mark.parametrize(("night", "wanted"), [(DAYS[4], ["A"]), (DAYS[5], []), (date(2012, 3, 5), ["A"]), (date(2012, 3, 12), [])])
+def test_a_symbol_found_delisted_is_asked_for_once_a_week_for_two_months(home: Path, night: date, wanted: list[str]) -> None:
+    store = held({"A": DAYS[2]}, history=[("A", DAYS[0], DAYS[2], "A")])
+    assert symbols(asked(settings_with(home, "A"), store, night)) == wanted

@@ -1,0 +1,111 @@
+"""Weeks with sources that fail at random: once they answer again, nothing of it is left in adjusted prices."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import Any
+
+import polars as pl
+import pytest
+
+from stock_pipeline.core.calendar import trading_calendar
+from stock_pipeline.core.columns import CLOSE, KNOWN_TO, SESSION, SYMBOL
+from stock_pipeline.core.errors import StockPipelineError
+from stock_pipeline.market_data import assets, catalogue
+from stock_pipeline.market_data.assets import ingest
+from stock_pipeline.market_data.catalogue import SourceEntry
+from stock_pipeline.market_data.reading import adjusted_bars
+from stock_pipeline.market_data.sources.errors import RequestTimeoutError, SaidDelistedError, SourceDownError, SourceError
+from stock_pipeline.market_data.sources.source import BASIS, RAW, SPLIT_ADJUSTED, Answer, MarketData, Offer, Request
+from stock_pipeline.market_data.tables import DAILY_BARS
+from stock_pipeline.orchestration.night import Night
+from stock_pipeline.storage import Author, Stores
+from stock_pipeline_tests.market_data.bringing import ASSET
+from stock_pipeline_tests.market_data.made_up import actions, bar, bars
+from stock_pipeline_tests.plain_settings import plain_settings
+
+SESSIONS = trading_calendar("XNYS").sessions_between(date(2024, 1, 2), date(2024, 2, 29))
+SPLITS = {"A": {9: 2.0, 22: 0.5}, "B": {14: 3.0}, "C": {}}
+RAW_CLOSES = {"A": 100.0, "B": 90.0, "C": 40.0}  # before the first split
+FIRST_NIGHT = 5
+
+
+def close(symbol: str, place: int, until: int | None = None) -> float:
+    """The close as traded on a session, or adjusted for the splits until another."""
+    price = RAW_CLOSES[symbol] * (1 + 0.01 * (place % 7))
+    for split, ratio in SPLITS[symbol].items():
+        price /= ratio if split <= place or (until is not None and split <= until) else 1.0
+    return price
+
+
+@dataclass
+class Unreliable:
+    """A source that fails now and then: as a whole, for a symbol, without the last bar, with a symbol called delisted."""
+
+    name: str
+    offers: frozenset[Offer]
+    faults: random.Random | None
+    now: int = 0
+    is_archive = False
+    is_closed = False
+
+    def fetch(self, requests: Sequence[Request] | None) -> Iterator[Answer]:
+        down = self.faults is not None and self.faults.random() < 0.25
+        for request in requests or ():
+            try:
+                yield Answer(self._said(request, down))
+            except SourceError as error:
+                yield Answer(failures={request.symbol: error})
+
+    def _said(self, request: Request, down: bool) -> MarketData:
+        drawn = 1.0 if self.faults is None else self.faults.random()
+        if down:
+            raise SourceDownError("nobody there")
+        if drawn < 0.1:
+            raise RequestTimeoutError("too slow") if drawn < 0.07 else SaidDelistedError("gone")
+        last = self.now - (drawn < 0.2)
+        tells = "actions" in self.offers
+        places = [place for place in range(last + 1) if request.first <= SESSIONS[place] <= request.last]
+        rows = [self._bar(request.symbol, place, tells) for place in places]
+        splits = [(request.symbol, SESSIONS[at], "split", ratio) for at, ratio in SPLITS[request.symbol].items() if at in places]
+        return MarketData(bars=bars(*rows), actions=actions(*splits) if tells else actions())
+
+    def _bar(self, symbol: str, place: int, tells: bool) -> dict[str, Any]:
+        price = close(symbol, place, None if tells else self.now)
+        return bar(symbol, SESSIONS[place], price, **{BASIS: RAW if tells else SPLIT_ADJUSTED})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_failed_adjusted_prices_are_right_once_both_sources_answer(
+    seed: int, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = random.Random(seed)  # noqa: S311  (nothing is to be kept secret)
+    broker = Unreliable("ibkr", frozenset({"bars"}), faults)
+    web = Unreliable("yahoo", frozenset({"bars", "actions"}), faults)
+    monkeypatch.setattr(catalogue, "CATALOGUE", (SourceEntry("ibkr", "", lambda _: broker), SourceEntry("yahoo", "", lambda _: web)))
+    monkeypatch.setattr(assets, "candlesticks", lambda _bars: b"")
+    known = {"name": "ibkr", "fallbacks": ["yahoo"], "symbols": list(SPLITS), "history_from": SESSIONS[0], "overlap": 2}
+    night = Night(ASSET, "market", stores, plain_settings(stores.home, source=known), None, None, None)
+    failed = 0
+    for place in range(FIRST_NIGHT, len(SESSIONS)):
+        broker.now = web.now = place
+        if place == len(SESSIONS) - 1:
+            broker.faults = web.faults = None
+        moment = datetime.combine(SESSIONS[place], time(23))
+        monkeypatch.setattr(assets, "utc_now", lambda moment=moment: moment)
+        held = stores.watermark("market", ASSET)
+        try:
+            product = ingest(replace(night, watermark=None if held is None else held.session))
+        except StockPipelineError:
+            failed += 1
+            continue
+        if product is not None:
+            stores.write("market", Author(ASSET, "1", "run", datetime(2024, 3, 1)), product.writes, product.watermark)
+    assert failed < len(SESSIONS) // 2
+    last = len(SESSIONS) - 1
+    in_force = stores.read(DAILY_BARS).filter(pl.col(KNOWN_TO).is_null())
+    assert in_force.height == len(SPLITS) * len(SESSIONS)
+    assert set(in_force[BASIS]) == {RAW}
+    found = adjusted_bars(stores, SESSIONS[-1], 1e9).sort(SYMBOL, SESSION)[CLOSE].to_list()
+    assert found == pytest.approx([close(symbol, place, last) for symbol in SPLITS for place in range(len(SESSIONS))])
