@@ -22,6 +22,7 @@ from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
 DOUBT_DELISTING = timedelta(days=60)
+LATELY = timedelta(days=90)  # a source that has told of no split for so long may know nothing of the symbol
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def requests_for(settings: Settings, held: Held, night: date, calendar: TradingC
     """What to ask a live source: of each symbol the sessions that the store lacks, and a few before to notice restatements.
 
     Particulars and fundamentals are asked for where the store has no name, and once a week. So are symbols that were found delisted
-    in the last weeks, as services err. Where nobody told of splits so far, all is asked for from there on.
+    in the last weeks, as services err. Where nobody told of splits so far, all is asked for from there on, once a week if that is long ago.
     """
     weekly = calendar.previous_session(night).isocalendar()[:2] != night.isocalendar()[:2]
     named = set(held.instruments.filter(pl.col(NAME).is_not_null())[SYMBOL])
@@ -144,7 +145,9 @@ def requests_for(settings: Settings, held: Held, night: date, calendar: TradingC
         if reached is not None and reached >= night:
             continue
         first = settings.source.history_from if reached is None else _back(calendar, reached, settings.source.overlap)
-        first = min(first, held.without_actions.get(symbol, first))
+        untold = held.without_actions.get(symbol)
+        if untold is not None and (weekly or untold >= night - LATELY):
+            first = min(first, untold)
         found.append(Request(symbol, first, night, about=weekly or symbol not in named))
     return found
 

@@ -256,6 +256,14 @@ def test_where_nobody_told_of_splits_all_is_asked_for_from_there_on_of_those_who
     assert [request.first for request in silent.asked] == [DAYS[1]]
 
 
+@pytest.mark.parametrize(("night", "first"), [(date(2012, 5, 7), DAYS[0]), (date(2012, 5, 8), date(2012, 5, 4))])
+def test_where_nobody_has_told_of_splits_for_long_all_is_asked_for_once_a_week(home: Path, night: date, first: date) -> None:
+    reached = CALENDAR.previous_session(night)
+    store = replace(held({"A": reached}), without_actions={"A": DAYS[0]})
+    (request,) = asked(settings_with(home, "A", overlap=1), store, night)
+    assert request.first == first
+
+
 @pytest.mark.parametrize(("night", "wanted"), [(DAYS[4], ["A"]), (DAYS[5], []), (date(2012, 3, 5), ["A"]), (date(2012, 3, 12), [])])
 def test_a_symbol_found_delisted_is_asked_for_once_a_week_for_two_months(home: Path, night: date, wanted: list[str]) -> None:
     store = held({"A": DAYS[2]}, history=[("A", DAYS[0], DAYS[2], "A")])
