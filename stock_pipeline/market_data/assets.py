@@ -26,6 +26,7 @@ from stock_pipeline.market_data.tables import (
     INGESTION_FAILURES,
     INGESTION_REPORTS,
     INSTRUMENTS,
+    LAST,
     QUARANTINED_BARS,
     REASON,
     SYMBOL_HISTORY,
@@ -85,21 +86,32 @@ def _writes(night: Night, held: Held, gathered: Ingested, *, live: bool) -> tupl
     actions = with_history(stores, CORPORATE_ACTIONS, gathered.actions, as_of, live=live)
     fundamentals = with_history(stores, FUNDAMENTALS, gathered.fundamentals, as_of, live=live)
     rules = FlagRules(quality.jump_ratio, quality.source_tolerance)
-    doubts = doubts_after(stores, trading_calendar(night.settings.exchange), rules, bars, actions, gathered.compared, as_of)
+    calendar = trading_calendar(night.settings.exchange)
+    before = calendar.previous_session(as_of)
+    doubts = doubts_after(stores, calendar, rules, bars, actions, gathered.compared, as_of)
     identities = _identities(night, held, gathered)
-    members = members_told(night.settings)
+    told = members_told(night.settings)
+    members = (
+        [] if told is None else [Write(UNIVERSE_MEMBERS, _with_those_left_out(stores, told, before), scope=(SYMBOL,), minimum_share=0)]
+    )
     return (
         Write(DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
         Write(CORPORATE_ACTIONS, actions, may_be_empty=True),
         Write(INSTRUMENTS, identities.instruments),
         Write(SYMBOL_HISTORY, identities.history, scope=(SYMBOL,), minimum_share=0),
-        *([] if members is None else [Write(UNIVERSE_MEMBERS, members, scope=(SYMBOL,), minimum_share=0)]),
+        *members,
         Write(FUNDAMENTALS, fundamentals, may_be_empty=True),
         Write(QUARANTINED_BARS, _not_yet_quarantined(stores, gathered.quarantined), may_be_empty=True),
         Write(BAR_FLAGS, doubts, may_be_empty=True),
         Write(INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
         Write(INGESTION_FAILURES, gathered.failures, may_be_empty=True),
     )
+
+
+def _with_those_left_out(stores: Stores, told: pl.DataFrame, before: date) -> pl.DataFrame:
+    """The members told, and those that are not told any more: they belonged to the universe until ``before``."""
+    left_out = stores.read(UNIVERSE_MEMBERS).join(told, on=SYMBOL, how="anti")
+    return pl.concat([told, left_out.with_columns(pl.col(LAST).fill_null(pl.lit(before)))])
 
 
 def _identities(night: Night, held: Held, gathered: Ingested) -> Identities:

@@ -1,4 +1,5 @@
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -7,9 +8,16 @@ import pytest
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.assets import ASSETS, TABLES
-from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, raw_bars, sessions_of
+from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, fundamentals_known, raw_bars, sessions_of
 from stock_pipeline.market_data.sources.source import BARS, CAPTURED, KIND
-from stock_pipeline.market_data.tables import DAILY_BARS, INGESTION_REPORTS, INSTRUMENTS, QUARANTINED_BARS, UNIVERSE_MEMBERS
+from stock_pipeline.market_data.tables import (
+    CORPORATE_ACTIONS,
+    DAILY_BARS,
+    INGESTION_REPORTS,
+    INSTRUMENTS,
+    QUARANTINED_BARS,
+    UNIVERSE_MEMBERS,
+)
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.market_data.bringing import ASSET, Bring
 from stock_pipeline_tests.market_data.made_up import DAYS, bar, series
@@ -202,3 +210,31 @@ def test_a_symbol_may_be_any_text_on_its_whole_way(stores: Stores, bring: Bring)
     assert adjusted_bars(stores, DAYS[2], 1.4).filter(pl.col(SESSION) == DAYS[0])[CLOSE].to_list() == pytest.approx([5.25] * len(hostile))
     assert stores.read(INSTRUMENTS)["instrument"].sort().to_list() == hostile
     assert sorted(path.name for path in stores.home.iterdir() if path.suffix != ".lock") == ["bars.parquet", "market.duckdb", "ml.duckdb"]
+
+
+def test_members_are_those_of_the_file_and_who_is_left_out_of_it_belonged_until_then(stores: Stores, bring: Bring, tmp_path: Path) -> None:
+    path = tmp_path / "members.csv"
+    path.write_text(f"symbol,first,last\nA,{DAYS[0]},\nB,{DAYS[0]},\nC,{DAYS[0]},{DAYS[0]}\n")
+    rows = [*series("A", [10.0, 10.1, 10.2]), *series("B", [5.0, 5.1])]
+    bring(*rows, as_of=DAYS[1], universe_path=str(path))
+    whole = [("A", DAYS[0], None), ("B", DAYS[0], None), ("C", DAYS[0], DAYS[0])]
+    assert stores.read(UNIVERSE_MEMBERS).rows() == whole
+    path.write_text(f"symbol,first,last\nA,{DAYS[0]},\n")
+    for _ in range(2):
+        bring(*rows, universe_path=str(path))
+        assert stores.read(UNIVERSE_MEMBERS).rows() == [("A", DAYS[0], None), ("B", DAYS[0], DAYS[1]), ("C", DAYS[0], DAYS[0])]
+
+
+def test_side_files_reach_the_store_with_the_night_that_knew_them(stores: Stores, bring: Bring, tmp_path: Path) -> None:
+    (tmp_path / "actions.csv").write_text(f"symbol,date,kind,value,captured\nA,{DAYS[1]},split,2,{DAYS[2]}\n")
+    (tmp_path / "reports.csv").write_text(f"symbol,period_end,period,revenue,captured\nA,2011-09-30,quarter,7,{DAYS[1]}\n")
+    (tmp_path / "names.csv").write_text("symbol,name,sector,exchange,currency\nA,Agilent,Health,NYSE,USD\n")
+    sides = {name: str(tmp_path / file) for name, file in SIDE_FILES.items()}
+    bring(*series("A", [100.0, 50.0, 51.0]), **sides)
+    assert stores.read(CORPORATE_ACTIONS).select(SESSION, KIND, VALUE, KNOWN_FROM).rows() == [(DAYS[1], "split", 2.0, DAYS[2])]
+    assert fundamentals_known(stores, DAYS[0]).is_empty()
+    assert fundamentals_known(stores, DAYS[1]).select(SYMBOL, "item", VALUE).rows() == [("A", "revenue", 7.0)]
+    assert stores.read(INSTRUMENTS).select("name", "sector", "exchange", "currency").rows() == [("Agilent", "Health", "NYSE", "USD")]
+
+
+SIDE_FILES = {"actions_path": "actions.csv", "fundamentals_path": "reports.csv", "instruments_path": "names.csv"}
