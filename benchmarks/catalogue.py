@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import graph, ingest, run
+from benchmarks import features, graph, ingest, run
 from benchmarks.figure import Figure
 
 
@@ -28,5 +28,6 @@ class Benchmark:
 CATALOGUE: Final[tuple[Benchmark, ...]] = (
     Benchmark("graph", "Load all definitions in a cold process.", graph.measure),
     Benchmark("ingest", "Bring bars into a fresh store, beside DuckDB alone; then one more night.", ingest.measure, takes_data=True),
+    Benchmark("features", "Compute Alpha158 beside Qlib; rebuild sets and bring them on by a night.", features.measure, takes_data=True),
     Benchmark("run", "Run the whole journey in a cold process, twice.", run.measure, takes_data=True),
 )

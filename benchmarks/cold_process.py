@@ -45,13 +45,14 @@ def fresh_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def run_cold(arguments: Sequence[str], folder: Path) -> Finished:
-    """Run ``python ARGUMENTS`` in ``folder``, with its data directory there; whatever it prints goes to standard error."""
+def run_cold(arguments: Sequence[str], folder: Path, python: Path = Path(sys.executable)) -> Finished:
+    """Run ``python ARGUMENTS`` in ``folder``, with its data directory there; whatever it prints goes to standard error.
+
+    ``python`` may be that of another environment.
+    """
     cpu_before = _cpu_seconds_of_children()
     began = time.perf_counter()
-    process = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment(os.environ, folder), stdout=STANDARD_ERROR, check=False
-    )
+    process = subprocess.run([python, *arguments], cwd=folder, env=environment(os.environ, folder), stdout=STANDARD_ERROR, check=False)
     seconds = time.perf_counter() - began
     return Finished(seconds, _cpu_seconds_of_children() - cpu_before, process.returncode)
 

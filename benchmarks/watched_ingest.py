@@ -8,23 +8,19 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
-from unittest.mock import patch
 
 import duckdb
 import polars as pl
 
+from benchmarks.bringing import bring_file, fresh_stores
 from benchmarks.memory import peak_bytes, reset_peak
 from stock_pipeline.core.columns import SESSION
-from stock_pipeline.market_data import assets
 from stock_pipeline.market_data.catalogue import open_source
-from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
-from stock_pipeline.orchestration.night import Night
 from stock_pipeline.settings import load_settings
-from stock_pipeline.storage import Author, Stores, open_stores
+from stock_pipeline.storage import Stores
 
 TURNS = 3
 WARM_UP_SESSIONS = 5
@@ -37,7 +33,7 @@ def main(record: Path, files: str | None) -> None:
     source = load_settings().source.model_copy(update={"path": files})
     bars = next(open_source("files" if files else "sample", source).fetch(None)).data.bars.rename({SESSION: "date"})
     sessions = bars["date"].unique().sort()
-    warm = _fresh(folder / "warm")
+    warm = fresh_stores(folder / "warm")
     _bring(warm, bars.filter(pl.col("date").is_in(sessions.head(WARM_UP_SESSIONS).implode())))
     before, night = bars.filter(pl.col("date") < sessions[-1]), bars.filter(pl.col("date") == sessions[-1])
     height, night_height = before.height, night.height
@@ -48,11 +44,11 @@ def main(record: Path, files: str | None) -> None:
     stores = warm
     for turn in range(TURNS):
         by_duckdb.append(_timed(partial(_duckdb_alone, folder / f"alone_{turn}.duckdb", folder / FILE)))
-        stores = _fresh(folder / f"turn_{turn}")
-        by_us.append(_timed(partial(_bring_file, stores, folder / FILE)))
+        stores = fresh_stores(folder / f"turn_{turn}")
+        by_us.append(_timed(partial(bring_file, stores, folder / FILE)))
     peak = peak_bytes()
     night.write_parquet(folder / "night.parquet")
-    night_seconds = _timed(partial(_bring_file, stores, folder / "night.parquet"))
+    night_seconds = _timed(partial(bring_file, stores, folder / "night.parquet"))
     measured = {
         "bars": height,
         "duckdb_seconds": median(by_duckdb),
@@ -62,10 +58,6 @@ def main(record: Path, files: str | None) -> None:
         "peak_bytes": peak,
     }
     record.write_text(json.dumps(measured))
-
-
-def _no_picture(bars: pl.DataFrame) -> bytes:  # noqa: ARG001  (takes the place of candlesticks)
-    return b""
 
 
 def _timed(work: Callable[[], None]) -> float:
@@ -79,37 +71,11 @@ def _duckdb_alone(path: Path, file: Path) -> None:
         connection.execute("CREATE TABLE bars AS SELECT * FROM read_parquet(?) ORDER BY date, symbol", [str(file)])
 
 
-def _fresh(home: Path) -> Stores:
-    stores = open_stores(home)
-    stores.migrate()
-    return stores
-
-
 def _bring(stores: Stores, bars: pl.DataFrame) -> None:
     file = stores.home / FILE
     bars.write_parquet(file)
-    _bring_file(stores, file)
-
-
-def _bring_file(stores: Stores, file: Path) -> None:
-    held = stores.watermark("market", INGESTION_ASSET)
-    night = Night(
-        asset=INGESTION_ASSET,
-        store="market",
-        stores=stores,
-        settings=load_settings().model_copy(update={"home": stores.home}),
-        requested=None,
-        watermark=None if held is None else held.session,
-        market_watermark=None,
-        source="files",
-        path=str(file),
-    )
-    product = assets.ingest(night)
-    if product is None:
-        raise RuntimeError(f"{file} brought nothing new")
-    stores.write("market", Author(INGESTION_ASSET, "1", "benchmark", datetime(2000, 1, 1)), product.writes, product.watermark)
+    bring_file(stores, file)
 
 
 if __name__ == "__main__":
-    with patch("stock_pipeline.market_data.assets.candlesticks", _no_picture):
-        main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)

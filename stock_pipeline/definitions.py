@@ -9,7 +9,9 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets import assets as datasets
 from stock_pipeline.drift import assets as drift
 from stock_pipeline.features import assets as features
+from stock_pipeline.features.checks import feature_checks
 from stock_pipeline.labels import assets as labels
+from stock_pipeline.labels.checks import label_checks
 from stock_pipeline.maintenance import assets as maintenance
 from stock_pipeline.market_data import assets as market_data
 from stock_pipeline.market_data.checks import bar_checks
@@ -25,20 +27,27 @@ from stock_pipeline.predictions import assets as predictions
 from stock_pipeline.registry import assets as registry
 from stock_pipeline.settings import Settings, load_settings
 
-STAGE_ASSETS: Sequence[StageAsset] = (
-    *market_data.ASSETS,
-    *features.ASSETS,
-    *labels.ASSETS,
-    *datasets.ASSETS,
-    *models.ASSETS,
-    *registry.ASSETS,
-    *predictions.ASSETS,
-    *performance.ASSETS,
-    *portfolio.ASSETS,
-    *backtest.ASSETS,
-    *drift.ASSETS,
-    *maintenance.ASSETS,
-)
+
+def stage_assets(settings: Settings) -> tuple[StageAsset, ...]:
+    """Every stage's assets in the order in which data travels; the columns of some of their tables follow from the settings."""
+    return (
+        *market_data.ASSETS,
+        *features.assets(settings),
+        *labels.assets(settings),
+        *datasets.ASSETS,
+        *models.assets(settings),
+        *registry.ASSETS,
+        *predictions.ASSETS,
+        *performance.ASSETS,
+        *portfolio.ASSETS,
+        *backtest.ASSETS,
+        *drift.ASSETS,
+        *maintenance.ASSETS,
+    )
+
+
+# As they are by default. Which assets there are does not depend on settings.
+STAGE_ASSETS: Sequence[StageAsset] = stage_assets(Settings.model_construct())
 TABLES: Sequence[TableSchema] = tuple(dict.fromkeys(table for asset in STAGE_ASSETS for table in asset.tables))
 WHOLE_JOURNEY = "whole_journey"
 
@@ -53,8 +62,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     ingestion = ingestion_job(market_data.ASSETS[0].keys[0][0], settings)
     journey = dg.define_asset_job(WHOLE_JOURNEY, selection=dg.AssetSelection.all(), description="From source to drift report.")
     return dg.Definitions(
-        assets=[build_asset(asset, settings) for asset in STAGE_ASSETS],
-        asset_checks=bar_checks(settings),
+        assets=[build_asset(asset, settings) for asset in stage_assets(settings)],
+        asset_checks=[*bar_checks(settings), *feature_checks(settings), *label_checks(settings)],
         jobs=[ingestion, journey],
         schedules=[ingestion_schedule(ingestion, settings)],
         sensors=[*automation_sensors({"nightly": groups("nightly"), "training": groups("training")}, settings), watchdog(settings)],

@@ -14,7 +14,7 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.splits import walk_forward
 from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_definitions
 from stock_pipeline.drift.tables import FEATURE_DRIFT
-from stock_pipeline.labels.compute import RETURN_REACH
+from stock_pipeline.labels.compute import label_reach, return_reach
 from stock_pipeline.market_data.catalogue import source_entry
 from stock_pipeline.market_data.coverage import coverage_among
 from stock_pipeline.market_data.gathering import NOTHING_HELD, chosen_sources, gather, members_told, refuse_mixing
@@ -111,8 +111,10 @@ def _check_history(settings: Settings, stores: Stores, gathered: Ingested) -> No
     """The last sessions have no label yet, and the others must be enough for the walk-forward splits."""
     held = sessions_of(stores, gathered.as_of) if stores.exist else []
     sessions = sorted({*held, *gathered.bars[SESSION]})
-    chosen = settings.datasets
-    walk_forward(sessions[:-RETURN_REACH], chosen.folds, RETURN_REACH, chosen.embargo, chosen.minimum_train_sessions)
+    chosen, labels = settings.datasets, settings.labels
+    reach = label_reach(labels.horizons, labels.volatility_horizon)
+    labelled = sessions[: -return_reach(labels.horizons[0])]
+    walk_forward(labelled, chosen.folds, reach, chosen.embargo, chosen.minimum_train_sessions, chosen.train_sessions)
 
 
 def _check_coverage(settings: Settings, stores: Stores, gathered: Ingested) -> None:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -58,6 +58,25 @@ def _is_cron_field(field: str, rule: tuple[int, int, str]) -> bool:
     parts = [CRON_PART.fullmatch(part) for part in field.split(",")]
     ends = [end for part in parts if part for end in part.groups() if end is not None]
     return all(parts) and all(end in names.split() or (end.isdecimal() and lowest <= int(end) <= highest) for end in ends)
+
+
+def _one_or_more_apart(horizons: tuple[int, ...]) -> tuple[int, ...]:
+    if not horizons or len(set(horizons)) < len(horizons):
+        raise ValueError("it should name one horizon or more, none of them twice, as in [1, 5]")
+    return horizons
+
+
+def _enough_for_a_deviation(sessions: int) -> int:
+    if sessions < 2:
+        raise ValueError("it should be 2 sessions or more, as a standard deviation needs two returns")
+    return sessions
+
+
+def _no_less_than_the_fewest(sessions: int | None, section: ValidationInfo) -> int | None:
+    fewest = section.data.get("minimum_train_sessions", 1)
+    if sessions is not None and sessions < fewest:
+        raise ValueError(f"a fold trains on no fewer than datasets.minimum_train_sessions, {fewest}; give as many or lower that")
+    return sessions
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -148,10 +167,21 @@ class QualitySettings(_Section):
     minimum_coverage: Annotated[Share, Field(description="share of the expected symbols without which nothing is made downstream")] = 0.95
 
 
+class FeatureSettings(_Section):
+    """What models learn from."""
+
+    set: Annotated[Literal["core", "extended", "alpha158"], Field(description="see docs/features.md")] = "core"
+
+
 class LabelSettings(_Section):
     """What the models are to predict."""
 
-    volatility_horizon: Sessions = 5
+    horizons: Annotated[
+        tuple[Sessions, ...],
+        AfterValidator(_one_or_more_apart),
+        Field(description="sessions from the fill at the next open to the way out; models learn to predict the first"),
+    ] = (1, 5)
+    volatility_horizon: Annotated[int, AfterValidator(_enough_for_a_deviation)] = 5
 
 
 class DatasetSettings(_Section):
@@ -160,6 +190,11 @@ class DatasetSettings(_Section):
     folds: Sessions = 3
     embargo: Annotated[int, Field(ge=0)] = 3
     minimum_train_sessions: Sessions = 40
+    train_sessions: Annotated[
+        Sessions | None,
+        AfterValidator(_no_less_than_the_fewest),
+        Field(description="train each fold on so many sessions, a rolling window; on all before it when left out"),
+    ] = None
 
 
 class ModelSettings(_Section):
@@ -208,6 +243,7 @@ class Settings(BaseSettings):
     schedule: ScheduleSettings = ScheduleSettings()
     automation: AutomationSettings = AutomationSettings()
     quality: QualitySettings = QualitySettings()
+    features: FeatureSettings = FeatureSettings()
     labels: LabelSettings = LabelSettings()
     datasets: DatasetSettings = DatasetSettings()
     models: ModelSettings = ModelSettings()

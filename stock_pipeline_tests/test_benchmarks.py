@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks import watched_run
+from benchmarks import features, peers, watched_run
 from benchmarks.catalogue import CATALOGUE, Benchmark
 from benchmarks.cold_process import PROJECT_FOLDER, BenchmarkError, Finished, environment, run_cold
 from benchmarks.figure import Figure, json_line, mebibytes, seconds
+from benchmarks.made_up_panel import made_up_panel
 from benchmarks.memory import PROC, peak_bytes, reset_peak
+from benchmarks.qlib_format import FIELDS, write_for_qlib
 from benchmarks.stage_record import StageRecord, append_record, read_records, stage_figures
 from stock_pipeline.orchestration.progress import Began, Ended, Noted
 
@@ -164,3 +169,52 @@ def test_files_are_passed_on_by_absolute_path(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(command_line, "CATALOGUE", (Benchmark("named", "Names its files.", names, takes_data=True),))
     assert command_line.main(["named", "--data", "*.csv"]) == 0
     assert json.loads(capsys.readouterr().out)["figure"] == str(tmp_path / "*.csv")
+
+
+def test_a_panel_is_written_as_qlib_reads_it(tmp_path: Path) -> None:
+    panel = made_up_panel(symbols=2, sessions=4)
+    days = panel["session"].unique().sort()
+    gappy = panel.filter(~((pl.col("symbol") == "S0001") & pl.col("session").is_in([days[0], days[2]])))
+    write_for_qlib(gappy, tmp_path)
+    assert (tmp_path / "calendars" / "day.txt").read_text().split() == [str(day) for day in days]
+    assert (tmp_path / "instruments" / "all.txt").read_text().splitlines() == [
+        f"S0000\t{days[0]}\t{days[3]}",
+        f"S0001\t{days[1]}\t{days[3]}",
+    ]
+    stored = np.fromfile(tmp_path / "features" / "s0001" / "close.day.bin", dtype="<f4")
+    closes = gappy.filter(pl.col("symbol") == "S0001")["close"].to_list()
+    assert stored.tolist() == pytest.approx([1, closes[0], float("nan"), closes[1]], nan_ok=True)
+    assert {path.name for path in (tmp_path / "features" / "s0000").iterdir()} == {f"{field}.day.bin" for field in FIELDS}
+
+
+def test_a_made_up_panel_is_the_same_every_time_and_sound() -> None:
+    panel = made_up_panel(symbols=3, sessions=50)
+    assert panel.equals(made_up_panel(symbols=3, sessions=50))
+    assert panel.group_by("symbol").len()["len"].to_list() == [50, 50, 50]
+    assert panel.filter(
+        (pl.col("high") < pl.max_horizontal("open", "close")) | (pl.col("low") > pl.min_horizontal("open", "close"))
+    ).is_empty()
+    assert panel["session"].dt.weekday().max() == 5
+
+
+def test_how_far_values_are_from_qlib_s_is_told_in_deviations_and_other_rows_are_refused(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.parquet", tmp_path / "theirs.parquet"
+    key = {"symbol": ["A", "A", "B"], "session": [date(2010, 1, 4), date(2010, 1, 5), date(2010, 1, 4)]}
+    values = pl.DataFrame(key | {"MA5": [1.0, None, 3.0], "STD5": [1.0, 2.0, 3.0]})
+    values.write_parquet(ours)
+    renamed = values.rename({"symbol": "instrument", "session": "datetime"})
+    moved = renamed.with_columns(pl.Series("MA5", [1.0, 7.0, 3.0]), pl.Series("STD5", [1.0, 2.0, 3.5]))
+    moved.write_parquet(theirs)
+    assert features._apart(ours, theirs) == pytest.approx(0.5)
+    unknown = pl.concat([moved, moved.head(1).with_columns(pl.lit("C").alias("instrument"))])
+    unknown.write_parquet(theirs)
+    with pytest.raises(BenchmarkError, match="Qlib computed 4 rows"):
+        features._apart(ours, theirs)
+
+
+def test_a_peer_that_cannot_be_installed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "PEERS_FOLDER", tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(BenchmarkError, match="no-such-peer==1 could not be installed"):
+        peers.python_of("none", "no-such-peer==1")
+    assert not (tmp_path / "none" / "installed").exists()

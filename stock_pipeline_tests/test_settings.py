@@ -106,6 +106,20 @@ def test_a_file_that_is_named_must_be_one(given: Given, name: str) -> None:
         ("schedule: 5", "field schedule is 5, but input should be a valid dictionary"),
         ("registry: {tolerance: 2}", "field registry.tolerance is 2, but input should be less than or equal to 1"),
         ("quality: {jump_ratio: .nan}", "field quality.jump_ratio is nan, but input should be greater than 1"),
+        ("labels: {horizons: []}", "field labels.horizons is [], but it should name one horizon or more, none of them twice"),
+        ("labels: {horizons: [1, 5, 1]}", "field labels.horizons is [1, 5, 1], but it should name one horizon or more, none of them twice"),
+        ("labels: {horizons: [1, 0]}", "field labels.horizons.1 is 0, but input should be greater than or equal to 1"),
+        ("labels: {horizons: 5}", "field labels.horizons is 5, but input should be a valid tuple"),
+        ("labels: {volatility_horizon: 1}", "field labels.volatility_horizon is 1, but it should be 2 sessions or more, as a standard"),
+        (
+            "datasets: {train_sessions: 39}",
+            "field datasets.train_sessions is 39, but a fold trains on no fewer than datasets.minimum_train_sessions, 40; give as many",
+        ),
+        (
+            "datasets: {minimum_train_sessions: 60, train_sessions: 59}",
+            "field datasets.train_sessions is 59, but a fold trains on no fewer",
+        ),
+        ("datasets: {minimum_train_sessions: 0, train_sessions: 9}", "field datasets.minimum_train_sessions is 0, but input should be"),
         ("backtest: {top_share: 0}", "field backtest.top_share is 0, but input should be greater than 0"),
         ("models: {names: light_gbm}", "field models.names is 'light_gbm', but input should be a valid tuple"),
         ("source: {symbols: [A, 1]}", "field source.symbols.1 is 1, but input should be a valid string"),
@@ -190,18 +204,28 @@ def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     return found
 
 
+GIVEN_INSTEAD = {"models.names": [], "source.symbols": [], "datasets.train_sessions": 60}  # of those that are left out by default
+
+
 @pytest.mark.parametrize("name", sorted(leaves(Settings.model_construct())))
 def test_every_setting_can_be_given_by_file_and_by_variable(given: Given, name: str) -> None:
     default = leaves(Settings())[name]
-    empty_list = default == () or (default is None and name in ("models.names", "source.symbols"))
-    as_text = "[]" if empty_list else "none" if default is None else str(default)
-    nested: Any = [] if default == () else default if default is None or isinstance(default, bool | int | float) else str(default)
+    value = GIVEN_INSTEAD.get(name, list(default) if isinstance(default, tuple) else default)
+    nested: Any = value if value is None or isinstance(value, bool | int | float | list) else str(value)
     for part in reversed(name.split(".")):
         nested = {part: nested}
+    expected = tuple(value) if isinstance(value, list) else value
     given(yaml.safe_dump(nested))
-    assert leaves(load_settings())[name] == default
+    assert leaves(load_settings())[name] == expected
+    as_text = "none" if value is None else str(value)
     given("", **{name.replace(".", "__").upper(): as_text})
-    assert str(leaves(load_settings())[name]) == as_text.replace("[]", "()")
+    assert str(leaves(load_settings())[name]) == (as_text if value is None else str(expected))
+
+
+def test_a_rolling_window_may_be_as_long_as_the_shortest_training_range(given: Given) -> None:
+    given(DATASETS__TRAIN_SESSIONS="40", LABELS__HORIZONS="[5, 1, 20]")
+    settings = load_settings()
+    assert (settings.datasets.train_sessions, settings.labels.horizons) == (40, (5, 1, 20))
 
 
 def test_settings_do_not_change_once_they_are_loaded() -> None:
@@ -217,6 +241,8 @@ def test_the_page_of_the_settings_has_every_one_with_its_default() -> None:
     told = dict(re.findall(r"^\| `([a-z_.]+)` \| (?:`([^`]*)`)? ?\|", page, re.MULTILINE))
 
     def shown(default: Any) -> str:
-        return "" if default in (None, ()) else str(default).lower() if isinstance(default, bool) else str(default)
+        if isinstance(default, tuple):
+            default = list(default) or None
+        return "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
 
     assert told == {name: shown(default) for name, default in leaves(Settings()).items()}

@@ -9,7 +9,7 @@ from stock_pipeline.backtest.metrics import summarise
 from stock_pipeline.backtest.pictures import equity_curve
 from stock_pipeline.backtest.tables import DAILY_RETURNS, SUMMARY
 from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
-from stock_pipeline.datasets.reading import read_labels
+from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS
 from stock_pipeline.orchestration.night import Night, Product
@@ -24,7 +24,7 @@ def trade(night: Night) -> Product | None:
     """Trade on what each model said before it knew: out of fold first, live where it has been in service."""
     if not night.has_news((DAILY_PREDICTIONS, DAILY_LABELS, OUT_OF_FOLD_PREDICTIONS)):
         return None
-    labels = read_labels(night.stores, night.as_of)
+    labels = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
     scored = _one_score_each(predictions_on_record(night.stores)).join(labels, on=[SESSION, SYMBOL], how="left")
     settings = night.settings.backtest
     parts = []

@@ -12,6 +12,8 @@ VOLUME: Final = "volume"  # in shares
 ADJ_CLOSE: Final = "adj_close"  # close adjusted for splits and dividends, as the source gave it
 JUMP: Final = "jump"  # true where the price leapt overnight and no corporate action explains it
 PRICES: Final = (OPEN, HIGH, LOW, CLOSE)
+PRICE_STEP: Final = "price_step"  # by what the prices before the bar are multiplied to be comparable with it; 1 where nothing took effect
+SHARE_STEP: Final = "share_step"  # the same for the volumes
 
 KNOWN_FROM: Final = "known_from"  # the first night on which this version of the row was known
 KNOWN_TO: Final = "known_to"  # the first night on which it no longer held; null while it holds
@@ -24,6 +26,8 @@ INDUSTRY: Final = "industry"
 FORWARD_RETURN: Final = "forward_return"
 DIRECTION: Final = "direction"
 FORWARD_VOLATILITY: Final = "forward_volatility"
+OUTCOME: Final = "outcome"  # whether a label is known, and why not
+KNOWN_ON: Final = "known_on"  # the session on which a label's outcome is known, come or yet to come
 
 MODEL: Final = "model"
 TRAINING_ID: Final = "training_id"

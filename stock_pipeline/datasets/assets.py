@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from stock_pipeline.core.columns import SESSION
 from stock_pipeline.datasets.pictures import folds_picture
-from stock_pipeline.datasets.reading import read_labels
-from stock_pipeline.datasets.splits import split_table, walk_forward
+from stock_pipeline.datasets.splits import check_split, split_table, walk_forward
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.tables import DAILY_FEATURES
-from stock_pipeline.labels.compute import RETURN_REACH
+from stock_pipeline.labels.compute import label_reach
+from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
@@ -19,10 +19,14 @@ def make_splits(night: Night) -> Product | None:
     """Split the labelled sessions into purged, embargoed folds."""
     if not night.has_news((DAILY_LABELS,)):
         return None
-    sessions = read_labels(night.stores, night.as_of)[SESSION].unique().sort().to_list()
-    chosen = night.settings.datasets
-    splits = walk_forward(sessions, chosen.folds, RETURN_REACH, chosen.embargo, chosen.minimum_train_sessions)
-    table = split_table(splits, sessions, night.as_of, RETURN_REACH, chosen.embargo)
+    chosen, labels = night.settings.datasets, night.settings.labels
+    sessions = read_outcomes(night.stores, night.as_of, labels.horizons[0])[SESSION].unique().sort().to_list()
+    reach = label_reach(labels.horizons, labels.volatility_horizon)
+    splits = walk_forward(sessions, chosen.folds, reach, chosen.embargo, chosen.minimum_train_sessions, chosen.train_sessions)
+    label_ends = read_label_ends(night.stores, night.as_of, labels)
+    for split in splits:
+        check_split(split, label_ends)
+    table = split_table(splits, sessions, night.as_of, reach, chosen.embargo, chosen.train_sessions)
     return Product(
         writes=(Write(WALK_FORWARD_SPLITS, table, scope=("as_of",)),),
         watermark=night.as_of,
@@ -39,5 +43,6 @@ ASSETS: Sequence[StageAsset] = (
         tables=(WALK_FORWARD_SPLITS,),
         depends_on=(key_of(DAILY_FEATURES), key_of(DAILY_LABELS)),
         body=make_splits,
+        code_version="2",
     ),
 )

@@ -4,7 +4,7 @@ Splits are made of sessions, never of rows: on a stacked panel a split of rows p
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +12,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, FOLD
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
+from stock_pipeline.datasets.tables import EXPANDING, ROLLING, WALK_FORWARD_SPLITS, WINDOW
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,18 @@ class Split:
     test_to: date
 
 
-def walk_forward(sessions: Sequence[date], folds: int, reach: int, embargo: int, min_train: int) -> list[Split]:
-    """Expanding walk-forward splits: every fold trains from the first session on, the test ranges follow each other to the last.
+def walk_forward(
+    sessions: Sequence[date], folds: int, reach: int, embargo: int, min_train: int, train_sessions: int | None = None
+) -> list[Split]:
+    """Walk-forward splits, whose test ranges follow each other to the last session and whose training ranges come before them.
 
     Between training and test lie ``reach + embargo`` sessions. The label of the last training session ends ``reach`` sessions
     later, still before the test range (the purge); the embargo leaves out further sessions, because features and returns
     close to each other resemble each other (López de Prado 2018, Advances in Financial Machine Learning, chapter 7). Test
     ranges are equally long; sessions that do not divide evenly lengthen the first training range.
+
+    A label ends after so many of the exchange's sessions. Where some of those have no labels, so many sessions with labels reach
+    even further, so the purge never leaves out too little; ``check_split`` judges by the dates themselves.
 
     Args:
         sessions: the sessions that have labels, in any order, repeats allowed.
@@ -40,11 +45,13 @@ def walk_forward(sessions: Sequence[date], folds: int, reach: int, embargo: int,
         reach: how many sessions after its own a label ends, at least 0.
         embargo: further sessions left out before each test range, at least 0.
         min_train: fewest sessions that the first fold may train on, at least 1.
+        train_sessions: train on so many sessions before the gap, a rolling window, or on all that there are where they are fewer;
+            at least ``min_train``. None trains every fold from the first session on, an expanding window.
 
     Raises:
         InputError: a parameter is out of range, or there are too few sessions.
     """
-    _check_parameters(folds, reach, embargo, min_train)
+    _check_parameters(folds, reach, embargo, min_train, train_sessions)
     ordered = sorted(set(sessions))
     gap = reach + embargo
     needed = min_train + gap + folds
@@ -56,41 +63,54 @@ def walk_forward(sessions: Sequence[date], folds: int, reach: int, embargo: int,
         )
     length = (len(ordered) - min_train - gap) // folds
     first_test = len(ordered) - folds * length
-    starts = [first_test + fold * length for fold in range(folds)]
-    return [
-        Split(fold, ordered[0], ordered[start - gap - 1], ordered[start], ordered[start + length - 1])
-        for fold, start in enumerate(starts, 1)
-    ]
+    splits = []
+    for fold in range(folds):
+        start = first_test + fold * length
+        end = start - gap  # of the training range, which it no longer belongs to
+        begin = 0 if train_sessions is None else max(0, end - train_sessions)
+        splits.append(Split(fold + 1, ordered[begin], ordered[end - 1], ordered[start], ordered[start + length - 1]))
+    return splits
 
 
-def check_split(split: Split, sessions: Sequence[date], reach: int) -> None:
-    """Passes where every training label ends before the test range starts; the guard in front of every fit.
+def check_split(split: Split, label_ends: Mapping[date, date]) -> None:
+    """Passes where every training label is known before the test range starts; the guard in front of every fit.
+
+    Dates are compared, not counted, so it holds whichever sessions have labels. A label that becomes known on the first test
+    session itself is refused: whether at its open or its close, the test range's features are of the same session.
 
     Args:
         split: the split to judge.
-        sessions: the sessions that have labels, as ``walk_forward`` was given them.
-        reach: how many sessions after its own a label ends.
+        label_ends: for each session the one on which the last of its labels is known; at least for every session trained on.
 
     Raises:
-        InputError: the ranges are out of order, or a training label reaches into the test range.
+        InputError: the ranges are out of order, the ends of the training labels are not told, or one of them reaches into the test
+            range.
     """
     if not split.train_from <= split.train_to < split.test_from <= split.test_to:
         raise InputError(f"the dates of fold {split.fold} are out of order in {split}; make the splits with walk_forward")
-    ordered = sorted(set(sessions))
-    last_train = bisect_right(ordered, split.train_to) - 1
-    first_test = bisect_left(ordered, split.test_from)
-    if last_train + reach >= first_test:
+    untold = [day for day in (split.train_from, split.train_to) if day not in label_ends]
+    if untold:
         raise InputError(
-            f"fold {split.fold} trains up to {split.train_to} on labels that end {reach} sessions later, inside its test range "
-            f"from {split.test_from}; leave at least {reach} sessions between them"
+            f"fold {split.fold} trains from {split.train_from} to {split.train_to}, but it is not told when the labels of {untold[0]} "
+            "are known; make labels and splits anew"
+        )
+    late = [day for day, end in label_ends.items() if split.train_from <= day <= split.train_to and end >= split.test_from]
+    if late:
+        first = min(late)
+        raise InputError(
+            f"fold {split.fold} trains up to {split.train_to}, but the labels of {len(late)} of its sessions, from {first} on, are not "
+            f"known before its test range: those of {max(late)} on {label_ends[max(late)]}, its test range starts on {split.test_from}; "
+            "make the splits with walk_forward and the reach of the labels' longest horizon"
         )
 
 
-def split_table(splits: Sequence[Split], sessions: Sequence[date], as_of: date, reach: int, embargo: int) -> pl.DataFrame:
+def split_table(
+    splits: Sequence[Split], sessions: Sequence[date], as_of: date, reach: int, embargo: int, train_sessions: int | None = None
+) -> pl.DataFrame:
     """The splits as rows of WALK_FORWARD_SPLITS, with the number of sessions that each range holds.
 
     Args:
-        splits, sessions, reach, embargo: as given to and returned by ``walk_forward``.
+        splits, sessions, reach, embargo, train_sessions: as given to and returned by ``walk_forward``.
         as_of: the session whose night's knowledge the splits rest on.
     """
     ordered = sorted(set(sessions))
@@ -102,6 +122,7 @@ def split_table(splits: Sequence[Split], sessions: Sequence[date], as_of: date, 
         {
             AS_OF: as_of,
             FOLD: split.fold,
+            WINDOW: EXPANDING if train_sessions is None else ROLLING,
             "train_from": split.train_from,
             "train_to": split.train_to,
             "test_from": split.test_from,
@@ -122,7 +143,12 @@ def splits_from_table(frame: pl.DataFrame) -> list[Split]:
     return [Split(*row) for row in frame.sort(FOLD).select(columns).iter_rows()]
 
 
-def _check_parameters(folds: int, reach: int, embargo: int, min_train: int) -> None:
+def _check_parameters(folds: int, reach: int, embargo: int, min_train: int, train_sessions: int | None) -> None:
     for name, value, least in (("folds", folds, 1), ("reach", reach, 0), ("embargo", embargo, 0), ("min_train", min_train, 1)):
         if value < least:
             raise InputError(f"{name} of the walk-forward splits is {value}; give at least {least}")
+    if train_sessions is not None and train_sessions < min_train:
+        raise InputError(
+            f"train_sessions of the walk-forward splits is {train_sessions}, but the first fold trains on at least {min_train}; raise "
+            "datasets.train_sessions or lower datasets.minimum_train_sessions"
+        )

@@ -7,6 +7,10 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, FOLD
 from stock_pipeline.core.table_schema import Column, TableSchema
 
+WINDOW: Final = "window"
+EXPANDING: Final = "expanding"
+ROLLING: Final = "rolling"
+
 WALK_FORWARD_SPLITS: Final = TableSchema(
     store="ml",
     stage="datasets",
@@ -15,8 +19,14 @@ WALK_FORWARD_SPLITS: Final = TableSchema(
     columns=(
         Column(AS_OF, pl.Date, "session whose night's knowledge the splits rest on"),
         Column(FOLD, pl.Int32, "number of the fold, from 1, in the order of time", minimum=1),
+        Column(
+            WINDOW,
+            pl.String,
+            "expanding: every fold trains from the first session on; rolling: on the last so many before the gap",
+            allowed=(EXPANDING, ROLLING),
+        ),
         Column("train_from", pl.Date, "first session trained on"),
-        Column("train_to", pl.Date, "last session trained on; its label ends before test_from"),
+        Column("train_to", pl.Date, "last session trained on; its labels are known before test_from"),
         Column("test_from", pl.Date, "first session tested on"),
         Column("test_to", pl.Date, "last session tested on"),
         Column("train_sessions", pl.Int32, "sessions trained on", minimum=1),

@@ -5,7 +5,7 @@ says nothing about which stock to prefer, and a model that saw the level would l
 splines need, and indifferent to outliers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,7 @@ TARGET: Final = "target"
 def training_panel(features: pl.DataFrame, labels: pl.DataFrame, feature_names: Sequence[str]) -> pl.DataFrame:
     """Features and outcomes of the stocks and sessions that have both.
 
-    Rank the features first, ``training_panel(rank_within_session(features, names), labels, names)``: ranked after the join, a
+    Make the features model inputs first, ``training_panel(model_inputs(features, names, bounds), labels, names)``: ranked after the join, a
     stock's rank would depend on which of the others turned out to have a label, which no one knows on the night.
 
     Args:
@@ -38,13 +38,21 @@ def training_panel(features: pl.DataFrame, labels: pl.DataFrame, feature_names: 
     return joined.with_columns(session_rank(FORWARD_RETURN).alias(TARGET)).sort(SESSION, SYMBOL)
 
 
-def rank_within_session(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """The frame with each of the columns ``names`` replaced by its rank within its session: Float32 from -0.5 to 0.5.
+def model_inputs(frame: pl.DataFrame, names: Sequence[str], bounds: Mapping[str, tuple[float, float]]) -> pl.DataFrame:
+    """The frame with each of the columns ``names`` as models see it: Float32 from -0.5 to 0.5.
 
-    Nulls (and NaN) become 0, the middle: a feature that is missing speaks neither for a stock nor against it, and every model,
-    splines included, can take the row.
+    A feature becomes its rank within its session. One that has ``bounds`` is the same for every stock of a session, so that a rank
+    would say nothing: it is scaled from its lower bound (-0.5) to its upper one (0.5). Nulls (and NaN) become 0, the middle: a
+    feature that is missing speaks neither for a stock nor against it, and every model, splines included, can take the row.
     """
-    return frame.with_columns(session_rank(name).fill_null(0.0).cast(pl.Float32) for name in names)
+    return frame.with_columns(
+        (_scaled(name, *bounds[name]) if name in bounds else session_rank(name)).fill_null(0.0).cast(pl.Float32) for name in names
+    )
+
+
+def _scaled(name: str, low: float, high: float) -> pl.Expr:
+    value = pl.col(name).cast(pl.Float64).fill_nan(None).clip(low, high)
+    return (value - low) / (high - low) - 0.5
 
 
 def session_rank(name: str) -> pl.Expr:
@@ -62,10 +70,10 @@ def matrix(frame: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
     """The columns ``names`` as a float32 array of shape (rows, features), row after row in memory.
 
     Raises:
-        ValueError: a value is null or not finite; rank the features with ``rank_within_session`` first.
+        ValueError: a value is null or not finite; make them ``model_inputs`` first.
     """
     values: NDArray[np.float32] = frame.select(pl.col(name).cast(pl.Float32) for name in names).to_numpy(order="c")
     if not np.isfinite(values).all():
         broken = [name for name, column in zip(names, values.T, strict=True) if not np.isfinite(column).all()]
-        raise ValueError(f"features {', '.join(broken)} hold values that are null or not finite; rank them within their session first")
+        raise ValueError(f"features {', '.join(broken)} hold values that are null or not finite; make them model inputs first")
     return values

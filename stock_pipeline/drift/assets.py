@@ -12,7 +12,7 @@ from stock_pipeline.drift.pictures import psi_bars
 from stock_pipeline.drift.report import html_report
 from stock_pipeline.drift.severity import SEVERITIES
 from stock_pipeline.drift.tables import FEATURE_DRIFT, SEVERITY
-from stock_pipeline.features.catalogue import feature_names
+from stock_pipeline.features.reading import chosen_set, read_features
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
@@ -25,10 +25,11 @@ def report_drift(night: Night) -> Product | None:
     """Compare the features of the last sessions with those before, and write the report as a page."""
     if not night.has_news((DAILY_FEATURES,)):
         return None
-    features = night.read(DAILY_FEATURES, Selection(last=night.as_of))
+    chosen = chosen_set(night.settings)
+    features = read_features(night.stores, chosen, Selection(last=night.as_of))
     reference, current = windows(features[SESSION].unique().to_list(), night.settings.drift.current_sessions)
     parts = [features.filter(pl.col(SESSION).is_in(days)) for days in (reference, current)]
-    made = feature_drift(parts[0], parts[1], feature_names(), night.as_of, STATISTICS)
+    made = feature_drift(parts[0], parts[1], chosen.names, night.as_of, STATISTICS)
     bars = psi_bars(made)
     path = night.stores.home / "reports" / f"drift-{night.as_of}.html"
     _write_page(path, html_report(made, {"Population stability by feature": bars}))

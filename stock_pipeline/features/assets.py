@@ -6,68 +6,56 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION
-from stock_pipeline.features.catalogue import catalogue_hash, feature_names, look_back
-from stock_pipeline.features.compute import compute_features, compute_night
+from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.features.catalogue import FeatureSet
+from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, as_traded, ratios_of_sessions
 from stock_pipeline.features.pictures import heat_map
-from stock_pipeline.features.tables import DAILY_FEATURES, FUNDAMENTAL_RATIOS
-from stock_pipeline.market_data.prices import adjust
-from stock_pipeline.market_data.reading import (
-    actions_by_instrument,
-    actions_known,
-    closes_of_their_nights,
-    raw_bars,
-    reports_by_instrument,
-    sessions_of,
-)
-from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, FUNDAMENTALS
+from stock_pipeline.features.reading import chosen_set, read_bars_for
+from stock_pipeline.features.tables import DAILY_FEATURES, FUNDAMENTAL_RATIOS, daily_features
+from stock_pipeline.market_data.reading import actions_by_instrument, closes_of_their_nights, reports_by_instrument, sessions_of
+from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, FUNDAMENTALS, INSTRUMENTS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Write
-
-MOST_NIGHTS = 60  # beyond that a gap is filled in bulk, which agrees in every null and to one unit in the last place
 
 
 def make_features(night: Night) -> Product | None:
-    """Bring the features up to the session: in bulk the first time, night by night afterwards."""
-    sessions = sessions_of(night.stores, night.as_of)
-    first = night.first_to_make((DAILY_BARS, CORPORATE_ACTIONS), sessions)
-    if first is None:
-        return None
-    wanted = [day for day in sessions if day >= first]
-    window_start = sessions[max(0, sessions.index(first) - look_back() + 1)]
-    bars = raw_bars(night.stores, night.as_of, window_start)
-    actions = actions_known(night.stores, night.as_of, window_start)
-    jump_ratio = night.settings.quality.jump_ratio
-    in_bulk = night.watermark is None or night.full_refresh or len(wanted) > MOST_NIGHTS
-    if in_bulk:
-        made = compute_features(adjust(bars, actions, jump_ratio)).filter(pl.col(SESSION) >= first)
-    else:
-        made = pl.concat(_one_night(night, bars, actions, sessions, day) for day in wanted)
+    """Bring the features of the chosen set up to the session, from the first that is missing or has changed upstream."""
+    chosen = chosen_set(night.settings)
+    with night.stores.kept_open("market"):
+        sessions = sessions_of(night.stores, night.as_of)
+        first = night.first_to_make(_upstream(chosen), sessions)
+        if first is None:
+            return None
+        place = sessions.index(first)
+        night.say(f"set {chosen.name}, {len(sessions) - place} sessions from {first}")
+        window_start = sessions[max(0, place - chosen.span + 1)]
+        panel = read_bars_for(night.stores, chosen, night.settings, night.as_of, window_start)
+    made = compute_features(panel, chosen.features, first)
     return Product(
-        writes=(Write(DAILY_FEATURES, made, scope=(SESSION,), minimum_share=0.5),),
+        writes=(Write(daily_features(chosen), made, scope=(SESSION,), minimum_share=0.5),),
         watermark=night.as_of,
-        pictures={"heat_map": heat_map(made, wanted[-1])},
-        tables={"share_of_nulls": _null_shares(made)},
-        facts={"features": len(feature_names()), "sessions_made": len(wanted), "look_back": look_back()},
+        pictures={"heat_map": heat_map(made, sessions[-1])},
+        tables={"share_of_nulls": _null_shares(made, chosen.names)},
+        facts={
+            "set": chosen.name,
+            "features": len(chosen.names),
+            "sessions_made": len(sessions) - place,
+            "sessions_looked_back": chosen.span,
+        },
     )
 
 
-def _one_night(night: Night, bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], day: date) -> pl.DataFrame:
-    """The features of one session from its own window: the same bits whenever, and after whatever gap, they are made."""
-    night.say(f"session {day}")
-    place = sessions.index(day)
-    window_start = sessions[max(0, place - look_back() + 1)]
-    window = adjust(
-        bars.filter(pl.col(SESSION).is_between(window_start, day)),
-        actions.filter(pl.col(SESSION).is_between(window_start, day)),
-        night.settings.quality.jump_ratio,
-    )
-    return compute_night(window, day)
+def _upstream(chosen: FeatureSet) -> tuple[TableSchema, ...]:
+    reports = (FUNDAMENTAL_RATIOS,) if chosen.needs_reports else ()
+    sectors = (INSTRUMENTS,) if chosen.needs_sectors else ()
+    return (DAILY_BARS, CORPORATE_ACTIONS, *reports, *sectors)
 
 
-def _null_shares(made: pl.DataFrame) -> pl.DataFrame:
-    shares = made.select(pl.col(name).null_count() / pl.len() for name in feature_names())
+def _null_shares(made: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    shares = made.select(pl.col(name).null_count() / pl.len() for name in names)
     return shares.unpivot(variable_name="feature", value_name="nulls").sort("nulls", "feature", descending=[True, False])
 
 
@@ -98,21 +86,24 @@ def _ratios_from(night: Night, reports: pl.DataFrame, first: date) -> pl.DataFra
     return ratios_of_sessions(reports, actions, traded, night.settings.source.currency)
 
 
-ASSETS: Sequence[StageAsset] = (
-    StageAsset(
-        keys=(key_of(DAILY_FEATURES),),
-        description="Features of every stock and session.",
-        tables=(DAILY_FEATURES,),
-        depends_on=(key_of(DAILY_BARS), key_of(CORPORATE_ACTIONS)),
-        body=make_features,
-        code_version=catalogue_hash(),
-    ),
-    StageAsset(
-        keys=(key_of(FUNDAMENTAL_RATIOS),),
-        description="Ratios of what companies report to each other and to the price.",
-        tables=(FUNDAMENTAL_RATIOS,),
-        depends_on=(key_of(DAILY_BARS), key_of(FUNDAMENTALS), key_of(CORPORATE_ACTIONS)),
-        body=make_fundamental_ratios,
-        code_version="2",
-    ),
-)
+def assets(settings: Settings) -> tuple[StageAsset, ...]:
+    """The assets, with the columns of the set that the settings choose."""
+    chosen = chosen_set(settings)
+    return (
+        StageAsset(
+            keys=(key_of(DAILY_FEATURES),),
+            description="Features of every stock and session.",
+            tables=(daily_features(chosen),),
+            depends_on=tuple(key_of(table) for table in _upstream(chosen)),
+            body=make_features,
+            code_version=chosen.hash,
+        ),
+        StageAsset(
+            keys=(key_of(FUNDAMENTAL_RATIOS),),
+            description="Ratios of what companies report to each other and to the price.",
+            tables=(FUNDAMENTAL_RATIOS,),
+            depends_on=(key_of(DAILY_BARS), key_of(FUNDAMENTALS), key_of(CORPORATE_ACTIONS)),
+            body=make_fundamental_ratios,
+            code_version="2",
+        ),
+    )

@@ -1,58 +1,103 @@
-"""The features that make the set, in the order of their columns."""
+"""The feature sets, and the features of each in the order of their columns."""
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.features.alpha158 import ALPHA158_FEATURES
+from stock_pipeline.features.compute import session_span
 from stock_pipeline.features.cross_section import CROSS_SECTION_FEATURES
 from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.grid import FILL_SESSIONS
+from stock_pipeline.features.fundamentals import FUNDAMENTAL_FEATURES
 from stock_pipeline.features.momentum import MOMENTUM_FEATURES
+from stock_pipeline.features.regime import REGIME_FEATURES
+from stock_pipeline.features.sector import SECTOR_FEATURES
 from stock_pipeline.features.volatility import VOLATILITY_FEATURES
 from stock_pipeline.features.volume import VOLUME_FEATURES
 
-FEATURE_SET: Final = "core"
 
-
-def checked(features: Sequence[Feature]) -> tuple[Feature, ...]:
-    """The features, once no two of them share a name.
+@dataclass(frozen=True)
+class FeatureSet:
+    """Features that are computed together and that models learn from together.
 
     Raises:
-        ValueError: a name occurs twice.
+        ValueError: two features share a name.
     """
-    names = [feature.name for feature in features]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ValueError(f"feature set {FEATURE_SET!r} names {', '.join(repeated)} more than once")
-    return tuple(features)
+
+    name: str
+    description: str
+    features: tuple[Feature, ...]
+
+    def __post_init__(self) -> None:
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"feature set {self.name!r} names {', '.join(repeated)} more than once")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names, in the order of the columns."""
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def span(self) -> int:
+        """Sessions, the current one included, from which every feature follows; see ``compute.session_span``."""
+        return session_span(self.features)
+
+    @cached_property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """The bounds of the features of the market, which are the same for every stock of a session."""
+        return {feature.name: feature.bounds for feature in self.features if feature.bounds is not None}
+
+    @property
+    def needs_sectors(self) -> bool:
+        """Whether a feature compares a stock with its sector."""
+        return any(feature.ranked == "sector" for feature in self.features)
+
+    @property
+    def needs_reports(self) -> bool:
+        """Whether a feature rests on what companies report."""
+        return any(feature.on == "bar" for feature in self.features)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 (hex) over all that values follow from: when it changes, stored features are made again."""
+        digest = hashlib.sha256()
+        for feature in self.features:
+            digest.update(f"{feature.name}\t{feature.formula}\t{feature.look_back}\t{feature.ranked}\t{feature.on}\n".encode())
+            digest.update(feature.expression.meta.serialize())  # as text an expression leaves out the lengths of its windows
+        return digest.hexdigest()
 
 
-CATALOGUE: Final[tuple[Feature, ...]] = checked((*MOMENTUM_FEATURES, *VOLATILITY_FEATURES, *VOLUME_FEATURES, *CROSS_SECTION_FEATURES))
+CORE: Final = FeatureSet(
+    "core",
+    "price, volatility, volume and cross-section",
+    (*MOMENTUM_FEATURES, *VOLATILITY_FEATURES, *VOLUME_FEATURES, *CROSS_SECTION_FEATURES),
+)
+EXTENDED: Final = FeatureSet(
+    "extended",
+    "core, and fundamentals as known that night, the market's regime, and ranks within the sector",
+    (*CORE.features, *FUNDAMENTAL_FEATURES, *REGIME_FEATURES, *SECTOR_FEATURES),
+)
+ALPHA158: Final = FeatureSet("alpha158", "Qlib's Alpha158 by its names and definitions", ALPHA158_FEATURES)
+FEATURE_SETS: Final = (CORE, EXTENDED, ALPHA158)
 
 
-def feature_names(features: Sequence[Feature] = CATALOGUE) -> tuple[str, ...]:
-    """The names, in the order of the columns."""
-    return tuple(feature.name for feature in features)
+def feature_set(name: str) -> FeatureSet:
+    """The set of that name.
 
-
-def look_back(features: Sequence[Feature] = CATALOGUE) -> int:
-    """Sessions of history, the current one included, from which every feature follows.
-
-    The longest span of a formula, and the sessions by which the prices at its far end may have been carried forward.
+    Raises:
+        InputError: there is none.
     """
-    return max((feature.look_back for feature in features), default=0) + FILL_SESSIONS
+    for known in FEATURE_SETS:
+        if known.name == name:
+            return known
+    raise InputError(f"feature set {name!r} is not known; choose one of {', '.join(known.name for known in FEATURE_SETS)}")
 
 
-def catalogue_hash(features: Sequence[Feature] = CATALOGUE) -> str:
-    """SHA-256 (hex) over names, formulas and expressions in their order: when it changes, stored features are made again."""
-    digest = hashlib.sha256()
-    for feature in features:
-        digest.update(f"{feature.name}\t{feature.formula}\t{feature.ranked}\n".encode())
-        digest.update(feature.expression.meta.serialize())  # as text an expression leaves out the lengths of its windows
-    return digest.hexdigest()
-
-
-def as_markdown(features: Sequence[Feature] = CATALOGUE) -> str:
+def as_markdown(features: Sequence[Feature]) -> str:
     """The features as a Markdown table: name, family, formula, look-back in sessions, source."""
     head = ["| feature | family | formula | sessions | source |", "| --- | --- | --- | ---: | --- |"]
     return "\n".join(head + [f"| {f.name} | {f.family} | {f.formula} | {f.look_back} | {f.source} |" for f in features])

@@ -1,23 +1,42 @@
-"""Features from bars: of every row of a panel at once, or of one session from its window alone, with the same bits either way."""
+"""Features from bars: of every session of a panel or of the last ones alone, with the same bits either way."""
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import SESSION, SYMBOL
-from stock_pipeline.features.catalogue import CATALOGUE, feature_names, look_back
+from stock_pipeline.core.columns import PRICES, SECTOR, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.features.bars import FILL_SESSIONS, PLACE, usable_bars
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.grid import AGE, on_grid
+from stock_pipeline.features.market import market_series
+from stock_pipeline.features.spells import TARGET, spells
+
+# Rows that are worked on at once: the columns of so many stay in the processor's cache, and memory does not grow with the panel.
+BLOCK_ROWS: Final = 100_000
 
 
-def compute_features(panel: pl.DataFrame, features: Sequence[Feature] = CATALOGUE) -> pl.DataFrame:
-    """The features of every bar.
+def session_span(features: Sequence[Feature]) -> int:
+    """Sessions, the current one included, that a value may depend on.
+
+    The longest look-back, and the sessions by which the price at its far end may have been carried forward.
+    """
+    return max((feature.look_back for feature in features), default=1) + FILL_SESSIONS
+
+
+def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: date | None = None) -> pl.DataFrame:
+    """The features of every bar, or of those from session ``first`` on.
+
+    What a session's values are follows from its own window, which is the ``session_span`` sessions of the panel that end with it.
 
     Args:
-        panel: adjusted bars in any order: symbol (String), session (Date), open, high, low, close, volume (Float64). A ``jump``
-            column is not looked at, as adjusted prices are continuous there.
+        panel: bars in any order: symbol (String), session (Date), open, high, low, close, volume (Float64); price_step and
+            share_step where they are not adjusted yet (see ``prices.with_steps``); sector and the ratios of fundamental_ratios where
+            a feature needs them.
         features: which features, each a column of the result.
+        first: the first session to make; sessions before it are looked at only as far as windows reach.
 
     Returns:
         Symbol, session and one Float32 column per feature, a row for each bar whose prices are positive numbers, in the order of
@@ -25,19 +44,27 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature] = CATALOGU
         infinite.
 
     Raises:
-        InputError: a symbol has two bars in one session.
+        InputError: a symbol has two bars in one session, or the panel lacks a column that a feature needs.
     """
-    grid = on_grid(panel, padding=look_back(features))
-    return (
-        grid.select(SYMBOL, SESSION, AGE, *(feature.expression.cast(pl.Float32).alias(feature.name) for feature in features))
-        .filter(pl.col(AGE) == 0)
-        .with_columns(pl.when(pl.col(name).is_finite()).then(name).alias(name) for name in feature_names(features))
-        .select(SYMBOL, SESSION, *(_rank(feature.name) if feature.ranked else feature.name for feature in features))
-    )
+    _refuse_missing(panel, features)
+    bars = usable_bars(panel)
+    wanted = bars if first is None else bars.filter(pl.col(SESSION) >= first)
+    if wanted.is_empty():
+        return pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date} | {feature.name: pl.Float32 for feature in features})
+    by_place = {where: [feature for feature in features if feature.on == where] for where in ("grid", "bar", "market")}
+    market = market_series(bars)
+    blocks = spells(bars, int(wanted[PLACE].min()), session_span(by_place["grid"]), BLOCK_ROWS)  # type: ignore[arg-type]
+    made = pl.concat(_windowed(block, market, by_place["grid"]) for block in blocks)
+    sector = [SECTOR] if SECTOR in wanted.columns else []
+    joined = pl.concat([made, _simple(wanted, by_place["bar"]), wanted.select(sector)], how="horizontal")
+    if by_place["market"]:
+        regime = pl.concat([market.select(SESSION), _simple(market, by_place["market"])], how="horizontal")
+        joined = joined.join(regime, on=SESSION, how="left", maintain_order="left")
+    return joined.select(SYMBOL, SESSION, *map(_ranked, features))
 
 
-def compute_night(panel: pl.DataFrame, session: date, features: Sequence[Feature] = CATALOGUE) -> pl.DataFrame:
-    """The features of one session, from the ``look_back`` sessions of the panel that end with it and from nothing else.
+def compute_night(panel: pl.DataFrame, session: date, features: Sequence[Feature]) -> pl.DataFrame:
+    """The features of one session, from the ``session_span`` sessions of the panel that end with it and from nothing else.
 
     Args:
         panel: as for ``compute_features``; sessions outside the window are ignored.
@@ -48,14 +75,49 @@ def compute_night(panel: pl.DataFrame, session: date, features: Sequence[Feature
         As ``compute_features``, the rows of ``session`` alone; none where the panel has no bar in it.
 
     Raises:
-        InputError: a symbol has two bars in one session.
+        InputError: as ``compute_features``.
     """
-    sessions = panel.filter(pl.col(SESSION) <= session)[SESSION].unique().sort()
-    window = sessions.tail(look_back(features))
-    return compute_features(panel.filter(pl.col(SESSION).is_in(window.implode())), features).filter(pl.col(SESSION) == session)
+    window = panel.filter(pl.col(SESSION) <= session)[SESSION].unique().sort().tail(session_span(features))
+    return compute_features(panel.filter(pl.col(SESSION).is_in(window.implode())), features, first=session)
 
 
-def _rank(name: str) -> pl.Expr:
+def _refuse_missing(panel: pl.DataFrame, features: Sequence[Feature]) -> None:
+    wanted = {SYMBOL, SESSION, *PRICES, VOLUME}
+    for feature in features:
+        wanted |= set(feature.expression.meta.root_names()) if feature.on == "bar" else set()
+        wanted |= {SECTOR} if feature.ranked == "sector" else set()
+    missing = sorted(wanted - set(panel.columns))
+    if missing:
+        raise InputError(f"the panel of the features has no column {', '.join(missing)}; join it to the bars first")
+
+
+def _windowed(block: pl.DataFrame, market: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
+    """symbol, session and the features that are made on the grid, of the targets of a block of spells."""
+    price_there = pl.col(AGE).is_between(0, FILL_SESSIONS)
+    full = {span: price_there.shift(span - 1).alias(f"full_{span}") for span in {feature.look_back for feature in features}}
+    values = on_grid(block, market).select(SYMBOL, SESSION, TARGET, AGE, *full.values(), *map(_value, features))
+    return values.filter(TARGET & (pl.col(AGE) == 0)).select(SYMBOL, SESSION, *map(_sound, features))
+
+
+def _simple(frame: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
+    """The features that are made on a frame without empty rows; their windows are full from the row that has so many before it."""
+    full = {span: (pl.int_range(pl.len()) >= span - 1).alias(f"full_{span}") for span in {feature.look_back for feature in features}}
+    return frame.select(*full.values(), *map(_value, features)).select(map(_sound, features))
+
+
+def _value(feature: Feature) -> pl.Expr:
+    return feature.expression.cast(pl.Float32).alias(feature.name)
+
+
+def _sound(feature: Feature) -> pl.Expr:
+    """A computed feature, null where it is not finite or its window not full."""
+    return pl.when(pl.col(feature.name).is_finite() & pl.col(f"full_{feature.look_back}")).then(feature.name).alias(feature.name)
+
+
+def _ranked(feature: Feature) -> pl.Expr:
     # Of the values as rounded to Float32: stocks that differ only by how their prices were scaled stay tied.
-    value = pl.col(name)
-    return ((value.rank("average") - 0.5) / value.count()).over(SESSION).cast(pl.Float32).alias(name)
+    value = pl.col(feature.name)
+    if feature.ranked is None:
+        return value
+    among = [SESSION] if feature.ranked == "session" else [SESSION, SECTOR]
+    return ((value.rank("average") - 0.5) / value.count()).over(among).cast(pl.Float32)

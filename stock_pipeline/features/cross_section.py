@@ -7,8 +7,9 @@ from typing import Final
 
 import polars as pl
 
+from stock_pipeline.features.bars import RETURN
 from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.grid import MARKET_RETURN, RETURN
+from stock_pipeline.features.market import MARKET_RETURN
 from stock_pipeline.features.momentum import past_return
 from stock_pipeline.features.volatility import volatility
 from stock_pipeline.features.windows import mean, regression_slope
@@ -25,9 +26,9 @@ CROSS_SECTION_FEATURES: Final = (
         2,
         "Jegadeesh (1990)",
         past_return(1),
-        ranked=True,
+        ranked="session",
     ),
-    Feature("return_5_rank", "cross_section", "rank of return_5 within the session", 6, "Lehmann (1990)", past_return(5), ranked=True),
+    Feature("return_5_rank", "cross_section", "rank of return_5 within the session", 6, "Lehmann (1990)", past_return(5), ranked="session"),
     Feature(
         "return_20_rank",
         "cross_section",
@@ -35,7 +36,7 @@ CROSS_SECTION_FEATURES: Final = (
         21,
         "Jegadeesh (1990)",
         past_return(20),
-        ranked=True,
+        ranked="session",
     ),
     Feature(
         "volatility_20_rank",
@@ -44,7 +45,7 @@ CROSS_SECTION_FEATURES: Final = (
         21,
         "Ang, Hodrick, Xing and Zhang (2006)",
         volatility(20),
-        ranked=True,
+        ranked="session",
     ),
     Feature(
         "beta_60",

@@ -5,7 +5,18 @@ from typing import Literal
 
 import polars as pl
 
-Family = Literal["momentum", "volatility", "volume", "cross_section"]
+Family = Literal[
+    "momentum",
+    "volatility",
+    "volume",
+    "cross_section",
+    "fundamentals",
+    "regime",
+    "sector",
+    "candle",
+    "price_window",
+    "volume_window",
+]
 
 
 @dataclass(frozen=True)
@@ -13,15 +24,23 @@ class Feature:
     """One feature: its name, what it is in words, and the expression that computes it.
 
     ``look_back`` is the number of sessions that the formula spans, the current one included; prices carried forward into them may
-    be ``grid.FILL_SESSIONS`` older. ``source`` is where the idea was published.
+    be ``grid.FILL_SESSIONS`` older. Unless the stock (or the market, if it is of the market) has a price on the first of them, the
+    value is null: a window is full or it is none. ``source`` is where the idea was published.
 
-    ``expression`` is evaluated on the frame that ``grid.on_grid`` returns, whose rows lie in the order of symbol and session with
-    empty rows before each symbol's first bar, so that ``shift`` and the windows of ``windows.py`` keep within the symbol.
-    They must not stand inside ``.over``, which would evaluate them within its groups. A division by zero needs no guard: whatever
-    is not finite becomes null.
+    ``on`` says what the ``expression`` is evaluated on:
 
-    The value of a ``ranked`` feature is the rank of its expression among the stocks with a bar in the session:
-    (rank - 1/2) / stocks, ties sharing their mean rank.
+    - ``grid``: the frame that ``grid.on_grid`` returns, whose rows lie in the order of symbol and session with empty rows before
+      each symbol's first bar, so that ``shift`` and the windows of ``windows.py`` keep within the symbol. They must not stand inside
+      ``.over``, which would evaluate them within its groups.
+    - ``bar``: the bar itself with what was known of its company that night, the ratios of ``fundamental_ratios``.
+    - ``market``: the frame that ``market.market_series`` returns, one row per session; all stocks get the same value, which lies
+      within ``bounds``.
+
+    A division by zero needs no guard: whatever is not finite becomes null.
+
+    The value of a feature that is ``ranked`` is the rank of its expression among the stocks with a bar in the session, all of
+    them or those of the same sector: (rank - 1/2) / stocks, ties sharing their mean rank. Stocks whose sector is not known are
+    ranked among each other.
     """
 
     name: str
@@ -30,4 +49,10 @@ class Feature:
     look_back: int
     source: str
     expression: pl.Expr = field(repr=False, compare=False)
-    ranked: bool = False
+    ranked: Literal["session", "sector"] | None = None
+    on: Literal["grid", "bar", "market"] = "grid"
+    bounds: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.on == "market") != (self.bounds is not None):
+            raise ValueError(f"feature {self.name!r}: bounds belong to features of the market, and each of those needs them")

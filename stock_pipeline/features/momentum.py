@@ -6,11 +6,11 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN
 from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.windows import highest, lowest, mean, total, trend_r2, trend_slope
+from stock_pipeline.features.windows import exponential_mean, highest, lowest, mean, trend_r2, trend_slope, wilder_mean
 
 _OPEN, _HIGH, _LOW, _CLOSE = pl.col(OPEN), pl.col(HIGH), pl.col(LOW), pl.col(CLOSE)
 _CHANGE = _CLOSE - _CLOSE.shift(1)
-_RISE, _FALL = _CHANGE.clip(lower_bound=0), (-_CHANGE).clip(lower_bound=0)
+_SMOOTH_RISE, _SMOOTH_FALL = (wilder_mean(change.clip(lower_bound=0), 14, 60) for change in (_CHANGE, -_CHANGE))
 
 
 def past_return(sessions: int) -> pl.Expr:
@@ -64,18 +64,18 @@ MOMENTUM_FEATURES: Final = (
     Feature(
         "macd_12_26",
         "momentum",
-        "mean close of 12 sessions over mean close of 26 sessions, less 1",
-        26,
-        "Appel (1979), with simple means",
-        mean(_CLOSE, 12) / mean(_CLOSE, 26) - 1,
+        "exponential mean close of 12 sessions over that of 26, less 1; both begin 60 sessions back as TA-Lib's MACD does",
+        60,
+        "Appel (1979)",
+        exponential_mean(_CLOSE, 12, 46) / exponential_mean(_CLOSE, 26, 60) - 1,
     ),
     Feature(
         "rsi_14",
         "momentum",
-        "rises of the close over rises and falls together, summed over 14 sessions; 0 to 1",
-        15,
-        "Wilder (1978), with Cutler's simple means",
-        total(_RISE, 14) / (total(_RISE, 14) + total(_FALL, 14)),
+        "rises of the close over rises and falls together, both smoothed over 14 sessions from 60 sessions back; 0 to 1",
+        61,
+        "Wilder (1978)",
+        _SMOOTH_RISE / (_SMOOTH_RISE + _SMOOTH_FALL),
     ),
     Feature(
         "range_position_20",

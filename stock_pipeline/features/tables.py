@@ -1,4 +1,4 @@
-"""The table of features: one column per catalogue entry."""
+"""The tables of the features, and of the ratios of what companies report."""
 
 from typing import Final
 
@@ -6,7 +6,8 @@ import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.features.catalogue import CATALOGUE
+from stock_pipeline.features.catalogue import CORE, FeatureSet
+from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.fundamental_ratios import (
     DEBT_TO_EQUITY,
     MARKET_VALUE,
@@ -30,19 +31,30 @@ RATIO_MEANINGS: Final = {
     MARKET_VALUE: "close times shares, in the currency of the close; null where the close is adjusted for a later split",
 }
 
-DAILY_FEATURES: Final = TableSchema(
-    store="ml",
-    stage="features",
-    name="daily_features",
-    description="What the bars up to a session say of each stock on it: ratios and ranks, null where the history is too short",
-    columns=(
-        Column(SYMBOL, pl.String, "ticker"),
-        Column(SESSION, pl.Date, "the session at whose close the features are known"),
-        *(Column(feature.name, pl.Float32, feature.formula, nullable=True) for feature in CATALOGUE),
-    ),
-    key=(SYMBOL, SESSION),
-    open_columns=True,
-)
+
+def daily_features(chosen: FeatureSet) -> TableSchema:
+    """The table of features as a set has it: one column per feature. Columns of a set that was chosen before are null."""
+    return TableSchema(
+        store="ml",
+        stage="features",
+        name="daily_features",
+        description=f"What was known of each stock at the close of a session, set {chosen.name}: {chosen.description}",
+        columns=(
+            Column(SYMBOL, pl.String, "ticker"),
+            Column(SESSION, pl.Date, "the session at whose close the features are known"),
+            *(Column(feature.name, pl.Float32, described(feature), nullable=True) for feature in chosen.features),
+        ),
+        key=(SYMBOL, SESSION),
+        open_columns=True,
+    )
+
+
+def described(feature: Feature) -> str:
+    """What a column of features says, as the web UI shows it."""
+    return f"{feature.formula} ({feature.family}, {feature.look_back} sessions, {feature.source})"
+
+
+DAILY_FEATURES: Final = daily_features(CORE)
 
 FUNDAMENTAL_RATIOS: Final = TableSchema(
     store="ml",

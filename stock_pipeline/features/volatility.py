@@ -6,9 +6,10 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW
+from stock_pipeline.features.bars import RETURN
 from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.grid import LOG_RETURN, RETURN, TRUE_RANGE
-from stock_pipeline.features.windows import deviation, highest, mean, skewness, z_score
+from stock_pipeline.features.grid import LOG_RETURN, TRUE_RANGE
+from stock_pipeline.features.windows import deviation, highest, mean, skewness, wilder_mean, z_score
 
 _HIGH, _LOW, _CLOSE = pl.col(HIGH), pl.col(LOW), pl.col(CLOSE)
 _LOG_RETURN = pl.col(LOG_RETURN)
@@ -56,10 +57,10 @@ VOLATILITY_FEATURES: Final = (
     Feature(
         "atr_14",
         "volatility",
-        "mean true range of 14 sessions over the close",
-        15,
-        "Wilder (1978), with a simple mean",
-        mean(pl.col(TRUE_RANGE), 14) / _CLOSE,
+        "true range, smoothed over 14 sessions from 60 sessions back, over the close",
+        61,
+        "Wilder (1978)",
+        wilder_mean(pl.col(TRUE_RANGE), 14, 60) / _CLOSE,
     ),
     Feature("session_range", "volatility", "high over low, less 1", 1, "Parkinson (1980)", _HIGH / _LOW - 1),
     Feature(

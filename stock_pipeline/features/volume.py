@@ -5,8 +5,9 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import VOLUME
+from stock_pipeline.features.bars import RETURN
 from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.grid import DOLLAR_VOLUME, LOG_RETURN, RETURN, TYPICAL
+from stock_pipeline.features.grid import DOLLAR_VOLUME, LOG_RETURN, TYPICAL
 from stock_pipeline.features.windows import correlation, deviation, mean, total, z_score
 
 _VOLUME, _DOLLAR_VOLUME, _TYPICAL = pl.col(VOLUME), pl.col(DOLLAR_VOLUME), pl.col(TYPICAL)

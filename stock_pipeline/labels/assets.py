@@ -1,19 +1,19 @@
 """The asset of the labels."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from datetime import date
 
 import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import FORWARD_RETURN, SESSION
+from stock_pipeline.core.columns import FORWARD_RETURN, OUTCOME, SESSION
 from stock_pipeline.labels.compute import compute_labels, label_reach
 from stock_pipeline.labels.pictures import return_bands
-from stock_pipeline.labels.tables import DAILY_LABELS
-from stock_pipeline.market_data.reading import adjusted_bars, sessions_of
+from stock_pipeline.labels.tables import KNOWN, OUTCOMES, column_of, daily_labels, labels_of
+from stock_pipeline.market_data.reading import sessions_of, stepped_bars
 from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import Write
 
 
@@ -23,27 +23,53 @@ def make_labels(night: Night) -> Product | None:
     first = night.first_to_make((DAILY_BARS, CORPORATE_ACTIONS), sessions)
     if first is None:
         return None
-    horizon = night.settings.labels.volatility_horizon
-    start = sessions[max(0, sessions.index(first) - label_reach(horizon))]
-    bars = adjusted_bars(night.stores, night.as_of, night.settings.quality.jump_ratio, start)
-    calendar = trading_calendar(night.settings.exchange)
-    exchange_sessions = calendar.sessions_between(start, calendar.next_session(night.as_of))
-    made = compute_labels(bars, dict(pairwise(exchange_sessions)), horizon)
-    unknown = made.filter(pl.col(FORWARD_RETURN).is_null()).height
+    chosen = night.settings.labels
+    # The sessions that have bars may lack some of the exchange's: then this reaches further back than it must.
+    start = sessions[max(0, sessions.index(first) - label_reach(chosen.horizons, chosen.volatility_horizon))]
+    bars = stepped_bars(night.stores, night.as_of, night.settings.quality.jump_ratio, start)
+    exchange_sessions = trading_calendar(night.settings.exchange).sessions_between(start, date.max)
+    made = compute_labels(bars, exchange_sessions, night.as_of, chosen.horizons, chosen.volatility_horizon)
+    schema = daily_labels(chosen.horizons)
+    outcomes = _outcomes(made, chosen)
     return Product(
-        writes=(Write(DAILY_LABELS, made, scope=(SESSION,), minimum_share=0.5),),
+        writes=(Write(schema, made, scope=(SESSION,), minimum_share=0.5),),
         watermark=night.as_of,
-        pictures={"forward_returns": return_bands(made)},
-        facts={"sessions_made": made[SESSION].n_unique(), "without_outcome": unknown},
+        pictures={
+            name: return_bands(made, horizon) for horizon in chosen.horizons if made[name := column_of(FORWARD_RETURN, horizon)].count()
+        },
+        tables={"outcomes": outcomes},
+        facts={"sessions_made": made[SESSION].n_unique(), **_facts(outcomes)},
     )
 
 
-ASSETS: Sequence[StageAsset] = (
-    StageAsset(
-        keys=(key_of(DAILY_LABELS),),
-        description="What followed each session.",
-        tables=(DAILY_LABELS,),
-        depends_on=(key_of(DAILY_BARS), key_of(CORPORATE_ACTIONS)),
-        body=make_labels,
-    ),
-)
+def _outcomes(made: pl.DataFrame, chosen: LabelSettings) -> pl.DataFrame:
+    """How the rows stand: label, outcome (each of them, even where no row has it) and rows."""
+    rows = [
+        {"label": label, OUTCOME: outcome, "rows": made[label].eq(outcome).sum()}
+        for label in (column_of(OUTCOME, horizon) for horizon in labels_of(chosen.horizons))
+        for outcome in OUTCOMES
+    ]
+    return pl.DataFrame(rows)
+
+
+def _facts(outcomes: pl.DataFrame) -> dict[str, int]:
+    """The rows without a label, by reason, as figures to follow over time: outcome_1_pending and the like."""
+    without = outcomes.filter(pl.col(OUTCOME) != KNOWN)
+    return {f"{label}_{outcome.replace(' ', '_')}": rows for label, outcome, rows in without.iter_rows()}
+
+
+def assets(settings: Settings) -> tuple[StageAsset, ...]:
+    """The asset of the labels of these settings' horizons; other horizons are another version of its code, so that all are made anew."""
+    chosen = settings.labels
+    schema = daily_labels(chosen.horizons)
+    horizons = ",".join(map(str, chosen.horizons))
+    return (
+        StageAsset(
+            keys=(key_of(schema),),
+            description="What followed each session.",
+            tables=(schema,),
+            depends_on=(key_of(DAILY_BARS), key_of(CORPORATE_ACTIONS)),
+            body=make_labels,
+            code_version=f"2 horizons {horizons} volatility {chosen.volatility_horizon}",
+        ),
+    )

@@ -1,95 +1,179 @@
-"""Labels from bars: the return that a fill at the next open would have earned, its direction, and the volatility ahead."""
+"""Labels from bars: the returns that a fill at the next open would have earned, their direction, and the volatility ahead."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, JUMP, OPEN, SESSION, SYMBOL
+from stock_pipeline.core.columns import (
+    CLOSE,
+    DIRECTION,
+    FORWARD_RETURN,
+    FORWARD_VOLATILITY,
+    JUMP,
+    KNOWN_ON,
+    OPEN,
+    OUTCOME,
+    PRICE_STEP,
+    SESSION,
+    SYMBOL,
+)
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.labels.tables import KNOWN, LEAP, NO_BAR, PENDING, VOLATILITY, column_of, daily_labels
 
-RETURN_REACH: Final = 2  # sessions after the label's own of which the return and its direction depend
-VOLATILITY_HORIZON: Final = 5
-
-_LINKED: Final = "linked"  # the symbol's next row is its bar of the exchange's next session
+_POSITION: Final = "position"  # of the session among the exchange's
+_LAST: Final = "last_position"  # of the symbol's last bar
+_JUMPS: Final = "jumps"  # number of jumps up to the row
 _LOG_RETURN: Final = "log_return"
+_LEAPT: Final = "leapt"  # with a horizon behind it: whether a jump spoils the label
 
 
-def label_reach(volatility_horizon: int = VOLATILITY_HORIZON) -> int:
-    """Sessions after its own on which a row of labels depends: what purging and embargo must keep apart."""
-    return max(RETURN_REACH, volatility_horizon)
+def return_reach(horizon: int) -> int:
+    """Sessions after its own on which the return over ``horizon`` sessions and its direction depend: one passes until the fill."""
+    return horizon + 1
 
 
-def compute_labels(panel: pl.DataFrame, next_session: Mapping[date, date], volatility_horizon: int = VOLATILITY_HORIZON) -> pl.DataFrame:
-    """The labels of every bar.
+def label_reach(horizons: Sequence[int], volatility_horizon: int) -> int:
+    """Sessions after its own on which a row of labels depends: what purging must keep apart."""
+    return max(volatility_horizon, *(return_reach(horizon) for horizon in horizons))
 
-    With t the row's session and t+1, t+2, ... the exchange's sessions after it:
 
-    - forward_return = open(t+2) / open(t+1) - 1, the fill at the next open and the way out at the one after. Null where a bar is
-      missing or where t+2 is a jump, whose overnight move is not to be trusted.
-    - direction = 1 where forward_return is positive, otherwise 0.
-    - forward_volatility = standard deviation (n - 1) of the log returns from close to close into t+1 to t+``volatility_horizon``.
-      Null unless all of these closes and that of t are there and none of the returns crosses a jump.
+def compute_labels(
+    panel: pl.DataFrame, sessions: Sequence[date], as_of: date, horizons: Sequence[int], volatility_horizon: int
+) -> pl.DataFrame:
+    """The labels of every bar up to ``as_of``, of the bars up to ``as_of``.
+
+    With t the row's session and t+1, t+2, ... the exchange's sessions after it, for each horizon h:
+
+    - forward_return_h = open(t+1+h) / open(t+1) - 1, from the fill at the next open to the way out h sessions later, both in the
+      shares of the way out and with the dividends between them; what takes effect afterwards does not touch it.
+    - direction_h = 1 where the return is positive, otherwise 0.
+    - known_on_h = t+1+h, also where that is yet to come.
+    - outcome_h, the first of these that holds: "pending", t+1+h comes after ``as_of``; "no bar", one of t+1 and t+1+h has no bar
+      or no price that can be; "jump", a bar after t+1 and up to t+1+h is a jump, so that the return is not to be trusted; "known".
+      Sessions between t+1 and t+1+h may lack a bar: a price after a pause is one that could be had, and the first bar after a pause
+      is marked as a jump where it leapt from the last one before, so a leap that falls into a pause is not overlooked.
+
+    And for the volatility horizon v:
+
+    - forward_volatility = standard deviation (n - 1) of the log returns from close to close into t+1 to t+v.
+    - known_on_volatility = t+v, and outcome_volatility likewise; here every close from t to t+v is needed, and a jump at any of t+1
+      to t+v spoils it.
+
+    The labels are null unless their outcome is "known".
 
     Args:
-        panel: adjusted bars in any order: symbol (String), session (Date), open, close (Float64), jump (Boolean), one row per
-            symbol and session.
-        next_session: the exchange's next session after each session. A row outside its keys and values has null labels.
+        panel: bars in any order: symbol (String), session (Date), open, close (Float64), jump (Boolean), and price_step where the
+            prices are not adjusted yet (see ``prices.with_steps``), one row per symbol and session. A bar of a day that is no session
+            of the exchange has no labels (its outcomes are "no bar").
+        sessions: the exchange's sessions, from the first bar's to as many after the last one's as ``label_reach`` says.
+        as_of: the session as of which the labels are made.
+        horizons: sessions from the fill to the way out, each 1 or more, none twice.
         volatility_horizon: number of returns in the forward volatility, 2 or more.
 
     Returns:
-        symbol, session, forward_return (Float64), direction (Int8), forward_volatility (Float64, per session): a row for each row
-        of ``panel``, in the order of symbol and session.
+        The columns of ``daily_labels(horizons)``, a row for each bar, in the order of symbol and session.
 
     Raises:
-        InputError: ``volatility_horizon`` is below 2.
+        InputError: a horizon is out of range, or ``sessions`` does not reach around the bars.
     """
-    if volatility_horizon < 2:
-        raise InputError(f"volatility_horizon of the labels is {volatility_horizon}; give 2 sessions or more, as a deviation needs")
-    known = pl.col(SESSION).is_in(list({*next_session.keys(), *next_session.values()}))
-    bars = panel.filter(known).sort(SYMBOL, SESSION).with_columns(*_steps(next_session))
-    labelled = bars.select(SYMBOL, SESSION, _forward_return(), _forward_volatility(volatility_horizon)).select(
+    _check_horizons(horizons, volatility_horizon)
+    reaches: dict[int | str, int] = {VOLATILITY: volatility_horizon}
+    reaches |= {horizon: return_reach(horizon) for horizon in horizons}
+    step = PRICE_STEP if PRICE_STEP in panel.columns else pl.lit(1.0).alias(PRICE_STEP)
+    bars = panel.filter(pl.col(SESSION) <= as_of).select(SYMBOL, SESSION, OPEN, CLOSE, JUMP, step)
+    timetable = _timetable(bars[SESSION].unique().sort(), sessions, reaches)
+    bars = bars.join(timetable, on=SESSION, how="left")
+    is_session = pl.col(_POSITION).is_not_null()
+    values = _gapless(bars.filter(is_session)).select(
         SYMBOL,
         SESSION,
-        FORWARD_RETURN,
-        (pl.col(FORWARD_RETURN) > 0).cast(pl.Int8).alias(DIRECTION),
-        FORWARD_VOLATILITY,
+        *(expression for horizon in horizons for expression in _forward_return(horizon)),
+        *_forward_volatility(volatility_horizon),
     )
-    return pl.concat([labelled, panel.filter(~known).select(SYMBOL, SESSION)], how="diagonal").sort(SYMBOL, SESSION)
+    rest = bars.filter(~is_session).select(SYMBOL, SESSION)
+    # The bar of no session is told nothing, so that all its labels lack a bar.
+    rows = pl.concat([values.drop_nulls(SESSION), rest], how="diagonal").join(timetable, on=SESSION, how="left")
+    schema = daily_labels(horizons)
+    return _with_outcomes(rows, reaches, as_of).select(schema.column_names).sort(SYMBOL, SESSION)
 
 
-def _steps(next_session: Mapping[date, date]) -> list[pl.Expr]:
-    """On bars in the order of symbol and session: whether the next row is the next session's, and the log return into the row."""
-    following = pl.col(SESSION).replace_strict(dict(next_session), default=None, return_dtype=pl.Date)
+def _check_horizons(horizons: Sequence[int], volatility_horizon: int) -> None:
+    if not horizons or min(horizons) < 1 or len(set(horizons)) < len(horizons):
+        raise InputError(f"horizons of the labels are {list(horizons)}; give one or more, each 1 session or more and none twice")
+    if volatility_horizon < 2:
+        raise InputError(f"volatility_horizon of the labels is {volatility_horizon}; give 2 sessions or more, as a deviation needs")
+
+
+def _timetable(days: pl.Series, sessions: Sequence[date], reaches: Mapping[int | str, int]) -> pl.DataFrame:
+    """For each of the days its position among the sessions (null where it is none) and when each label of it is known."""
+    calendar = pl.Series(SESSION, sorted(set(sessions)), pl.Date)
+    before = calendar.search_sorted(days, side="right").cast(pl.Int64) - 1  # the day itself, or the last session before
+    if days.len() and (before[0] < 0 or before[-1] + max(reaches.values()) >= calendar.len()):
+        raise InputError(
+            f"the {calendar.len()} exchange sessions given to the labels, {calendar.min()!s} to {calendar.max()!s}, do not reach from the "
+            f"first bar, {days[0]}, to {max(reaches.values())} sessions after the last, {days[-1]}; give more, or shorten labels.horizons"
+        )
+    return pl.DataFrame(
+        {
+            SESSION: days,
+            _POSITION: before.set(calendar.gather(before) != days, None),
+            **{column_of(KNOWN_ON, horizon): calendar.gather(before + reach) for horizon, reach in reaches.items()},
+        }
+    )
+
+
+def _gapless(bars: pl.DataFrame) -> pl.DataFrame:
+    """The bars in the order of symbol and session, with a row of nulls for each session that a symbol lacks between two bars.
+
+    So the bar k sessions later is k rows further on, wherever that is no further than the symbol's last.
+    """
+    spans = bars.group_by(SYMBOL).agg(
+        pl.int_range(pl.col(_POSITION).min(), pl.col(_POSITION).max() + 1).alias(_POSITION), pl.col(_POSITION).max().alias(_LAST)
+    )
+    rows = spans.sort(SYMBOL).explode(_POSITION, empty_as_null=True, keep_nulls=True)
     close = _usable(CLOSE)
-    return [
-        ((pl.col(SYMBOL) == pl.col(SYMBOL).shift(-1)) & (pl.col(SESSION).shift(-1) == following)).fill_null(False).alias(_LINKED),
-        pl.when(~pl.col(JUMP)).then((close / close.shift(1)).log()).alias(_LOG_RETURN),
-    ]
+    return rows.join(bars, on=[SYMBOL, _POSITION], how="left", maintain_order="left").with_columns(
+        # A count is exact, so the difference of two of them is.
+        pl.col(JUMP).fill_null(False).cum_sum().cast(pl.Int64).alias(_JUMPS),
+        (close / (close.shift(1) * pl.col(PRICE_STEP))).log().alias(_LOG_RETURN),
+        pl.col(PRICE_STEP).fill_null(1.0),
+    )
 
 
 def _usable(price: str) -> pl.Expr:
     return pl.when((pl.col(price) > 0) & pl.col(price).is_finite()).then(price)
 
 
-def _unbroken(sessions: int) -> pl.Expr:
-    """The rows of the ``sessions`` sessions after this row's follow it one by one."""
-    return pl.all_horizontal(pl.col(_LINKED).shift(-step, fill_value=False) for step in range(sessions))
+def _has_bars_up_to(sessions: int) -> pl.Expr:
+    """Whether the row so many sessions later is one of the same symbol."""
+    return pl.col(_POSITION) + sessions <= pl.col(_LAST)
 
 
-def _forward_return() -> pl.Expr:
-    opening = _usable(OPEN)
-    trusted = _unbroken(RETURN_REACH) & ~pl.col(JUMP).shift(-RETURN_REACH)
-    return pl.when(trusted).then(opening.shift(-RETURN_REACH) / opening.shift(-1) - 1).alias(FORWARD_RETURN)
+def _leapt(horizon: int | str, first: int, last: int) -> pl.Expr:
+    """Whether there is a jump after the ``first`` session ahead and up to the ``last``."""
+    return (pl.col(_JUMPS).shift(-last) > pl.col(_JUMPS).shift(-first)).alias(column_of(_LEAPT, horizon))
 
 
-def _forward_volatility(horizon: int) -> pl.Expr:
+def _forward_return(horizon: int) -> tuple[pl.Expr, pl.Expr]:
+    """The return whatever may spoil it, and whether a jump does."""
+    opening, end = _usable(OPEN), return_reach(horizon)
+    comparable = opening.shift(-1)
+    for ahead in range(2, end + 1):
+        comparable = comparable * pl.col(PRICE_STEP).shift(-ahead)
+    value = pl.when(_has_bars_up_to(end)).then(opening.shift(-end) / comparable - 1)
+    return value.alias(column_of(FORWARD_RETURN, horizon)), _leapt(horizon, 1, end)
+
+
+def _forward_volatility(horizon: int) -> tuple[pl.Expr, pl.Expr]:
+    """The volatility whatever may spoil it, and whether a jump does."""
     # Summed anew in every row: a running sum would carry the rounding of the row where it started.
     returns = [pl.col(_LOG_RETURN).shift(-step) for step in range(1, horizon + 1)]
     mean = _added(returns) / horizon
     variance = _added([(value - mean).pow(2) for value in returns]) / (horizon - 1)
-    return pl.when(_unbroken(horizon)).then(variance.sqrt()).alias(FORWARD_VOLATILITY)
+    value = pl.when(_has_bars_up_to(horizon)).then(variance.sqrt())
+    return value.alias(FORWARD_VOLATILITY), _leapt(VOLATILITY, 0, horizon)
 
 
 def _added(terms: list[pl.Expr]) -> pl.Expr:
@@ -98,3 +182,25 @@ def _added(terms: list[pl.Expr]) -> pl.Expr:
     for term in terms[1:]:
         result = result + term
     return result
+
+
+def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: date) -> pl.DataFrame:
+    """The rows with each label's outcome, and the labels null unless it is known."""
+    values = {horizon: FORWARD_VOLATILITY if horizon == VOLATILITY else column_of(FORWARD_RETURN, horizon) for horizon in reaches}
+    told = rows.with_columns(
+        pl.when(pl.col(column_of(KNOWN_ON, horizon)) > as_of)
+        .then(pl.lit(PENDING))
+        .when(pl.col(value).is_null())
+        .then(pl.lit(NO_BAR))
+        .when(pl.col(column_of(_LEAPT, horizon)))
+        .then(pl.lit(LEAP))
+        .otherwise(pl.lit(KNOWN))
+        .alias(column_of(OUTCOME, horizon))
+        for horizon, value in values.items()
+    )
+    trusted = told.with_columns(
+        pl.when(pl.col(column_of(OUTCOME, horizon)) == KNOWN).then(value).alias(value) for horizon, value in values.items()
+    )
+    return trusted.with_columns(
+        (pl.col(values[horizon]) > 0).cast(pl.Int8).alias(column_of(DIRECTION, horizon)) for horizon in reaches if horizon != VOLATILITY
+    )

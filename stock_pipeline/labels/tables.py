@@ -1,29 +1,88 @@
-"""The table of labels."""
+"""The table of labels: for each horizon the return, its direction, how it stands with the outcome and when it is known."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, SESSION, SYMBOL
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
 from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.settings import LabelSettings
 
-DAILY_LABELS: Final = TableSchema(
-    store="ml",
-    stage="labels",
-    name="daily_labels",
-    description="What came after each session: null until it has happened, or where bars are missing or a price leapt",
-    columns=(
-        Column(SYMBOL, pl.String, "ticker"),
-        Column(SESSION, pl.Date, "the session at whose close a prediction would be made"),
-        Column(FORWARD_RETURN, pl.Float64, "open two sessions ahead over the next open, less 1", nullable=True, minimum=-1),
-        Column(DIRECTION, pl.Int8, "1 where the forward return is positive, otherwise 0", nullable=True, minimum=0, maximum=1),
+VOLATILITY: Final = "volatility"  # stands for the horizon in the names of the forward volatility's own columns
+
+KNOWN: Final = "known"
+PENDING: Final = "pending"
+NO_BAR: Final = "no bar"
+LEAP: Final = "jump"
+OUTCOMES: Final = (KNOWN, PENDING, NO_BAR, LEAP)
+
+
+def column_of(name: str, horizon: int | str) -> str:
+    """The column ``name`` of one horizon, such as forward_return_5; of the volatility where ``horizon`` is VOLATILITY."""
+    return f"{name}_{horizon}"
+
+
+def labels_of(horizons: Sequence[int]) -> tuple[int | str, ...]:
+    """What names the labels that have an outcome of their own: the horizons of the returns, and VOLATILITY."""
+    return (*horizons, VOLATILITY)
+
+
+def daily_labels(horizons: Sequence[int]) -> TableSchema:
+    """The table of labels of these horizons, counted in sessions from the fill at the next open to the way out."""
+    return TableSchema(
+        store="ml",
+        stage="labels",
+        name="daily_labels",
+        description="What came after each session, by horizon: null until it has happened, or where bars are missing or a price leapt",
+        columns=(
+            Column(SYMBOL, pl.String, "ticker"),
+            Column(SESSION, pl.Date, "the session at whose close a prediction would be made"),
+            *(column for horizon in horizons for column in _columns(horizon)),
+            Column(
+                FORWARD_VOLATILITY,
+                pl.Float64,
+                "standard deviation of the daily log returns of the sessions ahead, per session",
+                nullable=True,
+                minimum=0,
+            ),
+            _outcome(VOLATILITY, "the forward volatility"),
+            Column(column_of(KNOWN_ON, VOLATILITY), pl.Date, "the session at whose close the forward volatility is known"),
+        ),
+        key=(SYMBOL, SESSION),
+        open_columns=True,
+    )
+
+
+def _columns(horizon: int) -> tuple[Column, ...]:
+    ahead = "1 session" if horizon == 1 else f"{horizon} sessions"
+    return (
         Column(
-            FORWARD_VOLATILITY,
+            column_of(FORWARD_RETURN, horizon),
             pl.Float64,
-            "standard deviation of the daily log returns of the sessions ahead, per session",
+            f"open {ahead} after the next open over the next open, less 1",
+            nullable=True,
+            minimum=-1,
+        ),
+        Column(
+            column_of(DIRECTION, horizon),
+            pl.Int8,
+            f"1 where the return over {ahead} is positive, otherwise 0",
             nullable=True,
             minimum=0,
+            maximum=1,
         ),
-    ),
-    key=(SYMBOL, SESSION),
-)
+        _outcome(horizon, f"the return over {ahead}"),
+        Column(column_of(KNOWN_ON, horizon), pl.Date, f"the session at whose open the return over {ahead} is known"),
+    )
+
+
+def _outcome(horizon: int | str, label: str) -> Column:
+    meaning = (
+        f"whether {label} is known; pending: not by the session that the labels were made as of; no bar: a bar that it needs is "
+        "missing or has no price; jump: a price leapt for no reason told, so that it is not to be trusted"
+    )
+    return Column(column_of(OUTCOME, horizon), pl.String, meaning, allowed=OUTCOMES)
+
+
+DAILY_LABELS: Final = daily_labels(LabelSettings().horizons)

@@ -5,14 +5,14 @@ It works on any function that turns a panel into values per symbol and session, 
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Final, Literal
 
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import JUMP, PRICES, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.columns import PRICES, SESSION, SYMBOL
 
 Kind = Literal["cut", "altered"]
 
@@ -42,12 +42,12 @@ def lookahead_violations(
 ) -> list[Violation]:
     """What ``compute`` says at or before each cut and would not have said with no future, or with another one.
 
-    For each cut the values are computed from the panel up to it, and from a panel whose later bars have random prices, volumes
-    and jumps and in part are missing. Both must equal the values from the whole panel to the last bit, nulls and rows included.
+    For each cut the values are computed from the panel up to it, and from a panel whose later bars have random prices, volumes,
+    steps and jumps and in part are missing. Both must equal the values from the whole panel to the last bit, nulls and rows included.
 
     Args:
         compute: from a panel to a frame of symbol, session and any further columns, one row per symbol and session.
-        panel: bars with symbol, session, open, high, low, close, volume and, where ``compute`` reads it, jump.
+        panel: bars with symbol, session, open, high, low, close, volume and whatever else ``compute`` reads.
         cut_sessions: after which of the panel's sessions to cut.
         seed: of the altered future.
         reach: sessions that a value may rightly look ahead: 0 for features, the horizon for labels. What lies in the last
@@ -73,12 +73,17 @@ def lookahead_violations(
 
 
 def _another_future(bars: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """The same sessions and symbols with other prices, volumes and jumps, some of the bars gone."""
-    price_factor, volume_factor = (pl.Series(rng.lognormal(0, 0.5, bars.height)) for _ in range(2))
+    """The same sessions and symbols with other prices and volumes, and whatever else is told of them; some of the bars gone.
+
+    Text stays, as a symbol's sector does.
+    """
+    price_factor = pl.Series(rng.lognormal(0, 0.5, bars.height))
+    figures = [name for name, dtype in bars.schema.items() if dtype == pl.Float64 and name not in PRICES]
+    facts = [name for name, dtype in bars.schema.items() if dtype == pl.Boolean]
     return bars.with_columns(
         *(pl.col(price) * price_factor for price in PRICES),
-        pl.col(VOLUME) * volume_factor,
-        *([pl.Series(JUMP, rng.random(bars.height) < 0.5)] if JUMP in bars.columns else []),
+        *(pl.col(name) * pl.Series(rng.lognormal(0, 0.5, bars.height)) for name in figures),
+        *(pl.Series(name, rng.random(bars.height) < 0.5) for name in facts),
     ).filter(pl.Series(rng.random(bars.height) < _SHARE_KEPT, dtype=pl.Boolean))
 
 
@@ -93,3 +98,15 @@ def _moved(expected: pl.DataFrame, got: pl.DataFrame, kind: Kind, cut: date) -> 
         moved = both.filter(~pl.col(column).eq_missing(pl.col(column + _OTHER)))
         if moved.height:
             yield Violation(column, kind, cut, moved[SYMBOL][0], moved[SESSION][0], moved.height)
+
+
+def sampled(panel: pl.DataFrame, symbols: int, seed: int) -> pl.DataFrame:
+    """The rows of so many of the panel's symbols, drawn by ``seed``; all of them where there are no more."""
+    there = panel[SYMBOL].unique().sort()
+    return panel.filter(pl.col(SYMBOL).is_in(there.sample(min(symbols, there.len()), seed=seed).implode()))
+
+
+def as_table(violations: Sequence[Violation]) -> pl.DataFrame:
+    """The violations as a table for people: column, kind, cut_session, symbol, session, rows."""
+    schema = {"column": pl.String, "kind": pl.String, "cut_session": pl.Date, "symbol": pl.String, "session": pl.Date, "rows": pl.Int64}
+    return pl.DataFrame([asdict(violation) for violation in violations], schema=schema)

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, JUMP, OPEN, PRICES, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.core.columns import CLOSE, JUMP, OPEN, PRICE_STEP, PRICES, SESSION, SHARE_STEP, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
 from stock_pipeline.market_data.sources.source import BASIS, KIND, SPLIT_ADJUSTED
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN
@@ -11,9 +11,25 @@ from stock_pipeline.market_data.tables import ACTIONS_KNOWN
 def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.DataFrame:
     """Prices adjusted for splits and dividends, so that their ratios are total returns; the last bar of a symbol stays raw.
 
+    Args:
+        bars, actions, jump_ratio: as for ``with_steps``.
+
+    Returns:
+        symbol, session, open, high, low, close, volume (in today's shares) and jump, sorted by symbol and session.
+    """
+    stepped = with_steps(bars, actions, jump_ratio)
+    price_factor, share_factor = (product_of_later(pl.col(step), SYMBOL) for step in (PRICE_STEP, SHARE_STEP))
+    return stepped.select(
+        SYMBOL, SESSION, *((pl.col(name) * price_factor).alias(name) for name in PRICES), pl.col(VOLUME) * share_factor, JUMP
+    )
+
+
+def with_steps(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.DataFrame:
+    """Raw bars, and by what those before each of them are multiplied to be comparable with it.
+
     Where the source gives no word on actions, an overnight move by more than ``jump_ratio`` (up or down) is marked in ``jump``
-    and taken out of the adjusted prices: more often than not it is a split or a spin-off that nobody announced. Where the
-    source does tell of actions, a leap of the price is a leap of the price.
+    and becomes a step of the price: more often than not it is a split or a spin-off that nobody announced. Where the source does
+    tell of actions, a leap of the price is a leap of the price.
 
     Args:
         bars: symbol, session, open, high, low, close, volume, basis and actions_known; one row per symbol and session.
@@ -21,7 +37,8 @@ def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.D
         jump_ratio: for example 1.4.
 
     Returns:
-        symbol, session, open, high, low, close, volume (in today's shares) and jump, sorted by symbol and session.
+        symbol, session, open, high, low, close and volume as told, price_step and share_step (Float64, above 0; 1 where nothing
+        took effect) and jump, sorted by symbol and session.
     """
     stepped = with_action_steps(bars.sort(SYMBOL, SESSION), actions)
     close_before = pl.col(CLOSE).shift(1).over(SYMBOL)
@@ -29,17 +46,21 @@ def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.D
     overnight = pl.when(expected_open > 0).then(pl.col(OPEN) / expected_open)
     jump = (~pl.col(ACTIONS_KNOWN) & ((overnight > jump_ratio) | (overnight < 1 / jump_ratio))).fill_null(False)
     action_step = pl.when(expected_open > 0).then(expected_open / close_before).otherwise(1 / pl.col("split")).fill_null(1.0)
-    stepped = stepped.with_columns(jump.alias(JUMP), action_step.alias("step"), overnight.alias("overnight"))
-    step = pl.when(JUMP).then(pl.col("step") * pl.col("overnight")).otherwise(pl.col("step"))
-    return stepped.with_columns(
-        _product_of_later(step).alias("price_factor"), _product_of_later(1 / pl.col("split")).alias("share_factor")
-    ).select(
+    stepped = stepped.with_columns(jump.alias(JUMP), action_step.alias(PRICE_STEP), overnight.alias("overnight"))
+    return stepped.select(
         SYMBOL,
         SESSION,
-        *((pl.col(name) * pl.col("price_factor")).alias(name) for name in PRICES),
-        (pl.col(VOLUME) / pl.col("share_factor")).alias(VOLUME),
+        *PRICES,
+        VOLUME,
+        pl.when(JUMP).then(pl.col(PRICE_STEP) * pl.col("overnight")).otherwise(pl.col(PRICE_STEP)).alias(PRICE_STEP),
+        pl.col("split").alias(SHARE_STEP),
         JUMP,
     )
+
+
+def product_of_later(step: pl.Expr, group: str) -> pl.Expr:
+    """For each bar the product of ``step`` over the later bars of its group, the last of them first."""
+    return step.shift(-1).fill_null(1.0).cum_prod(reverse=True).over(group)
 
 
 def with_action_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
@@ -64,8 +85,3 @@ def with_action_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame
     applied = pl.col(BASIS).shift(1).over(SYMBOL) == SPLIT_ADJUSTED
     split = pl.when(applied).then(1.0).otherwise(pl.col("split")).fill_null(1.0)
     return joined.with_columns(split.alias("split"), pl.col("dividend").fill_null(0.0))
-
-
-def _product_of_later(step: pl.Expr) -> pl.Expr:
-    """For each bar the product of ``step`` over the symbol's later bars."""
-    return step.shift(-1).fill_null(1.0).cum_prod(reverse=True).over(SYMBOL)

@@ -6,7 +6,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, INDUSTRY, KNOWN_FROM, KNOWN_TO, NAME, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data.identity import BORNE, reporting_instruments, symbols_of_night, under_latest_symbol, with_instruments
-from stock_pipeline.market_data.prices import adjust
+from stock_pipeline.market_data.prices import adjust, with_steps
 from stock_pipeline.market_data.sources.source import BASIS, CURRENCY, ITEM, KIND, PERIOD, PERIOD_END
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
@@ -45,6 +45,11 @@ def actions_known(stores: Stores, known_on: date, first: date | None = None) -> 
 def adjusted_bars(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
     """Adjusted bars from ``first`` on, of bars and actions as they were known on the night of ``known_on``; see ``prices.adjust``."""
     return adjust(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
+
+
+def stepped_bars(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
+    """Raw bars from ``first`` on with what takes effect on each, as known on the night of ``known_on``; see ``prices.with_steps``."""
+    return with_steps(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
 
 
 def fundamentals_known(stores: Stores, known_on: date) -> pl.DataFrame:
@@ -107,5 +112,5 @@ def particulars(stores: Stores, known_on: date) -> pl.DataFrame:
 
 def sessions_of(stores: Stores, known_on: date) -> list[date]:
     """The sessions that have bars, in order, up to ``known_on``."""
-    bars = stores.read(DAILY_BARS, Selection(columns=(SESSION,), last=known_on, known_on=known_on))
-    return bars[SESSION].unique().sort().to_list()
+    sessions = stores.read(DAILY_BARS, Selection(columns=(SESSION,), last=known_on, known_on=known_on, distinct=True))
+    return sessions[SESSION].to_list()

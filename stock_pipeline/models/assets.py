@@ -1,7 +1,7 @@
 """The assets of the models: one for each base model of the catalogue, and the stack of them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import polars as pl
@@ -13,9 +13,9 @@ from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.datasets.splits import Split, splits_from_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
-from stock_pipeline.features.catalogue import catalogue_hash, feature_names
+from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
-from stock_pipeline.labels.compute import RETURN_REACH
+from stock_pipeline.labels.reading import read_label_ends
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.models.artefacts import Manifest, hash_features, training_id
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
@@ -27,11 +27,11 @@ from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, 
 from stock_pipeline.models.training import fit_final, train_out_of_fold
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
 TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES)
-FEATURES_VERSION = catalogue_hash()[:16]  # other features make another model of the same sessions
 SHOWN_METRICS = ("rank_ic", "icir", "mae", "zero_mae", "hit_rate")
 
 
@@ -42,20 +42,21 @@ def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
         if night.is_up_to_date:
             return None
         splits = _splits(night)
-        panel = read_training_panel(night.stores, night.as_of)
+        features = chosen_set(night.settings)
+        panel = read_training_panel(night.stores, night.settings, night.as_of)
         chosen = night.settings.models
         out_of_fold = train_out_of_fold(
             entry,
             panel,
             splits,
-            feature_names(),
-            reach=RETURN_REACH,
+            features.names,
+            label_ends=read_label_ends(night.stores, night.as_of, night.settings.labels),
             seed=chosen.seed,
             threads=chosen.threads,
             on_fold=lambda split, _part: night.say(f"fold {split.fold} of {len(splits)}"),
         )
         night.say("final fit")
-        estimator = fit_final(entry, panel, feature_names(), seed=chosen.seed, threads=chosen.threads)
+        estimator = fit_final(entry, panel, features.names, seed=chosen.seed, threads=chosen.threads)
         manifest = _manifest(night, entry.name, panel, estimator.parameters(), content_hash(panel, (SESSION, SYMBOL)))
         manifest = replace(manifest, metrics=metrics_of(out_of_fold))
         training = record(night.models_root, estimator, manifest, out_of_fold, panel[SESSION].n_unique())
@@ -105,7 +106,7 @@ def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:
 
 def _manifest(night: Night, model: str, rows: pl.DataFrame, parameters: dict[str, object], data_hash: str) -> Manifest:
     """All about a training but its metrics; ``rows`` are those that the final model was fitted on."""
-    names = feature_names()
+    names = chosen_set(night.settings).names
     features_hash = hash_features(names)
     seed, threads = night.settings.models.seed, night.settings.models.threads
     sessions = rows[SESSION].unique().sort()
@@ -145,7 +146,23 @@ def _product(night: Night, training: Training, manifest: Manifest) -> Product:
     )
 
 
-def _asset(entry: ModelEntry) -> StageAsset:
+def assets(settings: Settings) -> tuple[StageAsset, ...]:
+    """The assets of the models, to be trained anew where the settings choose other features."""
+    version = chosen_set(settings).hash[:16]
+    stack = StageAsset(
+        keys=(("models", STACK),),
+        description="The base models' ranked scores, weighted by their out-of-fold scores and shrunk to equal weights.",
+        tables=TABLES,
+        depends_on=(key_of(WALK_FORWARD_SPLITS), *(("models", entry.name) for entry in CATALOGUE)),
+        body=train_stack,
+        kinds=("scipy",),
+        rhythm="training",
+        code_version=version,
+    )
+    return (*(_asset(entry, version) for entry in CATALOGUE), stack)
+
+
+def _asset(entry: ModelEntry, version: str) -> StageAsset:
     return StageAsset(
         keys=(("models", entry.name),),
         description=entry.description,
@@ -154,20 +171,5 @@ def _asset(entry: ModelEntry) -> StageAsset:
         body=train_model(entry),
         kinds=entry.kinds,
         rhythm="training",
-        code_version=FEATURES_VERSION,
+        code_version=version,
     )
-
-
-ASSETS: Sequence[StageAsset] = (
-    *(_asset(entry) for entry in CATALOGUE),
-    StageAsset(
-        keys=(("models", STACK),),
-        description="The base models' ranked scores, weighted by their out-of-fold scores and shrunk to equal weights.",
-        tables=TABLES,
-        depends_on=(key_of(WALK_FORWARD_SPLITS), *(("models", entry.name) for entry in CATALOGUE)),
-        body=train_stack,
-        kinds=("scipy",),
-        rhythm="training",
-        code_version=FEATURES_VERSION,
-    ),
-)

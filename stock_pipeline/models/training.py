@@ -1,6 +1,6 @@
 """Training: a model scored on sessions that it never saw, and the model that goes into service, fitted on all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -21,7 +21,7 @@ def train_out_of_fold(
     splits: Sequence[Split],
     feature_names: Sequence[str],
     *,
-    reach: int,
+    label_ends: Mapping[date, date],
     seed: int,
     threads: int,
     on_fold: OnFold | None = None,
@@ -33,7 +33,8 @@ def train_out_of_fold(
         panel: what ``training_panel`` returns, its features ranked within their session.
         splits: what ``walk_forward`` made of the panel's sessions.
         feature_names: the features to learn from.
-        reach: how many sessions after its own a label ends; every split is checked against it before anything is fitted.
+        label_ends: for each session the one on which the last of its labels is known; every split is checked against it before
+            anything is fitted.
         seed: random seed of the model.
         threads: threads for the model.
         on_fold: called after each fold with its split and its rows of the result.
@@ -46,9 +47,8 @@ def train_out_of_fold(
         InputError: a split lets training labels reach into its test range, or a range holds no row of the panel.
     """
     ordered = panel.sort(SESSION, SYMBOL)
-    sessions = ordered[SESSION].unique().to_list()
     for split in splits:
-        check_split(split, sessions, reach)
+        check_split(split, label_ends)
     x, y = matrix(ordered, feature_names), ordered[TARGET].to_numpy()
     parts = []
     for split in splits:

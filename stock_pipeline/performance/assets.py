@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from stock_pipeline.core.columns import MODEL
-from stock_pipeline.datasets.reading import read_labels
+from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS
 from stock_pipeline.orchestration.night import Night, Product
@@ -22,7 +22,8 @@ def measure_performance(night: Night) -> Product | None:
     """Join what the models said to what came of it."""
     if not night.has_news((DAILY_PREDICTIONS, DAILY_LABELS, OUT_OF_FOLD_PREDICTIONS)):
         return None
-    made = daily_performance(predictions_on_record(night.stores), read_labels(night.stores, night.as_of))
+    outcomes = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
+    made = daily_performance(predictions_on_record(night.stores), outcomes)
     means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", HIT_RATE, LONG_SHORT_RETURN).mean())
     return Product(
         writes=(Write(DAILY_PERFORMANCE, made, may_be_empty=True),),

@@ -8,8 +8,8 @@ import polars as pl
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import MODEL, RANK, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.datasets.training_panel import rank_within_session
-from stock_pipeline.features.catalogue import feature_names
+from stock_pipeline.datasets.training_panel import model_inputs
+from stock_pipeline.features.reading import chosen_set, read_features
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.orchestration.night import Night, Product
@@ -29,7 +29,7 @@ def make_predictions(night: Night) -> Product | None:
 
     A prediction once made stands; the last session is predicted again when another version has come into service.
     """
-    sessions = night.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=night.as_of))[SESSION].unique().sort()
+    sessions = night.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=night.as_of, distinct=True))[SESSION]
     done = _last_session(night, DAILY_PREDICTIONS)
     missed = sessions.filter(sessions > done) if done is not None else sessions.clear()
     # The first time there is no past to catch up with: no version was in service then.
@@ -74,7 +74,7 @@ def make_signals(night: Night) -> Product | None:
 
 
 def _last_session(night: Night, schema: TableSchema) -> date | None:
-    last = night.read(schema, Selection(columns=(SESSION,), last=night.as_of))[SESSION].max()
+    last = night.read(schema, Selection(columns=(SESSION,), last=night.as_of, distinct=True))[SESSION].max()
     return last if isinstance(last, date) else None
 
 
@@ -85,11 +85,12 @@ def _predictions(night: Night, session: date, is_last: bool) -> list[pl.DataFram
     wanted = in_service.filter(~pl.col(TRAINING_ID).is_in(there.implode()) | night.full_refresh)
     if wanted.is_empty():
         return []
-    ranked = rank_within_session(night.read(DAILY_FEATURES, Selection(first=session, last=session)), feature_names())
+    chosen = chosen_set(night.settings)
+    inputs = model_inputs(read_features(night.stores, chosen, Selection(first=session, last=session)), chosen.names, chosen.bounds)
     parts = []
     for row in wanted.iter_rows(named=True):
         night.say(f"{row[MODEL]} on {session}")
-        parts.append(predict(load_service(night.models_root, row), ranked))
+        parts.append(predict(load_service(night.models_root, row), inputs))
     return parts
 
 

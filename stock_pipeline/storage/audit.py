@@ -70,9 +70,12 @@ def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> Waterma
 
 
 def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], since: datetime) -> date | None:
-    """The earliest session whose rows in any of the tables have changed after the moment ``since``."""
+    """The earliest session whose rows in any of the tables have changed after the moment ``since``.
+
+    A change that has no session, because its table has none or because it only took rows away, may concern every one of them.
+    """
     marks = ", ".join("?" * len(tables))
-    query = f"SELECT min(first_session) FROM audit.writes WHERE written_at > ? AND table_name IN ({marks})"  # noqa: S608
+    query = f"SELECT min(coalesce(first_session, DATE '0001-01-01')) FROM audit.writes WHERE written_at > ? AND table_name IN ({marks})"  # noqa: S608
     found: date | None = connection.execute(query, [since, *tables]).fetchall()[0][0]
     return found
 

@@ -20,7 +20,8 @@ class Selection:
     """Which rows and columns of a table to read.
 
     ``first`` and ``last`` bound the session column, both included. ``known_on`` keeps of a versioned table the rows as they
-    were known on that night. ``equals`` keeps rows whose column has one of the given values.
+    were known on that night. ``equals`` keeps rows whose column has one of the given values. ``distinct`` gives equal rows of
+    the columns once, in the order of the columns.
     """
 
     columns: tuple[str, ...] | None = None
@@ -28,10 +29,11 @@ class Selection:
     last: date | None = None
     known_on: date | None = None
     equals: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+    distinct: bool = False
 
 
 def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: Selection) -> pl.DataFrame:
-    """The selected rows, ordered by the table's key.
+    """The selected rows, ordered by the table's key unless they are distinct.
 
     Raises:
         SchemaError: a column is not one of the table's, or the selection needs a column that the table does not have.
@@ -44,7 +46,8 @@ def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: 
     if schema.open_columns:
         stored = stored_columns(connection, schema)
         present = tuple(name for name in columns if name in stored) or schema.key
-    query = f"SELECT {quoted_list(present)} FROM {table_identifier(schema)} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
+    chosen, order = (f"DISTINCT {quoted_list(present)}", present) if selection.distinct else (quoted_list(present), order)
+    query = f"SELECT {chosen} FROM {table_identifier(schema)} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
     # Not connection.sql(query, params=...), which turns every value of the result into text on its way (60 times slower).
     frame = pl.DataFrame(connection.execute(query, values).to_arrow_table())
     absent = [pl.lit(None, schema.dtypes[name]).alias(name) for name in columns if name not in frame.columns]

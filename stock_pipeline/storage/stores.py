@@ -85,11 +85,14 @@ class Stores:
             return audit.read_watermark(connection, asset), {table.qualified_name: _count(connection, table) for table in tables}
 
     def changed_from(self, tables: Sequence[TableSchema], store: StoreName, asset: str) -> date | None:
-        """The earliest session whose rows in ``tables`` have changed since the asset (which writes to ``store``) last ran."""
+        """The earliest session whose rows in ``tables`` have changed since the asset (which writes to ``store``) last ran to its end.
+
+        The first of all days where it never did: it may have been killed after it had written, and what it saw is not known.
+        """
         with self.database(store).reader() as connection:
             since = audit.last_completed_task(connection, asset)
         if since is None:
-            return None
+            return date.min
         names: dict[StoreName, list[str]] = {}
         for table in tables:
             names.setdefault(table.store, []).append(table.qualified_name)

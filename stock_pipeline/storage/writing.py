@@ -95,9 +95,9 @@ def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.Da
         _add_missing_columns(connection, schema)
     connection.register(STAGED, frame)
     try:
-        _refuse_shrunken(connection, write)
-        deleted = _delete_replaced(connection, write)
-        inserted, first_session = _insert_new(connection, schema)
+        _refuse_shrunken(connection, write, frame)
+        deleted = _delete_replaced(connection, write, frame)
+        inserted, first_session = _insert_new(connection, schema, frame)
     finally:
         connection.unregister(STAGED)
     return WriteReport(schema.qualified_name, frame.height, inserted, deleted, write.quarantined, first_session, digest)
@@ -110,17 +110,18 @@ def _add_missing_columns(connection: duckdb.DuckDBPyConnection, schema: TableSch
             connection.execute(add_column_statement(schema, column))
 
 
-def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write) -> None:
+def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame) -> None:
     scope = _scope(write)
     if set(scope) == set(write.schema.key):
         return  # a key that the payload names cannot vanish; it may have fewer versions, when a restatement is taken back
     places = ", ".join(f"staged.{quoted(name)}" for name in scope)
-    counted = f"SELECT {quoted_list(scope)}, count(*) AS n FROM {{}} GROUP BY ALL"  # noqa: S608
+    counted = f"SELECT {quoted_list(scope)}, count(*) AS n FROM {{}} AS held WHERE {{}} GROUP BY ALL"  # noqa: S608
+    among, bounds = _among(write.schema, scope, frame)
     shrunken = connection.execute(
-        f"SELECT staged.n, held.n, {places} "  # noqa: S608
-        f"FROM ({counted.format(STAGED)}) AS staged JOIN ({counted.format(table_identifier(write.schema))}) AS held ON {_equal(scope)} "
+        f"SELECT staged.n, held.n, {places} FROM ({counted.format(STAGED, 'true')}) AS staged "  # noqa: S608
+        f"JOIN ({counted.format(table_identifier(write.schema), among)}) AS held ON {_equal(scope)} "
         f"WHERE staged.n < held.n * ? ORDER BY staged.n / held.n, {places} LIMIT 1",
-        [write.minimum_share],
+        [*bounds, write.minimum_share],
     ).fetchall()
     if shrunken:
         staged, held, *place = shrunken[0]
@@ -130,23 +131,39 @@ def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write) -> Non
         )
 
 
-def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write) -> int:
+def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame) -> int:
+    among, bounds = _among(write.schema, _scope(write), frame)
     return _count(
         connection,
-        f"DELETE FROM {table_identifier(write.schema)} AS held "  # noqa: S608
-        f"WHERE EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_scope(write))}) "
+        f"DELETE FROM {table_identifier(write.schema)} AS held WHERE {among} "  # noqa: S608
+        f"AND EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_scope(write))}) "
         f"AND NOT EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_row_key(write.schema))} AND {_same(write.schema)})",
+        bounds,
     )
 
 
-def _insert_new(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> tuple[int, date | None]:
+def _among(schema: TableSchema, names: Sequence[str], frame: pl.DataFrame) -> tuple[str, list[date]]:
+    """A condition that every row ``held`` fulfils whose columns ``names`` are those of a row of the frame, and its values.
+
+    Rows are stored in the order of their sessions, so DuckDB need not look at what lies outside of these.
+    """
+    session = schema.session_column
+    if session is None or session not in names or frame.is_empty():
+        return "true", []
+    bounds: list[date] = [frame[session].min(), frame[session].max()]  # type: ignore[list-item]
+    return f"held.{quoted(session)} BETWEEN ? AND ?", bounds
+
+
+def _insert_new(connection: duckdb.DuckDBPyConnection, schema: TableSchema, frame: pl.DataFrame) -> tuple[int, date | None]:
     # What is left of the payload's keys after the deletion is identical to the payload, so the key alone tells what is new.
     columns = quoted_list(schema.column_names)
     is_empty = not connection.execute(f"SELECT 1 FROM {table_identifier(schema)} LIMIT 1").fetchall()  # noqa: S608
     if not is_empty:
+        among, bounds = _among(schema, _row_key(schema), frame)
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {NEWS} AS SELECT {columns} FROM {STAGED} AS staged "  # noqa: S608
-            f"WHERE NOT EXISTS (SELECT 1 FROM {table_identifier(schema)} AS held WHERE {_equal(_row_key(schema))})"
+            f"WHERE NOT EXISTS (SELECT 1 FROM {table_identifier(schema)} AS held WHERE {among} AND {_equal(_row_key(schema))})",
+            bounds,
         )
     news = STAGED if is_empty else NEWS
     first = "min(NULL::DATE)" if schema.session_column is None else f"min({quoted(schema.session_column)})"
@@ -187,6 +204,6 @@ def _same(schema: TableSchema) -> str:
     return " AND ".join(f"held.{quoted(name)} IS NOT DISTINCT FROM staged.{quoted(name)}" for name in others) or "true"
 
 
-def _count(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
-    row = connection.execute(statement).fetchall()[0]
+def _count(connection: duckdb.DuckDBPyConnection, statement: str, values: Sequence[date] = ()) -> int:
+    row = connection.execute(statement, list(values)).fetchall()[0]
     return int(row[0])

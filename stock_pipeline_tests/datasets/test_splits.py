@@ -8,8 +8,14 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split, check_split, split_table, splits_from_table, walk_forward
+from stock_pipeline_tests.laws import law
 
-DAYS = [date(2020, 1, 1) + timedelta(days=i) for i in range(400)]
+DAYS = [date(2020, 1, 1) + timedelta(days=i) for i in range(500)]
+
+
+def ends(reach: int) -> dict[date, date]:
+    """When the label of each day is known, where every day is a session."""
+    return dict(zip(DAYS, DAYS[reach:], strict=False))
 
 
 def test_the_ranges_of_a_small_case_are_as_counted_by_hand() -> None:
@@ -20,35 +26,62 @@ def test_the_ranges_of_a_small_case_are_as_counted_by_hand() -> None:
     ]
 
 
+def test_a_rolling_window_begins_so_many_sessions_before_its_end() -> None:
+    splits = walk_forward(DAYS[:20], folds=2, reach=2, embargo=1, min_train=10, train_sessions=12)
+    assert splits == [
+        Split(1, DAYS[0], DAYS[10], DAYS[14], DAYS[16]),  # there are but 11
+        Split(2, DAYS[2], DAYS[13], DAYS[17], DAYS[19]),
+    ]
+
+
 @given(
     count=st.integers(20, 400),
     folds=st.integers(1, 6),
     reach=st.integers(0, 12),
     embargo=st.integers(0, 12),
     min_train=st.integers(1, 60),
+    more=st.none() | st.integers(0, 100),
     shuffled=st.randoms(use_true_random=False),
 )
-def test_splits_keep_the_future_out(count: int, folds: int, reach: int, embargo: int, min_train: int, shuffled: object) -> None:
+@law(200)
+def test_splits_keep_the_future_out(
+    count: int, folds: int, reach: int, embargo: int, min_train: int, more: int | None, shuffled: object
+) -> None:
     sessions = DAYS[:count] * 2
     shuffled.shuffle(sessions)  # type: ignore[attr-defined]
+    window = None if more is None else min_train + more
     if count < min_train + reach + embargo + folds:
         with pytest.raises(InputError):
-            walk_forward(sessions, folds, reach, embargo, min_train)
+            walk_forward(sessions, folds, reach, embargo, min_train, window)
         return
-    splits = walk_forward(sessions, folds, reach, embargo, min_train)
+    splits = walk_forward(sessions, folds, reach, embargo, min_train, window)
     assert [split.fold for split in splits] == list(range(1, folds + 1))
-    assert {split.train_from for split in splits} == {DAYS[0]}
     assert splits[-1].test_to == DAYS[count - 1]
     lengths = {DAYS.index(split.test_to) - DAYS.index(split.test_from) for split in splits}
     assert len(lengths) == 1
     for split in splits:
-        last_train, first_test = DAYS.index(split.train_to), DAYS.index(split.test_from)
-        assert last_train + 1 >= min_train
+        first_train, last_train, first_test = (DAYS.index(day) for day in (split.train_from, split.train_to, split.test_from))
+        available = last_train + 1
+        assert last_train - first_train + 1 == (available if window is None else min(window, available)) >= min_train
         assert last_train + reach < first_test
         assert first_test - last_train - 1 == reach + embargo
-        check_split(split, sessions, reach)
+        check_split(split, ends(reach))
     for earlier, later in pairwise(splits):
         assert DAYS.index(later.test_from) == DAYS.index(earlier.test_to) + 1
+
+
+@given(
+    held=st.sets(st.integers(0, 299), min_size=60, max_size=250),
+    reach=st.integers(0, 12),
+    embargo=st.integers(0, 12),
+    window=st.none() | st.integers(10, 60),
+)
+@law(100)
+def test_sessions_without_labels_let_no_label_reach_into_a_test(held: set[int], reach: int, embargo: int, window: int | None) -> None:
+    """A label ends so many of the exchange's sessions later, whichever of those have labels themselves."""
+    for split in walk_forward([DAYS[position] for position in held], 3, reach, embargo, 10, window):
+        check_split(split, ends(reach))
+        assert DAYS.index(split.test_from) - DAYS.index(split.train_to) > reach + embargo
 
 
 def test_too_few_sessions_says_how_many_there_are_and_are_needed() -> None:
@@ -56,7 +89,7 @@ def test_too_few_sessions_says_how_many_there_are_and_are_needed() -> None:
         walk_forward(DAYS[:30], folds=4, reach=2, embargo=5, min_train=100)
 
 
-@pytest.mark.parametrize(("name", "value"), [("folds", 0), ("reach", -1), ("embargo", -1), ("min_train", 0)])
+@pytest.mark.parametrize(("name", "value"), [("folds", 0), ("reach", -1), ("embargo", -1), ("min_train", 0), ("train_sessions", 9)])
 def test_a_parameter_out_of_range_is_named(name: str, value: int) -> None:
     parameters = {"folds": 2, "reach": 2, "embargo": 1, "min_train": 10} | {name: value}
     with pytest.raises(InputError, match=f"^{name} .* is {value}"):
@@ -65,27 +98,57 @@ def test_a_parameter_out_of_range_is_named(name: str, value: int) -> None:
 
 def test_the_guard_refuses_a_label_that_ends_on_the_first_test_session() -> None:
     split = Split(3, DAYS[0], DAYS[50], DAYS[53], DAYS[60])
-    check_split(split, DAYS, reach=2)
-    with pytest.raises(InputError, match="fold 3 trains up to 2020-02-20"):
-        check_split(split, DAYS, reach=3)
+    check_split(split, ends(2))
+    with pytest.raises(InputError) as caught:
+        check_split(split, ends(4))
+    assert str(caught.value) == (
+        "fold 3 trains up to 2020-02-20, but the labels of 2 of its sessions, from 2020-02-19 on, are not known before its test range: "
+        "those of 2020-02-20 on 2020-02-24, its test range starts on 2020-02-23; make the splits with walk_forward and the reach of the "
+        "labels' longest horizon"
+    )
 
 
-def test_the_guard_counts_sessions_not_days() -> None:
-    every_third = DAYS[::3]
-    with pytest.raises(InputError, match="inside its test range"):
-        check_split(Split(1, every_third[0], every_third[10], every_third[12], every_third[20]), every_third, reach=2)
+@given(early=st.integers(0, 49), late=st.integers(0, 20))
+@law(60)
+def test_the_guard_refuses_every_planted_overlap(early: int, late: int) -> None:
+    split = Split(1, DAYS[10], DAYS[50], DAYS[54], DAYS[60])
+    planted = ends(3) | {DAYS[early]: DAYS[54 + late]}
+    if early < 10:  # it is not trained on
+        check_split(split, planted)
+        return
+    with pytest.raises(InputError, match=f"from {DAYS[early]} on, are not known before its test range"):
+        check_split(split, planted)
+
+
+def test_the_guard_compares_dates_and_does_not_count_the_sessions_that_have_labels() -> None:
+    every_third = {day: end for day, end in ends(2).items() if DAYS.index(day) % 3 == 0}
+    split = Split(1, DAYS[0], DAYS[30], DAYS[33], DAYS[60])
+    check_split(split, every_third)
+    with pytest.raises(InputError, match="those of 2020-01-31 on 2020-02-03"):
+        check_split(split, every_third | {DAYS[30]: DAYS[33]})
+
+
+@pytest.mark.parametrize("position", [0, 50])
+def test_the_guard_refuses_what_it_is_not_told_the_ends_of(position: int) -> None:
+    told = {day: end for day, end in ends(2).items() if day != DAYS[position]}
+    with pytest.raises(InputError, match=f"not told when the labels of {DAYS[position]} are known; make labels and splits anew"):
+        check_split(Split(1, DAYS[0], DAYS[50], DAYS[53], DAYS[60]), told)
 
 
 def test_the_guard_refuses_ranges_out_of_order() -> None:
     split = walk_forward(DAYS, 1, 1, 1, 100)[0]
-    with pytest.raises(InputError, match="out of order"):
-        check_split(replace(split, test_to=split.train_to), DAYS, reach=1)
+    for wrong in (replace(split, test_to=split.train_to), replace(split, train_from=split.test_from)):
+        with pytest.raises(InputError, match="out of order"):
+            check_split(wrong, ends(1))
 
 
-def test_the_table_counts_sessions_and_gives_the_splits_back() -> None:
-    splits = walk_forward(DAYS, folds=3, reach=2, embargo=5, min_train=100)
-    table = split_table(splits, DAYS, DAYS[-1], reach=2, embargo=5)
-    assert table["test_sessions"].to_list() == [97, 97, 97]
-    assert table["train_sessions"].to_list() == [102, 199, 296]
+@pytest.mark.parametrize(("train_sessions", "window", "counts"), [(None, "expanding", [136, 252, 368]), (150, "rolling", [136, 150, 150])])
+def test_the_table_counts_sessions_and_gives_the_splits_back(train_sessions: int | None, window: str, counts: list[int]) -> None:
+    chosen = DAYS[:491]
+    splits = walk_forward(chosen, folds=3, reach=2, embargo=5, min_train=135, train_sessions=train_sessions)
+    table = split_table(splits, chosen, chosen[-1], reach=2, embargo=5, train_sessions=train_sessions)
+    assert table["test_sessions"].to_list() == [116, 116, 116]
+    assert table["train_sessions"].to_list() == counts
+    assert table["window"].to_list() == [window] * 3
     assert table["purge"].to_list() == [2, 2, 2]
     assert splits_from_table(table.reverse()) == splits

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL
-from stock_pipeline.datasets.training_panel import TARGET, matrix, rank_within_session, training_panel
+from stock_pipeline.datasets.training_panel import TARGET, matrix, model_inputs, training_panel
 
 FIRST, SECOND, THIRD = date(2020, 1, 2), date(2020, 1, 3), date(2020, 1, 6)
 
@@ -44,21 +44,21 @@ def test_rows_without_features_are_left_out_and_order_does_not_matter() -> None:
 
 
 def test_ranks_ignore_nulls_and_nan_and_share_ties() -> None:
-    ranked = rank_within_session(one_session([5.0, None, 1.0, 5.0, float("nan"), 9.0]), ["f"])
+    ranked = model_inputs(one_session([5.0, None, 1.0, 5.0, float("nan"), 9.0]), ["f"], {})
     assert ranked["f"].dtype == pl.Float32
     np.testing.assert_allclose(ranked["f"].to_numpy(), [0.0, 0.0, -0.5, 0.0, 0.0, 0.5], atol=1e-7)
 
 
 def test_a_lone_or_missing_value_ranks_in_the_middle() -> None:
-    assert rank_within_session(one_session([7.0]), ["f"])["f"].to_list() == [0.0]
-    assert rank_within_session(one_session([7.0, None]), ["f"])["f"].to_list() == [0.0, 0.0]
-    assert rank_within_session(one_session([None, None]), ["f"])["f"].to_list() == [0.0, 0.0]
+    assert model_inputs(one_session([7.0]), ["f"], {})["f"].to_list() == [0.0]
+    assert model_inputs(one_session([7.0, None]), ["f"], {})["f"].to_list() == [0.0, 0.0]
+    assert model_inputs(one_session([None, None]), ["f"], {})["f"].to_list() == [0.0, 0.0]
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=2, max_size=40), st.integers(-5000, 5000), st.integers(1, 9))
 def test_a_session_wide_shift_and_scale_leave_the_ranks(values: list[int], shift: int, scale: int) -> None:
-    plain = rank_within_session(one_session([float(v) for v in values]), ["f"])["f"]
-    moved = rank_within_session(one_session([float(v * scale + shift) for v in values]), ["f"])["f"]
+    plain = model_inputs(one_session([float(v) for v in values]), ["f"], {})["f"]
+    moved = model_inputs(one_session([float(v * scale + shift) for v in values]), ["f"], {})["f"]
     assert plain.to_list() == moved.to_list()
     assert plain.min() >= -0.5 and plain.max() <= 0.5  # type: ignore[operator]
     assert abs(float(plain.to_numpy().astype(np.float64).sum())) < 1e-4
@@ -67,8 +67,8 @@ def test_a_session_wide_shift_and_scale_leave_the_ranks(values: list[int], shift
 def test_other_sessions_do_not_move_a_rank() -> None:
     alone = one_session([1.0, 3.0, 2.0])
     later = alone.with_columns(pl.lit(SECOND).alias(SESSION), f=pl.col("f") * 100)
-    both = rank_within_session(pl.concat([alone, later]), ["f"])
-    assert_frame_equal(both.filter(pl.col(SESSION) == FIRST), rank_within_session(alone, ["f"]))
+    both = model_inputs(pl.concat([alone, later]), ["f"], {})
+    assert_frame_equal(both.filter(pl.col(SESSION) == FIRST), model_inputs(alone, ["f"], {}))
 
 
 def test_the_matrix_keeps_the_order_of_rows_and_names() -> None:

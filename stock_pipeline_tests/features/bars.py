@@ -1,16 +1,20 @@
-"""Bars written by hand."""
+"""Bars written by hand, and the panels that every feature can be made of."""
 
 from collections.abc import Sequence
+from typing import Final
 
+import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, HIGH, JUMP, LOW, OPEN, SESSION, SYMBOL, VOLUME
-from stock_pipeline.features.catalogue import CATALOGUE
+from stock_pipeline.core.columns import CLOSE, HIGH, JUMP, LOW, OPEN, PRICE_STEP, PRICES, SECTOR, SESSION, SHARE_STEP, SYMBOL, VOLUME
+from stock_pipeline.features.catalogue import ALPHA158, EXTENDED
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.feature import Feature
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline.features.fundamental_ratios import RATIOS
+from stock_pipeline_tests.panels import adjusted_panel, sessions
 
-BY_NAME = {feature.name: feature for feature in CATALOGUE}
+EVERY_FEATURE: Final = (*EXTENDED.features, *ALPHA158.features)  # core is a part of extended
+BY_NAME: Final = {feature.name: feature for feature in EVERY_FEATURE}
 
 
 def bars(
@@ -49,3 +53,40 @@ def values_of(panel: pl.DataFrame, feature: Feature, symbol: str = "A") -> list[
 def last(panel: pl.DataFrame, name: str, symbol: str = "A") -> float | None:
     """One catalogue feature of one symbol on the last session."""
     return values(panel, name, symbol)[-1]
+
+
+def awkward_panel(seed: int = 0, missing_share: float = 0.05) -> pl.DataFrame:
+    """90 sessions of random stocks with sectors and ratios; one never moves, one is never traded, one pauses, one is listed late."""
+    panel = adjusted_panel(symbols=8, count=90, seed=seed, missing_share=missing_share)
+    days = panel[SESSION].unique().sort()
+    still, silent, paused, late = (pl.col(SYMBOL) == name for name in ("S00", "S01", "S02", "S03"))
+    listed = panel.filter(~(paused & pl.col(SESSION).is_between(days[50], days[59])) & ~(late & (pl.col(SESSION) < days[70])))
+    return with_companies(listed, seed).with_columns(
+        *(pl.when(still).then(10.1).otherwise(price).alias(price) for price in PRICES),
+        pl.when(silent).then(0.0).otherwise(VOLUME).alias(VOLUME),
+    )
+
+
+def with_companies(panel: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
+    """The panel with sectors (two, and one that is not known) and the ratios of what was reported, some of them null."""
+    rng = np.random.default_rng([seed, 1])
+    number = pl.col(SYMBOL).rank("dense")
+    sector = pl.when(number % 3 == 0).then(pl.lit("Energy")).when(number % 3 == 1).then(pl.lit("Utilities"))
+    ratios = [pl.Series(name, rng.lognormal(1, 0.5, panel.height)) for name in RATIOS]
+    told = [pl.when(pl.Series(rng.random(panel.height) < 0.9)).then(ratio).alias(ratio.name) for ratio in ratios]
+    return panel.with_columns(sector.alias(SECTOR), *told)
+
+
+def with_actions(panel: pl.DataFrame, share: float = 0.04, seed: int = 0) -> pl.DataFrame:
+    """The panel of adjusted bars as raw ones, with dividends and splits on about that share of the bars.
+
+    Its adjusted prices are those of ``panel``, up to rounding.
+    """
+    rng = np.random.default_rng([seed, 2])
+    panel = panel.sort(SYMBOL, SESSION)
+    acts = rng.random(panel.height) < share
+    split = np.where(acts & (rng.random(panel.height) < 0.3), rng.choice([2.0, 3.0, 0.5], panel.height), 1.0)
+    step = np.where(acts, rng.uniform(0.95, 0.999, panel.height) / split, 1.0)
+    stepped = panel.with_columns(pl.Series(PRICE_STEP, step), pl.Series(SHARE_STEP, split))
+    price, shares = (pl.col(name).shift(-1).fill_null(1.0).cum_prod(reverse=True).over(SYMBOL) for name in (PRICE_STEP, SHARE_STEP))
+    return stepped.with_columns(*(pl.col(name) / price for name in PRICES), pl.col(VOLUME) / shares)

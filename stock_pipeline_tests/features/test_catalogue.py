@@ -1,62 +1,112 @@
 import dataclasses
+from typing import get_args
 
+import polars as pl
 import pytest
 
-from stock_pipeline.features.catalogue import (
-    CATALOGUE,
-    FEATURE_SET,
-    as_markdown,
-    catalogue_hash,
-    checked,
-    feature_names,
-    look_back,
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.features.bars import FILL_SESSIONS
+from stock_pipeline.features.catalogue import ALPHA158, CORE, EXTENDED, FEATURE_SETS, FeatureSet, feature_set
+from stock_pipeline.features.feature import Family, Feature
+from stock_pipeline.settings import FeatureSettings
+
+FIRST, SECOND = CORE.features[:2]
+
+
+def of(*features: Feature) -> FeatureSet:
+    return FeatureSet("made_up", "for the test", features)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "size", "families"),
+    [
+        (CORE, 40, {"momentum", "volatility", "volume", "cross_section"}),
+        (EXTENDED, 61, {"momentum", "volatility", "volume", "cross_section", "fundamentals", "regime", "sector"}),
+        (ALPHA158, 158, {"candle", "price_window", "volume_window"}),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
 )
-from stock_pipeline.features.grid import FILL_SESSIONS
+def test_the_sets(chosen: FeatureSet, size: int, families: set[str]) -> None:
+    assert len(chosen.features) == size
+    assert {feature.family for feature in chosen.features} == families
+    assert families <= set(get_args(Family))
 
 
-def test_the_core_set_has_forty_features_of_four_families() -> None:
-    assert FEATURE_SET == "core"
-    assert len(CATALOGUE) == 40
-    assert {feature.family for feature in CATALOGUE} == {"momentum", "volatility", "volume", "cross_section"}
+def test_extended_begins_with_core() -> None:
+    assert EXTENDED.features[: len(CORE.features)] == CORE.features
 
 
-def test_names_are_unique_and_fit_for_columns() -> None:
-    names = feature_names()
-    assert len(set(names)) == len(names)
-    assert all(name.isidentifier() and name == name.lower() for name in names)
+def test_settings_know_the_sets() -> None:
+    assert get_args(FeatureSettings.model_fields["set"].annotation) == tuple(chosen.name for chosen in FEATURE_SETS)
+    assert FeatureSettings().set == CORE.name
+    assert [feature_set(chosen.name) for chosen in FEATURE_SETS] == list(FEATURE_SETS)
+
+
+def test_an_unknown_set_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="feature set 'alpha360' is not known; choose one of core, extended, alpha158"):
+        feature_set("alpha360")
+
+
+@pytest.mark.parametrize("chosen", FEATURE_SETS, ids=lambda chosen: chosen.name)
+def test_names_are_unique_and_fit_for_columns_in_any_case(chosen: FeatureSet) -> None:
+    assert len({name.lower() for name in chosen.names}) == len(chosen.names)
+    assert all(name.isidentifier() for name in chosen.names)
 
 
 def test_a_repeated_name_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="names return_1 more than once"):
-        checked([*CATALOGUE, CATALOGUE[0]])
+        of(*CORE.features, FIRST)
 
 
-def test_the_look_back_is_the_longest_with_room_for_carried_prices() -> None:
-    assert look_back() == 61 + FILL_SESSIONS
-    assert look_back(CATALOGUE[:2]) == 6 + FILL_SESSIONS
+@pytest.mark.parametrize("chosen", FEATURE_SETS, ids=lambda chosen: chosen.name)
+def test_every_entry_says_what_it_is_and_where_it_is_from(chosen: FeatureSet) -> None:
+    for feature in chosen.features:
+        assert len(feature.formula) > 10, feature.name
+        assert any(letter.isdigit() for letter in feature.source), feature.name  # the year
+        assert feature.look_back >= 1, feature.name
+        assert "|" not in feature.formula + feature.source, feature.name
 
 
-def test_the_hash_follows_names_formulas_and_order_and_nothing_else() -> None:
-    first = CATALOGUE[0]
-    assert catalogue_hash() == catalogue_hash(list(CATALOGUE))
-    assert catalogue_hash([dataclasses.replace(first, source="elsewhere")]) == catalogue_hash([first])
+def test_the_span_is_the_longest_look_back_with_room_for_carried_prices() -> None:
+    assert CORE.span == 61 + FILL_SESSIONS
+    assert of(FIRST, SECOND).span == 6 + FILL_SESSIONS
+
+
+def test_what_a_set_needs_besides_bars() -> None:
+    assert (CORE.needs_sectors, CORE.needs_reports) == (False, False)
+    assert (ALPHA158.needs_sectors, ALPHA158.needs_reports) == (False, False)
+    assert (EXTENDED.needs_sectors, EXTENDED.needs_reports) == (True, True)
+
+
+def test_bounds_are_those_of_the_market_s_features() -> None:
+    assert CORE.bounds == ALPHA158.bounds == {}
+    assert set(EXTENDED.bounds) == {feature.name for feature in EXTENDED.features if feature.family == "regime"}
+    assert EXTENDED.bounds["market_trend_20"] == (-1, 1)
+
+
+def test_a_feature_of_the_market_without_bounds_is_refused_and_so_are_bounds_without_the_market() -> None:
+    with pytest.raises(ValueError, match="feature 'return_1': bounds belong to features of the market"):
+        dataclasses.replace(FIRST, on="market")
+    with pytest.raises(ValueError, match="feature 'return_1': bounds belong to features of the market"):
+        dataclasses.replace(FIRST, bounds=(0, 1))
+
+
+def test_the_hash_follows_what_values_follow_from_and_nothing_else() -> None:
+    assert of(FIRST).hash == of(dataclasses.replace(FIRST, source="elsewhere", family="volume")).hash
     others = [
-        [dataclasses.replace(first, name="other")],
-        [dataclasses.replace(first, formula="other")],
-        [CATALOGUE[1], first],
-        [first, CATALOGUE[1]],
+        (dataclasses.replace(FIRST, name="other"),),
+        (dataclasses.replace(FIRST, formula="other"),),
+        (dataclasses.replace(FIRST, look_back=3),),
+        (dataclasses.replace(FIRST, ranked="session"),),
+        (dataclasses.replace(FIRST, ranked="sector"),),
+        (dataclasses.replace(FIRST, on="bar"),),
+        (dataclasses.replace(FIRST, expression=FIRST.expression * 2),),
+        (SECOND, FIRST),
+        (FIRST, SECOND),
     ]
-    assert len({catalogue_hash(features) for features in [[first], *others]}) == 5
+    assert len({of(*features).hash for features in [(FIRST,), *others]}) == 10
 
 
-def test_another_expression_under_the_same_words_is_noticed() -> None:
-    first = CATALOGUE[0]
-    assert catalogue_hash([dataclasses.replace(first, expression=first.expression * 2)]) != catalogue_hash([first])
-    assert catalogue_hash([dataclasses.replace(first, ranked=True)]) != catalogue_hash([first])
-
-
-def test_the_table_has_a_row_for_each_feature() -> None:
-    lines = as_markdown().splitlines()
-    assert len(lines) == 2 + len(CATALOGUE)
-    assert lines[2] == "| return_1 | momentum | close over close 1 session ago, less 1 | 2 | Jegadeesh (1990) |"
-    assert all(line.count("|") == 6 for line in lines)
+def test_windows_of_another_length_make_another_hash() -> None:
+    short, long = (dataclasses.replace(FIRST, expression=pl.col("close").rolling_mean(window)) for window in (5, 6))
+    assert of(short).hash != of(long).hash

@@ -27,17 +27,16 @@ def test_distance_to_a_mean_counts_the_current_close() -> None:
     assert last(bars(RISING), "distance_to_mean_60") == pytest.approx(169 / 139.5 - 1)
 
 
-def test_macd_is_the_short_mean_over_the_long_one() -> None:
-    assert last(bars(RISING), "macd_12_26") == pytest.approx(163.5 / 156.5 - 1)
+def test_macd_follows_a_straight_line_at_the_means_lags() -> None:
+    # An exponential mean that is seeded with a simple mean of a straight line keeps that mean's distance from it: (period - 1) / 2.
+    assert last(bars(RISING), "macd_12_26") == pytest.approx((169 - 5.5) / (169 - 12.5) - 1)
 
 
-def test_rsi_is_the_share_of_rises() -> None:
-    closes = [100.0]
-    for i in range(14):
-        closes.append(closes[-1] + (3 if i % 2 else -1))
-    assert last(bars(closes), "rsi_14") == pytest.approx(21 / 28)
-    assert last(bars(RISING), "rsi_14") == 1
-    assert last(bars(RISING[::-1]), "rsi_14") == 0
+def test_rsi_forgets_by_a_fourteenth_a_session() -> None:
+    assert last(bars(RISING), "rsi_14") == pytest.approx(1)
+    assert last(bars(RISING[::-1]), "rsi_14") == pytest.approx(0)
+    assert last(bars([*RISING, 168.0]), "rsi_14") == pytest.approx(13 / 14)
+    assert last(bars([*RISING, 168.0, 169.0]), "rsi_14") == pytest.approx(1 - 13 / 14 / 14)
 
 
 def test_range_position_uses_highs_and_lows() -> None:

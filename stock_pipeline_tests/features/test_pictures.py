@@ -5,6 +5,7 @@ import pytest
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.features.catalogue import CORE
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.pictures import heat_map
 from stock_pipeline_tests.panels import adjusted_panel
@@ -14,7 +15,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture(scope="module")
 def features() -> pl.DataFrame:
-    return compute_features(adjusted_panel(symbols=12, count=62, missing_share=0.04))
+    return compute_features(adjusted_panel(symbols=12, count=62, missing_share=0.04), CORE.features)
 
 
 def test_a_heat_map_is_a_png_and_the_same_every_time(features: pl.DataFrame) -> None:

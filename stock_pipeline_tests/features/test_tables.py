@@ -1,23 +1,33 @@
 import polars as pl
+import pytest
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
-from stock_pipeline.features.catalogue import CATALOGUE, feature_names
+from stock_pipeline.features.catalogue import FEATURE_SETS, FeatureSet
 from stock_pipeline.features.compute import compute_features
-from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.features.tables import DAILY_FEATURES, daily_features
+from stock_pipeline_tests.features.bars import with_companies
 from stock_pipeline_tests.panels import adjusted_panel
 
+BY_SET = pytest.mark.parametrize("chosen", FEATURE_SETS, ids=lambda chosen: chosen.name)
 
-def test_the_table_has_the_key_and_a_nullable_column_per_feature() -> None:
-    assert DAILY_FEATURES.qualified_name == "features.daily_features"
-    assert DAILY_FEATURES.store == "ml"
-    assert DAILY_FEATURES.open_columns
-    assert DAILY_FEATURES.column_names == (SYMBOL, SESSION, *feature_names())
-    described = {column.name: column for column in DAILY_FEATURES.columns}
-    for feature in CATALOGUE:
+
+@BY_SET
+def test_the_table_has_the_key_and_a_nullable_column_per_feature(chosen: FeatureSet) -> None:
+    table = daily_features(chosen)
+    assert table.qualified_name == DAILY_FEATURES.qualified_name == "features.daily_features"
+    assert table.store == "ml"
+    assert table.open_columns
+    assert table.column_names == (SYMBOL, SESSION, *chosen.names)
+    assert chosen.name in table.description
+    described = {column.name: column for column in table.columns}
+    for feature in chosen.features:
         column = described[feature.name]
-        assert (column.dtype, column.nullable, column.description) == (pl.Float32, True, feature.formula)
+        assert (column.dtype, column.nullable) == (pl.Float32, True)
+        assert feature.formula in column.description
+        assert feature.source in column.description
 
 
-def test_what_is_computed_fits_the_table() -> None:
-    features = compute_features(adjusted_panel(symbols=4, count=80, missing_share=0.1))
-    assert DAILY_FEATURES.conform(features).equals(features)
+@BY_SET
+def test_what_is_computed_fits_the_table(chosen: FeatureSet) -> None:
+    features = compute_features(with_companies(adjusted_panel(symbols=4, count=80, missing_share=0.1)), chosen.features)
+    assert daily_features(chosen).conform(features).equals(features)

@@ -26,7 +26,7 @@ def test_parkinson() -> None:
 
 
 def test_the_average_true_range_sees_the_gap_overnight() -> None:
-    panel = bars([100.0] * 14 + [120.0], ranges=[(100, 101, 99)] * 14 + [(119, 121, 118)])
+    panel = bars([100.0] * 60 + [120.0], ranges=[(100, 101, 99)] * 60 + [(119, 121, 118)])
     assert last(panel, "atr_14") == pytest.approx((13 * 2 + 21) / 14 / 120)
 
 

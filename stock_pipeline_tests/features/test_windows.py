@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from stock_pipeline.features import windows
+from stock_pipeline_tests.laws import law
 
 X, Y = pl.col("x"), pl.col("y")
 WINDOW = 8
@@ -17,6 +18,19 @@ NUMBERS = st.lists(st.one_of(st.none(), st.floats(-100, 100).map(lambda x: round
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.polyfit(x, y, 1)[0])
+
+
+def _recursive(s: "Sample", period: int, step: float) -> float:
+    """The recursion is linear: it is run over the values with 0 for the missing ones, and over how much of a value there is."""
+    values, presence = np.zeros(WINDOW), np.zeros(WINDOW)
+    values[s.t.astype(int)], presence[s.t.astype(int)] = s.x, 1.0
+    ends = []
+    for series in (values, presence):
+        average = series[:period].mean()
+        for value in series[period:]:
+            average += step * (value - average)
+        ends.append(float(average))
+    return ends[0] / ends[1]
 
 
 class Sample(NamedTuple):
@@ -39,6 +53,14 @@ STATISTICS: dict[str, tuple[pl.Expr, Callable[[Sample], float]]] = {
     "regression_slope": (windows.regression_slope(Y, X, WINDOW), lambda s: _slope(s.x, s.y)),
     "trend_slope": (windows.trend_slope(X, WINDOW), lambda s: _slope(s.t, s.x)),
     "trend_r2": (windows.trend_r2(X, WINDOW), lambda s: np.corrcoef(s.t, s.x)[0, 1] ** 2),
+    "trend_residual": (windows.trend_residual(X, WINDOW), lambda s: s.x[-1] - np.polyval(np.polyfit(s.t, s.x, 1), s.t[-1])),
+    "quantile": (windows.quantile(X, 0.3, WINDOW), lambda s: np.quantile(s.x, 0.3)),
+    "percentile_rank": (windows.percentile_rank(X, WINDOW), lambda s: stats.rankdata(s.x)[-1] / len(s.x)),
+    "place_in_range": (windows.place_in_range(X, X, X, WINDOW), lambda s: (s.x[-1] - s.x.min()) / np.ptp(s.x)),
+    "position_of_highest": (windows.position_of_highest(X, WINDOW), lambda s: s.t[s.x.argmax()] + 1),
+    "position_of_lowest": (windows.position_of_lowest(X, WINDOW), lambda s: s.t[s.x.argmin()] + 1),
+    "wilder_mean": (windows.wilder_mean(X, 3, WINDOW), lambda s: _recursive(s, 3, 1 / 3)),
+    "exponential_mean": (windows.exponential_mean(X, 3, WINDOW), lambda s: _recursive(s, 3, 2 / 4)),
 }
 
 
@@ -87,3 +109,64 @@ def test_a_flat_series_has_no_spread_at_all(level: float) -> None:
 def test_an_outlier_leaves_nothing_behind() -> None:
     frame = pl.DataFrame({"x": [1e300] + [0.1] * WINDOW})
     assert frame.select(windows.total(X, WINDOW)).to_series()[-1] == pytest.approx(0.1 * WINDOW)
+
+
+@pytest.mark.parametrize("window", [2, 5, 8, 10, 60])
+@given(x=st.lists(st.one_of(st.none(), st.integers(1, 6)), min_size=70, max_size=70))
+@law(examples=8)
+def test_places_among_equal_values(window: int, x: list[int | None]) -> None:
+    values = pl.Series("x", [None] * window + x, dtype=pl.Float64)
+    shown = pl.DataFrame(values).select(
+        windows.position_of_highest(X, window).alias("highest"),
+        windows.position_of_lowest(X, window).alias("lowest"),
+        windows.percentile_rank(X, window).alias("rank"),
+        windows.quantile(X, 0.8, window).alias("quantile"),
+    )
+    for end in range(2 * window, len(values)):
+        part = values[end - window + 1 : end + 1]
+        there = part.drop_nulls().to_numpy()
+        full = len(there) >= windows.least_samples(window)
+        assert shown["highest"][end] == (part.to_list().index(there.max()) + 1 if full else None)
+        assert shown["lowest"][end] == (part.to_list().index(there.min()) + 1 if full else None)
+        assert shown["quantile"][end] == (pytest.approx(np.quantile(there, 0.8)) if full else None)
+        ranked = full and part[-1] is not None
+        assert shown["rank"][end] == (pytest.approx(stats.rankdata(there)[-1] / len(there)) if ranked else None)
+
+
+def test_a_quantile_does_not_depend_on_gaps_elsewhere() -> None:
+    rng = np.random.default_rng(3)
+    whole = pl.Series("x", rng.normal(size=200))
+    gappy = pl.Series("x", [None if 50 <= i < 52 or i >= 198 else value for i, value in enumerate(whole)], dtype=pl.Float64)
+    one, other = (pl.DataFrame(series).select(windows.quantile(X, 0.2, WINDOW)).to_series() for series in (whole, gappy))
+    touched = set(range(50, 52 + WINDOW - 1)) | {198, 199}
+    assert other.null_count() == one.null_count() == WINDOW - 1
+    assert [i for i in range(WINDOW - 1, 200) if i not in touched and one[i] != other[i]] == []
+
+
+def test_recursive_means_by_hand() -> None:
+    frame = pl.DataFrame({"x": [99.0, 1.0, 2.0, 3.0, 4.0]})
+    assert frame.select(windows.wilder_mean(X, 2, 4)).to_series()[-1] == pytest.approx(((1.5 + 3) / 2 + 4) / 2)
+    assert frame.select(windows.exponential_mean(X, 2, 4)).to_series()[-1] == pytest.approx(2.5 + 2 / 3 * 1.5)
+    assert frame.select(windows.wilder_mean(X, 4, 4)).to_series()[-1] == pytest.approx(2.5)
+
+
+def test_a_recursive_mean_needs_a_window_that_holds_its_period() -> None:
+    with pytest.raises(ValueError, match="of 5 sessions needs a window of at least as many; it was given 4"):
+        windows.wilder_mean(X, 5, 4)
+
+
+def test_what_has_no_range_or_no_spread() -> None:
+    flat = pl.DataFrame({"x": [0.1] * (2 * WINDOW), "y": [float(i) for i in range(2 * WINDOW)]})
+    assert flat.select(windows.place_in_range(X, X, X, WINDOW)).to_series()[-1] == 0
+    assert flat.select(windows.correlation(X, Y, WINDOW)).to_series()[-1] is None
+    assert flat.select(windows.correlation(Y, X, WINDOW)).to_series()[-1] is None
+    assert flat.select(windows.trend_r2(X, WINDOW)).to_series()[-1] is None
+
+
+@pytest.mark.parametrize("step", [1.0, 1e-2, 1e-3])
+def test_a_line_is_never_explained_by_more_than_all(step: float) -> None:
+    frame = pl.DataFrame({"x": [1e3 + step * i for i in range(200)], "y": [-float(i) for i in range(200)]})
+    shown = frame.select(windows.trend_r2(X, WINDOW).alias("r2"), windows.correlation(X, Y, WINDOW).alias("correlation")).drop_nulls()
+    assert shown.height == 200 - WINDOW + 1
+    assert shown["r2"].is_between(0.999, 1).all()
+    assert shown["correlation"].is_between(-1, -0.999).all()

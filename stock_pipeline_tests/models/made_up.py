@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL
-from stock_pipeline.datasets.training_panel import rank_within_session, training_panel
+from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline_tests.panels import sessions
 
 FEATURES = ("f0", "f1", "f2", "f3", "f4", "f5")
@@ -25,4 +25,4 @@ def panel(symbols: int = 30, count: int = 150, signal: float = 0.0, seed: int = 
     columns = {name: (values[:, :, j] + market).ravel() for j, name in enumerate(FEATURES)}
     features = pl.DataFrame({**key, **columns})
     labels = pl.DataFrame({**key, FORWARD_RETURN: 0.01 * (outcome + market).ravel()})
-    return training_panel(rank_within_session(features, FEATURES), labels, FEATURES)
+    return training_panel(model_inputs(features, FEATURES, {}), labels, FEATURES)

@@ -13,6 +13,10 @@ from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.training import fit_final, train_out_of_fold
 from stock_pipeline_tests.models.made_up import FEATURES, REACH, panel
+from stock_pipeline_tests.panels import sessions
+
+DAYS = sessions(200)
+ENDS = dict(zip(DAYS, DAYS[REACH:], strict=False))  # when the label of each session is known
 
 every_model = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 
@@ -22,7 +26,7 @@ def splits_of(rows: pl.DataFrame) -> list[Split]:
 
 
 def out_of_fold(entry: ModelEntry, rows: pl.DataFrame) -> pl.DataFrame:
-    return train_out_of_fold(entry, rows, splits_of(rows), FEATURES, reach=REACH, seed=1, threads=1)
+    return train_out_of_fold(entry, rows, splits_of(rows), FEATURES, label_ends=ENDS, seed=1, threads=1)
 
 
 def measures(entry: ModelEntry, rows: pl.DataFrame) -> dict[str, float]:
@@ -73,7 +77,7 @@ def test_each_fold_is_reported_with_its_rows() -> None:
         rows,
         splits_of(rows),
         FEATURES,
-        reach=REACH,
+        label_ends=ENDS,
         seed=1,
         threads=1,
         on_fold=lambda split, part: seen.append((split, part.height)),
@@ -93,7 +97,7 @@ def test_a_leaking_split_is_refused_before_anything_is_fitted() -> None:
 
     entry = replace(model_entry("spline_ridge"), make=fail)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="fold 2 trains up to"):
-        train_out_of_fold(entry, rows, [good, leaking], FEATURES, reach=REACH, seed=1, threads=1)
+        train_out_of_fold(entry, rows, [good, leaking], FEATURES, label_ends=ENDS, seed=1, threads=1)
 
 
 def test_the_final_model_learns_from_every_row() -> None:

@@ -58,8 +58,11 @@ def test_the_latest_execution_of_every_asset_is_told_of_both_stores(stores: Stor
     assert stores.last_task_runs() == {"a/one": runs[1], "a/two": runs[3], "market_data/bars": task("market_data/bars", 5)}
 
 
-def test_an_asset_that_never_ran_has_nothing_to_compare_with(stores: Stores) -> None:
-    bring(stores, DAYS[0], 0)
+def test_of_an_asset_that_never_ran_to_its_end_everything_may_have_changed(stores: Stores) -> None:
+    assert stores.changed_from([READINGS], "ml", "trial/later") == date.min
+    stores.record_task("ml", task("trial/later", 5, "failed", "it broke"))
+    assert stores.changed_from([READINGS], "ml", "trial/later") == date.min
+    stores.record_task("ml", task("trial/later", 6))
     assert stores.changed_from([READINGS], "ml", "trial/later") is None
 
 
@@ -93,12 +96,13 @@ def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: St
             connection.execute(create_statement(table))
     by = Author("trial/elsewhere", "1", "run", BEGAN + timedelta(minutes=9))
     stores.write("market", by, [Write(undated, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
-    assert stores.changed_from([undated], "ml", "trial/later") is None
+    assert stores.changed_from([undated], "ml", "trial/later") == date.min  # it may concern any session
     stores.write("market", by, [Write(elsewhere, readings({("A", DAYS[2]): (1.0, None)}))], DAYS[2])
     bring(stores, DAYS[3], 10)
-    assert stores.changed_from([undated, elsewhere], "ml", "trial/later") == DAYS[2]
+    assert stores.changed_from([elsewhere], "ml", "trial/later") == DAYS[2]
     assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[3]
-    assert stores.changed_from([READINGS, undated, elsewhere], "ml", "trial/later") == DAYS[2]
+    assert stores.changed_from([READINGS, elsewhere], "ml", "trial/later") == DAYS[2]
+    assert stores.changed_from([READINGS, undated, elsewhere], "ml", "trial/later") == date.min
     assert stores.last_write(READINGS, "trial/readings") == BEGAN + timedelta(minutes=10)
     assert stores.last_write(elsewhere, "trial/elsewhere") == by.written_at
     assert stores.last_write(elsewhere, "trial/readings") is None

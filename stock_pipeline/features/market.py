@@ -1,0 +1,43 @@
+"""The market as the panel shows it: one row per session, each stock with a bar in it weighing the same."""
+
+from typing import Final
+
+import polars as pl
+
+from stock_pipeline.core.columns import SESSION
+from stock_pipeline.features.bars import PLACE, RETURN
+
+MARKET_RETURN: Final = "market_return"  # mean return of the stocks with a bar in the session
+ADVANCING: Final = "advancing"  # share of them that rose, of those that moved
+SQUARED_RETURN: Final = "squared_return"  # mean of their squared returns
+DISPERSION: Final = "dispersion"  # deviation of their returns from each other
+
+_TICK: Final = 2.0**-36
+_LARGEST: Final = 100.0  # a return beyond it is counted as this much
+
+
+def market_series(bars: pl.DataFrame) -> pl.DataFrame:
+    """The series of the market, from what ``bars.usable_bars`` returns.
+
+    Only stocks with a real bar count: that a stock without one goes on trading shows only in its later bars. Means are taken over
+    whole numbers, whose sum does not depend on the order in which threads add them up.
+
+    Returns:
+        session, place and the series named above, a row for every session from the first to the last in the order of time; null
+        where no stock has a return.
+    """
+    change = pl.col(RETURN).clip(-_LARGEST, _LARGEST)
+    rose, moved = (pl.col(RETURN) > 0).sum(), (pl.col(RETURN) != 0).sum()
+    by_session = bars.group_by(PLACE).agg(
+        pl.col(SESSION).first(),
+        _exact_mean(change).alias(MARKET_RETURN),
+        pl.when(moved > 0).then(rose / moved).alias(ADVANCING),
+        _exact_mean(change * change).alias(SQUARED_RETURN),
+    )
+    variance = (pl.col(SQUARED_RETURN) - pl.col(MARKET_RETURN).pow(2)).clip(lower_bound=0)
+    return by_session.sort(PLACE).with_columns(variance.sqrt().alias(DISPERSION))
+
+
+def _exact_mean(values: pl.Expr) -> pl.Expr:
+    ticks = (values / _TICK).round().cast(pl.Int64)
+    return pl.when(ticks.count() > 0).then(ticks.sum() / ticks.count() * _TICK)

@@ -1,0 +1,50 @@
+"""Reading stored features, and what the features of bars are made of."""
+
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.columns import SECTOR, SESSION, SYMBOL
+from stock_pipeline.features.catalogue import FeatureSet, feature_set
+from stock_pipeline.features.fundamental_ratios import RATIOS
+from stock_pipeline.features.tables import FUNDAMENTAL_RATIOS, daily_features
+from stock_pipeline.market_data.identity import under_latest_symbol
+from stock_pipeline.market_data.reading import particulars, stepped_bars
+from stock_pipeline.market_data.tables import SYMBOL_HISTORY
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage import Stores
+from stock_pipeline.storage.reading import Selection
+
+
+def chosen_set(settings: Settings) -> FeatureSet:
+    """The feature set that the settings choose."""
+    return feature_set(settings.features.set)
+
+
+def read_features(stores: Stores, chosen: FeatureSet, selection: Selection) -> pl.DataFrame:
+    """symbol, session and the features of the set, ordered by symbol and session."""
+    return stores.read(daily_features(chosen), selection)
+
+
+def read_bars_for(stores: Stores, chosen: FeatureSet, settings: Settings, known_on: date, first: date) -> pl.DataFrame:
+    """The panel that ``compute.compute_features`` wants for the set: bars and what goes with them, as known on a night.
+
+    Args:
+        stores: both stores.
+        chosen: the set; fundamentals and sectors are read only for a set that needs them.
+        settings: for the ratio from which on a move is a jump.
+        known_on: the night.
+        first: the first session to read.
+    """
+    panel = stepped_bars(stores, known_on, settings.quality.jump_ratio, first)
+    if chosen.needs_sectors:
+        panel = panel.join(particulars(stores, known_on).select(SYMBOL, SECTOR), on=SYMBOL, how="left", maintain_order="left")
+    if chosen.needs_reports:
+        panel = panel.join(_ratios(stores, known_on, first), on=[SYMBOL, SESSION], how="left", maintain_order="left")
+    return panel
+
+
+def _ratios(stores: Stores, known_on: date, first: date) -> pl.DataFrame:
+    """The ratios of each session as they were known on its night, under the symbol that the company bore last."""
+    ratios = stores.read(FUNDAMENTAL_RATIOS, Selection(first=first, last=known_on))
+    return under_latest_symbol(ratios, stores.read(SYMBOL_HISTORY), known_on).select(SYMBOL, SESSION, *RATIOS)

@@ -1,0 +1,100 @@
+"""The check on the labels. When it fails nothing downstream is made of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import Final
+
+import dagster as dg
+import polars as pl
+
+from stock_pipeline.core.calendar import trading_calendar
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
+from stock_pipeline.labels.compute import compute_labels, label_reach, return_reach
+from stock_pipeline.labels.tables import DAILY_LABELS, VOLATILITY, column_of
+from stock_pipeline.market_data.lookahead import Violation, as_table, lookahead_violations, sampled
+from stock_pipeline.market_data.reading import sessions_of, stepped_bars
+from stock_pipeline.orchestration.metadata import table
+from stock_pipeline.orchestration.resources import StoreResource
+from stock_pipeline.settings import LabelSettings, Settings
+from stock_pipeline.storage import open_stores
+
+LABELS: Final = dg.AssetKey((DAILY_LABELS.stage, DAILY_LABELS.name))
+ASSET: Final = f"{DAILY_LABELS.stage}/{DAILY_LABELS.name}"
+NAME: Final = "no_lookahead"
+SAMPLE: Final = 12  # symbols, others every night
+SESSIONS_TRIED: Final = 30  # besides those that the labels reach over
+LAST_CUTS: Final = (1, 4)  # sessions before the last one; a leak shows only where the cut falls between a label and what it saw
+
+Compute = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def label_checks(settings: Settings, compute: Compute | None = None) -> Sequence[dg.AssetChecksDefinition]:
+    """The check, on a sample of symbols that changes from night to night.
+
+    Args:
+        settings: for the horizons, the exchange and the sources' rules.
+        compute: from bars to labels; the stage's own when left out.
+    """
+
+    @dg.asset_check(
+        name=NAME,
+        asset=LABELS,
+        blocking=True,
+        description="No label changes when what came after the session on which it is known is cut off or altered.",
+    )
+    def check_labels(ml: StoreResource) -> dg.AssetCheckResult:
+        stores = open_stores(settings.home, ml.wait_seconds)
+        reached = stores.watermark("ml", ASSET)
+        if reached is None:
+            return dg.AssetCheckResult(passed=False, metadata={"problem": "there are no labels yet; materialise them first"})
+        chosen, as_of = settings.labels, reached.session
+        tried = SESSIONS_TRIED + label_reach(chosen.horizons, chosen.volatility_horizon)
+        first = sessions_of(stores, as_of)[-tried:][0]
+        panel = sampled(stepped_bars(stores, as_of, settings.quality.jump_ratio, first), SAMPLE, seed=as_of.toordinal())
+        violations = lookahead_of(compute or of_settings(settings, first), panel, as_of, reaches(chosen))
+        symbols = ", ".join(panel[SYMBOL].unique().sort())
+        return dg.AssetCheckResult(
+            passed=not violations,
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={"symbols": symbols, "sessions": panel[SESSION].n_unique(), "violations": table(as_table(violations))},
+        )
+
+    return [check_labels]
+
+
+def reaches(chosen: LabelSettings) -> dict[tuple[str, ...], int]:
+    """The columns of each label, and on how many sessions after its own they may depend."""
+    of_returns = {
+        tuple(column_of(name, horizon) for name in (FORWARD_RETURN, DIRECTION, OUTCOME, KNOWN_ON)): return_reach(horizon)
+        for horizon in chosen.horizons
+    }
+    of_volatility = (FORWARD_VOLATILITY, *(column_of(name, VOLATILITY) for name in (OUTCOME, KNOWN_ON)))
+    return of_returns | {of_volatility: chosen.volatility_horizon}
+
+
+def of_settings(settings: Settings, first: date) -> Compute:
+    """The labels of these settings, as the night of the last session of the bars makes them."""
+    chosen = settings.labels
+    sessions = trading_calendar(settings.exchange).sessions_between(first, date.max)
+
+    def compute(bars: pl.DataFrame) -> pl.DataFrame:
+        last: date = bars[SESSION].max()  # type: ignore[assignment]
+        return compute_labels(bars, sessions, last, chosen.horizons, chosen.volatility_horizon)
+
+    return compute
+
+
+def lookahead_of(compute: Compute, panel: pl.DataFrame, as_of: date, known_after: Mapping[tuple[str, ...], int]) -> list[Violation]:
+    """What each label knew of sessions beyond its reach."""
+    sessions = panel[SESSION].unique().sort()
+    cuts = [sessions[-1 - before] for before in LAST_CUTS if before < len(sessions)]
+    found: list[Violation] = []
+    for columns, reach in known_after.items():
+        judged = partial(_of_columns, compute, columns)
+        found += lookahead_violations(judged, panel, cuts, seed=as_of.toordinal(), reach=reach)
+    return found
+
+
+def _of_columns(compute: Compute, columns: Sequence[str], bars: pl.DataFrame) -> pl.DataFrame:
+    return compute(bars).select(SYMBOL, SESSION, *columns)

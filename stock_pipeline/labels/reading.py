@@ -1,0 +1,34 @@
+"""Reading labels as of a session: outcomes that were known by then, and when those of each session are."""
+
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, KNOWN_ON, OUTCOME, SESSION, SYMBOL
+from stock_pipeline.labels.tables import KNOWN, column_of, daily_labels, labels_of
+from stock_pipeline.settings import LabelSettings
+from stock_pipeline.storage import Stores
+from stock_pipeline.storage.reading import Selection
+
+
+def read_outcomes(stores: Stores, as_of: date, horizon: int) -> pl.DataFrame:
+    """The returns over ``horizon`` sessions that were known on the night of ``as_of``, however far the table has been brought.
+
+    Labels have no versions: a return that was restated after ``as_of`` is the restated one.
+
+    Returns:
+        symbol, session, forward_return and direction, sorted by symbol and session; no row without an outcome.
+    """
+    columns = {name: column_of(name, horizon) for name in (FORWARD_RETURN, DIRECTION, OUTCOME, KNOWN_ON)}
+    labels = stores.read(daily_labels((horizon,)), Selection(columns=(SYMBOL, SESSION, *columns.values()), last=as_of))
+    known = (pl.col(columns[OUTCOME]) == KNOWN) & (pl.col(columns[KNOWN_ON]) <= as_of)
+    return labels.filter(known).select(SYMBOL, SESSION, *(pl.col(columns[name]).alias(name) for name in (FORWARD_RETURN, DIRECTION)))
+
+
+def read_label_ends(stores: Stores, as_of: date, chosen: LabelSettings) -> dict[date, date]:
+    """For each session up to ``as_of`` the one on which the last of its labels, of whatever horizon, is known; it may be yet to come."""
+    schema = daily_labels(chosen.horizons)
+    ends = [column_of(KNOWN_ON, horizon) for horizon in labels_of(chosen.horizons)]
+    labels = stores.read(schema, Selection(columns=(SESSION, *ends), last=as_of))
+    latest = labels.group_by(SESSION).agg(pl.max_horizontal(ends).max()).sort(SESSION)
+    return dict(latest.iter_rows())

@@ -1,0 +1,107 @@
+"""The asset of the labels: what it makes of a store, and what it makes again."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, OPEN, SESSION, SYMBOL
+from stock_pipeline.labels.assets import assets
+from stock_pipeline.labels.compute import compute_labels
+from stock_pipeline.labels.tables import daily_labels
+from stock_pipeline.market_data.tables import DAILY_BARS
+from stock_pipeline.settings import LabelSettings, Settings
+from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.storage.reading import Selection
+from stock_pipeline_tests.labels.stored_bars import label, put_bars, sessions_written
+from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.stored import MOMENT, empty_stores
+
+DAYS = sessions(60)
+LATER = MOMENT + timedelta(days=1)
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    return empty_stores(tmp_path)
+
+
+def chosen(stores: Stores, *horizons: int, volatility: int = 3) -> Settings:
+    return plain_settings(stores.home, labels={"horizons": horizons, "volatility_horizon": volatility})
+
+
+@pytest.mark.parametrize("nights", [(39,), (20, 39), (20, 21, 22, 39), (3, 30, 39)])
+def test_labels_brought_up_night_by_night_are_those_made_at_once(stores: Stores, nights: tuple[int, ...]) -> None:
+    bars = put_bars(stores, 40)
+    for night in nights:
+        label(stores, chosen(stores, 1, 4), DAYS[night])
+    held = stores.read(daily_labels((1, 4)))
+    assert held.equals(compute_labels(bars, DAYS, DAYS[39], (1, 4), 3))
+    assert set(held["outcome_4"]) == {"known", "pending", "no bar"}
+
+
+def test_a_night_makes_again_only_what_its_session_reaches(stores: Stores) -> None:
+    put_bars(stores, 40, symbols=8)
+    label(stores, chosen(stores, 1, 4), DAYS[30])
+    product = label(stores, chosen(stores, 1, 4), DAYS[31], LATER)
+    assert product is not None
+    assert sessions_written(product) == DAYS[26:32]
+    assert label(stores, chosen(stores, 1, 4), DAYS[31], LATER) is None
+
+
+def test_a_restated_bar_reaches_every_label_that_it_enters(stores: Stores) -> None:
+    bars = put_bars(stores, 40, symbols=8)
+    label(stores, chosen(stores, 1, 4), DAYS[39])
+    told = stores.read(DAILY_BARS, Selection(first=DAYS[20], last=DAYS[20])).head(1)
+    ended = told.with_columns(pl.lit(DAYS[39]).alias(KNOWN_TO))
+    versions = pl.concat([ended, told.with_columns(pl.col(OPEN) * 1.1, pl.lit(DAYS[39]).alias(KNOWN_FROM))])
+    stores.write("market", Author("market_data/daily_bars", "1", "a-run", LATER), (Write(DAILY_BARS, versions),), DAYS[39])
+    product = label(stores, chosen(stores, 1, 4), DAYS[39], LATER)
+    assert product is not None
+    assert sessions_written(product) == DAYS[15:40]
+    is_it = (pl.col(SYMBOL) == told[SYMBOL][0]) & (pl.col(SESSION) == DAYS[20])
+    restated = bars.with_columns(pl.when(is_it).then(pl.col(OPEN) * 1.1).otherwise(OPEN).alias(OPEN))
+    assert stores.read(daily_labels((1, 4))).equals(compute_labels(restated, DAYS, DAYS[39], (1, 4), 3))
+    assert not restated.equals(bars)
+
+
+def test_other_horizons_are_made_for_every_session(stores: Stores) -> None:
+    bars = put_bars(stores, 40)
+    label(stores, chosen(stores, 1, 4), DAYS[39])
+    label(stores, chosen(stores, 2, 4, volatility=5), DAYS[39])
+    assert stores.read(daily_labels((2, 4))).equals(compute_labels(bars, DAYS, DAYS[39], (2, 4), 5))
+    label(stores, chosen(stores, 1), DAYS[39])
+    assert stores.read(daily_labels((1,))).equals(compute_labels(bars, DAYS, DAYS[39], (1,), 3))
+
+
+def test_the_version_of_the_code_and_the_columns_follow_the_horizons(stores: Stores) -> None:
+    (asset,) = assets(chosen(stores, 1, 4))
+    assert asset.code_version == "2 horizons 1,4 volatility 3"
+    assert asset.tables == (daily_labels((1, 4)),)
+    assert LabelSettings().horizons == (1, 5)
+    assert assets(plain_settings(stores.home))[0].code_version == "2 horizons 1,5 volatility 5"
+
+
+def test_the_rows_without_a_label_are_counted_by_reason(stores: Stores) -> None:
+    put_bars(stores, 40)
+    product = label(stores, chosen(stores, 1, 4), DAYS[39])
+    assert product is not None
+    made = product.writes[0].frame
+    last = [made.filter(pl.col(SESSION) > DAYS[39 - reach]).height for reach in (2, 5, 3)]
+    names = ("outcome_1_pending", "outcome_4_pending", "outcome_volatility_pending")
+    assert [product.facts[name] for name in names] == last
+    assert product.facts["outcome_1_no_bar"] == made.filter(pl.col("outcome_1") == "no bar").height > 0
+    assert product.facts["outcome_1_jump"] == 0
+    assert product.tables["outcomes"]["rows"].sum() == 3 * made.height
+    assert made[SYMBOL].n_unique() == 3
+
+
+def test_a_horizon_without_a_return_yet_has_no_picture(stores: Stores) -> None:
+    put_bars(stores, 40)
+    early, later = label(stores, chosen(stores, 1, 4), DAYS[3]), label(stores, chosen(stores, 1, 4), DAYS[20])
+    assert early is not None
+    assert later is not None
+    assert set(early.pictures) == {"forward_return_1"}
+    assert set(later.pictures) == {"forward_return_1", "forward_return_4"}
