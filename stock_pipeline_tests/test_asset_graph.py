@@ -170,10 +170,19 @@ def test_one_job_makes_the_whole_journey(definitions: dg.Definitions, specs: lis
     assert asset_graph(definitions)["jobs"][WHOLE_JOURNEY]["assets"] == sorted(spec.key.to_user_string() for spec in specs)
 
 
-def test_the_bars_are_guarded_by_blocking_checks(definitions: dg.Definitions) -> None:
+def test_bars_features_and_labels_are_guarded_by_blocking_checks(definitions: dg.Definitions) -> None:
     checks = asset_graph(definitions)["checks"]
     blocking = {name for name, check in checks.items() if check["blocking"]}
-    assert blocking == {f"market_data/daily_bars:{name}" for name in ("prices_sound", "one_version_in_force", "coverage")}
+    of_bars = {f"market_data/daily_bars:{name}" for name in ("prices_sound", "one_version_in_force", "coverage")}
+    of_features = {f"features/daily_features:{name}" for name in ("no_lookahead", "stored_as_computed")}
+    assert blocking == of_bars | of_features | {"labels/daily_labels:no_lookahead"}
+
+
+def test_a_blocking_check_of_what_automation_makes_is_run_by_it(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    made = [key for key in graph.asset_check_keys if graph.get(key).blocking and graph.get(key.asset_key).automation_condition is not None]
+    assert len(made) == 3
+    assert all(graph.get(key).automation_condition is not None for key in made)
 
 
 def renew() -> None:

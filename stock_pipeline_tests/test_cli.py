@@ -31,9 +31,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def bars(tmp_path: Path) -> str:
-    """A file of sound bars of 4 symbols over 50 sessions, enough history for the walk-forward splits."""
+    """A file of sound bars of 4 symbols over 60 sessions, enough history for the walk-forward splits."""
     path = tmp_path / "bars.csv"
-    adjusted_panel(symbols=4, count=50).drop("jump").rename({SESSION: "date"}).write_csv(path)
+    adjusted_panel(symbols=4, count=60).drop("jump").rename({SESSION: "date"}).write_csv(path)
     return str(path)
 
 
@@ -117,7 +117,7 @@ def test_files_of_which_one_goes_on_for_longer_are_refused_with_the_session_to_g
     assert_refused(invoke(home, "run", "--source", "files", "--path", bars), home, *told)
 
 
-@pytest.mark.parametrize("as_of", ["2012-01-02", "2011-12-30", "2012-03-15"])
+@pytest.mark.parametrize("as_of", ["2012-01-02", "2011-12-30", "2012-03-29"])
 def test_an_as_of_outside_of_the_files_is_refused(as_of: str, home: Path, bars: str) -> None:
     result = invoke(home, "run", "--source", "files", "--path", bars, "--as-of", as_of)
     assert_refused(result, home, as_of)

@@ -13,7 +13,7 @@ import pytest
 
 from stock_pipeline.core.columns import SESSION
 from stock_pipeline.definitions import STAGE_ASSETS, build_definitions
-from stock_pipeline.market_data.checks import BARS, BLOCKING
+from stock_pipeline.market_data.checks import BLOCKING
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.automation import INGESTION_JOB
@@ -186,17 +186,21 @@ class Automation:
         self.cursor: Any = None
         self.due()  # conditions notice what changes from their first evaluation on
 
-    def made(self, *keys: Key | str) -> None:
-        """Assets have been materialised."""
+    def made(self, *keys: Key | str, failed: str | None = None) -> None:
+        """Assets have been materialised, and their blocking checks have passed but for ``failed``."""
+        graph = self.definitions.resolve_asset_graph()
         for key in keys:
-            self.instance.report_runless_asset_event(dg.AssetMaterialization(dg.AssetKey(key.split("/") if isinstance(key, str) else key)))
+            asset = dg.AssetKey(key.split("/") if isinstance(key, str) else key)
+            self.instance.report_runless_asset_event(dg.AssetMaterialization(asset))
+            for check in sorted(graph.get(asset).check_keys):
+                if graph.get(check).blocking:
+                    passed = check.name != failed
+                    told = dg.AssetCheckEvaluation(asset_key=asset, check_name=check.name, passed=passed, metadata={}, blocking=True)
+                    self.instance.report_runless_asset_event(told)
 
     def ingested(self, *, failed: str | None = None) -> None:
         """Bars have come, and their blocking checks have passed but for ``failed``."""
-        self.made(*keys_of("ingestion"))
-        for name in BLOCKING:
-            check = dg.AssetCheckEvaluation(asset_key=BARS, check_name=name, passed=name != failed, metadata={}, blocking=True)
-            self.instance.report_runless_asset_event(check)
+        self.made(*keys_of("ingestion"), failed=failed)
 
     def due(self, moment: datetime = TRAINING_DUE - timedelta(days=1)) -> set[str]:
         """The assets that automation would launch at ``moment``."""
@@ -204,7 +208,8 @@ class Automation:
             warnings.filterwarnings("ignore", "Parameter `include_sources`")  # Dagster's own call of Dagster
             result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor, evaluation_time=moment)
         self.cursor = result.cursor
-        return {found.key.to_user_string() for found in result.results if result.get_num_requested(found.key)}
+        requested = [found.key for found in result.results if result.get_num_requested(found.key)]
+        return {key.to_user_string() for key in requested if isinstance(key, dg.AssetKey)}
 
 
 @pytest.fixture
@@ -230,7 +235,7 @@ def settled(automation: Automation) -> Automation:
 
 
 def test_missing_models_are_trained_once_their_inputs_are_there(automation: Automation) -> None:
-    automation.made(*keys_of("ingestion"))
+    automation.ingested(failed=next(iter(BLOCKING)))  # so that nothing is made of the bars
     assert not automation.due() & TRAINING
     automation.made(*INPUTS_OF_MODELS)
     assert automation.due() & TRAINING == TRAINING
@@ -249,6 +254,15 @@ def test_nothing_is_made_of_bars_that_fail_a_blocking_check(settled: Automation,
     assert settled.due() == set()
     settled.ingested()
     assert settled.due() == NIGHTLY
+
+
+def test_nothing_is_trained_on_features_that_look_ahead(automation: Automation) -> None:
+    automation.ingested(failed=next(iter(BLOCKING)))
+    automation.made(*INPUTS_OF_MODELS, failed="no_lookahead")
+    automation.due()  # asks for the check again, as no run is known to have made it together with the features
+    assert not automation.due() & TRAINING
+    automation.made(*INPUTS_OF_MODELS)
+    assert automation.due() & TRAINING == TRAINING
 
 
 def test_models_are_trained_again_when_they_are_due(settled: Automation) -> None:

@@ -15,6 +15,7 @@ from stock_pipeline.features.reading import chosen_set, read_bars_for, read_feat
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.market_data.lookahead import Violation, as_table, lookahead_violations, sampled
 from stock_pipeline.market_data.reading import sessions_of
+from stock_pipeline.orchestration.automation import check_condition
 from stock_pipeline.orchestration.metadata import table
 from stock_pipeline.orchestration.resources import StoreResource
 from stock_pipeline.settings import Settings
@@ -45,7 +46,10 @@ def feature_checks(settings: Settings, features: Sequence[Feature] = EVERY_FEATU
 
     @dg.multi_asset_check(
         name="features__proofs",
-        specs=[dg.AssetCheckSpec(name, asset=FEATURES, blocking=True, description=text) for name, text in DESCRIPTIONS.items()],
+        specs=[
+            dg.AssetCheckSpec(name, asset=FEATURES, blocking=True, description=text, automation_condition=check_condition())
+            for name, text in DESCRIPTIONS.items()
+        ],
     )
     def check_features(ml: StoreResource) -> Iterator[dg.AssetCheckResult]:
         stores = open_stores(settings.home, ml.wait_seconds)

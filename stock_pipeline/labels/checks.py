@@ -14,6 +14,7 @@ from stock_pipeline.labels.compute import compute_labels, label_reach, return_re
 from stock_pipeline.labels.tables import DAILY_LABELS, VOLATILITY, column_of
 from stock_pipeline.market_data.lookahead import Violation, as_table, lookahead_violations, sampled
 from stock_pipeline.market_data.reading import sessions_of, stepped_bars
+from stock_pipeline.orchestration.automation import check_condition
 from stock_pipeline.orchestration.metadata import table
 from stock_pipeline.orchestration.resources import StoreResource
 from stock_pipeline.settings import LabelSettings, Settings
@@ -41,6 +42,7 @@ def label_checks(settings: Settings, compute: Compute | None = None) -> Sequence
         name=NAME,
         asset=LABELS,
         blocking=True,
+        automation_condition=check_condition(),
         description="No label changes when what came after the session on which it is known is cut off or altered.",
     )
     def check_labels(ml: StoreResource) -> dg.AssetCheckResult:

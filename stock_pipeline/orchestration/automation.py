@@ -38,7 +38,7 @@ def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[A
     """When an asset of that rhythm is due.
 
     Nightly assets follow what lies upstream, once its blocking checks have passed, which ``eager`` alone does not ask.
-    Models are trained when missing, unless that has just failed, and at their own times.
+    Models are trained when missing, unless that has just failed, and at their own times; of nothing that fails its checks either.
     """
     condition = dg.AutomationCondition
     if rhythm == "ingestion":
@@ -47,7 +47,12 @@ def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[A
         return condition.eager() & condition.all_deps_blocking_checks_passed()
     missing = condition.missing() & ~condition.any_deps_missing() & ~condition.in_progress() & ~condition.execution_failed()
     due = condition.cron_tick_passed(settings.automation.training_cron, settings.schedule.time_zone)
-    return missing | (due & ~condition.in_progress())
+    return (missing | (due & ~condition.in_progress())) & condition.all_deps_blocking_checks_passed()
+
+
+def check_condition() -> dg.AutomationCondition[Any]:
+    """When a check that stands in a step of its own is due: with its asset, whose automation would leave it out."""
+    return dg.AutomationCondition.eager()
 
 
 def automation_sensors(groups: dict[Rhythm, Sequence[str]], settings: Settings) -> list[dg.AutomationConditionSensorDefinition]:
