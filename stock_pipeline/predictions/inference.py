@@ -1,12 +1,13 @@
 """Inference: what the versions in service say of the stocks of one session."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.training_panel import matrix
 from stock_pipeline.models.artefacts import artefact_path, check_artefact, load_estimator, load_stack
 from stock_pipeline.models.catalogue import STACK
@@ -54,17 +55,21 @@ def load_service(models_root: Path, row: Mapping[str, object]) -> Service:
     )
 
 
-def predict(service: Service, ranked: pl.DataFrame) -> pl.DataFrame:
+def predict(service: Service, inputs: pl.DataFrame) -> pl.DataFrame:
     """The version's score, rank and predicted return of every stock: rows of DAILY_PREDICTIONS.
 
     Args:
         service: the loaded version.
-        ranked: symbol, session and the features ranked within their session, of one session or more.
+        inputs: symbol, session and the features as models see them (see ``datasets.model_inputs``), of one session or more.
+
+    Raises:
+        InputError: the version learned from features that are not among the inputs.
     """
+    _refuse_missing(service, inputs.columns)
     score = pl.col(SCORE)
     rank = score.rank("min", descending=True).over(SESSION)
     return (
-        _scores(service, ranked)
+        _scores(service, inputs)
         .drop_nulls(SCORE)
         .select(
             SESSION,
@@ -80,14 +85,24 @@ def predict(service: Service, ranked: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _scores(service: Service, ranked: pl.DataFrame) -> pl.DataFrame:
-    rows = ranked.select(SESSION, SYMBOL)
+def _refuse_missing(service: Service, there: Sequence[str]) -> None:
+    learners = service.members.values() if service.estimator is None else [service.estimator]
+    missing = sorted({name for learner in learners for name in learner.feature_names} - set(there))
+    if missing:
+        raise InputError(
+            f"version {service.version} of {service.model} learned from {len(missing)} features that are not made now, {missing[0]} among "
+            "them; train the models again (materialise the group models), or set features.set to the set that they were trained on"
+        )
+
+
+def _scores(service: Service, inputs: pl.DataFrame) -> pl.DataFrame:
+    rows = inputs.select(SESSION, SYMBOL)
     if service.estimator is not None:
-        return rows.with_columns(_score_of(service.estimator, ranked).alias(SCORE))
+        return rows.with_columns(_score_of(service.estimator, inputs).alias(SCORE))
     assert service.stack is not None  # noqa: S101  (a service without an estimator is a stack)
-    wide = rows.with_columns(_score_of(member, ranked).alias(name) for name, member in service.members.items())
+    wide = rows.with_columns(_score_of(member, inputs).alias(name) for name, member in service.members.items())
     return combine(wide, service.stack.weights)
 
 
-def _score_of(estimator: Estimator, ranked: pl.DataFrame) -> pl.Series:
-    return pl.Series(estimator.predict(matrix(ranked, estimator.feature_names)))
+def _score_of(estimator: Estimator, inputs: pl.DataFrame) -> pl.Series:
+    return pl.Series(estimator.predict(matrix(inputs, estimator.feature_names)))

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
-from stock_pipeline.core.errors import ArtefactError
+from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.datasets.training_panel import matrix
 from stock_pipeline.models.artefacts import Manifest, Saveable, hash_features, load_estimator, write_artefact
 from stock_pipeline.models.catalogue import STACK, model_entry
@@ -133,3 +133,12 @@ def test_a_stack_whose_member_was_altered_does_not_serve(shelf: Shelf, tmp_path:
 def test_a_version_whose_artefact_is_gone_does_not_serve(shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="is missing"):
         load_service(tmp_path, shelf.rows["spline_ridge"])
+
+
+@pytest.mark.parametrize("model", [*WEIGHTS, STACK])
+def test_a_version_whose_features_are_not_made_now_is_refused_with_the_remedy(model: str, shelf: Shelf) -> None:
+    service = load_service(shelf.root, shelf.rows[model])
+    with pytest.raises(
+        InputError, match=f"version . of {model} learned from 2 features that are not made now, {sorted(FEATURES)[0]} among"
+    ):
+        predict(service, NIGHT.drop(sorted(FEATURES)[:2]))
