@@ -10,7 +10,7 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.alpha158 import ALPHA158_FEATURES
 from stock_pipeline.features.compute import session_span
 from stock_pipeline.features.cross_section import CROSS_SECTION_FEATURES
-from stock_pipeline.features.feature import Feature
+from stock_pipeline.features.feature import Feature, layers
 from stock_pipeline.features.fundamentals import FUNDAMENTAL_FEATURES
 from stock_pipeline.features.momentum import MOMENTUM_FEATURES
 from stock_pipeline.features.regime import REGIME_FEATURES
@@ -24,7 +24,7 @@ class FeatureSet:
     """Features that are computed together and that models learn from together.
 
     Raises:
-        ValueError: two features share a name.
+        ValueError: two features share a name, or two different series that they are made of.
     """
 
     name: str
@@ -35,6 +35,7 @@ class FeatureSet:
         repeated = sorted({name for name in self.names if self.names.count(name) > 1})
         if repeated:
             raise ValueError(f"feature set {self.name!r} names {', '.join(repeated)} more than once")
+        layers(series for feature in self.features for series in feature.made_of)  # refuses two different ones of one name
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +68,9 @@ class FeatureSet:
         digest = hashlib.sha256()
         for feature in self.features:
             digest.update(f"{feature.name}\t{feature.formula}\t{feature.look_back}\t{feature.ranked}\t{feature.on}\n".encode())
-            digest.update(feature.expression.meta.serialize())  # as text an expression leaves out the lengths of its windows
+            shared = [expression for layer in layers(feature.made_of) for expression in layer.values()]
+            for expression in (*shared, feature.expression):
+                digest.update(expression.meta.serialize())  # as text an expression leaves out the lengths of its windows
         return digest.hexdigest()
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from stock_pipeline.core.columns import PRICES, SECTOR, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS, PLACE, usable_bars
-from stock_pipeline.features.feature import Feature
+from stock_pipeline.features.feature import Feature, layers
 from stock_pipeline.features.grid import AGE, on_grid
 from stock_pipeline.features.market import market_series
 from stock_pipeline.features.spells import TARGET, spells
@@ -95,7 +95,10 @@ def _windowed(block: pl.DataFrame, market: pl.DataFrame, features: Sequence[Feat
     """symbol, session and the features that are made on the grid, of the targets of a block of spells."""
     price_there = pl.col(AGE).is_between(0, FILL_SESSIONS)
     full = {span: price_there.shift(span - 1).alias(f"full_{span}") for span in {feature.look_back for feature in features}}
-    values = on_grid(block, market).select(SYMBOL, SESSION, TARGET, AGE, *full.values(), *map(_value, features))
+    grid = on_grid(block, market)
+    for layer in layers(series for feature in features for series in feature.made_of):
+        grid = grid.with_columns(**layer)
+    values = grid.select(SYMBOL, SESSION, TARGET, AGE, *full.values(), *map(_value, features))
     return values.filter(TARGET & (pl.col(AGE) == 0)).select(SYMBOL, SESSION, *map(_sound, features))
 
 

@@ -1,5 +1,6 @@
 """The description of one feature."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +21,23 @@ Family = Literal[
 
 
 @dataclass(frozen=True)
+class Series:
+    """A column on the grid that several features are made of, so that it is computed once for all of them.
+
+    ``made_of`` are the series that its own expression takes.
+    """
+
+    name: str
+    expression: pl.Expr = field(repr=False, compare=False)
+    made_of: tuple["Series", ...] = ()
+
+    @property
+    def column(self) -> pl.Expr:
+        """The column, for the features' expressions."""
+        return pl.col(self.name)
+
+
+@dataclass(frozen=True)
 class Feature:
     """One feature: its name, what it is in words, and the expression that computes it.
 
@@ -36,7 +54,8 @@ class Feature:
     - ``market``: the frame that ``market.market_series`` returns, one row per session; all stocks get the same value, which lies
       within ``bounds``.
 
-    A division by zero needs no guard: whatever is not finite becomes null.
+    A division by zero needs no guard: whatever is not finite becomes null. ``made_of`` are columns of the grid that the expression
+    shares with others.
 
     The value of a feature that is ``ranked`` is the rank of its expression among the stocks with a bar in the session, all of
     them or those of the same sector: (rank - 1/2) / stocks, ties sharing their mean rank. Stocks whose sector is not known are
@@ -52,7 +71,26 @@ class Feature:
     ranked: Literal["session", "sector"] | None = None
     on: Literal["grid", "bar", "market"] = "grid"
     bounds: tuple[float, float] | None = None
+    made_of: tuple[Series, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.on == "market") != (self.bounds is not None):
             raise ValueError(f"feature {self.name!r}: bounds belong to features of the market, and each of those needs them")
+
+
+def layers(series: Iterable[Series]) -> list[dict[str, pl.Expr]]:
+    """The expressions of the series and of all that they are made of, by name, in the order in which they can be computed."""
+    found: list[dict[str, pl.Expr]] = []
+    for one in series:
+        _add(one, found)
+    return found
+
+
+def _add(series: Series, found: list[dict[str, pl.Expr]]) -> int:
+    """Add the series to its layer, and tell how many layers lie below the next."""
+    depth = max((_add(part, found) for part in series.made_of), default=0)
+    if len(found) == depth:
+        found.append({})
+    if not found[depth].setdefault(series.name, series.expression).meta.eq(series.expression):
+        raise ValueError(f"there are two different series {series.name!r}; give one of them another name")
+    return depth + 1

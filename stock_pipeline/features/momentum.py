@@ -5,11 +5,12 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN
-from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.windows import exponential_mean, highest, lowest, mean, trend_r2, trend_slope, wilder_mean
+from stock_pipeline.features.feature import Feature, Series
+from stock_pipeline.features.windows import exponential_mean, highest, lowest, mean, trend, wilder_mean
 
 _OPEN, _HIGH, _LOW, _CLOSE = pl.col(OPEN), pl.col(HIGH), pl.col(LOW), pl.col(CLOSE)
 _CHANGE = _CLOSE - _CLOSE.shift(1)
+_TREND = Series("trend_of_close_20", trend(_CLOSE, 20))
 _SMOOTH_RISE, _SMOOTH_FALL = (wilder_mean(change.clip(lower_bound=0), 14, 60) for change in (_CHANGE, -_CHANGE))
 
 
@@ -107,7 +108,8 @@ MOMENTUM_FEATURES: Final = (
         "slope per session of the least-squares line through 20 closes, over their mean",
         20,
         "Clenow (2015)",
-        trend_slope(_CLOSE, 20) / mean(_CLOSE, 20),
+        _TREND.column.struct.field("slope") / mean(_CLOSE, 20),
+        made_of=(_TREND,),
     ),
     Feature(
         "trend_r2_20",
@@ -115,6 +117,7 @@ MOMENTUM_FEATURES: Final = (
         "R squared of the least-squares line through 20 closes",
         20,
         "Clenow (2015)",
-        trend_r2(_CLOSE, 20),
+        _TREND.column.struct.field("r2"),
+        made_of=(_TREND,),
     ),
 )

@@ -8,7 +8,7 @@ from stock_pipeline.core.columns import VOLUME
 from stock_pipeline.features.bars import RETURN
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.grid import DOLLAR_VOLUME, LOG_RETURN, TYPICAL
-from stock_pipeline.features.windows import correlation, deviation, mean, total, z_score
+from stock_pipeline.features.windows import correlation, mean, total, variability, z_score
 
 _VOLUME, _DOLLAR_VOLUME, _TYPICAL = pl.col(VOLUME), pl.col(DOLLAR_VOLUME), pl.col(TYPICAL)
 _TRADED = pl.when(_VOLUME > 0).then(_VOLUME)
@@ -77,6 +77,6 @@ VOLUME_FEATURES: Final = (
         "standard deviation of 20 sessions' volume over its mean",
         20,
         "Chordia, Subrahmanyam and Anshuman (2001)",
-        deviation(_VOLUME, 20) / mean(_VOLUME, 20),
+        variability(_VOLUME, 20),
     ),
 )

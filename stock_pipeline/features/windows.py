@@ -84,13 +84,6 @@ def position_of_lowest(series: pl.Expr, window: int) -> pl.Expr:
     return position_of_highest(-series, window)
 
 
-def place_in_range(series: pl.Expr, high: pl.Expr, low: pl.Expr, window: int) -> pl.Expr:
-    """Where the current value stands between the lowest low (0) and the highest high (1); 0 where those are equal."""
-    floor, ceiling = pl.field("floor"), pl.field("ceiling")
-    place = pl.when(ceiling == floor).then(0.0).otherwise((_X - floor) / (ceiling - floor))
-    return _given(place, {"x": series, "floor": lowest(low, window), "ceiling": highest(high, window)})
-
-
 def quantile(series: pl.Expr, share: float, window: int) -> pl.Expr:
     """The value below which lies this share of the values, linear between the two nearest."""
     least, gappy, near = least_samples(window), pl.field("gappy"), pl.field("near")
@@ -124,6 +117,11 @@ def deviation(series: pl.Expr, window: int) -> pl.Expr:
     return _given(_where_enough(window, _deviation()), {"x": series}, _sums(window) | _sum_of_squares(window))
 
 
+def variability(series: pl.Expr, window: int) -> pl.Expr:
+    """Standard deviation over the mean."""
+    return _given(_where_enough(window, _deviation() / (_SUM / _N)), {"x": series}, _sums(window) | _sum_of_squares(window))
+
+
 def z_score(series: pl.Expr, window: int) -> pl.Expr:
     """Distance of the current value from the window's mean, in standard deviations."""
     score = (_X - _SUM / _N) / _deviation()
@@ -152,23 +150,21 @@ def regression_slope(response: pl.Expr, regressor: pl.Expr, window: int) -> pl.E
     return _given(_where_enough(window, slope), *_paired(response, regressor), _joint_sums(window))
 
 
-def trend_slope(series: pl.Expr, window: int) -> pl.Expr:
-    """Slope per session of the least-squares line of the series on time."""
-    return _given(_where_enough(window, _slope_on_time()), {"x": series}, _sums_with_time(window))
+def trend(series: pl.Expr, window: int) -> pl.Expr:
+    """The least-squares line of the series on time, as a struct.
 
-
-def trend_r2(series: pl.Expr, window: int) -> pl.Expr:
-    """Share of the series' variance that its least-squares line on time explains; null for a flat series."""
+    ``slope`` is per session; ``r2`` the share of the variance that the line explains, null for a flat series; ``residual`` the
+    current value less the line's.
+    """
     both_spreads = _spread_of_time() * _spread(_SQUARES, _SUM)
-    bounded = pl.when(both_spreads > 0).then((_joint_spread_with_time().pow(2) / both_spreads).clip(0, 1))
-    return _given(_where_enough(window, bounded), {"x": series}, _sums_with_time(window) | _sum_of_squares(window))
-
-
-def trend_residual(series: pl.Expr, window: int) -> pl.Expr:
-    """The current value less what the least-squares line of the series on time has there."""
     since_middle = (window - 1) / 2 - _TIMES / _N
-    residual = _X - _SUM / _N - _slope_on_time() * since_middle
-    return _given(_where_enough(window, residual), {"x": series}, _sums_with_time(window))
+    line = {
+        "slope": _slope_on_time(),
+        "r2": pl.when(both_spreads > 0).then((_joint_spread_with_time().pow(2) / both_spreads).clip(0, 1)),
+        "residual": _X - _SUM / _N - _slope_on_time() * since_middle,
+    }
+    found = pl.struct(_where_enough(window, value).alias(name) for name, value in line.items())
+    return _given(found, {"x": series}, _sums_with_time(window) | _sum_of_squares(window))
 
 
 def _given(result: pl.Expr, *steps: dict[str, pl.Expr]) -> pl.Expr:

@@ -7,7 +7,7 @@ import pytest
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS
 from stock_pipeline.features.catalogue import ALPHA158, CORE, EXTENDED, FEATURE_SETS, FeatureSet, feature_set
-from stock_pipeline.features.feature import Family, Feature
+from stock_pipeline.features.feature import Family, Feature, Series, layers
 from stock_pipeline.settings import FeatureSettings
 
 FIRST, SECOND = CORE.features[:2]
@@ -110,3 +110,21 @@ def test_the_hash_follows_what_values_follow_from_and_nothing_else() -> None:
 def test_windows_of_another_length_make_another_hash() -> None:
     short, long = (dataclasses.replace(FIRST, expression=pl.col("close").rolling_mean(window)) for window in (5, 6))
     assert of(short).hash != of(long).hash
+
+
+def test_series_are_computed_after_those_that_they_are_made_of_and_once() -> None:
+    first = Series("first", pl.col("close"))
+    second = Series("second", first.column * 2, (first,))
+    third = Series("third", second.column + first.column, (second, first))
+    assert [list(layer) for layer in layers([third, second, first])] == [["first"], ["second"], ["third"]]
+
+
+def test_two_different_series_of_one_name_are_refused() -> None:
+    features = [dataclasses.replace(FIRST, made_of=(Series("shared", pl.col(name)),), name=name) for name in ("close", "high")]
+    with pytest.raises(ValueError, match="two different series 'shared'"):
+        of(*features)
+
+
+def test_the_hash_follows_what_a_feature_is_made_of() -> None:
+    made = [dataclasses.replace(FIRST, made_of=(Series("shared", pl.col(name)),)) for name in ("close", "high")]
+    assert len({of(FIRST).hash, *(of(feature).hash for feature in made)}) == 3

@@ -51,12 +51,12 @@ STATISTICS: dict[str, tuple[pl.Expr, Callable[[Sample], float]]] = {
     "skewness": (windows.skewness(X, WINDOW), lambda s: stats.skew(s.x)),
     "correlation": (windows.correlation(X, Y, WINDOW), lambda s: np.corrcoef(s.x, s.y)[0, 1]),
     "regression_slope": (windows.regression_slope(Y, X, WINDOW), lambda s: _slope(s.x, s.y)),
-    "trend_slope": (windows.trend_slope(X, WINDOW), lambda s: _slope(s.t, s.x)),
-    "trend_r2": (windows.trend_r2(X, WINDOW), lambda s: np.corrcoef(s.t, s.x)[0, 1] ** 2),
-    "trend_residual": (windows.trend_residual(X, WINDOW), lambda s: s.x[-1] - np.polyval(np.polyfit(s.t, s.x, 1), s.t[-1])),
+    "trend_slope": (windows.trend(X, WINDOW).struct.field("slope"), lambda s: _slope(s.t, s.x)),
+    "trend_r2": (windows.trend(X, WINDOW).struct.field("r2"), lambda s: np.corrcoef(s.t, s.x)[0, 1] ** 2),
+    "trend_residual": (windows.trend(X, WINDOW).struct.field("residual"), lambda s: s.x[-1] - np.polyval(np.polyfit(s.t, s.x, 1), s.t[-1])),
     "quantile": (windows.quantile(X, 0.3, WINDOW), lambda s: np.quantile(s.x, 0.3)),
     "percentile_rank": (windows.percentile_rank(X, WINDOW), lambda s: stats.rankdata(s.x)[-1] / len(s.x)),
-    "place_in_range": (windows.place_in_range(X, X, X, WINDOW), lambda s: (s.x[-1] - s.x.min()) / np.ptp(s.x)),
+    "variability": (windows.variability(X, WINDOW), lambda s: s.x.std(ddof=1) / s.x.mean()),
     "position_of_highest": (windows.position_of_highest(X, WINDOW), lambda s: s.t[s.x.argmax()] + 1),
     "position_of_lowest": (windows.position_of_lowest(X, WINDOW), lambda s: s.t[s.x.argmin()] + 1),
     "wilder_mean": (windows.wilder_mean(X, 3, WINDOW), lambda s: _recursive(s, 3, 1 / 3)),
@@ -99,9 +99,9 @@ def test_a_value_is_the_same_bit_for_bit_wherever_the_history_starts(x: list[flo
 @pytest.mark.parametrize("level", [0.1, 1e-9, 123456.789])
 def test_a_flat_series_has_no_spread_at_all(level: float) -> None:
     frame = pl.DataFrame({"x": [level] * (2 * WINDOW)})
-    result = frame.select(windows.deviation(X, WINDOW).alias("deviation"), (windows.trend_slope(X, WINDOW) / level).alias("slope")).row(
-        -1, named=True
-    )
+    result = frame.select(
+        windows.deviation(X, WINDOW).alias("deviation"), (windows.trend(X, WINDOW).struct.field("slope") / level).alias("slope")
+    ).row(-1, named=True)
     assert result["deviation"] == 0
     assert result["slope"] == pytest.approx(0, abs=1e-15)
 
@@ -157,16 +157,17 @@ def test_a_recursive_mean_needs_a_window_that_holds_its_period() -> None:
 
 def test_what_has_no_range_or_no_spread() -> None:
     flat = pl.DataFrame({"x": [0.1] * (2 * WINDOW), "y": [float(i) for i in range(2 * WINDOW)]})
-    assert flat.select(windows.place_in_range(X, X, X, WINDOW)).to_series()[-1] == 0
     assert flat.select(windows.correlation(X, Y, WINDOW)).to_series()[-1] is None
     assert flat.select(windows.correlation(Y, X, WINDOW)).to_series()[-1] is None
-    assert flat.select(windows.trend_r2(X, WINDOW)).to_series()[-1] is None
+    assert flat.select(windows.trend(X, WINDOW).struct.field("r2")).to_series()[-1] is None
 
 
 @pytest.mark.parametrize("step", [1.0, 1e-2, 1e-3])
 def test_a_line_is_never_explained_by_more_than_all(step: float) -> None:
     frame = pl.DataFrame({"x": [1e3 + step * i for i in range(200)], "y": [-float(i) for i in range(200)]})
-    shown = frame.select(windows.trend_r2(X, WINDOW).alias("r2"), windows.correlation(X, Y, WINDOW).alias("correlation")).drop_nulls()
+    shown = frame.select(
+        windows.trend(X, WINDOW).struct.field("r2").alias("r2"), windows.correlation(X, Y, WINDOW).alias("correlation")
+    ).drop_nulls()
     assert shown.height == 200 - WINDOW + 1
     assert shown["r2"].is_between(0.999, 1).all()
     assert shown["correlation"].is_between(-1, -0.999).all()
