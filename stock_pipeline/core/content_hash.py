@@ -23,7 +23,9 @@ def content_hash(frame: pl.DataFrame, key: Sequence[str]) -> str:
     for name in sorted(ordered.columns):
         series = ordered[name]
         digest.update(f"\0{name}\0{series.dtype}\0".encode())
-        digest.update(np.packbits(series.is_null().to_numpy()).tobytes())
+        # Most columns lack nothing, and most tables have many columns.
+        missing = series.is_null().to_numpy() if series.null_count() else np.zeros(series.len(), dtype=bool)
+        digest.update(np.packbits(missing).tobytes())
         digest.update(_value_bytes(series))
     return digest.hexdigest()
 
@@ -39,4 +41,4 @@ def _value_bytes(series: pl.Series) -> bytes:
         series = series.to_physical()
     if series.dtype == pl.Boolean:
         series = series.cast(pl.UInt8)
-    return np.ascontiguousarray(series.fill_null(0).to_numpy()).tobytes()
+    return np.ascontiguousarray((series.fill_null(0) if series.null_count() else series).to_numpy()).tobytes()

@@ -53,10 +53,11 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: da
         return pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date} | {feature.name: pl.Float32 for feature in features})
     by_place = {where: [feature for feature in features if feature.on == where] for where in ("grid", "bar", "market")}
     market = market_series(bars)
-    blocks = spells(bars, int(wanted[PLACE].min()), session_span(by_place["grid"]), BLOCK_ROWS)  # type: ignore[arg-type]
-    made = pl.concat(_windowed(block, market, by_place["grid"]) for block in blocks)
-    sector = [SECTOR] if SECTOR in wanted.columns else []
-    joined = pl.concat([made, _simple(wanted, by_place["bar"]), wanted.select(sector)], how="horizontal")
+    first_place = int(wanted[PLACE].min())  # type: ignore[arg-type]
+    blocks = spells(bars, first_place, session_span(by_place["grid"]), BLOCK_ROWS)
+    windowed = pl.concat(_of_block(block, market, by_place["grid"]) for block in blocks)
+    aside = [SECTOR] if SECTOR in wanted.columns else []
+    joined = pl.concat([wanted.select(SYMBOL, SESSION, *aside), windowed, _simple(wanted, by_place["bar"])], how="horizontal")
     if by_place["market"]:
         regime = pl.concat([market.select(SESSION), _simple(market, by_place["market"])], how="horizontal")
         joined = joined.join(regime, on=SESSION, how="left", maintain_order="left")
@@ -91,15 +92,15 @@ def _refuse_missing(panel: pl.DataFrame, features: Sequence[Feature]) -> None:
         raise InputError(f"the panel of the features has no column {', '.join(missing)}; join it to the bars first")
 
 
-def _windowed(block: pl.DataFrame, market: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
-    """symbol, session and the features that are made on the grid, of the targets of a block of spells."""
+def _of_block(block: pl.DataFrame, market: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
+    """The features that are made on the grid, of the targets of a block of spells in their order."""
     price_there = pl.col(AGE).is_between(0, FILL_SESSIONS)
     full = {span: price_there.shift(span - 1).alias(f"full_{span}") for span in {feature.look_back for feature in features}}
     grid = on_grid(block, market)
     for layer in layers(series for feature in features for series in feature.made_of):
         grid = grid.with_columns(**layer)
-    values = grid.select(SYMBOL, SESSION, TARGET, AGE, *full.values(), *map(_value, features))
-    return values.filter(TARGET & (pl.col(AGE) == 0)).select(SYMBOL, SESSION, *map(_sound, features))
+    values = grid.select(TARGET, AGE, *full.values(), *map(_value, features))
+    return values.filter(TARGET & (pl.col(AGE) == 0)).select(map(_sound, features))
 
 
 def _simple(frame: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Writing: validate, then one transaction with the rows, the audit rows and the watermark. Run twice, it changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,6 +16,7 @@ from stock_pipeline.storage.ddl import add_column_statement, quoted, quoted_list
 from stock_pipeline.storage.reading import stored_columns
 
 STAGED, NEWS = "staged_rows", "new_rows"
+MOST_ROWS_AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,64 @@ def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.Da
     schema = write.schema
     if schema.open_columns:
         _add_missing_columns(connection, schema)
+    done = [_write_part(connection, write, part) for part in _parts(write, frame)]
+    return WriteReport(
+        schema.qualified_name,
+        frame.height,
+        inserted=sum(inserted for inserted, _, _ in done),
+        deleted=sum(deleted for _, deleted, _ in done),
+        quarantined=write.quarantined,
+        first_session=min((first for _, _, first in done if first is not None), default=None),
+        content_hash=digest,
+    )
+
+
+def _parts(write: Write, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The payload in parts of whole sessions that DuckDB can sort and compare in little memory, or as it is."""
+    session = write.schema.session_column
+    if session is None or session not in _scope(write) or frame.height <= MOST_ROWS_AT_ONCE:
+        yield frame
+        return
+    sizes = frame.group_by(session).len().sort(session)
+    for _, part in sizes.group_by((pl.col("len").cum_sum() - 1) // MOST_ROWS_AT_ONCE, maintain_order=True):
+        yield frame.filter(pl.col(session).is_between(part[session][0], part[session][-1]))
+
+
+def _write_part(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame) -> tuple[int, int, date | None]:
+    """How many rows were inserted, how many deleted, and the first session of the inserted ones."""
+    schema, among = write.schema, _among(write, frame)
     connection.register(STAGED, frame)
     try:
-        _refuse_shrunken(connection, write, frame)
-        deleted = _delete_replaced(connection, write, frame)
-        inserted, first_session = _insert_new(connection, schema, frame)
+        if not _any_held(connection, schema, among):
+            inserted, first_session = _insert(connection, schema, STAGED)
+            return inserted, 0, first_session
+        _refuse_shrunken(connection, write, among)
+        deleted = _delete_replaced(connection, write, among)
+        inserted, first_session = _insert(connection, schema, _news(connection, schema, among))
+        return inserted, deleted, first_session
     finally:
         connection.unregister(STAGED)
-    return WriteReport(schema.qualified_name, frame.height, inserted, deleted, write.quarantined, first_session, digest)
+
+
+@dataclass(frozen=True)
+class _Among:
+    """A condition on the rows ``held``, and its values, which every row fulfils that is of a scope of the payload."""
+
+    condition: str
+    values: tuple[date, ...] = ()
+
+
+def _among(write: Write, frame: pl.DataFrame) -> _Among:
+    # Rows are stored in the order of their sessions, so DuckDB need not look at what lies outside of the payload's.
+    session = write.schema.session_column
+    if session is None or session not in _scope(write) or frame.is_empty():
+        return _Among("true")
+    return _Among(f"held.{quoted(session)} BETWEEN ? AND ?", (frame[session].min(), frame[session].max()))  # type: ignore[arg-type]
+
+
+def _any_held(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Among) -> bool:
+    query = f"SELECT 1 FROM {table_identifier(schema)} AS held WHERE {among.condition} LIMIT 1"  # noqa: S608
+    return bool(connection.execute(query, among.values).fetchall())
 
 
 def _add_missing_columns(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> None:
@@ -110,18 +161,17 @@ def _add_missing_columns(connection: duckdb.DuckDBPyConnection, schema: TableSch
             connection.execute(add_column_statement(schema, column))
 
 
-def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame) -> None:
+def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> None:
     scope = _scope(write)
     if set(scope) == set(write.schema.key):
         return  # a key that the payload names cannot vanish; it may have fewer versions, when a restatement is taken back
     places = ", ".join(f"staged.{quoted(name)}" for name in scope)
     counted = f"SELECT {quoted_list(scope)}, count(*) AS n FROM {{}} AS held WHERE {{}} GROUP BY ALL"  # noqa: S608
-    among, bounds = _among(write.schema, scope, frame)
     shrunken = connection.execute(
         f"SELECT staged.n, held.n, {places} FROM ({counted.format(STAGED, 'true')}) AS staged "  # noqa: S608
-        f"JOIN ({counted.format(table_identifier(write.schema), among)}) AS held ON {_equal(scope)} "
+        f"JOIN ({counted.format(table_identifier(write.schema), among.condition)}) AS held ON {_equal(scope)} "
         f"WHERE staged.n < held.n * ? ORDER BY staged.n / held.n, {places} LIMIT 1",
-        [*bounds, write.minimum_share],
+        [*among.values, write.minimum_share],
     ).fetchall()
     if shrunken:
         staged, held, *place = shrunken[0]
@@ -131,45 +181,33 @@ def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, frame:
         )
 
 
-def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame) -> int:
-    among, bounds = _among(write.schema, _scope(write), frame)
+def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> int:
     return _count(
         connection,
-        f"DELETE FROM {table_identifier(write.schema)} AS held WHERE {among} "  # noqa: S608
+        f"DELETE FROM {table_identifier(write.schema)} AS held WHERE {among.condition} "  # noqa: S608
         f"AND EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_scope(write))}) "
         f"AND NOT EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_row_key(write.schema))} AND {_same(write.schema)})",
-        bounds,
+        among.values,
     )
 
 
-def _among(schema: TableSchema, names: Sequence[str], frame: pl.DataFrame) -> tuple[str, list[date]]:
-    """A condition that every row ``held`` fulfils whose columns ``names`` are those of a row of the frame, and its values.
-
-    Rows are stored in the order of their sessions, so DuckDB need not look at what lies outside of these.
-    """
-    session = schema.session_column
-    if session is None or session not in names or frame.is_empty():
-        return "true", []
-    bounds: list[date] = [frame[session].min(), frame[session].max()]  # type: ignore[list-item]
-    return f"held.{quoted(session)} BETWEEN ? AND ?", bounds
-
-
-def _insert_new(connection: duckdb.DuckDBPyConnection, schema: TableSchema, frame: pl.DataFrame) -> tuple[int, date | None]:
+def _news(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Among) -> str:
+    """The name of a table of the payload's rows that are not stored yet."""
     # What is left of the payload's keys after the deletion is identical to the payload, so the key alone tells what is new.
-    columns = quoted_list(schema.column_names)
-    is_empty = not connection.execute(f"SELECT 1 FROM {table_identifier(schema)} LIMIT 1").fetchall()  # noqa: S608
-    if not is_empty:
-        among, bounds = _among(schema, _row_key(schema), frame)
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {NEWS} AS SELECT {columns} FROM {STAGED} AS staged "  # noqa: S608
-            f"WHERE NOT EXISTS (SELECT 1 FROM {table_identifier(schema)} AS held WHERE {among} AND {_equal(_row_key(schema))})",
-            bounds,
-        )
-    news = STAGED if is_empty else NEWS
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {NEWS} AS SELECT {quoted_list(schema.column_names)} FROM {STAGED} AS staged WHERE NOT EXISTS "  # noqa: S608
+        f"(SELECT 1 FROM {table_identifier(schema)} AS held WHERE {among.condition} AND {_equal(_row_key(schema))})",
+        among.values,
+    )
+    return NEWS
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, schema: TableSchema, rows: str) -> tuple[int, date | None]:
+    """Insert the rows of a table, and tell how many they are and their first session."""
     first = "min(NULL::DATE)" if schema.session_column is None else f"min({quoted(schema.session_column)})"
-    first_session = connection.execute(f"SELECT {first} FROM {news}").fetchall()[0][0]  # noqa: S608
-    order = quoted_list(_storage_order(schema))
-    insertion = f"INSERT INTO {table_identifier(schema)} ({columns}) SELECT {columns} FROM {news} ORDER BY {order}"  # noqa: S608
+    first_session = connection.execute(f"SELECT {first} FROM {rows}").fetchall()[0][0]  # noqa: S608
+    columns, order = quoted_list(schema.column_names), quoted_list(_storage_order(schema))
+    insertion = f"INSERT INTO {table_identifier(schema)} ({columns}) SELECT {columns} FROM {rows} ORDER BY {order}"  # noqa: S608
     inserted = _count(connection, insertion)
     connection.execute(f"DROP TABLE IF EXISTS {NEWS}")
     return inserted, first_session

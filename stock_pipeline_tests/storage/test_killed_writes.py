@@ -29,7 +29,7 @@ def state_left(stores: Stores, hashes: dict[float, str]) -> float:
     return value
 
 
-@pytest.mark.parametrize("step", ["_delete_replaced", "_insert_new", "advance_watermark"])
+@pytest.mark.parametrize("step", ["_delete_replaced", "_insert", "advance_watermark"])
 def test_a_write_killed_after_any_step_has_not_happened(step: str, stores: Stores, hashes: dict[float, str]) -> None:
     with other_process("write", stores.home, step, "stops") as process:
         assert heard(process) == STOPPED
@@ -40,7 +40,7 @@ def test_a_write_killed_after_any_step_has_not_happened(step: str, stores: Store
     assert state_left(stores, hashes) == NEW
 
 
-@pytest.mark.parametrize("step", ["_insert_new", "advance_watermark"])
+@pytest.mark.parametrize("step", ["_insert", "advance_watermark"])
 def test_a_write_killed_at_full_speed_has_happened_or_not(step: str, stores: Stores, hashes: dict[float, str]) -> None:
     with other_process("write", stores.home, step, "runs on") as process:
         assert heard(process) == STOPPED

@@ -169,3 +169,10 @@ def test_what_was_written_is_read_to_the_last_bit(values: list[tuple[float | Non
     filled.write("ml", author(), [Write(READINGS, frame, scope=(SESSION,), minimum_share=0.0)], DAYS[5])
     assert selected(filled, first=DAYS[5]).equals(frame)
     assert selected(filled, first=DAYS[5], columns=(NOTE,))[NOTE].to_list() == [note for _, note in values]
+
+
+def test_distinct_rows_come_once_in_the_order_of_the_columns(filled: Stores) -> None:
+    sessions = filled.read(READINGS, Selection(columns=(SESSION,), last=DAYS[3], distinct=True))
+    assert sessions[SESSION].to_list() == DAYS[:4]
+    pairs = filled.read(READINGS, Selection(columns=(VALUE, SESSION), distinct=True))
+    assert pairs.rows() == [(float(i), day) for i, day in enumerate(DAYS[:5])]

@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -78,10 +79,12 @@ def expected_after(held: Readings, payload: Readings, scope: tuple[str, ...] | N
     return {key: row for key, row in held.items() if place(key) not in replaced} | dict(payload)
 
 
-@law(10)
-@given(writes=WRITES)
-def test_writes_replace_their_scope_and_nothing_else_and_a_second_time_nothing_at_all(writes: Any, template: Stores) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+@law(12)
+@given(writes=WRITES, rows_at_once=st.sampled_from([1, 3, 250_000]))
+def test_writes_replace_their_scope_and_nothing_else_and_a_second_time_nothing_at_all(
+    writes: Any, rows_at_once: int, template: Stores
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, patch("stock_pipeline.storage.writing.MOST_ROWS_AT_ONCE", rows_at_once):
         stores = copied(template, Path(folder))
         held: Readings = {}
         reached: date | None = None
@@ -311,3 +314,13 @@ def test_a_restatement_can_be_taken_back(stores: Stores) -> None:
     plain = restated.head(1).with_columns(pl.lit(None, pl.Date).alias(KNOWN_TO))
     stores.write("ml", author(), [Write(VERSIONS, plain)], DAYS[2])
     assert stored(stores, VERSIONS).equals(plain)
+
+
+def test_a_failure_in_a_later_part_of_a_payload_undoes_the_parts_before_it(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(stores, {("A", DAYS[1]): (1.0, None), ("B", DAYS[1]): (1.0, None)})
+    before = state(stores)
+    monkeypatch.setattr("stock_pipeline.storage.writing.MOST_ROWS_AT_ONCE", 1)
+    shrunken = {("A", DAYS[0]): (2.0, None), ("A", DAYS[1]): (2.0, None)}
+    with pytest.raises(RefusedWriteError, match="1 rows of 2012-01-04 where 2 are stored"):
+        write(stores, shrunken, scope=(SESSION,))
+    assert state(stores) == before
