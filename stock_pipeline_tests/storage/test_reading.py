@@ -175,4 +175,6 @@ def test_distinct_rows_come_once_in_the_order_of_the_columns(filled: Stores) -> 
     sessions = filled.read(READINGS, Selection(columns=(SESSION,), last=DAYS[3], distinct=True))
     assert sessions[SESSION].to_list() == DAYS[:4]
     pairs = filled.read(READINGS, Selection(columns=(VALUE, SESSION), distinct=True))
-    assert pairs.rows() == [(float(i), day) for i, day in enumerate(DAYS[:5])]
+    every = filled.read(READINGS, Selection(columns=(VALUE, SESSION)))
+    assert pairs.height < every.height
+    assert pairs.equals(every.unique().sort(VALUE, SESSION))
