@@ -177,4 +177,4 @@ def test_distinct_rows_come_once_in_the_order_of_the_columns(filled: Stores) -> 
     pairs = filled.read(READINGS, Selection(columns=(VALUE, SESSION), distinct=True))
     every = filled.read(READINGS, Selection(columns=(VALUE, SESSION)))
     assert pairs.height < every.height
-    assert pairs.equals(every.unique().sort(VALUE, SESSION))
+    assert pairs.equals(every.unique().sort(VALUE, SESSION, nulls_last=True))
