@@ -10,7 +10,7 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, FOLD, FORWARD_RETURN, MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.tables import INSTRUMENTS
-from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.models.tables import NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import ACTIVE, ACTIVE_FROM, ACTIVE_TO, MODEL_VERSIONS, RETIRED, STATUS
@@ -47,6 +47,7 @@ def training_row(model: str, training_id: str, as_of: date, **values: object) ->
     row = {
         TRAINING_ID: training_id,
         MODEL: model,
+        NUMBER: 1,
         AS_OF: as_of,
         "train_from": as_of,
         "train_to": as_of,

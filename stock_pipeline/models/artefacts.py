@@ -73,9 +73,18 @@ def hash_features(names: Sequence[str]) -> str:
 
 
 def training_id(
-    model: str, as_of: date, features_hash: str, data_hash: str, parameters: Mapping[str, Any], seed: int, code_version: str
+    model: str,
+    as_of: date,
+    features_hash: str,
+    data_hash: str,
+    parameters: Mapping[str, Any],
+    seed: int,
+    code_version: str,
+    held: Sequence[str] = (),
 ) -> str:
-    """The name of a training: 16 hex digits that follow from what the training depends on, and from nothing else.
+    """The name of a training: 16 hex digits that follow from what the training depends on.
+
+    The same training again has the same name, unless others have been made in between: then it is a new one with a new name.
 
     Args:
         model: the model's name.
@@ -85,8 +94,16 @@ def training_id(
         parameters: ``Estimator.parameters()``.
         seed: random seed.
         code_version: version of the training code.
+        held: names of the model's trainings in the order in which they were made.
     """
     inputs = [model, as_of.isoformat(), features_hash, data_hash, dict(parameters), seed, code_version]
+    name = _name(inputs)
+    while name in held[:-1]:
+        name = _name([*inputs, name])
+    return name
+
+
+def _name(inputs: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 

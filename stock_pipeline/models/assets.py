@@ -23,7 +23,7 @@ from stock_pipeline.models.pictures import rank_ic_picture, scores_picture
 from stock_pipeline.models.recording import Training, latest_trainings, metrics_of, record
 from stock_pipeline.models.scores import ALL_FOLDS, rank_ic_by_session
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_weights, widen
-from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.models.training import fit_final, train_out_of_fold
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
@@ -59,7 +59,7 @@ def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
         estimator = fit_final(entry, panel, features.names, seed=chosen.seed, threads=chosen.threads)
         manifest = _manifest(night, entry.name, panel, estimator.parameters(), content_hash(panel, (SESSION, SYMBOL)))
         manifest = replace(manifest, metrics=metrics_of(out_of_fold))
-        training = record(night.models_root, estimator, manifest, out_of_fold, panel[SESSION].n_unique())
+        training = record(night.models_root, estimator, manifest, out_of_fold, panel[SESSION].n_unique(), _number(night, manifest))
         return _product(night, training, manifest)
 
     return body
@@ -68,7 +68,8 @@ def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
 def train_stack(night: Night) -> Product | None:
     """Weigh the latest trainings of the base models by their out-of-fold scores."""
     names = night.settings.models.names or [entry.name for entry in CATALOGUE]
-    trainings = night.read(TRAININGS, Selection(last=night.as_of))
+    of_these_features = {"features_hash": [hash_features(chosen_set(night.settings).names)]}
+    trainings = night.read(TRAININGS, Selection(last=night.as_of, equals=of_these_features))
     members = latest_trainings(trainings, names)
     if members.is_empty():
         raise StockPipelineError("no base model has been trained yet, so there is nothing to stack; materialise one of them first")
@@ -81,7 +82,7 @@ def train_stack(night: Night) -> Product | None:
     own = stack_out_of_fold(wide, list(chosen), _splits(night))
     manifest = _manifest(night, STACK, wide, stacked.parameters(), json.dumps(chosen, sort_keys=True))
     manifest = replace(manifest, metrics=metrics_of(own))
-    training = record(night.models_root, stacked, manifest, own, wide[SESSION].n_unique())
+    training = record(night.models_root, stacked, manifest, own, wide[SESSION].n_unique(), _number(night, manifest))
     product = _product(night, training, manifest)
     held = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values()), FOLD: [ALL_FOLDS]}))
     everyone = pl.concat([held, training.scores.filter(pl.col(FOLD) == ALL_FOLDS)])
@@ -112,7 +113,7 @@ def _manifest(night: Night, model: str, rows: pl.DataFrame, parameters: dict[str
     sessions = rows[SESSION].unique().sort()
     return Manifest(
         model=model,
-        training_id=training_id(model, night.as_of, features_hash, data_hash, parameters, seed, __version__),
+        training_id=training_id(model, night.as_of, features_hash, data_hash, parameters, seed, __version__, _held(night, model)),
         as_of=night.as_of,
         train_from=sessions[0],
         train_to=sessions[-1],
@@ -125,6 +126,18 @@ def _manifest(night: Night, model: str, rows: pl.DataFrame, parameters: dict[str
         threads=threads,
         code_version=__version__,
     )
+
+
+def _held(night: Night, model: str) -> list[str]:
+    """The names of the model's trainings in the order in which they were made."""
+    trainings = night.read(TRAININGS, Selection(columns=(TRAINING_ID, NUMBER), equals={MODEL: [model]}))
+    names: list[str] = trainings.sort(NUMBER)[TRAINING_ID].to_list()
+    return names
+
+
+def _number(night: Night, manifest: Manifest) -> int:
+    held = _held(night, manifest.model)
+    return 1 + (held.index(manifest.training_id) if manifest.training_id in held else len(held))
 
 
 def _product(night: Night, training: Training, manifest: Manifest) -> Product:

@@ -11,7 +11,7 @@ from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, SESSION, TRA
 from stock_pipeline.models.artefacts import Artefact, Manifest, Saveable, write_artefact
 from stock_pipeline.models.scores import ALL_FOLDS, score_table_by_fold
 from stock_pipeline.models.stacking import return_scale
-from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAININGS
 
 # What one unit of score is worth in return; among a manifest's metrics. Null where the scores have been worth nothing: to
 # predict the opposite of what a model says, because it was wrong so far, would be one more way of overfitting.
@@ -34,7 +34,7 @@ def metrics_of(out_of_fold: pl.DataFrame) -> dict[str, float | None]:
     return {**dict(overall.select(METRIC, VALUE).iter_rows()), RETURN_SCALE: scale if scale > 0 else None}
 
 
-def record(models_root: Path, estimator: Saveable, manifest: Manifest, out_of_fold: pl.DataFrame, sessions: int) -> Training:
+def record(models_root: Path, estimator: Saveable, manifest: Manifest, out_of_fold: pl.DataFrame, sessions: int, number: int) -> Training:
     """Write the artefact, then say so in rows.
 
     Args:
@@ -43,21 +43,23 @@ def record(models_root: Path, estimator: Saveable, manifest: Manifest, out_of_fo
         manifest: all about it but its files.
         out_of_fold: model, fold, session, symbol, score, target, forward_return.
         sessions: how many sessions the final model was fitted on.
+        number: of the training among those of the model.
     """
     artefact = write_artefact(models_root, estimator, manifest)
     named = (pl.lit(manifest.training_id).alias(TRAINING_ID),)
     scores = score_table_by_fold(out_of_fold).with_columns(*named, pl.lit(manifest.model).alias(MODEL), pl.lit(manifest.as_of).alias(AS_OF))
     return Training(
-        trainings=_training_row(manifest, artefact, sessions),
+        trainings=_training_row(manifest, artefact, sessions, number),
         out_of_fold=out_of_fold.with_columns(*named).select(OUT_OF_FOLD_PREDICTIONS.column_names).sort(SESSION, "symbol"),
         scores=scores.select(MODEL_SCORES.column_names),
     )
 
 
-def _training_row(manifest: Manifest, artefact: Artefact, sessions: int) -> pl.DataFrame:
+def _training_row(manifest: Manifest, artefact: Artefact, sessions: int, number: int) -> pl.DataFrame:
     row = {
         TRAINING_ID: manifest.training_id,
         MODEL: manifest.model,
+        NUMBER: number,
         AS_OF: manifest.as_of,
         "train_from": manifest.train_from,
         "train_to": manifest.train_to,
@@ -78,5 +80,5 @@ def _training_row(manifest: Manifest, artefact: Artefact, sessions: int) -> pl.D
 def latest_trainings(trainings: pl.DataFrame, models: Sequence[str]) -> pl.DataFrame:
     """The last training of each of ``models`` that has one, in the order of ``models``: rows of TRAININGS."""
     order = pl.DataFrame({MODEL: list(models)}, schema={MODEL: pl.String})
-    last = trainings.sort(AS_OF, TRAINING_ID).unique(MODEL, keep="last")
+    last = trainings.sort(AS_OF, NUMBER).unique(MODEL, keep="last")
     return order.join(last, on=MODEL, how="inner", maintain_order="left").select(trainings.columns)

@@ -12,6 +12,8 @@ from stock_pipeline.models.scores import OBSERVATIONS
 _TRAINING_ID = Column(TRAINING_ID, pl.String, "name of the training, from a hash of all that it depends on")
 _MODEL = Column(MODEL, pl.String, "name of the model in the catalogue, or stack")
 
+NUMBER: Final = "number"
+
 TRAININGS: Final = TableSchema(
     store="ml",
     stage="models",
@@ -20,6 +22,7 @@ TRAININGS: Final = TableSchema(
     columns=(
         _TRAINING_ID,
         _MODEL,
+        Column(NUMBER, pl.Int32, "number of the training, counted from 1 within the model in the order in which they were made", minimum=1),
         Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
         Column("train_from", pl.Date, "first session that the final model was fitted on"),
         Column("train_to", pl.Date, "last session that the final model was fitted on"),

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
-from stock_pipeline.models.artefacts import read_manifest
+from stock_pipeline.features.reading import chosen_set
+from stock_pipeline.models.artefacts import hash_features, read_manifest
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.scores import ALL_FOLDS
-from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
+from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, TRAININGS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
 from stock_pipeline.registry.mlflow_mirror import MirroredVersion, mirror
@@ -27,7 +28,7 @@ def register_versions(night: Night) -> Product | None:
     candidates = _candidates(night, versions)
     if not candidates and night.is_up_to_date:
         return None
-    registered = register(versions, candidates, night.settings.registry.tolerance)
+    registered = register(versions, candidates, night.settings.registry.tolerance, _outdated(night))
     return Product(
         writes=(Write(MODEL_VERSIONS, registered, may_be_empty=True),),
         watermark=night.as_of,
@@ -64,11 +65,22 @@ def mirror_to_mlflow(night: Night) -> Product | None:
 
 
 def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
-    trainings = night.read(TRAININGS, Selection(last=night.as_of)).join(versions, on=TRAINING_ID, how="anti")
+    made_now = pl.col("features_hash") == _features_hash(night)
+    trainings = night.read(TRAININGS, Selection(last=night.as_of)).filter(made_now).join(versions, on=TRAINING_ID, how="anti")
     scores = night.read(MODEL_SCORES, Selection(equals={FOLD: [ALL_FOLDS]}))
     wide = scores.filter(pl.col(METRIC).is_in(["mae", "rank_ic"])).pivot(on=METRIC, index=TRAINING_ID, values=VALUE)
-    joined = trainings.join(wide, on=TRAINING_ID, how="left").sort(AS_OF, MODEL, TRAINING_ID) if wide.height else trainings.clear()
+    joined = trainings.join(wide, on=TRAINING_ID, how="left").sort(AS_OF, MODEL, NUMBER) if wide.height else trainings.clear()
     return [Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("rank_ic")) for row in joined.iter_rows(named=True)]
+
+
+def _outdated(night: Night) -> frozenset[str]:
+    """The trainings that learned from other features than are made now."""
+    trainings = night.read(TRAININGS, Selection(columns=(TRAINING_ID, "features_hash")))
+    return frozenset(trainings.filter(pl.col("features_hash") != _features_hash(night))[TRAINING_ID])
+
+
+def _features_hash(night: Night) -> str:
+    return hash_features(chosen_set(night.settings).names)
 
 
 ASSETS: Sequence[StageAsset] = (

@@ -50,19 +50,23 @@ def decide(candidate: float | None, active: float | None, tolerance: float) -> D
     return Decision(False, f"error {candidate:.6f} is {change:.1%} worse than {active:.6f}, beyond the {tolerance:.0%} allowed")
 
 
-def register(versions: pl.DataFrame, candidates: list[Candidate], tolerance: float) -> pl.DataFrame:
+def register(versions: pl.DataFrame, candidates: list[Candidate], tolerance: float, outdated: frozenset[str] = frozenset()) -> pl.DataFrame:
     """The registry after each candidate, in turn, has become a version: rows of MODEL_VERSIONS.
 
     Args:
         versions: the registry so far.
         candidates: new trainings, oldest first.
         tolerance: as for ``decide``.
+        outdated: trainings on features that are not made any more; a version of one cannot serve, however good it was.
     """
     rows: list[dict[str, Any]] = versions.to_dicts()
     for candidate in candidates:
         of_model = [row for row in rows if row[MODEL] == candidate.model]
         active = next((row for row in of_model if row[STATUS] == ACTIVE), None)
-        decision = decide(candidate.error, None if active is None else active["error"], tolerance)
+        if active is not None and active[TRAINING_ID] in outdated:
+            decision = Decision(True, "the active version learned from features that are not made now")
+        else:
+            decision = decide(candidate.error, None if active is None else active["error"], tolerance)
         if decision.promoted and active is not None:
             active[STATUS], active[ACTIVE_TO] = RETIRED, candidate.as_of
         rows.append(

@@ -184,6 +184,16 @@ def test_files_of_another_model_are_not_loaded(tmp_path: Path) -> None:
         load_estimator(tmp_path / artefact.path)
 
 
+def test_a_training_made_again_has_its_name_unless_others_came_in_between() -> None:
+    first = training_id(**INPUTS)  # type: ignore[arg-type]
+    assert training_id(**INPUTS, held=[first]) == first  # type: ignore[arg-type]
+    again = training_id(**INPUTS, held=[first, "another"])  # type: ignore[arg-type]
+    assert again not in (first, "another")
+    assert training_id(**INPUTS, held=[first, "another", again]) == again  # type: ignore[arg-type]
+    third = training_id(**INPUTS, held=[first, "another", again, "yet another"])  # type: ignore[arg-type]
+    assert len({first, again, third}) == 3
+
+
 def test_the_training_id_follows_from_each_of_its_inputs() -> None:
     plain = training_id(**INPUTS)  # type: ignore[arg-type]
     changes = {

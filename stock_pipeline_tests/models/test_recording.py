@@ -15,7 +15,7 @@ from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.recording import RETURN_SCALE, latest_trainings, metrics_of, record
 from stock_pipeline.models.scores import ALL_FOLDS
 from stock_pipeline.models.stacking import StackedModel
-from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline_tests.models.made_up import FEATURES, panel
 from stock_pipeline_tests.panels import sessions
 from stock_pipeline_tests.stored import training_row
@@ -55,7 +55,7 @@ def out_of_fold(skill: float = 1.0) -> pl.DataFrame:
 
 
 def test_a_training_becomes_rows_of_its_tables_and_an_artefact(tmp_path: Path) -> None:
-    training = record(tmp_path, STACKED, MANIFEST, out_of_fold(), sessions=3)
+    training = record(tmp_path, STACKED, MANIFEST, out_of_fold(), sessions=3, number=1)
     (row,) = TRAININGS.conform(training.trainings).to_dicts()
     assert {name: row[name] for name in ("training_id", "model", "as_of", "train_from", "train_to")} == {
         "training_id": "t1",
@@ -73,24 +73,24 @@ def test_a_training_becomes_rows_of_its_tables_and_an_artefact(tmp_path: Path) -
 
 def test_what_was_said_out_of_fold_is_kept_whole_and_in_order(tmp_path: Path) -> None:
     said = out_of_fold()
-    kept = OUT_OF_FOLD_PREDICTIONS.conform(record(tmp_path, STACKED, MANIFEST, said, 3).out_of_fold)
+    kept = OUT_OF_FOLD_PREDICTIONS.conform(record(tmp_path, STACKED, MANIFEST, said, 3, 1).out_of_fold)
     assert kept[TRAINING_ID].unique().to_list() == ["t1"]
     assert kept.select(SESSION, SYMBOL).equals(said.sort(SESSION, SYMBOL).select(SESSION, SYMBOL))
     assert kept[SCORE].equals(said.sort(SESSION, SYMBOL)[SCORE])
 
 
 def test_scores_cover_each_fold_and_all_of_them(tmp_path: Path) -> None:
-    scores = MODEL_SCORES.conform(record(tmp_path, STACKED, MANIFEST, out_of_fold(), 3).scores)
+    scores = MODEL_SCORES.conform(record(tmp_path, STACKED, MANIFEST, out_of_fold(), 3, 1).scores)
     assert set(scores[FOLD]) == {ALL_FOLDS, 1, 2}
     assert scores.select(TRAINING_ID, MODEL, AS_OF).unique().rows() == [("t1", STACK, DAYS[4])]
     assert scores.filter(pl.col("metric") == "rank_ic")["value"].to_list() == pytest.approx([1, 1, 1])
 
 
 def test_recording_twice_gives_the_same_rows_and_leaves_the_artefact(tmp_path: Path) -> None:
-    first = record(tmp_path, STACKED, MANIFEST, out_of_fold(), 3)
+    first = record(tmp_path, STACKED, MANIFEST, out_of_fold(), 3, 1)
     folder = tmp_path / first.trainings["artefact"][0]
     made = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
-    second = record(tmp_path, STACKED, replace(MANIFEST), out_of_fold(), 3)
+    second = record(tmp_path, STACKED, replace(MANIFEST), out_of_fold(), 3, 1)
     assert second.trainings.equals(first.trainings)
     assert second.scores.equals(first.scores)
     assert {file: file.stat().st_mtime_ns for file in folder.iterdir()} == made
@@ -123,13 +123,19 @@ def test_the_last_training_of_each_model_is_found_in_the_order_asked_for() -> No
     assert found.columns == held.columns
 
 
+def test_of_two_trainings_of_one_night_the_one_made_later_is_the_last() -> None:
+    rows = [training_row("a", name, DAYS[0], number=number) for name, number in (("t9", 1), ("t1", 2))]
+    assert latest_trainings(pl.DataFrame(rows, schema=TRAININGS.dtypes), ["a"])[TRAINING_ID].to_list() == ["t1"]
+
+
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(DAYS)), max_size=8), st.randoms())
 def test_the_order_of_the_rows_does_not_matter(made: list[tuple[str, date]], random: object) -> None:
     rows = [(model, f"t{i}", day) for i, (model, day) in enumerate(made)]
-    shuffled = list(rows)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    found = latest_trainings(trainings(rows), ["a", "b"])
-    assert found.equals(latest_trainings(trainings(shuffled), ["a", "b"]))
+    held = trainings(rows).with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int32).alias(NUMBER))
+    order = list(range(held.height))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    found = latest_trainings(held, ["a", "b"])
+    assert found.equals(latest_trainings(held[order], ["a", "b"]))
     assert dict(found.select(MODEL, AS_OF).iter_rows()) == {
         model: max(day for name, _, day in rows if name == model) for model in sorted({name for name, _, _ in rows})
     }

@@ -119,3 +119,12 @@ def test_a_retired_version_does_not_judge_the_next_candidate() -> None:
     """The tolerance is granted against what serves, so that small losses cannot be compared with a better past."""
     made = [candidate(0.200), candidate(0.215, DAYS[1], "t2"), candidate(0.230, DAYS[2], "t3")]
     assert register(MODEL_VERSIONS.empty(), made, TOLERANCE)[STATUS].to_list() == [RETIRED, RETIRED, ACTIVE]
+
+
+def test_a_version_whose_features_are_not_made_any_more_gives_way_to_a_worse_one() -> None:
+    one = register(MODEL_VERSIONS.empty(), [candidate(0.2)], TOLERANCE)
+    kept = register(one, [candidate(0.3, DAYS[1], "t2")], TOLERANCE)
+    assert kept[STATUS].to_list() == [ACTIVE, REJECTED]
+    replaced = register(one, [candidate(0.3, DAYS[1], "t2")], TOLERANCE, outdated=frozenset({"t1"}))
+    assert replaced[STATUS].to_list() == [RETIRED, ACTIVE]
+    assert replaced["reason"][1] == "the active version learned from features that are not made now"
