@@ -35,7 +35,8 @@ def report_drift(night: Night) -> Product | None:
     _write_page(path, html_report(made, {"Population stability by feature": bars}))
     worst = made.filter(pl.col(SEVERITY) != SEVERITIES[0]).sort("value", descending=True)
     return Product(
-        writes=(Write(FEATURE_DRIFT, made, scope=(AS_OF,), minimum_share=0.0),  # another feature set may be a smaller one),
+        # Another feature set may be a smaller one.
+        writes=(Write(FEATURE_DRIFT, made, scope=(AS_OF,), minimum_share=0.0),),
         watermark=night.as_of,
         pictures={"psi": bars},
         tables={"drifted": worst},
