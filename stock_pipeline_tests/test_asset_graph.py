@@ -10,7 +10,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_definitions
+from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_definitions, stage_assets
+from stock_pipeline.features.catalogue import FEATURE_SETS, FeatureSet
 from stock_pipeline.orchestration.automation import INGESTION_JOB
 from stock_pipeline_tests.plain_settings import plain_settings
 
@@ -126,6 +128,22 @@ def test_an_asset_with_a_table_shows_its_columns(specs: list[dg.AssetSpec]) -> N
         shown = None if schema is None else [column.name for column in schema.columns]
         assert shown == (None if table is None else list(table.column_names)), spec.key
         assert schema is None or all(column.description for column in schema.columns), spec.key
+
+
+@pytest.mark.parametrize("chosen", FEATURE_SETS, ids=lambda chosen: chosen.name)
+def test_the_columns_of_the_features_are_those_of_the_set_that_is_chosen(chosen: FeatureSet) -> None:
+    definitions = build_definitions(plain_settings(NOWHERE, features={"set": chosen.name}))
+    shown = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}["features/daily_features"]
+    assert [column.name for column in shown.metadata["dagster/column_schema"].columns] == [SYMBOL, SESSION, *chosen.names]
+    deps = {dep.asset_key.to_user_string() for dep in shown.deps}
+    assert ("features/fundamental_ratios" in deps) == chosen.needs_reports
+    assert shown.code_version == chosen.hash
+
+
+def test_models_are_trained_anew_on_other_features_and_for_another_horizon() -> None:
+    chosen: list[dict[str, Any]] = [{}, {"features": {"set": "alpha158"}}, {"labels": {"horizons": (5, 1)}}]
+    by_key = [{asset.keys[0]: asset.code_version for asset in stage_assets(plain_settings(NOWHERE, **values))} for values in chosen]
+    assert len({assets["models", "lightgbm"] for assets in by_key}) == 3
 
 
 def test_every_asset_but_ingestion_is_made_by_automation(specs: list[dg.AssetSpec]) -> None:

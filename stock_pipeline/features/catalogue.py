@@ -30,6 +30,7 @@ class FeatureSet:
     name: str
     description: str
     features: tuple[Feature, ...]
+    shown_by: str  # the feature that orders the stocks in pictures
 
     def __post_init__(self) -> None:
         repeated = sorted({name for name in self.names if self.names.count(name) > 1})
@@ -78,13 +79,15 @@ CORE: Final = FeatureSet(
     "core",
     "price, volatility, volume and cross-section",
     (*MOMENTUM_FEATURES, *VOLATILITY_FEATURES, *VOLUME_FEATURES, *CROSS_SECTION_FEATURES),
+    "momentum_60_5",
 )
 EXTENDED: Final = FeatureSet(
     "extended",
     "core, and fundamentals as known that night, the market's regime, and ranks within the sector",
     (*CORE.features, *FUNDAMENTAL_FEATURES, *REGIME_FEATURES, *SECTOR_FEATURES),
+    CORE.shown_by,
 )
-ALPHA158: Final = FeatureSet("alpha158", "Qlib's Alpha158 by its names and definitions", ALPHA158_FEATURES)
+ALPHA158: Final = FeatureSet("alpha158", "Qlib's Alpha158 by its names and definitions", ALPHA158_FEATURES, "ROC60")
 FEATURE_SETS: Final = (CORE, EXTENDED, ALPHA158)
 
 

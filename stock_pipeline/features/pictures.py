@@ -10,14 +10,14 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.pictures import new_figure, png
 
 
-def heat_map(features: pl.DataFrame, session: date, stocks: int = 40, order_by: str = "momentum_60_5") -> bytes:
+def heat_map(features: pl.DataFrame, session: date, order_by: str, stocks: int = 40) -> bytes:
     """The features of a session as a heat map: a row per feature, a column per stock, coloured by rank within the session.
 
     Args:
         features: symbol, session and numeric columns, as ``compute_features`` returns them.
         session: which session to draw.
-        stocks: how many stocks to show; of more, evenly spaced ones in the order of ``order_by``.
         order_by: the feature that orders the stocks from left to right; stocks without it come last.
+        stocks: how many stocks to show; of more, evenly spaced ones in that order.
 
     Returns:
         A PNG file. Nulls are grey.
@@ -30,10 +30,9 @@ def heat_map(features: pl.DataFrame, session: date, stocks: int = 40, order_by: 
         raise InputError(f"no stock has features in session {session}; choose a session with bars and compute its features first")
     names = [name for name in features.columns if name not in (SYMBOL, SESSION)]
     ranks = rows.select(SYMBOL, *((pl.col(name).rank() - 0.5) / pl.col(name).count() for name in names))
-    order = order_by if order_by in names else SYMBOL
-    ordered = ranks.sort(order, SYMBOL, nulls_last=True)
+    ordered = ranks.sort(order_by, SYMBOL, nulls_last=True)
     shown = ordered[np.unique(np.linspace(0, ordered.height - 1, stocks).round().astype(int)).tolist()]
-    title = f"Features of session {session}: {shown.height} of {ordered.height} stocks in the order of {order}"
+    title = f"Features of session {session}: {shown.height} of {ordered.height} stocks in the order of {order_by}"
     return _draw(shown[SYMBOL].to_list(), names, shown.select(names).to_numpy().T, title)
 
 

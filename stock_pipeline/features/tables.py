@@ -51,7 +51,7 @@ def daily_features(chosen: FeatureSet) -> TableSchema:
 
 def described(feature: Feature) -> str:
     """What a column of features says, as the web UI shows it."""
-    return f"{feature.formula} ({feature.family}, {feature.look_back} sessions, {feature.source})"
+    return f"{feature.formula}; {feature.family}, {feature.look_back} sessions; {feature.source}"
 
 
 DAILY_FEATURES: Final = daily_features(CORE)

@@ -160,8 +160,8 @@ def _product(night: Night, training: Training, manifest: Manifest) -> Product:
 
 
 def assets(settings: Settings) -> tuple[StageAsset, ...]:
-    """The assets of the models, to be trained anew where the settings choose other features."""
-    version = chosen_set(settings).hash[:16]
+    """The assets of the models, to be trained anew where the settings choose other features or another horizon."""
+    version = f"{chosen_set(settings).hash[:16]} horizon {settings.labels.horizons[0]}"
     stack = StageAsset(
         keys=(("models", STACK),),
         description="The base models' ranked scores, weighted by their out-of-fold scores and shrunk to equal weights.",

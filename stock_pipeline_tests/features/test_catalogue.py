@@ -14,7 +14,7 @@ FIRST, SECOND = CORE.features[:2]
 
 
 def of(*features: Feature) -> FeatureSet:
-    return FeatureSet("made_up", "for the test", features)
+    return FeatureSet("made_up", "for the test", features, features[0].name)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,11 @@ def test_the_sets(chosen: FeatureSet, size: int, families: set[str]) -> None:
     assert len(chosen.features) == size
     assert {feature.family for feature in chosen.features} == families
     assert families <= set(get_args(Family))
+
+
+@pytest.mark.parametrize("chosen", FEATURE_SETS, ids=lambda chosen: chosen.name)
+def test_pictures_are_ordered_by_a_feature_of_the_set(chosen: FeatureSet) -> None:
+    assert chosen.shown_by in chosen.names
 
 
 def test_extended_begins_with_core() -> None:

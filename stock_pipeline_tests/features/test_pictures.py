@@ -10,6 +10,7 @@ from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.pictures import heat_map
 from stock_pipeline_tests.panels import adjusted_panel
 
+BY = CORE.shown_by
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -21,22 +22,22 @@ def features() -> pl.DataFrame:
 def test_a_heat_map_is_a_png_and_the_same_every_time(features: pl.DataFrame) -> None:
     session = features[SESSION].max()
     assert isinstance(session, date)
-    first = heat_map(features, session, stocks=6)
+    first = heat_map(features, session, BY, stocks=6)
     assert first.startswith(PNG)
-    assert first == heat_map(features.sample(fraction=1, shuffle=True, seed=1), session, stocks=6)
+    assert first == heat_map(features.sample(fraction=1, shuffle=True, seed=1), session, BY, stocks=6)
 
 
 def test_it_shows_another_picture_for_another_session(features: pl.DataFrame) -> None:
     days = features[SESSION].unique().sort()
-    assert heat_map(features, days[-1], stocks=5) != heat_map(features, days[-2], stocks=5)
+    assert heat_map(features, days[-1], BY, stocks=5) != heat_map(features, days[-2], BY, stocks=5)
 
 
 @pytest.mark.parametrize("symbols", [1, 3])
 def test_few_stocks_and_null_columns_can_be_drawn(features: pl.DataFrame, symbols: int) -> None:
     few = features.filter(pl.col(SESSION) == features[SESSION].min()).sort(SYMBOL).head(symbols)
-    assert heat_map(few, few[SESSION][0]).startswith(PNG)
+    assert heat_map(few, few[SESSION][0], BY).startswith(PNG)
 
 
 def test_a_session_without_features_is_named(features: pl.DataFrame) -> None:
     with pytest.raises(InputError, match="no stock has features in session 1999-12-31"):
-        heat_map(features, date(1999, 12, 31))
+        heat_map(features, date(1999, 12, 31), BY)
