@@ -5,9 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import MODEL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
 from stock_pipeline.features.catalogue import feature_set
 from stock_pipeline.models.artefacts import hash_features
+from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS
 from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.registry.assets import register_versions
@@ -29,10 +30,8 @@ def train(stores: Stores, name: str, number: int, chosen: str, error: float) -> 
     features = hash_features(feature_set(chosen).names)
     put(stores, TRAININGS, [training_row("ridge", name, DAY, number=number, features_hash=features)], DAY)
     measures = {"mae": error, "rank_ic": 0.01}
-    scores = [
-        {TRAINING_ID: name, MODEL: "ridge", "as_of": DAY, "fold": 0, "metric": metric, "value": value} for metric, value in measures.items()
-    ]
-    put(stores, MODEL_SCORES, scores, DAY)
+    row = {TRAINING_ID: name, MODEL: "ridge", AS_OF: DAY, FOLD: ALL_FOLDS, OBSERVATIONS: 10}
+    put(stores, MODEL_SCORES, [row | {METRIC: metric, VALUE: value} for metric, value in measures.items()], DAY)
 
 
 def registered(stores: Stores, chosen: str) -> list[tuple[int, str, str]]:
