@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_series_equal
 
 from stock_pipeline.core.columns import (
     CLOSE,
@@ -24,6 +25,7 @@ from stock_pipeline.core.columns import (
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.labels.compute import compute_labels, label_reach, return_reach
 from stock_pipeline.labels.tables import VOLATILITY, column_of
+from stock_pipeline_tests.features.bars import with_actions
 from stock_pipeline_tests.labels.made_up import DAYS, OPENS, panel, return_by_hand, scattered, volatility_by_hand, without
 from stock_pipeline_tests.laws import law
 from stock_pipeline_tests.panels import adjusted_panel
@@ -241,3 +243,17 @@ def test_sessions_that_do_not_reach_around_the_bars_are_refused(days: list[date]
     assert labels(panel(OPENS), days=DAYS[:10]).height == 5
     with pytest.raises(InputError, match=rf"the {len(days)} exchange sessions .* from the first bar, {DAYS[0]}, to 5 sessions after"):
         labels(panel(OPENS), days=days)
+
+
+def test_actions_to_come_do_not_change_a_bit_and_those_on_the_way_count() -> None:
+    plain = adjusted_panel(symbols=5, count=60, missing_share=0.05)
+    raw = with_actions(plain, share=0.1)
+    whole = compute_labels(raw, DAYS, DAYS[59], (1, 5), 4)
+    for last in (DAYS[20], DAYS[40]):
+        then = compute_labels(raw.filter(pl.col(SESSION) <= last), DAYS, last, (1, 5), 4)
+        known_then = then.filter(pl.col("outcome_5") == "known", pl.col("outcome_volatility") == "known")
+        assert known_then.height > 40
+        assert known_then.equals(whole.join(known_then.select(SYMBOL, SESSION), on=[SYMBOL, SESSION], how="semi"))
+    adjusted = compute_labels(plain, DAYS, DAYS[59], (1, 5), 4)
+    for name in ("forward_return_1", "forward_return_5", "forward_volatility"):
+        assert_series_equal(whole[name], adjusted[name], rel_tol=1e-9, abs_tol=1e-12)
