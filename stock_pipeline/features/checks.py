@@ -12,7 +12,7 @@ from stock_pipeline.features.catalogue import ALPHA158, EXTENDED, FeatureSet
 from stock_pipeline.features.compute import compute_features, session_span
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.reading import chosen_set, read_bars_for, read_features
-from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.features.tables import DAILY_FEATURES, DAILY_FEATURES_ASSET
 from stock_pipeline.market_data.lookahead import Violation, as_table, lookahead_violations, sampled
 from stock_pipeline.market_data.reading import sessions_of
 from stock_pipeline.orchestration.automation import check_condition
@@ -23,7 +23,6 @@ from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline.storage.reading import Selection
 
 FEATURES: Final = dg.AssetKey((DAILY_FEATURES.stage, DAILY_FEATURES.name))
-ASSET: Final = f"{DAILY_FEATURES.stage}/{DAILY_FEATURES.name}"
 EVERY_FEATURE: Final = (*EXTENDED.features, *ALPHA158.features)  # core is a part of extended
 SAMPLE: Final = 12  # symbols, others every night
 EXAMPLES: Final = 5
@@ -53,7 +52,7 @@ def feature_checks(settings: Settings, features: Sequence[Feature] = EVERY_FEATU
     )
     def check_features(ml: StoreResource) -> Iterator[dg.AssetCheckResult]:
         stores = open_stores(settings.home, ml.wait_seconds)
-        reached = stores.watermark("ml", ASSET)
+        reached = stores.watermark("ml", DAILY_FEATURES_ASSET)
         if reached is None:
             yield from (_result(name, False, {"problem": "there are no features yet; materialise them first"}) for name in DESCRIPTIONS)
             return

@@ -5,9 +5,10 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import SECTOR, SESSION, SYMBOL
+from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.features.catalogue import FeatureSet, feature_set
 from stock_pipeline.features.fundamental_ratios import RATIOS
-from stock_pipeline.features.tables import FUNDAMENTAL_RATIOS, daily_features
+from stock_pipeline.features.tables import DAILY_FEATURES_ASSET, FUNDAMENTAL_RATIOS, daily_features
 from stock_pipeline.market_data.identity import under_latest_symbol
 from stock_pipeline.market_data.reading import particulars, stepped_bars
 from stock_pipeline.market_data.tables import SYMBOL_HISTORY
@@ -22,7 +23,17 @@ def chosen_set(settings: Settings) -> FeatureSet:
 
 
 def read_features(stores: Stores, chosen: FeatureSet, selection: Selection) -> pl.DataFrame:
-    """symbol, session and the features of the set, ordered by symbol and session."""
+    """symbol, session and the features of the set, ordered by symbol and session.
+
+    Raises:
+        StockPipelineError: the table holds another set, or an earlier version of this one, whose columns would be read as null.
+    """
+    made = stores.watermark("ml", DAILY_FEATURES_ASSET)
+    if made is not None and made.code_version != chosen.hash:
+        raise StockPipelineError(
+            f"the features of set {chosen.name!r} as it is now have not been made yet; materialise {DAILY_FEATURES_ASSET} first, "
+            "or set features.set back to the set that was made"
+        )
     return stores.read(daily_features(chosen), selection)
 
 

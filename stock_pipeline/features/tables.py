@@ -55,6 +55,7 @@ def described(feature: Feature) -> str:
 
 
 DAILY_FEATURES: Final = daily_features(CORE)
+DAILY_FEATURES_ASSET: Final = f"{DAILY_FEATURES.stage}/{DAILY_FEATURES.name}"  # by which name its watermark is kept
 
 FUNDAMENTAL_RATIOS: Final = TableSchema(
     store="ml",

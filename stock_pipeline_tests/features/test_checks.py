@@ -10,7 +10,7 @@ from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL
 from stock_pipeline.features.catalogue import CORE, EXTENDED, FEATURE_SETS
 from stock_pipeline.features.checks import DESCRIPTIONS, EVERY_FEATURE, FEATURES, feature_checks
 from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.features.tables import DAILY_FEATURES, DAILY_FEATURES_ASSET
 from stock_pipeline.orchestration.resources import StoreResource
 from stock_pipeline.storage import Author, Stores, Write
 from stock_pipeline_tests.features.machine import SYMBOLS, TONIGHT, Machine
@@ -41,7 +41,7 @@ def told(result: dg.AssetCheckResult, name: str) -> Any:
 
 
 def spoil(stores: Stores, frame: pl.DataFrame) -> None:
-    stores.write("ml", Author("features/daily_features", "1", "a-run", MOMENT), (Write(DAILY_FEATURES, frame),), TONIGHT[0])
+    stores.write("ml", Author(DAILY_FEATURES_ASSET, CORE.hash, "a-run", MOMENT), (Write(DAILY_FEATURES, frame),), TONIGHT[0])
 
 
 def test_both_checks_block_what_lies_downstream(machine: Machine) -> None:
