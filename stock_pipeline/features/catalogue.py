@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.named import entry_named
 from stock_pipeline.features.alpha158 import ALPHA158_FEATURES
 from stock_pipeline.features.compute import session_span
 from stock_pipeline.features.cross_section import CROSS_SECTION_FEATURES
@@ -97,10 +97,7 @@ def feature_set(name: str) -> FeatureSet:
     Raises:
         InputError: there is none.
     """
-    for known in FEATURE_SETS:
-        if known.name == name:
-            return known
-    raise InputError(f"feature set {name!r} is not known; choose one of {', '.join(known.name for known in FEATURE_SETS)}")
+    return entry_named(name, FEATURE_SETS, "feature set")
 
 
 def as_markdown(features: Sequence[Feature]) -> str:

@@ -64,24 +64,6 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: da
     return joined.select(SYMBOL, SESSION, *map(_ranked, features))
 
 
-def compute_night(panel: pl.DataFrame, session: date, features: Sequence[Feature]) -> pl.DataFrame:
-    """The features of one session, from the ``session_span`` sessions of the panel that end with it and from nothing else.
-
-    Args:
-        panel: as for ``compute_features``; sessions outside the window are ignored.
-        session: whose features to compute.
-        features: which features.
-
-    Returns:
-        As ``compute_features``, the rows of ``session`` alone; none where the panel has no bar in it.
-
-    Raises:
-        InputError: as ``compute_features``.
-    """
-    window = panel.filter(pl.col(SESSION) <= session)[SESSION].unique().sort().tail(session_span(features))
-    return compute_features(panel.filter(pl.col(SESSION).is_in(window.implode())), features, first=session)
-
-
 def _refuse_missing(panel: pl.DataFrame, features: Sequence[Feature]) -> None:
     wanted = {SYMBOL, SESSION, *PRICES, VOLUME}
     for feature in features:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.named import entry_named
 from stock_pipeline.market_data.sources.files import FilesSource, SideFiles
 from stock_pipeline.market_data.sources.ibkr import IbkrSource
 from stock_pipeline.market_data.sources.sample import SampleSource
@@ -42,10 +42,7 @@ def source_entry(name: str) -> SourceEntry:
     Raises:
         InputError: there is no such source.
     """
-    for entry in CATALOGUE:
-        if entry.name == name:
-            return entry
-    raise InputError(f"source {name!r} is not known; choose one of {', '.join(entry.name for entry in CATALOGUE)}")
+    return entry_named(name, CATALOGUE, "source")
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.named import entry_named
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.estimators.light_gbm import LightGBM
 from stock_pipeline.models.estimators.spline_ridge import SplineRidge
@@ -57,10 +57,7 @@ def model_entry(name: str) -> ModelEntry:
     Raises:
         InputError: there is none.
     """
-    for entry in CATALOGUE:
-        if entry.name == name:
-            return entry
-    raise InputError(f"model {name!r} is not in the catalogue; choose among {', '.join(entry.name for entry in CATALOGUE)}")
+    return entry_named(name, CATALOGUE, "model")
 
 
 def parse_models(names: Sequence[str]) -> tuple[ModelEntry, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.named import entry_named
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,4 @@ def risk_profile(name: str) -> RiskProfile:
     Raises:
         InputError: there is none; the message lists those there are.
     """
-    for profile in PROFILES:
-        if profile.name == name:
-            return profile
-    known = ", ".join(profile.name for profile in PROFILES)
-    raise InputError(f"risk profile {name!r} is not known; choose one of {known}")
+    return entry_named(name, PROFILES, "risk profile")

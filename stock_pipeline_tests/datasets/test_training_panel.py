@@ -82,3 +82,8 @@ def test_the_matrix_refuses_what_is_not_finite_by_name() -> None:
     frame = pl.DataFrame({"a": [1.0, 2.0], "b": [None, 4.0], "c": [float("inf"), 0.0]})
     with pytest.raises(ValueError, match="features b, c hold"):
         matrix(frame, ["a", "b", "c"])
+
+
+def test_what_has_bounds_is_scaled_between_them_and_not_ranked() -> None:
+    frame = one_session([-1.0, 0.0, 0.5, 1.0, None, float("nan"), 3.0])
+    assert model_inputs(frame, ["f"], {"f": (-1.0, 1.0)})["f"].to_list() == [-0.5, 0.0, 0.25, 0.5, 0.0, 0.0, 0.5]

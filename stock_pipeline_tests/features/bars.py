@@ -1,6 +1,7 @@
 """Bars written by hand, and the panels that every feature can be made of."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -8,7 +9,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, JUMP, LOW, OPEN, PRICE_STEP, PRICES, SECTOR, SESSION, SHARE_STEP, SYMBOL, VOLUME
 from stock_pipeline.features.catalogue import ALPHA158, EXTENDED
-from stock_pipeline.features.compute import compute_features
+from stock_pipeline.features.compute import compute_features, session_span
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.fundamental_ratios import RATIOS
 from stock_pipeline_tests.panels import adjusted_panel, sessions
@@ -90,3 +91,9 @@ def with_actions(panel: pl.DataFrame, share: float = 0.04, seed: int = 0) -> pl.
     stepped = panel.with_columns(pl.Series(PRICE_STEP, step), pl.Series(SHARE_STEP, split))
     price, shares = (pl.col(name).shift(-1).fill_null(1.0).cum_prod(reverse=True).over(SYMBOL) for name in (PRICE_STEP, SHARE_STEP))
     return stepped.with_columns(*(pl.col(name) / price for name in PRICES), pl.col(VOLUME) / shares)
+
+
+def compute_night(panel: pl.DataFrame, session: date, features: Sequence[Feature]) -> pl.DataFrame:
+    """The features of one session, from the sessions that its windows reach and from nothing else, as its night has them."""
+    window = panel.filter(pl.col(SESSION) <= session)[SESSION].unique().sort().tail(session_span(features))
+    return compute_features(panel.filter(pl.col(SESSION).is_in(window.implode())), features, first=session)

@@ -8,9 +8,18 @@ from stock_pipeline.core.columns import CLOSE, HIGH, JUMP, LOW, OPEN, PRICES, SE
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS
 from stock_pipeline.features.catalogue import CORE, FEATURE_SETS, FeatureSet
-from stock_pipeline.features.compute import compute_features, compute_night, session_span
+from stock_pipeline.features.compute import compute_features, session_span
 from stock_pipeline.features.feature import Feature
-from stock_pipeline_tests.features.bars import BY_NAME, EVERY_FEATURE, awkward_panel, bars, values, with_actions, with_companies
+from stock_pipeline_tests.features.bars import (
+    BY_NAME,
+    EVERY_FEATURE,
+    awkward_panel,
+    bars,
+    compute_night,
+    values,
+    with_actions,
+    with_companies,
+)
 from stock_pipeline_tests.laws import law
 from stock_pipeline_tests.panels import adjusted_panel
 
@@ -28,16 +37,6 @@ def close_to(left: pl.DataFrame, right: pl.DataFrame, tolerance: float) -> list[
         if not one.is_null().equals(other.is_null()) or apart.any():
             different.append(name)
     return different
-
-
-def units_apart(left: pl.DataFrame, right: pl.DataFrame) -> int:
-    """By how many units in the last place of a Float32 the features differ at most; their nulls must be the same."""
-    names = left.columns[2:]
-    assert left.select(pl.col(names).is_null()).equals(right.select(pl.col(names).is_null()))
-    one, other = (frame.select(pl.col(names).fill_null(0)).to_numpy().view(np.int32).astype(np.int64) for frame in (left, right))
-    # As whole numbers, the bits of floats of one sign lie in their order; -0 and 0 are the same.
-    ordered = [np.where(bits < 0, -(bits & 0x7FFFFFFF), bits) for bits in (one, other)]
-    return int(np.abs(ordered[0] - ordered[1]).max(initial=0))
 
 
 @BY_SET

@@ -16,7 +16,7 @@ def test_names_are_unique_safe_and_the_estimators_own() -> None:
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="'lightgmb' is not in the catalogue; choose among spline_ridge, lightgbm"):
+    with pytest.raises(InputError, match="'lightgmb' is not known; choose one of spline_ridge, lightgbm"):
         model_entry("lightgmb")
 
 
