@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 3000
+MLFLOW_PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui test lint bench clean
+.PHONY: help install run ui mlflow test lint bench clean
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -24,6 +25,9 @@ run: install  ## run the whole journey once on the embedded sample, or with ARGS
 ui: install  ## the web UI and the daemon with every schedule and sensor, on http://127.0.0.1:3000 (PORT=...)
 	@DAGSTER_HOME="$$($(BIN)/python -m stock_pipeline.orchestration.instance)" \
 		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+
+mlflow: install  ## every training in MLflow, on http://127.0.0.1:5000 (MLFLOW_PORT=...)
+	@$(BIN)/stock-pipeline mlflow --port $(MLFLOW_PORT)
 
 test: install  ## every test
 	@$(BIN)/python -m pytest

@@ -55,8 +55,23 @@ def run(source: str | None, path: str | None, as_of: str | None, models: str | N
     """Run the whole journey once, from source to drift report, and show what it made."""
     from stock_pipeline.journey import run_journey
 
-    names = None if models is None else tuple(name.strip() for name in models.split(",") if name.strip())
-    if not run_journey(source, path, _session(as_of), names):
+    if not run_journey(source, path, _session(as_of), _names(models)):
+        sys.exit(FAILED)
+
+
+@main.command()
+@click.option("--models", help="Models to train, separated by commas. By default all.")
+@click.option("--sessions", type=click.IntRange(min=1), help="Learn from so many of the last sessions. By default datasets.sessions.")
+@click.option("--folds", type=click.IntRange(min=1), help="Walk-forward folds. By default datasets.folds.")
+@click.option("--trials", type=click.IntRange(min=1), help="Sets of parameters to try per model. By default models.trials.")
+@click.option("--dry-run", is_flag=True, help="Train and score, but write nothing.")
+@speaks_plainly
+def train(models: str | None, sessions: int | None, folds: int | None, trials: int | None, dry_run: bool) -> None:
+    """Train models anew on what is stored, then weigh them and register what came of it."""
+    from stock_pipeline.journey import run_training
+
+    choices = {"sessions": sessions, "folds": folds, "trials": trials}
+    if not run_training(_names(models), {name: chosen for name, chosen in choices.items() if chosen is not None}, dry_run):
         sys.exit(FAILED)
 
 
@@ -102,6 +117,25 @@ def suggest(profile: str, top: int, as_json: bool) -> None:
         _print_json({"profile": chosen.name, "suggestions": found.to_dicts()})
         return
     show_suggestions(found, chosen)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
+@speaks_plainly
+def mlflow(port: int) -> None:
+    """Serve MLflow with every training: parameters, measures, pictures and artefacts. Ends with Ctrl+C."""
+    import subprocess
+
+    from stock_pipeline.registry.mlflow_mirror import server_command
+    from stock_pipeline.settings import load_settings
+
+    command = server_command(load_settings().home, port)
+    click.echo(f"MLflow on http://127.0.0.1:{port}, ends with Ctrl+C")
+    sys.exit(subprocess.call(command))  # noqa: S603  (our own command)
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _session(text: str | None) -> date | None:

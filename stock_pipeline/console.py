@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -24,12 +24,19 @@ WIDTH_WITHOUT_TERMINAL = 100
 MODEL_FACTS = {
     "version": "active_version",
     "trained as of": "trained_as_of",
-    "last trained": "last_trained",
+    "last trained, UTC": "last_trained",
     "samples": "samples",
     "features": "features",
-    "bytes on disk": "size_bytes",
+    "bytes": "size_bytes",
 }
-SCORES_SHOWN = ("rank_ic", "icir", "mae", "zero_mae", "hit_rate")
+SCORES_SHOWN = {
+    "rank IC": "rank_ic",
+    "ICIR": "icir",
+    "hit rate": "hit_rate",
+    "MAE": "mae",
+    "of zero": "zero_mae",
+    "R2": "r2",
+}
 BACKTEST_SHOWN = (
     "sessions",
     "total_return",
@@ -112,24 +119,39 @@ def show_made(ended: Sequence[Ended], stopped: Sequence[Stopped], seconds: float
         console.print(told, highlight=False, markup=True)
 
 
+def show_dry_run(notes: Mapping[str, str]) -> None:
+    """What each model scored in a training of which nothing was kept."""
+    table = _table("Dry run, nothing was written", "model", "found")
+    for asset, note in notes.items():
+        table.add_row(asset.split("/")[1], note)
+    console.print(table)
+
+
 def show_assets(rows: Sequence[dict[str, Any]]) -> None:
     """The status of every asset."""
     table = _table("Assets", "asset", "rows", "watermark", "last run, UTC", "last result", "error")
     for row in rows:
-        last_run = None if row["last_run"] is None else row["last_run"][:MINUTES].replace("T", " ")
+        last_run = _to_the_minute(row["last_run"])
         rows_held = row["rows"] if row["table"] else None
         table.add_row(row["asset"], *map(_shown, (rows_held, row["watermark"], last_run, row["last_result"], row["error"])))
     console.print(table)
 
 
 def show_models(rows: Sequence[dict[str, Any]]) -> None:
-    """The version in service of every model, with its scores out of fold."""
-    table = _table("Models, scored out of fold", "", *(row["model"] for row in rows))
-    for label, name in MODEL_FACTS.items():
-        table.add_row(label, *(_shown(row.get(name)) for row in rows))
-    for name in SCORES_SHOWN:
-        table.add_row(name, *(_figure(name, row.get("scores", {}).get(name)) for row in rows))
-    console.print(table)
+    """The version in service of every model, and how good it was out of fold."""
+    facts = _table("Models", "model", *MODEL_FACTS)
+    for row in rows:
+        told = row | {"last_trained": _to_the_minute(row.get("last_trained"))}
+        facts.add_row(row["model"], *(_shown(told.get(name)) for name in MODEL_FACTS.values()))
+    console.print(facts)
+    for row in rows:
+        if row.get("problem") is not None:
+            console.print(f"[red]{row['model']} failed last time:[/red] {row['problem']}", highlight=False, markup=True)
+    scores = _table("Scores out of fold", "model", *SCORES_SHOWN, "weight in stack")
+    for row in rows:
+        figures = (_figure(name, row.get("scores", {}).get(name)) for name in SCORES_SHOWN.values())
+        scores.add_row(row["model"], *figures, _figure("weight", row.get("weight")))
+    console.print(scores)
 
 
 def show_suggestions(rows: pl.DataFrame, profile: RiskProfile) -> None:
@@ -157,11 +179,10 @@ def show_suggestions(rows: pl.DataFrame, profile: RiskProfile) -> None:
 
 def show_backtest(summary: pl.DataFrame) -> None:
     """The figures of every model's record."""
-    models = summary[MODEL].unique().sort().to_list()
-    table = _table("Backtest: fills at the next open, after costs", "", *models)
-    values = {(row[MODEL], row[METRIC]): row[VALUE] for row in summary.iter_rows(named=True)}
-    for metric in BACKTEST_SHOWN:
-        table.add_row(metric, *(_figure(metric, values.get((model, metric))) for model in models))
+    table = _table("Backtest: fills at the next open, after costs", "model", *(name.replace("_", " ") for name in BACKTEST_SHOWN))
+    for (model,), rows in summary.sort(MODEL).group_by(MODEL, maintain_order=True):
+        values = dict(rows.select(METRIC, VALUE).iter_rows())
+        table.add_row(str(model), *(_figure(name, values.get(name)) for name in BACKTEST_SHOWN))
     console.print(table)
 
 
@@ -190,6 +211,10 @@ def _table(title: str, first: str, *figures: str) -> Table:
 
 def _shown(value: object) -> str:
     return NONE if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _to_the_minute(moment: str | None) -> str | None:
+    return None if moment is None else moment[:MINUTES].replace("T", " ")
 
 
 def _outcome(event: Ended) -> str:

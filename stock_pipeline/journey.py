@@ -1,20 +1,30 @@
 """One watched run of the whole journey: checked beforehand, shown while it works, and summed up at the end."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date
+from functools import partial
 
 import polars as pl
 
 from stock_pipeline.backtest.tables import SUMMARY
-from stock_pipeline.console import RunWatcher, show_backtest, show_drift, show_made, show_models, show_suggestions, show_web_ui
+from stock_pipeline.console import (
+    RunWatcher,
+    show_backtest,
+    show_drift,
+    show_dry_run,
+    show_made,
+    show_models,
+    show_suggestions,
+    show_web_ui,
+)
 from stock_pipeline.core.columns import AS_OF, SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.datasets.splits import walk_forward
+from stock_pipeline.datasets.splits import chosen_splits
 from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_definitions
 from stock_pipeline.drift.tables import FEATURE_DRIFT
-from stock_pipeline.labels.compute import label_reach, return_reach
+from stock_pipeline.labels.compute import return_reach
 from stock_pipeline.market_data.catalogue import source_entry
 from stock_pipeline.market_data.coverage import coverage_among
 from stock_pipeline.market_data.gathering import NOTHING_HELD, chosen_sources, gather, members_told, refuse_mixing
@@ -25,7 +35,7 @@ from stock_pipeline.models.catalogue import STACK, parse_models
 from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.in_process import run_in_process, without_retries
-from stock_pipeline.orchestration.progress import Event
+from stock_pipeline.orchestration.progress import Event, Noted
 from stock_pipeline.orchestration.stage_asset import Key
 from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.reading import latest_suggestions
@@ -44,7 +54,9 @@ def run_journey(
     models: tuple[str, ...] | None,
     listener: Callable[[Event], None] | None = None,
 ) -> bool:
-    """Run every asset in order and show what was made; returns whether all of them succeeded.
+    """Run every asset in order and show what was made; returns whether each of them was.
+
+    Where a model could not be trained, the others are, and what was made without it is shown all the same.
 
     ``listener`` is told of every asset that begins and ends, before it is shown.
 
@@ -64,7 +76,47 @@ def run_journey(
     show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
     if succeeded:
         _show_results(stores)
-    return succeeded
+    return succeeded and all(event.error is None for event in watcher.ended)
+
+
+def run_training(models: tuple[str, ...] | None, choices: Mapping[str, int], dry_run: bool) -> bool:
+    """Train models anew on what is stored, then the stack and the registry, and show how they stand; returns whether all went well.
+
+    Args:
+        models: which; all when None.
+        choices: what differs from the settings for this training: sessions, folds, trials.
+        dry_run: train and score the models, but write nothing, and leave the stack and the registry alone.
+
+    Raises:
+        InputError: a model is not known, or nothing has been ingested yet.
+    """
+    settings = _with_models(load_settings(), models)
+    stores = open_stores(settings.home, settings.lock_wait_seconds)
+    if not stores.exist or stores.watermark("market", INGESTION_ASSET) is None:
+        raise InputError(f"there are no bars in {settings.home} yet, so nothing to train on; run `stock-pipeline run` first")
+    trained = [("models", entry.name) for entry in parse_models(settings.models.names or ())]
+    keys = (
+        trained if dry_run else [*trained, ("models", STACK), *(asset.keys[0] for asset in STAGE_ASSETS if asset.keys[0][0] == "registry")]
+    )
+    scope = {"full_refresh": True, "dry_run": dry_run, **choices}
+    notes: dict[str, str] = {}
+    began = time.perf_counter()
+    with RunWatcher(len(keys)) as watcher:
+        definitions = build_definitions(without_retries(settings))
+        listener = _in_turn(partial(_keep_note, notes), watcher)
+        succeeded = run_in_process(definitions, WHOLE_JOURNEY, scope, settings, listener, keys)
+    show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
+    if dry_run:
+        show_dry_run(notes)
+    else:
+        show_models(model_status(stores))
+    return succeeded and all(event.error is None for event in watcher.ended)
+
+
+def _keep_note(notes: dict[str, str], event: Event) -> None:
+    """Keep the last thing that each asset said."""
+    if isinstance(event, Noted):
+        notes[event.asset] = event.note
 
 
 def _in_turn(first: Callable[[Event], None] | None, second: Callable[[Event], None]) -> Callable[[Event], None]:
@@ -112,9 +164,7 @@ def _check_history(settings: Settings, stores: Stores, gathered: Ingested) -> No
     held = sessions_of(stores, gathered.as_of) if stores.exist else []
     sessions = sorted({*held, *gathered.bars[SESSION]})
     chosen, labels = settings.datasets, settings.labels
-    reach = label_reach(labels.horizons, labels.volatility_horizon)
-    labelled = sessions[: -return_reach(labels.horizons[0])]
-    walk_forward(labelled, chosen.folds, reach, chosen.embargo, chosen.minimum_train_sessions, chosen.train_sessions)
+    chosen_splits(sessions[: -return_reach(labels.horizons[0])], chosen, labels)
 
 
 def _check_coverage(settings: Settings, stores: Stores, gathered: Ingested) -> None:

@@ -189,6 +189,7 @@ class DatasetSettings(_Section):
 
     folds: Sessions = 3
     embargo: Annotated[int, Field(ge=0)] = 3
+    sessions: Annotated[Sessions | None, Field(description="learn from so many of the last sessions; from all when left out")] = None
     minimum_train_sessions: Sessions = 40
     train_sessions: Annotated[
         Sessions | None,
@@ -203,6 +204,9 @@ class ModelSettings(_Section):
     names: tuple[str, ...] | None = Field(default=None, description="models to train; all of the catalogue when left out")
     seed: int = 7
     threads: Annotated[int, Field(ge=1)] = 2
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="where to train; auto takes a GPU where there is one")] = "auto"
+    trials: Annotated[int, Field(ge=1, description="sets of parameters to try per model; 1 keeps those of the catalogue")] = 1
+    suspicious_rank_ic: Annotated[Share, Field(description="a return model that scores above it is taken for a leak")] = 0.1
 
 
 class RegistrySettings(_Section):

@@ -56,8 +56,11 @@ def training_row(model: str, training_id: str, as_of: date, **values: object) ->
         "features": 2,
         "features_hash": "00",
         "parameters": "{}",
+        "target": "return",
+        "trials": 1,
         "seed": 1,
         "threads": 1,
+        "device": "cpu",
         "artefact": f"{model}/{training_id}",
         "size_bytes": 10,
         "sha256": "00",
@@ -87,7 +90,8 @@ def version_row(model: str, version: int, training_id: str, active_from: date, a
 def prediction_row(model: str, training_id: str, session: date, symbol: str, score: float) -> dict[str, Any]:
     """A row of DAILY_PREDICTIONS."""
     row = {SESSION: session, SYMBOL: symbol, MODEL: model, TRAINING_ID: training_id, VERSION: 1, SCORE: score, RANK: 1}
-    assert {*row, "predicted_return"} == set(DAILY_PREDICTIONS.column_names)
+    unknown = ("predicted_return", "predicted_volatility", "probability_up")
+    assert {*row, *unknown} == set(DAILY_PREDICTIONS.column_names)
     return row
 
 

@@ -13,6 +13,7 @@ import pytest
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_definitions, stage_assets
 from stock_pipeline.features.catalogue import FEATURE_SETS, FeatureSet
+from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.orchestration.automation import INGESTION_JOB
 from stock_pipeline_tests.plain_settings import plain_settings
 
@@ -134,7 +135,7 @@ def test_an_asset_with_a_table_shows_its_columns(specs: list[dg.AssetSpec]) -> N
 def test_the_columns_of_the_features_are_those_of_the_set_that_is_chosen(chosen: FeatureSet) -> None:
     definitions = build_definitions(plain_settings(NOWHERE, features={"set": chosen.name}))
     shown = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}["features/daily_features"]
-    assert [column.name for column in shown.metadata["dagster/column_schema"].columns] == [SYMBOL, SESSION, *chosen.names]
+    assert [column.name for column in shown.metadata["dagster/column_schema"].columns] == [SYMBOL, SESSION, *(f.name for f in chosen.made)]
     deps = {dep.asset_key.to_user_string() for dep in shown.deps}
     assert ("features/fundamental_ratios" in deps) == chosen.needs_reports
     assert shown.code_version == chosen.hash
@@ -188,17 +189,21 @@ def test_one_job_makes_the_whole_journey(definitions: dg.Definitions, specs: lis
     assert asset_graph(definitions)["jobs"][WHOLE_JOURNEY]["assets"] == sorted(spec.key.to_user_string() for spec in specs)
 
 
-def test_bars_features_and_labels_are_guarded_by_blocking_checks(definitions: dg.Definitions) -> None:
+def test_bars_features_labels_and_models_are_guarded_by_blocking_checks(definitions: dg.Definitions) -> None:
     checks = asset_graph(definitions)["checks"]
     blocking = {name for name, check in checks.items() if check["blocking"]}
     of_bars = {f"market_data/daily_bars:{name}" for name in ("prices_sound", "one_version_in_force", "coverage")}
     of_features = {f"features/daily_features:{name}" for name in ("no_lookahead", "stored_as_computed")}
-    assert blocking == of_bars | of_features | {"labels/daily_labels:no_lookahead"}
+    of_models = {f"models/{name}:no_leak" for name in (*(entry.name for entry in CATALOGUE), STACK)}
+    assert blocking == of_bars | of_features | of_models | {"labels/daily_labels:no_lookahead"}
 
 
 def test_a_blocking_check_of_what_automation_makes_is_run_by_it(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    made = [key for key in graph.asset_check_keys if graph.get(key).blocking and graph.get(key.asset_key).automation_condition is not None]
+    # Those of the models are judged in the step that makes the asset.
+    in_step = {spec.key for made in definitions.assets or () if isinstance(made, dg.AssetsDefinition) for spec in made.check_specs}
+    alone = [key for key in graph.asset_check_keys if graph.get(key).blocking and key not in in_step]
+    made = [key for key in alone if graph.get(key.asset_key).automation_condition is not None]
     assert len(made) == 3
     assert all(graph.get(key).automation_condition is not None for key in made)
 

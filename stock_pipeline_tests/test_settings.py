@@ -120,6 +120,10 @@ def test_a_file_that_is_named_must_be_one(given: Given, name: str) -> None:
             "field datasets.train_sessions is 59, but a fold trains on no fewer",
         ),
         ("datasets: {minimum_train_sessions: 0, train_sessions: 9}", "field datasets.minimum_train_sessions is 0, but input should be"),
+        ("datasets: {sessions: 0}", "field datasets.sessions is 0, but input should be greater than or equal to 1"),
+        ("models: {device: gpu}", "field models.device is 'gpu', but input should be 'auto', 'cpu' or 'cuda'"),
+        ("models: {trials: 0}", "field models.trials is 0, but input should be greater than or equal to 1"),
+        ("models: {suspicious_rank_ic: 1.5}", "field models.suspicious_rank_ic is 1.5, but input should be less than or equal to 1"),
         ("backtest: {top_share: 0}", "field backtest.top_share is 0, but input should be greater than 0"),
         ("models: {names: light_gbm}", "field models.names is 'light_gbm', but input should be a valid tuple"),
         ("source: {symbols: [A, 1]}", "field source.symbols.1 is 1, but input should be a valid string"),
@@ -204,7 +208,7 @@ def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-GIVEN_INSTEAD = {"models.names": [], "source.symbols": [], "datasets.train_sessions": 60}  # of those that are left out by default
+GIVEN_INSTEAD = {"models.names": [], "source.symbols": [], "datasets.sessions": 250, "datasets.train_sessions": 60}  # of those that are left out by default
 
 
 @pytest.mark.parametrize("name", sorted(leaves(Settings.model_construct())))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stock_pipeline.core.columns import SESSION
 from stock_pipeline.datasets.pictures import folds_picture
-from stock_pipeline.datasets.splits import check_split, split_table, walk_forward
+from stock_pipeline.datasets.splits import check_split, chosen_splits, split_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.compute import label_reach
@@ -22,7 +22,7 @@ def make_splits(night: Night) -> Product | None:
     chosen, labels = night.settings.datasets, night.settings.labels
     sessions = read_outcomes(night.stores, night.as_of, labels.horizons[0])[SESSION].unique().sort().to_list()
     reach = label_reach(labels.horizons, labels.volatility_horizon)
-    splits = walk_forward(sessions, chosen.folds, reach, chosen.embargo, chosen.minimum_train_sessions, chosen.train_sessions)
+    splits = chosen_splits(sessions, chosen, labels)
     label_ends = read_label_ends(night.stores, night.as_of, labels)
     for split in splits:
         check_split(split, label_ends)

@@ -13,6 +13,8 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, FOLD
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.tables import EXPANDING, ROLLING, WALK_FORWARD_SPLITS, WINDOW
+from stock_pipeline.labels.compute import label_reach
+from stock_pipeline.settings import DatasetSettings, LabelSettings
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,13 @@ def walk_forward(
         begin = 0 if train_sessions is None else max(0, end - train_sessions)
         splits.append(Split(fold + 1, ordered[begin], ordered[end - 1], ordered[start], ordered[start + length - 1]))
     return splits
+
+
+def chosen_splits(sessions: Sequence[date], chosen: DatasetSettings, labels: LabelSettings) -> list[Split]:
+    """``walk_forward`` of the sessions as the settings have it, the last ``chosen.sessions`` of them; purged by the longest label."""
+    last = sorted(set(sessions))[-(chosen.sessions or 0) :]
+    reach = label_reach(labels.horizons, labels.volatility_horizon)
+    return walk_forward(last, chosen.folds, reach, chosen.embargo, chosen.minimum_train_sessions, chosen.train_sessions)
 
 
 def check_split(split: Split, label_ends: Mapping[date, date]) -> None:

@@ -33,7 +33,7 @@ def make_features(night: Night) -> Product | None:
         night.say(f"set {chosen.name}, {len(sessions) - place} sessions from {first}")
         window_start = sessions[max(0, place - chosen.span + 1)]
         panel = read_bars_for(night.stores, chosen, night.settings, night.as_of, window_start)
-    made = compute_features(panel, chosen.features, first)
+    made = compute_features(panel, chosen.made, first)
     return Product(
         writes=(Write(daily_features(chosen), made, scope=(SESSION,), minimum_share=0.5),),
         watermark=night.as_of,

@@ -31,22 +31,29 @@ class FeatureSet:
     description: str
     features: tuple[Feature, ...]
     shown_by: str  # the feature that orders the stocks in pictures
+    aside: tuple[Feature, ...] = ()  # made and stored with the set, but not learnt from
 
     def __post_init__(self) -> None:
-        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        names = [feature.name for feature in self.made]
+        repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"feature set {self.name!r} names {', '.join(repeated)} more than once")
-        layers(series for feature in self.features for series in feature.made_of)  # refuses two different ones of one name
+        layers(series for feature in self.made for series in feature.made_of)  # refuses two different ones of one name
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names, in the order of the columns."""
+        """The names of the features to learn from, in the order of the columns."""
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def made(self) -> tuple[Feature, ...]:
+        """All that is computed and stored, in the order of the columns."""
+        return (*self.features, *self.aside)
 
     @cached_property
     def span(self) -> int:
         """Sessions, the current one included, from which every feature follows; see ``compute.session_span``."""
-        return session_span(self.features)
+        return session_span(self.made)
 
     @cached_property
     def bounds(self) -> dict[str, tuple[float, float]]:
@@ -67,13 +74,16 @@ class FeatureSet:
     def hash(self) -> str:
         """SHA-256 (hex) over all that values follow from: when it changes, stored features are made again."""
         digest = hashlib.sha256()
-        for feature in self.features:
+        for feature in self.made:
             digest.update(f"{feature.name}\t{feature.formula}\t{feature.look_back}\t{feature.ranked}\t{feature.on}\n".encode())
             shared = [expression for layer in layers(feature.made_of) for expression in layer.values()]
             for expression in (*shared, feature.expression):
                 digest.update(expression.meta.serialize())  # as text an expression leaves out the lengths of its windows
         return digest.hexdigest()
 
+
+# How a stock moves with the market and with others of its kind, which is no news of the stock itself; every set has them.
+EXPOSURES: Final = ("volatility_60", "beta_60", "momentum_60_5")
 
 CORE: Final = FeatureSet(
     "core",
@@ -87,7 +97,13 @@ EXTENDED: Final = FeatureSet(
     (*CORE.features, *FUNDAMENTAL_FEATURES, *REGIME_FEATURES, *SECTOR_FEATURES),
     CORE.shown_by,
 )
-ALPHA158: Final = FeatureSet("alpha158", "Qlib's Alpha158 by its names and definitions", ALPHA158_FEATURES, "ROC60")
+ALPHA158: Final = FeatureSet(
+    "alpha158",
+    "Qlib's Alpha158 by its names and definitions",
+    ALPHA158_FEATURES,
+    "ROC60",
+    tuple(feature for feature in CORE.features if feature.name in EXPOSURES),
+)
 FEATURE_SETS: Final = (CORE, EXTENDED, ALPHA158)
 
 

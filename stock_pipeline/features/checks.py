@@ -84,7 +84,7 @@ def lookahead_of(features: Sequence[Feature], panel: pl.DataFrame, as_of: date) 
 
 def unlike_stored(stores: Stores, chosen: FeatureSet, panel: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The rows of the last session that are not stored as the bars give them: symbol, session and the features."""
-    made = compute_features(panel, chosen.features, first=as_of)
+    made = compute_features(panel, chosen.made, first=as_of)
     stored = read_features(stores, chosen, Selection(first=as_of, last=as_of))
     return pl.concat(
         [made.join(stored, on=made.columns, how="anti", nulls_equal=True), stored.join(made, on=[SYMBOL, SESSION], how="anti")]

@@ -42,7 +42,7 @@ def daily_features(chosen: FeatureSet) -> TableSchema:
         columns=(
             Column(SYMBOL, pl.String, "ticker"),
             Column(SESSION, pl.Date, "the session at whose close the features are known"),
-            *(Column(feature.name, pl.Float32, described(feature), nullable=True) for feature in chosen.features),
+            *(Column(feature.name, pl.Float32, described(feature), nullable=True) for feature in chosen.made),
         ),
         key=(SYMBOL, SESSION),
         open_columns=True,

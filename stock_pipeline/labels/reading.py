@@ -4,8 +4,8 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, KNOWN_ON, OUTCOME, SESSION, SYMBOL
-from stock_pipeline.labels.tables import KNOWN, column_of, daily_labels, labels_of
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
+from stock_pipeline.labels.tables import DAILY_LABELS, KNOWN, VOLATILITY, column_of, daily_labels, labels_of
 from stock_pipeline.settings import LabelSettings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -23,6 +23,14 @@ def read_outcomes(stores: Stores, as_of: date, horizon: int) -> pl.DataFrame:
     labels = stores.read(daily_labels((horizon,)), Selection(columns=(SYMBOL, SESSION, *columns.values()), last=as_of))
     known = (pl.col(columns[OUTCOME]) == KNOWN) & (pl.col(columns[KNOWN_ON]) <= as_of)
     return labels.filter(known).select(SYMBOL, SESSION, *(pl.col(columns[name]).alias(name) for name in (FORWARD_RETURN, DIRECTION)))
+
+
+def read_forward_volatility(stores: Stores, as_of: date) -> pl.DataFrame:
+    """symbol, session and the forward_volatility that was known on the night of ``as_of``; no row without one."""
+    outcome, known_on = column_of(OUTCOME, VOLATILITY), column_of(KNOWN_ON, VOLATILITY)
+    wanted = (SYMBOL, SESSION, FORWARD_VOLATILITY, outcome, known_on)
+    labels = stores.read(DAILY_LABELS, Selection(columns=wanted, last=as_of))
+    return labels.filter((pl.col(outcome) == KNOWN) & (pl.col(known_on) <= as_of)).select(SYMBOL, SESSION, FORWARD_VOLATILITY)
 
 
 def read_label_ends(stores: Stores, as_of: date, chosen: LabelSettings) -> dict[date, date]:

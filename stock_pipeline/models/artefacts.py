@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from stock_pipeline.core.errors import ArtefactError, InputError
+from stock_pipeline.datasets.targets import Kind
 from stock_pipeline.models.catalogue import STACK, model_entry
-from stock_pipeline.models.estimators.estimator import Estimator
+from stock_pipeline.models.estimators.estimator import Conditions, Device, Estimator
 from stock_pipeline.models.stacking import StackedModel
 
 MANIFEST_FILE: Final = "manifest.json"
@@ -38,6 +39,7 @@ class Manifest:
     """All there is to know about a trained model but the model itself.
 
     ``rows`` and ``train_from`` to ``train_to`` tell what the final model was fitted on; ``metrics`` are its out-of-fold scores;
+    ``exposures`` are what its scores are freed from, and ``window`` is how many sessions of features one rests on;
     ``files`` (file name to SHA-256) is filled in by ``write_artefact``.
     """
 
@@ -54,6 +56,11 @@ class Manifest:
     seed: int
     threads: int
     code_version: str
+    target: Kind = "return"
+    exposures: tuple[str, ...] = ()
+    window: int = 1
+    trials: int = 1
+    device: Device = "cpu"
     files: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -78,7 +85,7 @@ def training_id(
     features_hash: str,
     data_hash: str,
     parameters: Mapping[str, Any],
-    seed: int,
+    conditions: Conditions,
     code_version: str,
     held: Sequence[str] = (),
 ) -> str:
@@ -92,11 +99,11 @@ def training_id(
         features_hash: ``hash_features`` of the features.
         data_hash: ``core.content_hash`` of the training panel; for a stack, anything that identifies its members.
         parameters: ``Estimator.parameters()``.
-        seed: random seed.
+        conditions: seed, threads and device.
         code_version: version of the training code.
         held: names of the model's trainings in the order in which they were made.
     """
-    inputs = [model, as_of.isoformat(), features_hash, data_hash, dict(parameters), seed, code_version]
+    inputs = [model, as_of.isoformat(), features_hash, data_hash, dict(parameters), asdict(conditions), code_version]
     name = _name(inputs)
     while name in held[:-1]:
         name = _name([*inputs, name])
@@ -156,7 +163,8 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(path.read_bytes())
         dates = {name: date.fromisoformat(content[name]) for name in ("as_of", "train_from", "train_to")}
-        return Manifest(**(content | dates | {"features": tuple(content["features"])}))
+        lists = {name: tuple(content[name]) for name in ("features", "exposures") if name in content}
+        return Manifest(**(content | dates | lists))
     except FileNotFoundError as error:
         raise ArtefactError(f"{path} is missing; train the model again or restore the file from a backup") from error
     except (OSError, ValueError, TypeError, KeyError) as error:

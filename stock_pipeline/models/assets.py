@@ -3,36 +3,45 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 
 from stock_pipeline import __version__
-from stock_pipeline.core.columns import AS_OF, FOLD, MODEL, SESSION, SYMBOL, TRAINING_ID
+from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, SESSION, SYMBOL, TRAINING_ID, VALUE
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.datasets.reading import read_training_panel
-from stock_pipeline.datasets.splits import Split, splits_from_table
+from stock_pipeline.datasets.splits import Split, chosen_splits, splits_from_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
+from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.features.catalogue import EXPOSURES
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.reading import read_label_ends
 from stock_pipeline.labels.tables import DAILY_LABELS
-from stock_pipeline.models.artefacts import Manifest, hash_features, training_id
-from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
-from stock_pipeline.models.pictures import rank_ic_picture, scores_picture
-from stock_pipeline.models.recording import Training, latest_trainings, metrics_of, record
-from stock_pipeline.models.scores import ALL_FOLDS, rank_ic_by_session
+from stock_pipeline.models.artefacts import Manifest, Saveable, artefact_path, hash_features, read_manifest, training_id
+from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, stacked_models
+from stock_pipeline.models.device import device_for
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.own_process import trained_apart
+from stock_pipeline.models.pictures import calibration_picture, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
+from stock_pipeline.models.plausibility import is_plausible
+from stock_pipeline.models.recording import Said, Training, latest_trainings, metrics_of, ranked_against, record
+from stock_pipeline.models.scores import PART, PERIOD, RANK_IC, overall, rank_ic_by_session
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_weights, widen
-from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.models.training import fit_final, train_out_of_fold
-from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
+from stock_pipeline.models.training import Plan
+from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.stage_asset import StageAsset, StageCheck, key_of
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
-TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES)
-SHOWN_METRICS = ("rank_ic", "icir", "mae", "zero_mae", "hit_rate")
+TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS)
+REMEDY = "look for a feature or label that knows the future; if the model is right, raise models.suspicious_rank_ic"
+SHOWN_METRICS = ("rank_ic", "icir", "mae", "zero_mae", "r2", "hit_rate")
 
 
 def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
@@ -41,62 +50,90 @@ def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
     def body(night: Night) -> Product | None:
         if night.is_up_to_date:
             return None
-        splits = _splits(night)
-        features = chosen_set(night.settings)
-        panel = read_training_panel(night.stores, night.settings, night.as_of)
-        chosen = night.settings.models
-        out_of_fold = train_out_of_fold(
-            entry,
-            panel,
-            splits,
-            features.names,
-            label_ends=read_label_ends(night.stores, night.as_of, night.settings.labels),
-            seed=chosen.seed,
-            threads=chosen.threads,
-            on_fold=lambda split, _part: night.say(f"fold {split.fold} of {len(splits)}"),
-        )
-        night.say("final fit")
-        estimator = fit_final(entry, panel, features.names, seed=chosen.seed, threads=chosen.threads)
-        manifest = _manifest(night, entry.name, panel, estimator.parameters(), content_hash(panel, (SESSION, SYMBOL)))
-        manifest = replace(manifest, metrics=metrics_of(out_of_fold))
-        training = record(night.models_root, estimator, manifest, out_of_fold, panel[SESSION].n_unique(), _number(night, manifest))
+        panel = read_training_panel(night.stores, night.settings, night.as_of, entry.target)
+        plan = _plan(night, entry, panel)
+        data_hash = content_hash(panel, (SESSION, SYMBOL))
+        learnt = panel.drop_nulls(TARGET).select(SESSION)
+        with trained_apart(plan, panel, night.say) as trained:
+            del panel
+            manifest = _manifest(night, entry.name, learnt, trained.model.fitted_with, data_hash, plan.conditions)
+            manifest = replace(
+                manifest,
+                metrics=metrics_of(trained.out_of_fold, entry.target),
+                target=entry.target,
+                exposures=plan.exposures,
+                window=trained.model.window,
+                trials=max(1, trained.tried.height),
+            )
+            said = Said(trained.out_of_fold, trained.seen, trained.explained, trained.tried)
+            night.say(f"rank IC {manifest.metrics[RANK_IC]:.4f} out of fold" if manifest.metrics[RANK_IC] is not None else "no rank IC")
+            training = _recorded(night, trained.model, manifest, said, learnt[SESSION].n_unique())
         return _product(night, training, manifest)
 
     return body
 
 
+def _plan(night: Night, entry: ModelEntry, panel: pl.DataFrame) -> Plan:
+    chosen, features = night.settings.models, chosen_set(night.settings)
+    device = device_for(entry, chosen.device, night.say)
+    return Plan(
+        entry=entry,
+        feature_names=features.names,
+        exposures=EXPOSURES if entry.target == "return" else (),
+        splits=tuple(_splits(night, panel.drop_nulls(TARGET)[SESSION])),
+        label_ends=read_label_ends(night.stores, night.as_of, night.settings.labels),
+        conditions=Conditions(chosen.seed, chosen.threads, device),
+        trials=chosen.trials,
+    )
+
+
 def train_stack(night: Night) -> Product | None:
-    """Weigh the latest trainings of the base models by their out-of-fold scores."""
-    names = night.settings.models.names or [entry.name for entry in CATALOGUE]
+    """Weigh the latest trainings of the models of the return by their out-of-fold scores."""
+    names = stacked_models(night.settings.models.names)
     of_these_features = {"features_hash": [hash_features(chosen_set(night.settings).names)]}
     trainings = night.read(TRAININGS, Selection(last=night.as_of, equals=of_these_features))
     members = latest_trainings(trainings, names)
     if members.is_empty():
-        raise StockPipelineError("no base model has been trained yet, so there is nothing to stack; materialise one of them first")
+        raise StockPipelineError("no model of the return has been trained yet, so there is nothing to stack; materialise one of them first")
     chosen = dict(members.select(MODEL, TRAINING_ID).iter_rows())
     if night.is_up_to_date and _latest_members(trainings) == chosen:
         return None
     out_of_fold = night.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: list(chosen.values())}))
     wide = widen(out_of_fold)
     stacked = StackedModel(weights=stack_weights(wide, list(chosen)), members=chosen)
-    own = stack_out_of_fold(wide, list(chosen), _splits(night))
-    manifest = _manifest(night, STACK, wide, stacked.parameters(), json.dumps(chosen, sort_keys=True))
-    manifest = replace(manifest, metrics=metrics_of(own))
-    training = record(night.models_root, stacked, manifest, own, wide[SESSION].n_unique(), _number(night, manifest))
+    own = stack_out_of_fold(wide, list(chosen), _splits(night, wide[SESSION]))
+    conditions = Conditions(night.settings.models.seed, night.settings.models.threads)
+    manifest = _manifest(night, STACK, wide, stacked.parameters(), json.dumps(chosen, sort_keys=True), conditions)
+    manifest = replace(manifest, metrics=metrics_of(own, "return"), window=_longest_window(night, chosen))
+    training = _recorded(night, stacked, manifest, Said(own), wide[SESSION].n_unique())
     product = _product(night, training, manifest)
-    held = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values()), FOLD: [ALL_FOLDS]}))
-    everyone = pl.concat([held, training.scores.filter(pl.col(FOLD) == ALL_FOLDS)])
-    weights = pl.DataFrame({MODEL: list(stacked.weights), "weight": list(stacked.weights.values())})
+    held = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values())}))
+    everyone = pl.concat([overall(held), overall(training.scores)])
+    weights = pl.DataFrame({MODEL: list(stacked.weights), "weight": list(stacked.weights.values())}).sort("weight", descending=True)
     return replace(
         product,
-        pictures={**product.pictures, "models_compared": scores_picture(everyone)},
+        pictures={**product.pictures, "models_compared": scores_picture(everyone), "weights": weights_picture(weights)},
         tables={**product.tables, "weights": weights},
     )
 
 
-def _splits(night: Night) -> list[Split]:
+def _splits(night: Night, sessions: pl.Series) -> list[Split]:
+    """The splits of the night, or, where a run has chosen its own folds or days, those of the sessions given."""
+    if night.chosen:
+        return chosen_splits(sessions.unique().sort().to_list(), night.settings.datasets, night.settings.labels)
     table = night.read(WALK_FORWARD_SPLITS, Selection(last=night.as_of))
     return splits_from_table(table.filter(pl.col(AS_OF) == pl.col(AS_OF).max()))
+
+
+def _longest_window(night: Night, members: dict[str, str]) -> int:
+    return max(read_manifest(night.models_root / artefact_path(name, key)).window for name, key in members.items())
+
+
+def _recorded(night: Night, model: Saveable, manifest: Manifest, said: Said, sessions: int) -> Training:
+    if not night.dry_run:
+        return record(night.models_root, model, manifest, said, sessions, _number(night, manifest))
+    with TemporaryDirectory(prefix="stock_pipeline_dry_run_") as folder:
+        return record(Path(folder), model, manifest, said, sessions, _number(night, manifest))
 
 
 def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:
@@ -105,15 +142,14 @@ def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:
     return members
 
 
-def _manifest(night: Night, model: str, rows: pl.DataFrame, parameters: dict[str, object], data_hash: str) -> Manifest:
+def _manifest(night: Night, model: str, rows: pl.DataFrame, parameters: dict[str, Any], data_hash: str, conditions: Conditions) -> Manifest:
     """All about a training but its metrics; ``rows`` are those that the final model was fitted on."""
     names = chosen_set(night.settings).names
     features_hash = hash_features(names)
-    seed, threads = night.settings.models.seed, night.settings.models.threads
     sessions = rows[SESSION].unique().sort()
     return Manifest(
         model=model,
-        training_id=training_id(model, night.as_of, features_hash, data_hash, parameters, seed, __version__, _held(night, model)),
+        training_id=training_id(model, night.as_of, features_hash, data_hash, parameters, conditions, __version__, _held(night, model)),
         as_of=night.as_of,
         train_from=sessions[0],
         train_to=sessions[-1],
@@ -122,8 +158,9 @@ def _manifest(night: Night, model: str, rows: pl.DataFrame, parameters: dict[str
         rows=rows.height,
         parameters=parameters,
         metrics={},
-        seed=seed,
-        threads=threads,
+        seed=conditions.seed,
+        threads=conditions.threads,
+        device=conditions.device,
         code_version=__version__,
     )
 
@@ -141,36 +178,65 @@ def _number(night: Night, manifest: Manifest) -> int:
 
 
 def _product(night: Night, training: Training, manifest: Manifest) -> Product:
-    by_fold = training.scores.pivot(on="metric", index=FOLD, values="value").sort(FOLD)
+    shown = training.scores.pivot(on=METRIC, index=[PART, FOLD, PERIOD], values=VALUE).sort(PART, FOLD, PERIOD)
+    explained = {} if training.importance.is_empty() else explanation_pictures(training.shap_values, manifest.model)
+    said = {
+        "rank_ic_by_session": rank_ic_picture(rank_ic_by_session(training.out_of_fold, ranked_against(manifest.target)), manifest.model)
+    }
+    if manifest.target == "direction":
+        said["calibration"] = calibration_picture(training.out_of_fold)
+    tables = {"scores": shown, "importance": training.importance.drop(TRAINING_ID, MODEL, AS_OF), "trials": training.trials}
     return Product(
-        writes=(
-            Write(TRAININGS, training.trainings),
-            Write(OUT_OF_FOLD_PREDICTIONS, training.out_of_fold, scope=(TRAINING_ID,)),
-            Write(MODEL_SCORES, training.scores, scope=(TRAINING_ID,)),
-        ),
+        writes=training.writes,
         watermark=night.as_of,
-        pictures={"rank_ic_by_session": rank_ic_picture(rank_ic_by_session(training.out_of_fold), manifest.model)},
-        tables={"scores_by_fold": by_fold},
+        pictures={**said, **explained},
+        tables={name: frame for name, frame in tables.items() if frame.height},
         facts={
             "training_id": manifest.training_id,
             "rows": manifest.rows,
+            "device": manifest.device,
+            "threads": manifest.threads,
             **{name: manifest.metrics[name] for name in SHOWN_METRICS},
         },
     )
 
 
+def _is_plausible(night: Night) -> Verdict:
+    """Whether the model's latest training scores no better than is to be had without knowing the future."""
+    model = night.asset.split("/")[1]
+    held = latest_trainings(night.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
+    if held.is_empty() or held["target"][0] == "volatility":
+        return Verdict(True, {"note": "nothing to judge"})
+    scores = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
+    metrics = dict(overall(scores).select(METRIC, VALUE).iter_rows())
+    limit = night.settings.models.suspicious_rank_ic
+    passed = is_plausible(metrics, limit)
+    shown = {name: round(metrics[name], 4) for name in (RANK_IC, "rank_ic_t") if metrics.get(name) is not None}
+    return Verdict(passed, {**shown, "suspicious_rank_ic": limit} | ({} if passed else {"remedy": REMEDY}))
+
+
+PLAUSIBLE = StageCheck(
+    "no_leak",
+    "The rank IC out of fold is none that only knowledge of the future explains (models.suspicious_rank_ic).",
+    _is_plausible,
+    blocking=True,
+)
+
+
 def assets(settings: Settings) -> tuple[StageAsset, ...]:
     """The assets of the models, to be trained anew where the settings choose other features or another horizon."""
-    version = f"{chosen_set(settings).hash[:16]} horizon {settings.labels.horizons[0]}"
+    version = f"2 {chosen_set(settings).hash[:16]} horizon {settings.labels.horizons[0]}"
     stack = StageAsset(
         keys=(("models", STACK),),
-        description="The base models' ranked scores, weighted by their out-of-fold scores and shrunk to equal weights.",
+        description="The models of the return, ranked and weighted by their out-of-fold scores, shrunk to equal weights.",
         tables=TABLES,
-        depends_on=(key_of(WALK_FORWARD_SPLITS), *(("models", entry.name) for entry in CATALOGUE)),
+        depends_on=(key_of(WALK_FORWARD_SPLITS), *(("models", name) for name in stacked_models(None))),
         body=train_stack,
         kinds=("scipy",),
         rhythm="training",
         code_version=version,
+        checks=(PLAUSIBLE,),
+        failure_is_shown=True,
     )
     return (*(_asset(entry, version) for entry in CATALOGUE), stack)
 
@@ -185,4 +251,6 @@ def _asset(entry: ModelEntry, version: str) -> StageAsset:
         kinds=entry.kinds,
         rhythm="training",
         code_version=version,
+        checks=(PLAUSIBLE,),
+        failure_is_shown=True,
     )

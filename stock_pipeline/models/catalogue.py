@@ -1,14 +1,24 @@
 """Every base model, one line each. A new model is one file in ``estimators/`` and one entry here."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stock_pipeline.core.named import entry_named
+from stock_pipeline.datasets.targets import Kind
+from stock_pipeline.models.estimators import cat_boost, direction_classifier, light_gbm, random_forest, spline_ridge, xg_boost
+from stock_pipeline.models.estimators.cat_boost import CatBoost
+from stock_pipeline.models.estimators.direction_classifier import DirectionClassifier
 from stock_pipeline.models.estimators.estimator import Estimator
+from stock_pipeline.models.estimators.gpu import torch_obstacle
 from stock_pipeline.models.estimators.light_gbm import LightGBM
+from stock_pipeline.models.estimators.mlp import MLP
+from stock_pipeline.models.estimators.n_hits import NHiTS
+from stock_pipeline.models.estimators.patch_tst import PatchTST
+from stock_pipeline.models.estimators.random_forest import RandomForest
 from stock_pipeline.models.estimators.spline_ridge import SplineRidge
+from stock_pipeline.models.estimators.xg_boost import XGBoost
 
 
 @dataclass(frozen=True)
@@ -17,33 +27,116 @@ class ModelEntry:
 
     Attributes:
         name: its name in tables, settings and artefacts; lower-case letters, digits and underscores.
-        make: an unfitted estimator, from a random seed and a number of threads.
+        make: its class: an unfitted estimator from ``Conditions`` and parameters by name.
         load: the fitted estimator that a folder holds.
         description: one sentence for users.
         kinds: Dagster's kinds, the badges of the asset.
+        target: what it learns; the stack weighs the models of the return.
+        space: values to draw from, by parameter, where several sets of parameters are tried.
+        gpu_obstacle: why it cannot use a GPU here, None where it can.
     """
 
     name: str
-    make: Callable[[int, int], Estimator]
+    make: Callable[..., Estimator]
     load: Callable[[Path], Estimator]
     description: str
     kinds: tuple[str, ...]
+    target: Kind = "return"
+    space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    gpu_obstacle: Callable[[], str | None] = lambda: "it has no code for one"
 
 
 CATALOGUE: Final[tuple[ModelEntry, ...]] = (
     ModelEntry(
-        name=SplineRidge.name,
-        make=lambda _seed, _threads: SplineRidge(),
+        name="spline_ridge",
+        make=SplineRidge,
         load=SplineRidge.load,
         description="A smooth curve for each feature, added up: cubic B-splines under a ridge penalty.",
         kinds=("numpy",),
+        space={"knots": (5, 7, 9), "penalty": (30_000.0, 100_000.0, 300_000.0)},
+        gpu_obstacle=spline_ridge.gpu_obstacle,
     ),
     ModelEntry(
-        name=LightGBM.name,
-        make=lambda seed, threads: LightGBM(seed, threads),
+        name="lightgbm",
+        make=LightGBM,
         load=LightGBM.load,
         description="Gradient-boosted trees with a Huber loss.",
         kinds=("lightgbm",),
+        space={"trees": (100, 200), "learning_rate": (0.015, 0.03, 0.06), "huber_delta": (0.1, 0.3)},
+        gpu_obstacle=light_gbm.gpu_obstacle,
+    ),
+    ModelEntry(
+        name="xgboost",
+        make=XGBoost,
+        load=XGBoost.load,
+        description="Gradient-boosted trees by XGBoost.",
+        kinds=("xgboost",),
+        space={"trees": (100, 200), "learning_rate": (0.015, 0.03, 0.06), "max_depth": (4, 5, 6)},
+        gpu_obstacle=xg_boost.gpu_obstacle,
+    ),
+    ModelEntry(
+        name="catboost",
+        make=CatBoost,
+        load=CatBoost.load,
+        description="Gradient-boosted symmetric trees by CatBoost.",
+        kinds=("catboost",),
+        space={"trees": (100, 200), "learning_rate": (0.015, 0.03, 0.06), "depth": (4, 5, 6)},
+        gpu_obstacle=cat_boost.gpu_obstacle,
+    ),
+    ModelEntry(
+        name="random_forest",
+        make=RandomForest,
+        load=RandomForest.load,
+        description="A random forest: deep trees on random rows and features, averaged.",
+        kinds=("xgboost",),
+        space={"max_depth": (4, 6, 8), "subsample": (0.1, 0.2, 0.4)},
+        gpu_obstacle=random_forest.gpu_obstacle,
+    ),
+    ModelEntry(
+        name="mlp",
+        make=MLP,
+        load=MLP.load,
+        description="A small neural network on the features of the session.",
+        kinds=("pytorch",),
+        space={"dropout": (0.1, 0.2, 0.4)},
+        gpu_obstacle=torch_obstacle,
+    ),
+    ModelEntry(
+        name="n_hits",
+        make=NHiTS,
+        load=NHiTS.load,
+        description="N-HiTS: blocks that read the last sessions' features at several speeds.",
+        kinds=("pytorch",),
+        space={"dropout": (0.1, 0.2, 0.4)},
+        gpu_obstacle=torch_obstacle,
+    ),
+    ModelEntry(
+        name="patch_tst",
+        make=PatchTST,
+        load=PatchTST.load,
+        description="PatchTST: attention over patches of each feature's last sessions.",
+        kinds=("pytorch",),
+        space={"dropout": (0.1, 0.2, 0.4)},
+        gpu_obstacle=torch_obstacle,
+    ),
+    ModelEntry(
+        name="risk",
+        make=RandomForest,
+        load=RandomForest.load,
+        description="A random forest for the volatility of the sessions ahead.",
+        kinds=("xgboost",),
+        target="volatility",
+        space={"max_depth": (4, 6, 8), "subsample": (0.1, 0.2, 0.4)},
+        gpu_obstacle=random_forest.gpu_obstacle,
+    ),
+    ModelEntry(
+        name="direction",
+        make=DirectionClassifier,
+        load=DirectionClassifier.load,
+        description="The probability that the return is positive: boosted trees, calibrated.",
+        kinds=("lightgbm",),
+        target="direction",
+        gpu_obstacle=direction_classifier.gpu_obstacle,
     ),
 )
 
@@ -68,3 +161,13 @@ def parse_models(names: Sequence[str]) -> tuple[ModelEntry, ...]:
     """
     wanted = {model_entry(name).name for name in names}
     return tuple(entry for entry in CATALOGUE if not wanted or entry.name in wanted)
+
+
+def ranking_models() -> tuple[str, ...]:
+    """The models whose scores rank stocks by what is to be had from them: all but those of the volatility, and the stack."""
+    return (*(entry.name for entry in CATALOGUE if entry.target != "volatility"), STACK)
+
+
+def stacked_models(names: Sequence[str] | None) -> tuple[str, ...]:
+    """The models that the stack weighs: those of the return, all or the ones among ``names``."""
+    return tuple(entry.name for entry in parse_models(names or ()) if entry.target == "return")

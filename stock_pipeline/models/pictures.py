@@ -1,11 +1,20 @@
-"""Pictures of models: the rank IC of each session, and the models side by side."""
+"""Pictures of models: the rank IC of each session, the models side by side, and what their features do."""
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from stock_pipeline.core.columns import METRIC, MODEL, SESSION, VALUE
+from stock_pipeline.core.columns import FEATURE, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.pictures import BLUE, GREY, ORANGE, new_figure, png
+from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.explanations import CONTRIBUTION
 from stock_pipeline.models.scores import RANK_IC
+
+if TYPE_CHECKING:
+    from shap import Explanation
 
 # About a month: long enough to average out most of a session's noise.
 WINDOW = 20
@@ -51,3 +60,84 @@ def scores_picture(scores: pl.DataFrame) -> bytes:
     ax.axvline(0, color="black", linewidth=0.6)
     ax.set_title("Mean rank IC out of fold, with two standard errors", loc="left")
     return png(figure)
+
+
+def weights_picture(weights: pl.DataFrame) -> bytes:
+    """How much each model counts in the stack, beside equal weights (PNG); ``weights`` has model and weight."""
+    ranked = weights.sort("weight", MODEL)
+    figure, (ax,) = new_figure(height=1.4 + 0.45 * ranked.height)
+    ax.barh(ranked[MODEL].to_list(), ranked["weight"].to_list(), color=BLUE)
+    ax.axvline(1 / ranked.height, color=ORANGE, linewidth=1.2, label="equal weights")
+    ax.set_title("Weight of each model in the stack", loc="left")
+    ax.legend(loc="lower right", frameon=False)
+    return png(figure)
+
+
+def calibration_picture(out_of_fold: pl.DataFrame, bins: int = 10) -> bytes:
+    """How often the return was positive where the model said how probable that was (PNG), in bins of equally many rows.
+
+    Args:
+        out_of_fold: score (the probability less 1/2) and target (0.5 where the return was positive, otherwise -0.5).
+        bins: most bins to draw.
+    """
+    told = out_of_fold.select((pl.col(SCORE) + 0.5).alias("said"), (pl.col(TARGET) + 0.5).alias("came"))
+    place = (pl.col("said").rank("ordinal") - 1) * bins // pl.len()
+    rows = told.group_by(place.alias("bin")).agg(pl.all().mean(), pl.len().alias("rows")).sort("bin")
+    error = 2 * (rows["came"] * (1 - rows["came"]) / rows["rows"]).sqrt()
+    figure, (ax,) = new_figure()
+    ax.errorbar(rows["said"].to_list(), rows["came"].to_list(), yerr=error.to_list(), fmt="o-", color=BLUE, label="out of fold, two errors")
+    ax.axline((0.5, 0.5), slope=1.0, color=GREY, linewidth=1.0, label="perfectly calibrated")
+    ax.set_xlabel("probability that was told")
+    ax.set_ylabel("share of rises")
+    ax.set_title("Calibration of the probability of a rise", loc="left")
+    ax.legend(loc="upper left", frameon=False)
+    return png(figure)
+
+
+def explanation_pictures(explained: pl.DataFrame, model: str, most: int = 15) -> dict[str, bytes]:
+    """A beeswarm of the contributions and bars of their mean sizes, by shap (PNG), of the ``most`` important features.
+
+    Args:
+        explained: session, symbol, feature, contribution and value, every feature of each stock and session.
+        model: name for the titles.
+    """
+    from shap import plots
+
+    explanation = _explanation(explained)
+    return {
+        "shap_beeswarm": _drawn_by(lambda: plots.beeswarm(explanation, max_display=most, show=False, plot_size=(9, 6)), model),
+        "shap_importance": _drawn_by(lambda: plots.bar(explanation, max_display=most, show=False), model),
+    }
+
+
+def _explanation(explained: pl.DataFrame) -> "Explanation":
+    import numpy as np
+    from shap import Explanation
+
+    key = [SESSION, SYMBOL]
+    contributions, values = (explained.pivot(on=FEATURE, index=key, values=name).drop(key) for name in (CONTRIBUTION, VALUE))
+    return Explanation(
+        values=contributions.to_numpy().astype(np.float64),
+        data=values.select(contributions.columns).to_numpy(),
+        base_values=np.zeros(contributions.height),
+        feature_names=contributions.columns,
+    )
+
+
+def _drawn_by(draw: Callable[[], object], model: str) -> bytes:
+    """What shap draws on the figure that pyplot thinks current, closed afterwards."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure = plt.figure(figsize=(9, 6))
+    try:
+        draw()
+        figure = plt.gcf()
+        figure.axes[0].set_title(f"{model}: what features add to its scores", loc="left", fontsize=11)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=80, bbox_inches="tight", metadata={"Software": None})
+        return buffer.getvalue()
+    finally:
+        plt.close(figure)

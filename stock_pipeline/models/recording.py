@@ -1,17 +1,29 @@
 """A finished training as rows: of the trainings, of what it said out of fold, and of how good that was."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, SESSION, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, METRIC, MODEL, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.datasets.targets import TARGET, Kind
 from stock_pipeline.models.artefacts import Artefact, Manifest, Saveable, write_artefact
-from stock_pipeline.models.scores import ALL_FOLDS, score_table_by_fold
+from stock_pipeline.models.explanations import importances
+from stock_pipeline.models.scores import score_table, scores_of
 from stock_pipeline.models.stacking import return_scale
-from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.models.tables import (
+    FEATURE_IMPORTANCE,
+    MODEL_SCORES,
+    NUMBER,
+    OUT_OF_FOLD_PREDICTIONS,
+    SHAP_VALUES,
+    TRAININGS,
+    TRIALS,
+)
+from stock_pipeline.storage import Write
 
 # What one unit of score is worth in return; among a manifest's metrics. Null where the scores have been worth nothing: to
 # predict the opposite of what a model says, because it was wrong so far, would be one more way of overfitting.
@@ -19,40 +31,84 @@ RETURN_SCALE = "return_scale"
 
 
 @dataclass(frozen=True)
+class Said:
+    """What a training had to say: its scores out of fold, those of what it had learnt from, its explanations, and its trials.
+
+    See ``training.Trained``. A stack has no rows but ``out_of_fold``.
+    """
+
+    out_of_fold: pl.DataFrame
+    seen: pl.DataFrame | None = None
+    explained: pl.DataFrame | None = None
+    tried: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True)
 class Training:
-    """The rows of one training, ready for TRAININGS, OUT_OF_FOLD_PREDICTIONS and MODEL_SCORES."""
+    """The rows of one training, ready for the tables of the stage."""
 
     trainings: pl.DataFrame
     out_of_fold: pl.DataFrame
     scores: pl.DataFrame
+    shap_values: pl.DataFrame
+    importance: pl.DataFrame
+    trials: pl.DataFrame
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """Everything in one transaction; a training made again replaces its own rows."""
+        of_training = {
+            OUT_OF_FOLD_PREDICTIONS: self.out_of_fold,
+            MODEL_SCORES: self.scores,
+            SHAP_VALUES: self.shap_values,
+            FEATURE_IMPORTANCE: self.importance,
+            TRIALS: self.trials,
+        }
+        always = (TRAININGS.name, OUT_OF_FOLD_PREDICTIONS.name, MODEL_SCORES.name)
+        kept = [(schema, rows) for schema, rows in of_training.items() if rows.height or schema.name in always]
+        return (Write(TRAININGS, self.trainings), *(Write(schema, rows, scope=(TRAINING_ID,)) for schema, rows in kept))
 
 
-def metrics_of(out_of_fold: pl.DataFrame) -> dict[str, float | None]:
+def ranked_against(target: Kind) -> str:
+    """What a model's scores are ranked against: the return that followed, or for the volatility the target itself."""
+    return TARGET if target == "volatility" else FORWARD_RETURN
+
+
+def metrics_of(out_of_fold: pl.DataFrame, target: Kind) -> dict[str, float | None]:
     """The measures over all folds, and what one unit of score is worth in return: what a manifest tells of a model."""
-    overall = score_table_by_fold(out_of_fold).filter(pl.col(FOLD) == ALL_FOLDS)
-    scale = return_scale(out_of_fold)
-    return {**dict(overall.select(METRIC, VALUE).iter_rows()), RETURN_SCALE: scale if scale > 0 else None}
+    measures = dict(score_table(out_of_fold, ranked_against(target)).select(METRIC, VALUE).iter_rows())
+    scale = return_scale(out_of_fold) if target == "return" else 0.0
+    return {**measures, RETURN_SCALE: scale if scale > 0 else None}
 
 
-def record(models_root: Path, estimator: Saveable, manifest: Manifest, out_of_fold: pl.DataFrame, sessions: int, number: int) -> Training:
+def record(models_root: Path, model: Saveable, manifest: Manifest, said: Said, sessions: int, number: int) -> Training:
     """Write the artefact, then say so in rows.
 
     Args:
         models_root: the folder of the artefacts.
-        estimator: the model that goes into service.
+        model: the model that goes into service.
         manifest: all about it but its files.
-        out_of_fold: model, fold, session, symbol, score, target, forward_return.
+        said: what its training had to say.
         sessions: how many sessions the final model was fitted on.
         number: of the training among those of the model.
     """
-    artefact = write_artefact(models_root, estimator, manifest)
-    named = (pl.lit(manifest.training_id).alias(TRAINING_ID),)
-    scores = score_table_by_fold(out_of_fold).with_columns(*named, pl.lit(manifest.model).alias(MODEL), pl.lit(manifest.as_of).alias(AS_OF))
+    artefact = write_artefact(models_root, model, manifest)
+    named = {TRAINING_ID: manifest.training_id, MODEL: manifest.model, AS_OF: manifest.as_of}
+    explained = said.explained if said.explained is not None and said.explained.height else None
     return Training(
         trainings=_training_row(manifest, artefact, sessions, number),
-        out_of_fold=out_of_fold.with_columns(*named).select(OUT_OF_FOLD_PREDICTIONS.column_names).sort(SESSION, "symbol"),
-        scores=scores.select(MODEL_SCORES.column_names),
+        out_of_fold=_rows_of(OUT_OF_FOLD_PREDICTIONS, named, said.out_of_fold).sort(SESSION, SYMBOL),
+        scores=_rows_of(MODEL_SCORES, named, scores_of(said.out_of_fold, said.seen, ranked_against(manifest.target))),
+        shap_values=_rows_of(SHAP_VALUES, named, explained),
+        importance=_rows_of(FEATURE_IMPORTANCE, named, None if explained is None else importances(explained)),
+        trials=_rows_of(TRIALS, named, said.tried),
     )
+
+
+def _rows_of(schema: TableSchema, named: Mapping[str, object], rows: pl.DataFrame | None) -> pl.DataFrame:
+    if rows is None or rows.is_empty():
+        return schema.empty()
+    return rows.with_columns(pl.lit(value).alias(name) for name, value in named.items()).select(schema.column_names)
 
 
 def _training_row(manifest: Manifest, artefact: Artefact, sessions: int, number: int) -> pl.DataFrame:
@@ -68,8 +124,11 @@ def _training_row(manifest: Manifest, artefact: Artefact, sessions: int, number:
         "features": len(manifest.features),
         "features_hash": manifest.features_hash,
         "parameters": json.dumps(manifest.parameters, sort_keys=True),
+        "target": manifest.target,
+        "trials": manifest.trials,
         "seed": manifest.seed,
         "threads": manifest.threads,
+        "device": manifest.device,
         "artefact": artefact.path.as_posix(),
         "size_bytes": artefact.size_bytes,
         "sha256": artefact.sha256,

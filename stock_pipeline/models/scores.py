@@ -11,15 +11,21 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, SCORE, SESSION, VALUE
-from stock_pipeline.datasets.training_panel import TARGET
+from stock_pipeline.datasets.targets import TARGET
 
 MIN_STOCKS: Final = 3
 RANK_IC: Final = "rank_ic"
 IC: Final = "ic"
 STOCKS: Final = "stocks"
 OBSERVATIONS: Final = "observations"
-# In MODEL_SCORES, the fold that stands for all of them together.
+# In MODEL_SCORES, the fold and the period that stand for all of them together.
 ALL_FOLDS: Final = 0
+WHOLE: Final = "whole"
+PART: Final = "part"
+PERIOD: Final = "period"
+TEST, TRAIN = "test", "train"
+# Which rows of MODEL_SCORES tell of all test sessions together.
+OVERALL: Final[dict[str, list[str] | list[int]]] = {PART: [TEST], FOLD: [ALL_FOLDS], PERIOD: [WHOLE]}
 
 
 def rank_ic_by_session(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
@@ -40,36 +46,33 @@ def ic_by_session(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.Data
     return _by_session(frame, outcome, pl.corr(SCORE, outcome), IC)
 
 
-def score_table(frame: pl.DataFrame) -> pl.DataFrame:
+def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
     """The measures of one model's scores.
 
-    - ``mae``, ``rmse``: error of the score against the rank target; ``zero_mae``: that of predicting 0 for every stock. A stack's
-      score is itself a rank, so its errors compare with other stacks' only.
-    - ``rank_ic``, ``ic``: mean over sessions of score against forward return; ``icir``: mean over standard deviation of the
+    - ``mae``, ``rmse``: error of the score against the target; ``zero_mae``, ``zero_rmse``: that of predicting 0 for every stock. A
+      stack's score is itself a rank, so its errors compare with other stacks' only.
+    - ``r2``: 1 less the squared error over that of predicting 0, so 0 is the worth of knowing nothing (Gu, Kelly and Xiu 2020).
+    - ``rank_ic``, ``ic``: mean over sessions of score against outcome; ``icir``: mean over standard deviation of the
       daily rank IC, not annualised (Grinold and Kahn 2000); ``rank_ic_t``: icir times the root of the number of sessions, which
       takes sessions as independent and so flatters labels that overlap.
     - ``hit_rate``: share of sessions whose rank IC is positive, with its 95 % interval ``hit_rate_low`` to ``hit_rate_high``. It
       counts sessions, not rows, because the stocks of one session move together and are no independent trials.
 
     Args:
-        frame: session, score, target and forward_return.
+        frame: session, score, target and ``outcome``.
+        outcome: what the score is ranked against.
 
     Returns:
         metric, value (Float64, null where it cannot be had) and observations (Int64, the rows or sessions that it rests on).
     """
-    rows = frame.drop_nulls([SCORE, TARGET])
-    error = pl.col(SCORE) - pl.col(TARGET)
-    mae, mean_square, zero_mae = rows.select(error.abs().mean(), (error**2).mean().alias("s"), pl.col(TARGET).abs().mean()).row(0)
-    daily = rank_ic_by_session(frame)[RANK_IC].drop_nulls()
-    pearson = ic_by_session(frame)[IC].drop_nulls()
+    daily = rank_ic_by_session(frame, outcome)[RANK_IC].drop_nulls()
+    pearson = ic_by_session(frame, outcome)[IC].drop_nulls()
     mean, spread = _number(daily.mean()), _number(daily.std())
     icir = mean / spread if mean is not None and spread else None
     hits, sessions = int((daily > 0).sum()), daily.len()
     low, high = wilson_interval(hits, sessions) if sessions else (None, None)
     measures: list[tuple[str, float | None, int]] = [
-        ("mae", mae, rows.height),
-        ("rmse", None if mean_square is None else sqrt(mean_square), rows.height),
-        ("zero_mae", zero_mae, rows.height),
+        *_errors(frame.drop_nulls([SCORE, TARGET])),
         (RANK_IC, mean, sessions),
         ("icir", icir, sessions),
         ("rank_ic_t", None if icir is None else icir * sqrt(sessions), sessions),
@@ -81,10 +84,53 @@ def score_table(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(measures, schema={METRIC: pl.String, VALUE: pl.Float64, OBSERVATIONS: pl.Int64}, orient="row")
 
 
-def score_table_by_fold(frame: pl.DataFrame) -> pl.DataFrame:
-    """``score_table`` of all rows (fold 0) and of each fold of ``frame``: fold (Int32), metric, value, observations."""
-    folds = [(ALL_FOLDS, frame), *((int(fold), part) for (fold,), part in frame.sort(FOLD).group_by(FOLD, maintain_order=True))]
-    return pl.concat(score_table(part).select(pl.lit(fold, pl.Int32).alias(FOLD), pl.all()) for fold, part in folds)
+def _errors(rows: pl.DataFrame) -> list[tuple[str, float | None, int]]:
+    error, target = pl.col(SCORE) - pl.col(TARGET), pl.col(TARGET)
+    shown = (error.abs().mean(), (error**2).mean().alias("s"), target.abs().mean().alias("z"), (target**2).mean().alias("q"))
+    mae, square, zero_mae, zero_square = rows.select(shown).row(0)
+    r2 = 1 - square / zero_square if zero_square else None
+    values = {
+        "mae": mae,
+        "rmse": None if square is None else sqrt(square),
+        "r2": r2,
+        "zero_mae": zero_mae,
+        "zero_rmse": None if zero_square is None else sqrt(zero_square),
+    }
+    return [(name, value, rows.height) for name, value in values.items()]
+
+
+def scores_of(test: pl.DataFrame, train: pl.DataFrame | None, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
+    """``score_table`` of the test rows as a whole, by fold and by year, and of the training rows as a whole and by fold.
+
+    Args:
+        test: fold and the columns that ``score_table`` takes, of sessions that the model had not seen.
+        train: the same of sessions that it learnt from; None for a stack, which learns from test rows alone.
+        outcome: as for ``score_table``.
+
+    Returns:
+        part (test or train), fold (0 for all), period (a year, or "whole"), metric, value and observations.
+    """
+    cuts = [(TEST, ALL_FOLDS, WHOLE, test), *((TEST, fold, WHOLE, rows) for fold, rows in _by_fold(test))]
+    years = test.with_columns(pl.col(SESSION).dt.year().cast(pl.String).alias(PERIOD)).sort(PERIOD)
+    cuts += [(TEST, ALL_FOLDS, str(year), rows) for (year,), rows in years.group_by(PERIOD, maintain_order=True)]
+    if train is not None:
+        cuts += [(TRAIN, ALL_FOLDS, WHOLE, train), *((TRAIN, fold, WHOLE, rows) for fold, rows in _by_fold(train))]
+    named = (
+        score_table(rows, outcome).select(
+            pl.lit(part).alias(PART), pl.lit(fold, pl.Int32).alias(FOLD), pl.lit(period).alias(PERIOD), pl.all()
+        )
+        for part, fold, period, rows in cuts
+    )
+    return pl.concat(named)
+
+
+def overall(scores: pl.DataFrame) -> pl.DataFrame:
+    """The rows of ``scores_of`` that tell of all test sessions together."""
+    return scores.filter(pl.col(name).is_in(values) for name, values in OVERALL.items())
+
+
+def _by_fold(frame: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
+    return [(int(fold), part) for (fold,), part in frame.sort(FOLD).group_by(FOLD, maintain_order=True)]
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -17,7 +17,8 @@ import polars as pl
 from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split
-from stock_pipeline.datasets.training_panel import TARGET, session_rank
+from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.datasets.training_panel import session_rank
 from stock_pipeline.models.catalogue import STACK
 
 FILE: Final = "stack.json"
@@ -52,11 +53,17 @@ class StackedModel:
 def widen(out_of_fold: pl.DataFrame) -> pl.DataFrame:
     """Out-of-fold predictions of several models, one row each, as one row a stock.
 
+    Models may have been trained on different nights or with other folds; a row is what each said of the stock on that session, and
+    target and forward_return are those of whichever comes first.
+
     Returns:
-        fold, session, symbol, target, forward_return and one column of scores for each model (null where a model has none).
+        session, symbol, target, forward_return and one column of scores for each model (null where a model has none), sorted by
+        session and symbol.
     """
-    key = [FOLD, SESSION, SYMBOL, TARGET, FORWARD_RETURN]
-    return out_of_fold.pivot(on=MODEL, index=key, values=SCORE, sort_columns=True).sort(SESSION, SYMBOL)
+    key = [SESSION, SYMBOL]
+    scores = out_of_fold.pivot(on=MODEL, index=key, values=SCORE, sort_columns=True)
+    told = out_of_fold.sort(MODEL, *key).select(*key, TARGET, FORWARD_RETURN).unique(key, keep="first")
+    return told.join(scores, on=key, how="inner").sort(key)
 
 
 def stack_weights(wide: pl.DataFrame, models: Sequence[str], shrinkage: float = 0.5) -> dict[str, float]:
@@ -122,7 +129,8 @@ def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequenc
     parts = []
     for split in splits:
         weights = stack_weights(wide.filter(pl.col(SESSION) <= split.train_to), models, shrinkage)
-        parts.append(combine(wide.filter(pl.col(FOLD) == split.fold), weights))
+        tested = wide.filter(pl.col(SESSION).is_between(split.test_from, split.test_to))
+        parts.append(combine(tested, weights).with_columns(pl.lit(split.fold, pl.Int32).alias(FOLD)))
     columns = (pl.lit(STACK).alias(MODEL), FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
     return pl.concat(parts).drop_nulls(SCORE).select(columns).sort(SESSION, SYMBOL)
 

@@ -4,10 +4,25 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FOLD, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import (
+    AS_OF,
+    FEATURE,
+    FOLD,
+    FORWARD_RETURN,
+    METRIC,
+    MODEL,
+    RANK,
+    SCORE,
+    SESSION,
+    SYMBOL,
+    TRAINING_ID,
+    VALUE,
+)
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.datasets.training_panel import TARGET
-from stock_pipeline.models.scores import OBSERVATIONS
+from stock_pipeline.datasets.targets import KINDS, TARGET
+from stock_pipeline.models.explanations import CONTRIBUTION, IMPORTANCE, SHARE
+from stock_pipeline.models.scores import OBSERVATIONS, PART, PERIOD, TEST, TRAIN
+from stock_pipeline.models.trials import TRIAL
 
 _TRAINING_ID = Column(TRAINING_ID, pl.String, "name of the training, from a hash of all that it depends on")
 _MODEL = Column(MODEL, pl.String, "name of the model in the catalogue, or stack")
@@ -31,8 +46,11 @@ TRAININGS: Final = TableSchema(
         Column("features", pl.Int32, "number of features", minimum=1),
         Column("features_hash", pl.String, "hash of the features' names in their order"),
         Column("parameters", pl.String, "parameters of the model, as JSON"),
+        Column("target", pl.String, "what it learnt: return, direction or volatility", allowed=KINDS),
+        Column("trials", pl.Int32, "sets of parameters that were tried", minimum=1),
         Column("seed", pl.Int64, "random seed"),
         Column("threads", pl.Int32, "threads that it was trained with", minimum=1),
+        Column("device", pl.String, "where it was trained", allowed=("cpu", "cuda")),
         Column("artefact", pl.String, "artefact folder, relative to the folder of models"),
         Column("size_bytes", pl.Int64, "size of the artefact's files together, in bytes", minimum=1),
         Column("sha256", pl.String, "SHA-256 of the artefact's manifest, which holds those of its files"),
@@ -53,7 +71,7 @@ OUT_OF_FOLD_PREDICTIONS: Final = TableSchema(
         Column(SESSION, pl.Date, "session on whose night the score could have been given"),
         Column(SYMBOL, pl.String, "stock"),
         Column(SCORE, pl.Float64, "the model's score; higher is better"),
-        Column(TARGET, pl.Float64, "rank of the forward return within its session", minimum=-0.5, maximum=0.5),
+        Column(TARGET, pl.Float64, "what the model was to say: for a model of the return its rank within the session, freed of exposures"),
         Column(FORWARD_RETURN, pl.Float64, "return that followed, as a share"),
     ),
     key=(TRAINING_ID, SYMBOL, SESSION),
@@ -63,20 +81,75 @@ MODEL_SCORES: Final = TableSchema(
     store="ml",
     stage="models",
     name="scores",
-    description="How good each training's out-of-fold predictions were, one row for each fold and measure.",
+    description="How good each training's scores are, out of fold and on what it learnt from, one row for each part and measure.",
     columns=(
         _TRAINING_ID,
+        Column(PART, pl.String, "test: sessions that the model had not seen; train: some of those it learnt from", allowed=(TEST, TRAIN)),
         Column(FOLD, pl.Int32, "fold, from 1; 0 stands for all folds together", minimum=0),
+        Column(PERIOD, pl.String, "year of the sessions, or whole"),
         Column(
             METRIC,
             pl.String,
-            "measure: mae, rmse, zero_mae, rank_ic, icir, rank_ic_t, ic, hit_rate and its bounds _low and _high",
+            "measure: mae, rmse, r2, zero_mae, zero_rmse, rank_ic, icir, rank_ic_t, ic, hit_rate and its bounds _low and _high",
         ),
         _MODEL,
         Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
-        Column(VALUE, pl.Float64, "value of the measure; null where the fold is too small for it", nullable=True),
-        Column(OBSERVATIONS, pl.Int64, "rows (mae, rmse, zero_mae) or sessions (all others) that the value rests on", minimum=0),
+        Column(VALUE, pl.Float64, "value of the measure; null where there are too few rows for it", nullable=True),
+        Column(OBSERVATIONS, pl.Int64, "rows (of the errors) or sessions (of all others) that the value rests on", minimum=0),
     ),
-    key=(TRAINING_ID, FOLD, METRIC),
+    key=(TRAINING_ID, PART, FOLD, PERIOD, METRIC),
+    session_column=AS_OF,
+)
+
+SHAP_VALUES: Final = TableSchema(
+    store="ml",
+    stage="models",
+    name="shap_values",
+    description="What each feature added to the scores of a sample of history, by the model that went into service.",
+    columns=(
+        _TRAINING_ID,
+        _MODEL,
+        Column(SESSION, pl.Date, "session"),
+        Column(SYMBOL, pl.String, "stock"),
+        Column(FEATURE, pl.String, "feature"),
+        Column(CONTRIBUTION, pl.Float32, "what it added to the score, or to the log-odds of a rise for the model direction"),
+        Column(VALUE, pl.Float32, "the feature as the model saw it"),
+    ),
+    key=(TRAINING_ID, SYMBOL, SESSION, FEATURE),
+)
+
+FEATURE_IMPORTANCE: Final = TableSchema(
+    store="ml",
+    stage="models",
+    name="feature_importance",
+    description="How much each feature counts in each training: its mean absolute contribution over the sample of history.",
+    columns=(
+        _TRAINING_ID,
+        _MODEL,
+        Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
+        Column(FEATURE, pl.String, "feature"),
+        Column(IMPORTANCE, pl.Float64, "mean absolute contribution, in units of the score", minimum=0),
+        Column(SHARE, pl.Float64, "share of the sum over the features", minimum=0, maximum=1),
+        Column(RANK, pl.Int32, "1 for the feature that counts the most", minimum=1),
+    ),
+    key=(TRAINING_ID, FEATURE),
+    session_column=AS_OF,
+)
+
+TRIALS: Final = TableSchema(
+    store="ml",
+    stage="models",
+    name="trials",
+    description="The sets of parameters that were tried before a training, where more than one was.",
+    columns=(
+        _TRAINING_ID,
+        _MODEL,
+        Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
+        Column(TRIAL, pl.Int32, "number of the set; 1 is the model's own", minimum=1),
+        Column("parameters", pl.String, "what differs from the model's own parameters, as JSON"),
+        Column("rank_ic", pl.Float64, "mean rank IC on sessions that no fold tests"),
+        Column("chosen", pl.Boolean, "whether the training used it"),
+    ),
+    key=(TRAINING_ID, TRIAL),
     session_column=AS_OF,
 )

@@ -1,93 +1,160 @@
 """Training: a model scored on sessions that it never saw, and the model that goes into service, fitted on all of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split, check_split
-from stock_pipeline.datasets.training_panel import TARGET, matrix
+from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import ModelEntry
-from stock_pipeline.models.estimators.estimator import Estimator
+from stock_pipeline.models.estimators.estimator import Conditions, Estimator
+from stock_pipeline.models.explanations import explain_sample
+from stock_pipeline.models.scoring import scored
+from stock_pipeline.models.trials import choose_parameters
 
-OnFold = Callable[[Split, pl.DataFrame], None]
+# Enough sessions to tell how well a model knows what it learnt from; scoring all of them would cost as much as the training.
+SESSIONS_SEEN: Final = 60
+
+Say = Callable[[str], None]
 
 
-def train_out_of_fold(
-    entry: ModelEntry,
-    panel: pl.DataFrame,
-    splits: Sequence[Split],
-    feature_names: Sequence[str],
-    *,
-    label_ends: Mapping[date, date],
-    seed: int,
-    threads: int,
-    on_fold: OnFold | None = None,
-) -> pl.DataFrame:
-    """The scores that the model gives each fold's test sessions after training on the sessions before them.
+@dataclass(frozen=True)
+class Plan:
+    """How a model is trained, besides the panel.
 
-    Args:
+    Attributes:
         entry: the model.
-        panel: what ``training_panel`` returns, its features ranked within their session.
-        splits: what ``walk_forward`` made of the panel's sessions.
         feature_names: the features to learn from.
+        exposures: those of them that a return model's scores are to be freed from.
+        splits: what ``walk_forward`` made of the panel's sessions.
         label_ends: for each session the one on which the last of its labels is known; every split is checked against it before
             anything is fitted.
-        seed: random seed of the model.
-        threads: threads for the model.
-        on_fold: called after each fold with its split and its rows of the result.
+        conditions: seed, threads and device.
+        trials: sets of parameters to try; 1 takes the model's own.
+    """
 
-    Returns:
-        model, fold, session, symbol, score, target and forward_return, one row for each test row of the
-        panel, sorted by session and symbol.
+    entry: ModelEntry
+    feature_names: tuple[str, ...]
+    exposures: tuple[str, ...]
+    splits: tuple[Split, ...]
+    label_ends: Mapping[date, date]
+    conditions: Conditions
+    trials: int = 1
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gives.
+
+    Attributes:
+        estimator: the model fitted on every row with a target.
+        out_of_fold: model, fold, session, symbol, score, target and forward_return of the test sessions, sorted by session and symbol.
+        seen: the same of some sessions that each fold's model learnt from.
+        explained: session, symbol, feature, contribution and value of a sample of history; no row where the model cannot tell.
+        tried: trial, parameters (JSON), rank_ic and chosen, where more than one set was tried.
+    """
+
+    estimator: Estimator
+    out_of_fold: pl.DataFrame
+    seen: pl.DataFrame
+    explained: pl.DataFrame
+    tried: pl.DataFrame
+
+
+def train(plan: Plan, panel: pl.DataFrame, say: Say = lambda _note: None) -> Trained:
+    """Choose parameters, score them out of fold, and fit the model that goes into service.
+
+    Args:
+        plan: how.
+        panel: what ``datasets.reading.read_training_panel`` returns.
+        say: told of each step as it begins.
 
     Raises:
-        InputError: a split lets training labels reach into its test range, or a range holds no row of the panel.
+        InputError: the panel has no row with a target, a split lets training labels reach into its test range, or a range holds no
+            row of the panel.
     """
     ordered = panel.sort(SESSION, SYMBOL)
-    for split in splits:
-        check_split(split, label_ends)
-    x, y = matrix(ordered, feature_names), ordered[TARGET].to_numpy()
-    parts = []
-    for split in splits:
-        train, test = _rows(ordered, split.train_from, split.train_to), _rows(ordered, split.test_from, split.test_to)
-        model = entry.make(seed, threads)
-        model.fit(x[train], y[train], feature_names)
-        part = ordered[test].select(
-            pl.lit(entry.name).alias(MODEL),
-            pl.lit(split.fold, pl.Int32).alias(FOLD),
-            SESSION,
-            SYMBOL,
-            pl.Series(SCORE, model.predict(x[test])),
-            TARGET,
-            FORWARD_RETURN,
-        )
-        parts.append(part)
-        if on_fold is not None:
-            on_fold(split, part)
-    return pl.concat(parts)
+    if ordered[TARGET].count() == 0:
+        raise InputError(f"there is no labelled row to train {plan.entry.name} on; bring in more history or widen the training window")
+    samples = Samples.of(ordered, plan.feature_names)
+    parameters, tried = choose_parameters(plan.entry, ordered, samples, plan.splits[0], plan.label_ends, plan.conditions, plan.trials, say)
+    tests, seen = score_folds(plan, ordered, samples, parameters, say)
+    say("final fit")
+    estimator = fit(plan, ordered, samples, parameters, ordered[SESSION][0], ordered[SESSION][-1])
+    say("explanations")
+    explained = explain_sample(estimator, ordered, samples.take(ordered[TARGET].is_not_null().to_numpy()), plan.conditions.seed)
+    return Trained(estimator, tests, seen, explained, tried)
 
 
-def fit_final(entry: ModelEntry, panel: pl.DataFrame, feature_names: Sequence[str], *, seed: int, threads: int) -> Estimator:
-    """The model fitted on every row of ``panel`` (as for ``train_out_of_fold``).
+def score_folds(
+    plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping[str, Any], say: Say = lambda _note: None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Train on each fold's training range and score its test range: ``out_of_fold`` and ``seen`` of ``Trained``.
+
+    Args:
+        plan: how.
+        ordered: the panel, sorted by session and symbol.
+        samples: every row of it.
+        parameters: of the model, by name.
+        say: told of each fold as it begins.
 
     Raises:
-        InputError: the panel has no row.
+        InputError: a split lets training labels reach into its test range, or a range holds no row with a target.
     """
-    if panel.is_empty():
-        raise InputError(f"there is no labelled row to train {entry.name} on; bring in more history or widen the training window")
-    ordered = panel.sort(SESSION, SYMBOL)
-    model = entry.make(seed, threads)
-    model.fit(matrix(ordered, feature_names), ordered[TARGET].to_numpy(), feature_names)
-    return model
+    for split in plan.splits:
+        check_split(split, plan.label_ends)
+    tests, seen = list[pl.DataFrame](), list[pl.DataFrame]()
+    for split in plan.splits:
+        say(f"fold {split.fold} of {len(plan.splits)}")
+        estimator = fit(plan, ordered, samples, parameters, split.train_from, split.train_to)
+        learnt = samples.take(_places(ordered, split.train_from, split.train_to))
+        tested = samples.take(_places(ordered, split.test_from, split.test_to))
+        tests.append(_out_of(plan, estimator, ordered, tested, split.fold))
+        seen.append(_out_of(plan, estimator, ordered, _some_sessions(learnt), split.fold))
+    return pl.concat(tests), pl.concat(seen)
 
 
-def _rows(ordered: pl.DataFrame, first: date, last: date) -> slice:
-    """Where the sessions from ``first`` to ``last`` lie in a frame sorted by session: slices share memory, filters copy."""
+def fit(plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping[str, Any], first: date, last: date) -> Estimator:
+    """The model fitted on the rows with a target of the sessions from ``first`` to ``last``.
+
+    Raises:
+        InputError: there is none.
+    """
+    places = _places(ordered, first, last)
+    y = ordered[TARGET].slice(places.start, places.stop - places.start).to_numpy()
+    known = np.isfinite(y)
+    if not known.any():
+        raise InputError(f"the panel has no labelled row between {first} and {last}; make the splits from the panel's own sessions")
+    estimator = plan.entry.make(plan.conditions, **parameters)
+    estimator.fit(samples.take(places).take(known), y[known])
+    return estimator
+
+
+def _out_of(plan: Plan, estimator: Estimator, ordered: pl.DataFrame, samples: Samples, fold: int) -> pl.DataFrame:
+    """What the model says of the samples, beside what came of them: those with a target."""
+    told = scored(ordered[samples.rows], estimator.predict(samples), plan.exposures if plan.entry.target == "return" else ())
+    chosen = (pl.lit(plan.entry.name).alias(MODEL), pl.lit(fold, pl.Int32).alias(FOLD), SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
+    return told.select(chosen).drop_nulls([TARGET, FORWARD_RETURN])
+
+
+def _some_sessions(samples: Samples) -> Samples:
+    """The samples of at most SESSIONS_SEEN whole sessions, spread evenly."""
+    there = np.unique(samples.sessions)
+    chosen = there[np.linspace(0, len(there) - 1, min(SESSIONS_SEEN, len(there))).round().astype(np.int64)]
+    return samples.take(np.isin(samples.sessions, chosen))
+
+
+def _places(ordered: pl.DataFrame, first: date, last: date) -> slice:
+    """Where the sessions from ``first`` to ``last`` lie in a frame sorted by session."""
     days = ordered[SESSION]
     start, stop = int(days.search_sorted(first, side="left")), int(days.search_sorted(last, side="right"))
     if start == stop:
-        raise InputError(f"the panel has no labelled row between {first} and {last}; make the splits from the panel's own sessions")
+        raise InputError(f"the panel has no row between {first} and {last}; make the splits from the panel's own sessions")
     return slice(start, stop)

@@ -18,7 +18,8 @@ from stock_pipeline.storage.reading import Selection
 class Night:
     """One execution of an asset: as of which session it works, how far it has come, and where it reads.
 
-    ``watermark`` is the session that the asset itself has reached, ``market_watermark`` the one that ingestion has.
+    ``watermark`` is the session that the asset itself has reached, ``market_watermark`` the one that ingestion has. ``chosen`` says that
+    the run has chosen how to train, so that ``settings`` are its own; a ``dry_run`` writes nothing.
     """
 
     asset: str
@@ -31,6 +32,8 @@ class Night:
     full_refresh: bool = False
     source: str | None = None
     path: str | None = None
+    chosen: bool = False
+    dry_run: bool = False
     say: Callable[[str], None] = field(default=lambda _note: None)
 
     @property
@@ -50,7 +53,7 @@ class Night:
     @property
     def is_up_to_date(self) -> bool:
         """Whether the asset has already reached the session, so that there is nothing to do."""
-        return not self.full_refresh and self.watermark is not None and self.watermark >= self.as_of
+        return not (self.full_refresh or self.chosen or self.dry_run) and self.watermark is not None and self.watermark >= self.as_of
 
     def first_to_make(self, upstream: Sequence[TableSchema], sessions: Sequence[date]) -> date | None:
         """The first of ``sessions`` that is to be made: beyond the watermark, or changed upstream since; None where there is none.
@@ -76,6 +79,14 @@ class Night:
     def read(self, schema: TableSchema, selection: Selection | None = None) -> pl.DataFrame:
         """Rows of a table, ordered by its key."""
         return self.stores.read(schema, selection)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a check holds, and what people are to see of it."""
+
+    passed: bool
+    facts: Mapping[str, float | int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,10 @@ class RunScope(dg.ConfigurableResource[None]):
     full_refresh: bool = Field(default=False, description="rebuild from the first session instead of bringing tables up to date")
     source: str | None = Field(default=None, description="source of market data, in place of the one in the settings")
     path: str | None = Field(default=None, description="file or glob for the source files")
+    sessions: int | None = Field(default=None, description="train on so many of the last sessions, in place of datasets.sessions")
+    folds: int | None = Field(default=None, description="walk-forward folds, in place of datasets.folds")
+    trials: int | None = Field(default=None, description="sets of parameters to try per model, in place of models.trials")
+    dry_run: bool = Field(default=False, description="do all but write: train and score, keep nothing")
 
     @property
     def session(self) -> date | None:
@@ -56,6 +60,25 @@ class RunScope(dg.ConfigurableResource[None]):
             return date.fromisoformat(self.as_of)
         except ValueError as error:
             raise InputError(f"as-of {self.as_of!r} is not a date; write it as 2010-08-20") from error
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the run says itself how to train."""
+        return any(choice is not None for choice in (self.sessions, self.folds, self.trials))
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """The settings with what the run says of its training.
+
+        Raises:
+            InputError: a number is less than 1.
+        """
+        datasets = {name: value for name, value in (("sessions", self.sessions), ("folds", self.folds)) if value is not None}
+        models = {} if self.trials is None else {"trials": self.trials}
+        for name, value in {**datasets, **models}.items():
+            if value < 1:
+                raise InputError(f"the run was asked for {name} {value}; give 1 or more")
+        changed = {"datasets": settings.datasets.model_copy(update=datasets), "models": settings.models.model_copy(update=models)}
+        return settings.model_copy(update=changed)
 
 
 def resources(settings: Settings) -> dict[str, dg.ConfigurableResource[None]]:

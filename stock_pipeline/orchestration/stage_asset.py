@@ -5,10 +5,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stock_pipeline.core.table_schema import StoreName, TableSchema
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.night import Night, Product, Verdict
 
 Key = tuple[str, str]  # (stage, name)
 Rhythm = Literal["ingestion", "nightly", "training"]
+
+
+@dataclass(frozen=True)
+class StageCheck:
+    """A check of an asset that follows from what is stored, judged after every execution of the asset.
+
+    Attributes:
+        name: of the check, in the web UI.
+        description: what holds where it passes.
+        judge: reads what is stored and says whether it holds.
+        blocking: whether nothing is made downstream of an asset that fails it.
+    """
+
+    name: str
+    description: str
+    judge: Callable[[Night], Verdict]
+    blocking: bool = False
 
 
 @dataclass(frozen=True)
@@ -23,6 +40,9 @@ class StageAsset:
         rhythm: ``ingestion`` runs by schedule, ``nightly`` when something upstream has changed, ``training`` when missing or due.
         store: the store that is written to; one writer at a time has it.
         code_version: to be raised when the same input gives other rows.
+        checks: judged after every execution; they carry the first key.
+        failure_is_shown: a failure (after the last retry) is a failed check of the asset rather than the end of the run, so that what
+            lies downstream goes on with what there is.
     """
 
     keys: tuple[Key, ...]
@@ -34,6 +54,8 @@ class StageAsset:
     rhythm: Rhythm = "nightly"
     store: StoreName = "ml"
     code_version: str = "1"
+    checks: tuple[StageCheck, ...] = ()
+    failure_is_shown: bool = False
 
     @property
     def name(self) -> str:

@@ -8,20 +8,21 @@ import polars as pl
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import MODEL, RANK, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.datasets.training_panel import model_inputs
-from stock_pipeline.features.reading import chosen_set, read_features
+from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
 from stock_pipeline.features.tables import DAILY_FEATURES
-from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.catalogue import STACK, stacked_models
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
-from stock_pipeline.predictions.inference import load_service, predict
+from stock_pipeline.predictions.inference import explanations, load_service, predict
 from stock_pipeline.predictions.pictures import prediction_bars
 from stock_pipeline.predictions.signals import signals
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNAL, SIGNALS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNAL, SIGNALS
 from stock_pipeline.registry.reading import versions_in_service
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
+
+REASONS = 5  # features told for each prediction
 
 
 def make_predictions(night: Night) -> Product | None:
@@ -37,13 +38,17 @@ def make_predictions(night: Night) -> Product | None:
     made = [part for session in wanted for part in _predictions(night, session, is_last=session == wanted[-1])]
     if not made:
         return None if night.is_up_to_date else Product(writes=(), watermark=night.as_of)
-    predictions = pl.concat(made)
+    predictions, explained = (pl.concat(parts) for parts in zip(*made, strict=True))
     last = _best_model(predictions.filter(pl.col(SESSION) == predictions[SESSION].max()))
+    reasons = explained.filter((pl.col(SESSION) == explained[SESSION].max()) & (pl.col(RANK) == 1))
     return Product(
-        writes=(Write(DAILY_PREDICTIONS, predictions, scope=(SESSION, TRAINING_ID)),),
+        writes=(
+            Write(DAILY_PREDICTIONS, predictions, scope=(SESSION, TRAINING_ID)),
+            Write(EXPLANATIONS, explained, scope=(SESSION, TRAINING_ID), may_be_empty=True),
+        ),
         watermark=night.as_of,
         pictures={"predictions": prediction_bars(last)},
-        tables={"best": last.sort(RANK).head(20)},
+        tables={"best": last.sort(RANK).head(20), "strongest_feature": reasons},
         facts={"sessions_predicted": predictions[SESSION].n_unique(), "models": predictions[MODEL].n_unique()},
     )
 
@@ -78,32 +83,36 @@ def _last_session(night: Night, schema: TableSchema) -> date | None:
     return last if isinstance(last, date) else None
 
 
-def _predictions(night: Night, session: date, is_last: bool) -> list[pl.DataFrame]:
-    """The predictions of one session by the versions that were in service on its night and have made none yet."""
+def _predictions(night: Night, session: date, is_last: bool) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
+    """The predictions of one session, explained, by the versions that were in service on its night and have made none yet."""
     there = night.read(DAILY_PREDICTIONS, Selection(columns=(TRAINING_ID,), first=session, last=session))[TRAINING_ID].unique()
     in_service = versions_in_service(night.stores, night.as_of if is_last else session)
     wanted = in_service.filter(~pl.col(TRAINING_ID).is_in(there.implode()) | night.full_refresh)
     if wanted.is_empty():
         return []
-    chosen = chosen_set(night.settings)
-    inputs = model_inputs(read_features(night.stores, chosen, Selection(first=session, last=session)), chosen.names, chosen.bounds)
+    services = [load_service(night.models_root, row) for row in wanted.iter_rows(named=True)]
+    sessions = night.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=session, distinct=True))[SESSION].sort()
+    first = sessions.tail(max(service.window for service in services))[0]
+    inputs = read_inputs(night.stores, night.settings, Selection(first=first, last=session))
+    past = read_past_volatility(night.stores, night.settings, session, only_last=True)
     parts = []
-    for row in wanted.iter_rows(named=True):
-        night.say(f"{row[MODEL]} on {session}")
-        parts.append(predict(load_service(night.models_root, row), inputs))
+    for service in services:
+        night.say(f"{service.model} on {session}")
+        parts.append((predict(service, inputs, session, past), explanations(service, inputs, session, REASONS)))
     return parts
 
 
 def _best_model(predictions: pl.DataFrame) -> pl.DataFrame:
-    of_stack = predictions.filter(pl.col(MODEL) == STACK)
-    return of_stack if of_stack.height else predictions.filter(pl.col(MODEL) == pl.col(MODEL).min())
+    of_return = predictions.filter(pl.col(MODEL).is_in([*stacked_models(None), STACK]))
+    of_stack = of_return.filter(pl.col(MODEL) == STACK)
+    return of_stack if of_stack.height else of_return.filter(pl.col(MODEL) == pl.col(MODEL).min())
 
 
 ASSETS: Sequence[StageAsset] = (
     StageAsset(
         keys=(key_of(DAILY_PREDICTIONS),),
         description="What the versions in service say of every stock.",
-        tables=(DAILY_PREDICTIONS,),
+        tables=(DAILY_PREDICTIONS, EXPLANATIONS),
         depends_on=(key_of(DAILY_FEATURES), key_of(MODEL_VERSIONS)),
         body=make_predictions,
     ),

@@ -2,32 +2,54 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Final
 
+import numpy as np
 import polars as pl
 
 from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.datasets.training_panel import matrix
-from stock_pipeline.models.artefacts import artefact_path, check_artefact, load_estimator, load_stack
+from stock_pipeline.datasets.samples import Samples
+from stock_pipeline.datasets.targets import PAST_VOLATILITY, Kind
+from stock_pipeline.models.artefacts import artefact_path, check_artefact, load_estimator, load_stack, read_manifest
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.estimators.estimator import Estimator
+from stock_pipeline.models.explanations import explain, strongest
 from stock_pipeline.models.recording import RETURN_SCALE
+from stock_pipeline.models.scoring import freed
 from stock_pipeline.models.stacking import StackedModel, combine
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, PREDICTED_RETURN
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP
+
+_UNKNOWN: Final = pl.lit(None, pl.Float64)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A base model, loaded, with what its manifest tells of its scores."""
+
+    estimator: Estimator
+    target: Kind
+    exposures: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Service:
-    """A version in service, loaded: a base model, or a stack with its members."""
+    """A version in service, loaded: a stack with its members, or a base model, which is then the only member."""
 
     model: str
     version: int
     training_id: str
+    target: Kind
     return_scale: float | None
-    estimator: Estimator | None
     stack: StackedModel | None
-    members: Mapping[str, Estimator]
+    members: Mapping[str, Learner]
+
+    @property
+    def window(self) -> int:
+        """Sessions of features that a score rests on."""
+        return max(member.estimator.window for member in self.members.values())
 
 
 def load_service(models_root: Path, row: Mapping[str, object]) -> Service:
@@ -43,24 +65,36 @@ def load_service(models_root: Path, row: Mapping[str, object]) -> Service:
     folder = models_root / str(row["artefact"])
     manifest = check_artefact(folder, str(row["sha256"]))
     stack = load_stack(folder) if row[MODEL] == STACK else None
-    members = {} if stack is None else {name: load_estimator(models_root / artefact_path(name, key)) for name, key in stack.members.items()}
+    folders = {manifest.model: folder} if stack is None else _folders(models_root, stack)
     return Service(
         model=str(row[MODEL]),
         version=int(str(row[VERSION])),
         training_id=str(row[TRAINING_ID]),
+        target=manifest.target,
         return_scale=manifest.metrics.get(RETURN_SCALE),
-        estimator=load_estimator(folder) if stack is None else None,
         stack=stack,
-        members=members,
+        members={name: _learner(path) for name, path in folders.items()},
     )
 
 
-def predict(service: Service, inputs: pl.DataFrame) -> pl.DataFrame:
-    """The version's score, rank and predicted return of every stock: rows of DAILY_PREDICTIONS.
+def _folders(models_root: Path, stack: StackedModel) -> dict[str, Path]:
+    return {name: models_root / artefact_path(name, key) for name, key in stack.members.items()}
+
+
+def _learner(folder: Path) -> Learner:
+    manifest = read_manifest(folder)
+    return Learner(load_estimator(folder), manifest.target, manifest.exposures)
+
+
+def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatility: pl.DataFrame) -> pl.DataFrame:
+    """What the version says of every stock of a session: rows of DAILY_PREDICTIONS.
 
     Args:
         service: the loaded version.
-        inputs: symbol, session and the features as models see them (see ``datasets.model_inputs``), of one session or more.
+        inputs: symbol, session and the features as models see them with the exposures (see ``datasets.reading.read_inputs``), of the
+            session and as many before it as ``service.window`` asks for.
+        session: which.
+        past_volatility: symbol, session and past_volatility, for the volatility ahead.
 
     Raises:
         InputError: the version learned from features that are not among the inputs.
@@ -68,26 +102,44 @@ def predict(service: Service, inputs: pl.DataFrame) -> pl.DataFrame:
     _refuse_missing(service, inputs.columns)
     score = pl.col(SCORE)
     rank = score.rank("min", descending=True).over(SESSION)
-    return (
-        _scores(service, inputs)
-        .drop_nulls(SCORE)
-        .select(
-            SESSION,
-            SYMBOL,
-            pl.lit(service.model).alias(MODEL),
-            pl.lit(service.training_id).alias(TRAINING_ID),
-            pl.lit(service.version, pl.Int32).alias(VERSION),
-            SCORE,
-            rank.cast(pl.Int32).alias(RANK),
-            (score * pl.lit(service.return_scale, pl.Float64)).alias(PREDICTED_RETURN),
-        )
-        .select(DAILY_PREDICTIONS.column_names)
-    )
+    ordered = inputs.sort(SESSION, SYMBOL)
+    told = _scores(service, ordered, session).drop_nulls(SCORE).join(past_volatility, on=[SYMBOL, SESSION], how="left")
+    meanings = {
+        PREDICTED_RETURN: score * pl.lit(service.return_scale, pl.Float64),
+        PREDICTED_VOLATILITY: score.exp() * pl.col(PAST_VOLATILITY) if service.target == "volatility" else _UNKNOWN,
+        PROBABILITY_UP: score + 0.5 if service.target == "direction" else _UNKNOWN,
+    }
+    return told.select(
+        SESSION,
+        SYMBOL,
+        pl.lit(service.model).alias(MODEL),
+        pl.lit(service.training_id).alias(TRAINING_ID),
+        pl.lit(service.version, pl.Int32).alias(VERSION),
+        SCORE,
+        rank.cast(pl.Int32).alias(RANK),
+        *(meaning.alias(name) for name, meaning in meanings.items()),
+    ).select(DAILY_PREDICTIONS.column_names)
+
+
+def explanations(service: Service, inputs: pl.DataFrame, session: date, count: int) -> pl.DataFrame:
+    """The ``count`` features that moved each score of a session the most: rows of EXPLANATIONS; none where the model cannot tell.
+
+    Arguments as for ``predict``; a stack is explained by its members.
+    """
+    if service.stack is not None:
+        return EXPLANATIONS.empty()
+    (learner,) = service.members.values()
+    ordered = inputs.sort(SESSION, SYMBOL)
+    samples = Samples.of(ordered, learner.estimator.feature_names)
+    explained = explain(learner.estimator, ordered, samples.take((ordered[SESSION] == session).to_numpy()))
+    named = {MODEL: service.model, TRAINING_ID: service.training_id}
+    told = strongest(explained, count).with_columns(pl.lit(value).alias(name) for name, value in named.items())
+    return told.select(EXPLANATIONS.column_names)
 
 
 def _refuse_missing(service: Service, there: Sequence[str]) -> None:
-    learners = service.members.values() if service.estimator is None else [service.estimator]
-    missing = sorted({name for learner in learners for name in learner.feature_names} - set(there))
+    needed = {name for member in service.members.values() for name in (*member.estimator.feature_names, *member.exposures)}
+    missing = sorted(needed - set(there))
     if missing:
         raise InputError(
             f"version {service.version} of {service.model} learned from {len(missing)} features that are not made now, {missing[0]} among "
@@ -95,14 +147,22 @@ def _refuse_missing(service: Service, there: Sequence[str]) -> None:
         )
 
 
-def _scores(service: Service, inputs: pl.DataFrame) -> pl.DataFrame:
-    rows = inputs.select(SESSION, SYMBOL)
-    if service.estimator is not None:
-        return rows.with_columns(_score_of(service.estimator, inputs).alias(SCORE))
-    assert service.stack is not None  # noqa: S101  (a service without an estimator is a stack)
-    wide = rows.with_columns(_score_of(member, inputs).alias(name) for name, member in service.members.items())
-    return combine(wide, service.stack.weights)
+def _scores(service: Service, ordered: pl.DataFrame, session: date) -> pl.DataFrame:
+    rows = ordered.filter(pl.col(SESSION) == session)
+    told = rows.select(SESSION, SYMBOL).with_columns(_score_of_each(service.members, ordered, rows, session))
+    return told.rename({service.model: SCORE}) if service.stack is None else combine(told, service.stack.weights)
 
 
-def _score_of(estimator: Estimator, inputs: pl.DataFrame) -> pl.Series:
-    return pl.Series(estimator.predict(matrix(inputs, estimator.feature_names)))
+def _score_of_each(members: Mapping[str, Learner], ordered: pl.DataFrame, rows: pl.DataFrame, session: date) -> list[pl.Series]:
+    """A column of scores for each member; what they share is made once."""
+    tonight = (ordered[SESSION] == session).to_numpy()
+    samples = {names: Samples.of(ordered, names).take(tonight) for names in {m.estimator.feature_names for m in members.values()}}
+    said = {name: member.estimator.predict(samples[member.estimator.feature_names]) for name, member in members.items()}
+    columns = []
+    for exposures in {member.exposures: None for member in members.values()}:
+        names = [name for name, member in members.items() if member.exposures == exposures]
+        scores = np.column_stack([said[name] for name in names])
+        if exposures:
+            scores = freed(scores, rows.select(exposures).to_numpy(), np.zeros(len(scores), dtype=np.int64))
+        columns += [pl.Series(name, scores[:, place]) for place, name in enumerate(names)]
+    return columns

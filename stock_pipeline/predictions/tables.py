@@ -4,10 +4,13 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import FEATURE, MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE, VERSION
 from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.models.explanations import CONTRIBUTION
 
 PREDICTED_RETURN: Final = "predicted_return"
+PREDICTED_VOLATILITY: Final = "predicted_volatility"
+PROBABILITY_UP: Final = "probability_up"
 NEXT_SESSION: Final = "next_session"
 SIGNAL: Final = "signal"
 BUY, HOLD, SELL = "buy", "hold", "sell"
@@ -36,8 +39,41 @@ DAILY_PREDICTIONS = TableSchema(
         _SCORE,
         _RANK,
         _PREDICTED_RETURN,
+        Column(
+            PREDICTED_VOLATILITY,
+            pl.Float64,
+            "expected standard deviation of the daily log returns ahead, per session; null but for the model risk",
+            nullable=True,
+            minimum=0,
+        ),
+        Column(
+            PROBABILITY_UP,
+            pl.Float64,
+            "probability that the return is positive; null but for the model direction",
+            nullable=True,
+            minimum=0,
+            maximum=1,
+        ),
     ),
     key=(MODEL, TRAINING_ID, SESSION, SYMBOL),
+)
+
+EXPLANATIONS = TableSchema(
+    store="ml",
+    stage="predictions",
+    name="explanations",
+    description="The features that moved each prediction the most, by exact contributions (SHAP values).",
+    columns=(
+        Column(SESSION, pl.Date, "session after whose close the prediction was made"),
+        Column(SYMBOL, pl.String, "ticker of the stock"),
+        Column(MODEL, pl.String, "model of the catalogue"),
+        Column(TRAINING_ID, pl.String, "training that produced the artefact"),
+        Column(RANK, pl.Int32, "1 for the feature that moved the score the most", minimum=1),
+        Column(FEATURE, pl.String, "feature"),
+        Column(CONTRIBUTION, pl.Float32, "what it added to the score, or to the log-odds of a rise for the model direction"),
+        Column(VALUE, pl.Float32, "the feature as the model saw it"),
+    ),
+    key=(MODEL, TRAINING_ID, SESSION, SYMBOL, RANK),
 )
 
 SIGNALS = TableSchema(

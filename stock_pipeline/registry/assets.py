@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.datasets.targets import Kind
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.models.artefacts import hash_features, read_manifest
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
-from stock_pipeline.models.scores import ALL_FOLDS
-from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, TRAININGS
+from stock_pipeline.models.pictures import explanation_pictures, rank_ic_picture
+from stock_pipeline.models.recording import ranked_against
+from stock_pipeline.models.scores import OVERALL, rank_ic_by_session
+from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
 from stock_pipeline.registry.mlflow_mirror import MirroredVersion, mirror
@@ -20,6 +24,7 @@ from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
 MLFLOW_MIRROR = ("registry", "mlflow_mirror")
+SHOWN_IN_MLFLOW = (AS_OF, "train_from", "train_to", "rows", "features", "target", "trials", "seed", "threads", "device")
 
 
 def register_versions(night: Night) -> Product | None:
@@ -46,7 +51,7 @@ def mirror_to_mlflow(night: Night) -> Product | None:
     for row in night.read(MODEL_VERSIONS).iter_rows(named=True):
         training = trainings[row[TRAINING_ID]]
         folder = night.models_root / training["artefact"]
-        shown = {name: training[name] for name in (AS_OF, "train_from", "train_to", "rows", "features", "seed", "threads")}
+        shown = {name: training[name] for name in SHOWN_IN_MLFLOW}
         mirrored.append(
             MirroredVersion(
                 model=row[MODEL],
@@ -56,6 +61,7 @@ def mirror_to_mlflow(night: Night) -> Product | None:
                 parameters={**shown, **json.loads(training["parameters"])},
                 metrics=read_manifest(folder).metrics,
                 artefact=folder,
+                pictures=partial(_pictures, night, row[MODEL], row[TRAINING_ID], training["target"]),
             )
         )
     night.say(f"{len(mirrored)} versions")
@@ -64,10 +70,19 @@ def mirror_to_mlflow(night: Night) -> Product | None:
     return Product(writes=(), watermark=night.as_of, tables={"mirrored": listed}, facts={"runs_added": added})
 
 
+def _pictures(night: Night, model: str, training: str, target: Kind) -> dict[str, bytes]:
+    """The pictures of a training, drawn from its rows."""
+    chosen = Selection(equals={TRAINING_ID: [training]})
+    daily = rank_ic_by_session(night.read(OUT_OF_FOLD_PREDICTIONS, chosen), ranked_against(target))
+    explained = night.read(SHAP_VALUES, chosen)
+    drawn = {} if explained.is_empty() else explanation_pictures(explained, model)
+    return {"rank_ic_by_session": rank_ic_picture(daily, model), **drawn}
+
+
 def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
     made_now = pl.col("features_hash") == _features_hash(night)
     trainings = night.read(TRAININGS, Selection(last=night.as_of)).filter(made_now).join(versions, on=TRAINING_ID, how="anti")
-    scores = night.read(MODEL_SCORES, Selection(equals={FOLD: [ALL_FOLDS]}))
+    scores = night.read(MODEL_SCORES, Selection(equals=OVERALL))
     wide = scores.filter(pl.col(METRIC).is_in(["mae", "rank_ic"])).pivot(on=METRIC, index=TRAINING_ID, values=VALUE)
     joined = trainings.join(wide, on=TRAINING_ID, how="left").sort(AS_OF, MODEL, NUMBER) if wide.height else trainings.clear()
     return [Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("rank_ic")) for row in joined.iter_rows(named=True)]
@@ -97,6 +112,7 @@ ASSETS: Sequence[StageAsset] = (
         tables=(),
         depends_on=(key_of(MODEL_VERSIONS),),
         body=mirror_to_mlflow,
+        failure_is_shown=True,
         kinds=("mlflow",),
     ),
 )

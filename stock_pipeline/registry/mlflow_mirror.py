@@ -1,10 +1,14 @@
 """MLflow as a mirror of the registry: one run per version, with parameters, measures and artefact. It can be rebuilt at any time."""
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+from stock_pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -12,11 +16,13 @@ if TYPE_CHECKING:
 EXPERIMENT = "stock_pipeline"
 TRAINING_TAG = "stock_pipeline.training_id"
 FINISHED = "FINISHED"
+FOLDER, STORE_FILE = "mlflow", "mlflow.db"
+MOST_CHARACTERS = 500  # of a parameter's value
 
 
 @dataclass(frozen=True)
 class MirroredVersion:
-    """What MLflow is to show of a version."""
+    """What MLflow is to show of a version; ``pictures`` (PNG, by name) are drawn only for a run that is new."""
 
     model: str
     version: int
@@ -25,6 +31,7 @@ class MirroredVersion:
     parameters: Mapping[str, object]
     metrics: Mapping[str, float | None]
     artefact: Path
+    pictures: Callable[[], Mapping[str, bytes]]
 
 
 def mirror(home: Path, versions: list[MirroredVersion]) -> int:
@@ -47,6 +54,19 @@ def mirror(home: Path, versions: list[MirroredVersion]) -> int:
     return added
 
 
+def server_command(home: Path, port: int) -> list[str]:
+    """The command that serves MLflow's web UI of the store under ``home`` on loopback.
+
+    Raises:
+        InputError: there is no store yet.
+    """
+    folder = (home / FOLDER).resolve()
+    if not (folder / STORE_FILE).is_file():
+        raise InputError(f"{folder / STORE_FILE} is not there, so nothing has been shown in MLflow yet; run `stock-pipeline run` first")
+    told = ["--backend-store-uri", f"sqlite:///{folder / STORE_FILE}", "--default-artifact-root", (folder / "artifacts").as_uri()]
+    return [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", *told]
+
+
 def _client(home: Path) -> tuple["MlflowClient", str]:
     # A user of MLflow who loads what we wrote must never be led to unpickle anything.
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
@@ -54,11 +74,11 @@ def _client(home: Path) -> tuple["MlflowClient", str]:
     from filelock import FileLock
     from mlflow import MlflowClient
 
-    folder = (home / "mlflow").resolve()
+    folder = (home / FOLDER).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     # The first to open an empty store makes its tables; two at once would trip over each other.
     with FileLock(folder / ".lock"):
-        client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+        client = MlflowClient(tracking_uri=f"sqlite:///{folder / STORE_FILE}")
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is not None:
             return client, experiment.experiment_id
@@ -68,11 +88,15 @@ def _client(home: Path) -> tuple["MlflowClient", str]:
 def _add_run(client: "MlflowClient", experiment: str, version: MirroredVersion) -> str:
     tags = {TRAINING_TAG: version.training_id, "model": version.model, "version": str(version.version)}
     run_id: str = client.create_run(experiment, run_name=f"{version.model} {version.version}", tags=tags).info.run_id
-    for name, value in version.parameters.items():
-        client.log_param(run_id, name, str(value)[:500])
-    for name, figure in version.metrics.items():
-        if figure is not None:
-            client.log_metric(run_id, name, figure)
+    from mlflow.entities import Metric, Param
+
+    told = [Param(name, str(value)[:MOST_CHARACTERS]) for name, value in version.parameters.items()]
+    measured = [Metric(name, figure, 0, 0) for name, figure in version.metrics.items() if figure is not None]
+    client.log_batch(run_id, metrics=measured, params=told)
     client.log_artifacts(run_id, str(version.artefact), artifact_path="model")
+    with TemporaryDirectory() as folder:
+        for name, content in version.pictures().items():
+            (Path(folder) / f"{name}.png").write_bytes(content)
+        client.log_artifacts(run_id, folder, artifact_path="pictures")
     client.set_terminated(run_id, FINISHED)
     return run_id

@@ -1,12 +1,13 @@
 """How every model stands: which version serves, when it was trained, on what, and how good it is."""
 
+import json
 from typing import Any
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
-from stock_pipeline.models.scores import ALL_FOLDS
+from stock_pipeline.models.scores import OVERALL
 from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
 from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.storage import Stores
@@ -14,16 +15,25 @@ from stock_pipeline.storage.reading import Selection
 
 
 def model_status(stores: Stores) -> list[dict[str, Any]]:
-    """One row per model of the catalogue and the stack; null where it has no active version. Values are ready for JSON."""
+    """One row per model of the catalogue and the stack; null where it has no active version. Values are ready for JSON.
+
+    ``problem`` is why the last training failed, null where it did not; ``weight`` is how much the model counts in the active stack.
+    """
     names = [*(entry.name for entry in CATALOGUE), STACK]
-    versions = {row[MODEL]: row for row in active_versions(stores).iter_rows(named=True)} if stores.exist else {}
-    scores = stores.read(MODEL_SCORES, Selection(equals={FOLD: [ALL_FOLDS]})) if stores.exist else MODEL_SCORES.empty()
-    return [_row(stores, name, versions.get(name), scores) for name in names]
+    if not stores.exist:
+        return [{"model": name, "active_version": None} for name in names]
+    versions = {row[MODEL]: row for row in active_versions(stores).iter_rows(named=True)}
+    weights = json.loads(versions[STACK]["parameters"])["weights"] if STACK in versions else {}
+    scores, tasks = stores.read(MODEL_SCORES, Selection(equals=OVERALL)), stores.last_task_runs()
+    found = []
+    for name in names:
+        task = tasks.get(f"models/{name}")
+        row = {"model": name, "active_version": None} if name not in versions else _row(stores, name, versions[name], scores)
+        found.append(row | {"weight": weights.get(name), "problem": None if task is None else task.error})
+    return found
 
 
-def _row(stores: Stores, name: str, version: dict[str, Any] | None, scores: pl.DataFrame) -> dict[str, Any]:
-    if version is None:
-        return {"model": name, "active_version": None}
+def _row(stores: Stores, name: str, version: dict[str, Any], scores: pl.DataFrame) -> dict[str, Any]:
     trained_at = stores.last_write(TRAININGS, f"models/{name}")
     own = scores.filter(pl.col(TRAINING_ID) == version[TRAINING_ID])
     return {

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.datasets.splits import Split, check_split, split_table, splits_from_table, walk_forward
+from stock_pipeline.datasets.splits import Split, check_split, chosen_splits, split_table, splits_from_table, walk_forward
+from stock_pipeline.settings import DatasetSettings, LabelSettings
 from stock_pipeline_tests.laws import law
 
 DAYS = [date(2020, 1, 1) + timedelta(days=i) for i in range(500)]
@@ -106,6 +107,19 @@ def test_the_guard_refuses_a_label_that_ends_on_the_first_test_session() -> None
         "those of 2020-02-20 on 2020-02-24, its test range starts on 2020-02-23; make the splits with walk_forward and the reach of the "
         "labels' longest horizon"
     )
+
+
+def test_the_settings_choose_the_splits_and_the_longest_label_purges_them() -> None:
+    chosen = DatasetSettings(folds=2, embargo=4, minimum_train_sessions=60)
+    assert chosen_splits(DAYS[:200], chosen, LabelSettings(horizons=(1, 5), volatility_horizon=3)) == walk_forward(DAYS[:200], 2, 6, 4, 60)
+    assert chosen_splits(DAYS[:200], chosen, LabelSettings(horizons=(1,), volatility_horizon=9)) == walk_forward(DAYS[:200], 2, 9, 4, 60)
+
+
+@pytest.mark.parametrize(("sessions", "first"), [(None, 0), (500, 0), (150, 50), (200, 0)])
+def test_of_the_sessions_the_last_so_many_are_split(sessions: int | None, first: int) -> None:
+    chosen = DatasetSettings(folds=2, embargo=4, minimum_train_sessions=60, sessions=sessions, train_sessions=70)
+    splits = chosen_splits([*reversed(DAYS[:200]), *DAYS[:50]], chosen, LabelSettings(horizons=(1,), volatility_horizon=5))
+    assert splits == walk_forward(DAYS[first:200], 2, 5, 4, 60, 70)
 
 
 @given(early=st.integers(0, 49), late=st.integers(0, 20))

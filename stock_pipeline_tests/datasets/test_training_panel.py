@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL
-from stock_pipeline.datasets.training_panel import TARGET, matrix, model_inputs, training_panel
+from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 
-FIRST, SECOND, THIRD = date(2020, 1, 2), date(2020, 1, 3), date(2020, 1, 6)
+FIRST, SECOND = date(2020, 1, 2), date(2020, 1, 3)
 
 
 def one_session(values: list[float | None]) -> pl.DataFrame:
@@ -20,27 +20,26 @@ def one_session(values: list[float | None]) -> pl.DataFrame:
     )
 
 
-def test_the_target_is_the_scaled_rank_of_the_forward_return() -> None:
-    features = pl.DataFrame(
-        {
-            SYMBOL: ["A", "B", "C", "A", "B", "C", "A"],
-            SESSION: [FIRST] * 3 + [SECOND] * 3 + [THIRD],
-            "f": [1.0] * 7,
-            "unused": [0.0] * 7,
-        }
-    )
-    labels = features.select(SYMBOL, SESSION).with_columns(pl.Series(FORWARD_RETURN, [0.03, -0.01, 0.0, 0.01, 0.01, None, 0.5]))
+def test_every_row_of_features_stays_and_gets_what_came_of_it() -> None:
+    features = one_session([1.0, 2.0, 3.0]).with_columns(unused=pl.lit(0.0))
+    labels = pl.DataFrame({SYMBOL: ["S9", "S2", "S0"], SESSION: [FIRST] * 3, FORWARD_RETURN: [0.1, 0.2, 0.3], "other": [1, 2, 3]})
     panel = training_panel(features, labels, ["f"])
-    assert panel.columns == [SESSION, SYMBOL, "f", FORWARD_RETURN, TARGET]
-    assert panel.select(SYMBOL, TARGET).rows() == [("A", 0.5), ("B", -0.5), ("C", 0.0), ("A", 0.0), ("B", 0.0), ("A", 0.0)]
+    assert panel.columns == [SESSION, SYMBOL, "f", FORWARD_RETURN, "other"]
+    assert panel.drop(SESSION).rows() == [("S0", 1.0, 0.3, 3), ("S1", 2.0, None, None), ("S2", 3.0, 0.2, 2)]
 
 
-def test_rows_without_features_are_left_out_and_order_does_not_matter() -> None:
-    features = one_session([1.0, 2.0, 3.0])
-    labels = pl.DataFrame({SYMBOL: ["S9", "S2", "S0"], SESSION: [FIRST] * 3, FORWARD_RETURN: [0.1, 0.2, 0.3]})
+def test_the_panel_is_sorted_by_session_and_symbol_whatever_the_order_of_the_rows() -> None:
+    features = pl.concat([one_session([1.0, 2.0]).with_columns(pl.lit(day).alias(SESSION)) for day in (SECOND, FIRST)])
+    labels = features.select(SYMBOL, SESSION, pl.lit(0.1).alias(FORWARD_RETURN))
     panel = training_panel(features, labels, ["f"])
-    assert panel[SYMBOL].to_list() == ["S0", "S2"]
+    assert panel.select(SESSION, SYMBOL).rows() == [(FIRST, "S0"), (FIRST, "S1"), (SECOND, "S0"), (SECOND, "S1")]
     assert_frame_equal(panel, training_panel(features.reverse(), labels.reverse(), ["f"]))
+
+
+def test_two_outcomes_of_one_row_are_refused() -> None:
+    labels = pl.DataFrame({SYMBOL: ["S0"] * 2, SESSION: [FIRST] * 2, FORWARD_RETURN: [0.1, 0.2]})
+    with pytest.raises(pl.exceptions.ComputeError, match="1:1"):
+        training_panel(one_session([1.0]), labels, ["f"])
 
 
 def test_ranks_ignore_nulls_and_nan_and_share_ties() -> None:
@@ -69,19 +68,6 @@ def test_other_sessions_do_not_move_a_rank() -> None:
     later = alone.with_columns(pl.lit(SECOND).alias(SESSION), f=pl.col("f") * 100)
     both = model_inputs(pl.concat([alone, later]), ["f"], {})
     assert_frame_equal(both.filter(pl.col(SESSION) == FIRST), model_inputs(alone, ["f"], {}))
-
-
-def test_the_matrix_keeps_the_order_of_rows_and_names() -> None:
-    frame = pl.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
-    x = matrix(frame, ["b", "a"])
-    assert x.dtype == np.float32 and x.flags.c_contiguous
-    assert x.tolist() == [[3.0, 1.0], [4.0, 2.0]]
-
-
-def test_the_matrix_refuses_what_is_not_finite_by_name() -> None:
-    frame = pl.DataFrame({"a": [1.0, 2.0], "b": [None, 4.0], "c": [float("inf"), 0.0]})
-    with pytest.raises(ValueError, match="features b, c hold"):
-        matrix(frame, ["a", "b", "c"])
 
 
 def test_what_has_bounds_is_scaled_between_them_and_not_ranked() -> None:

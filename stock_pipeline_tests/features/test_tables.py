@@ -17,10 +17,10 @@ def test_the_table_has_the_key_and_a_nullable_column_per_feature(chosen: Feature
     assert table.qualified_name == DAILY_FEATURES.qualified_name == "features.daily_features"
     assert table.store == "ml"
     assert table.open_columns
-    assert table.column_names == (SYMBOL, SESSION, *chosen.names)
+    assert table.column_names == (SYMBOL, SESSION, *(feature.name for feature in chosen.made))
     assert chosen.name in table.description
     described = {column.name: column for column in table.columns}
-    for feature in chosen.features:
+    for feature in chosen.made:
         column = described[feature.name]
         assert (column.dtype, column.nullable) == (pl.Float32, True)
         assert feature.formula in column.description
@@ -29,5 +29,5 @@ def test_the_table_has_the_key_and_a_nullable_column_per_feature(chosen: Feature
 
 @BY_SET
 def test_what_is_computed_fits_the_table(chosen: FeatureSet) -> None:
-    features = compute_features(with_companies(adjusted_panel(symbols=4, count=80, missing_share=0.1)), chosen.features)
+    features = compute_features(with_companies(adjusted_panel(symbols=4, count=80, missing_share=0.1)), chosen.made)
     assert daily_features(chosen).conform(features).equals(features)

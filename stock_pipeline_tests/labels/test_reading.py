@@ -3,9 +3,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, SESSION, SYMBOL
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, SESSION, SYMBOL
 from stock_pipeline.labels.compute import compute_labels
-from stock_pipeline.labels.reading import read_label_ends, read_outcomes
+from stock_pipeline.labels.reading import read_forward_volatility, read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.settings import LabelSettings
 from stock_pipeline.storage import Stores
@@ -36,6 +36,15 @@ def test_outcomes_have_no_null(stores: Stores) -> None:
     assert found.columns == [SYMBOL, SESSION, FORWARD_RETURN, DIRECTION]
     assert found.height > 0
     assert found.null_count().row(0) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("as_of", [0, 8, 12, 20, LAST])
+def test_the_forward_volatility_is_the_one_known_then_and_has_no_null(stores: Stores, as_of: int) -> None:
+    then = compute_labels(BARS, DAYS, DAYS[as_of], (1,), 8).filter(pl.col("outcome_volatility") == "known")
+    found = read_forward_volatility(stores, DAYS[as_of])
+    assert found.equals(then.select(SYMBOL, SESSION, FORWARD_VOLATILITY))
+    assert found.null_count().row(0) == (0, 0, 0)
+    assert (found.height > 0) == (as_of > 12)
 
 
 def test_a_horizon_that_was_never_made_has_no_outcomes(stores: Stores) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import numpy as np
@@ -8,8 +9,22 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, pearsonr, spearmanr
 
 from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, SCORE, SESSION, VALUE
-from stock_pipeline.datasets.training_panel import TARGET
-from stock_pipeline.models.scores import ic_by_session, rank_ic_by_session, score_table, score_table_by_fold, wilson_interval
+from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.models.scores import (
+    ALL_FOLDS,
+    OBSERVATIONS,
+    PART,
+    PERIOD,
+    TEST,
+    TRAIN,
+    WHOLE,
+    ic_by_session,
+    overall,
+    rank_ic_by_session,
+    score_table,
+    scores_of,
+    wilson_interval,
+)
 
 DAYS = [date(2021, 3, 1) + timedelta(days=i) for i in range(40)]
 
@@ -64,7 +79,10 @@ def test_the_measures_follow_their_definitions() -> None:
     daily = rank_ic_by_session(frame)["rank_ic"].to_numpy()
     assert found["mae"] == pytest.approx(np.abs(error).mean())
     assert found["rmse"] == pytest.approx(np.sqrt((error**2).mean()))
-    assert found["zero_mae"] == pytest.approx(frame[TARGET].abs().mean())
+    target = frame[TARGET].to_numpy()
+    assert found["r2"] == pytest.approx(1 - (error**2).sum() / (target**2).sum())
+    assert found["zero_mae"] == pytest.approx(np.abs(target).mean())
+    assert found["zero_rmse"] == pytest.approx(np.sqrt((target**2).mean()))
     assert found["rank_ic"] == pytest.approx(daily.mean())
     assert found["icir"] == pytest.approx(daily.mean() / daily.std(ddof=1))
     assert found["rank_ic_t"] == pytest.approx(daily.mean() / (daily.std(ddof=1) / np.sqrt(12)))
@@ -73,8 +91,8 @@ def test_the_measures_follow_their_definitions() -> None:
 
 def test_a_table_of_nothing_holds_nulls() -> None:
     table = score_table(scored().clear())
-    assert table.height == 10
-    assert table[VALUE].null_count() == 10
+    assert table.height == 12
+    assert table[VALUE].null_count() == 12
     assert table["observations"].sum() == 0
 
 
@@ -84,12 +102,64 @@ def test_one_session_has_a_mean_but_no_spread() -> None:
     assert found["icir"] is None and found["rank_ic_t"] is None
 
 
-def test_folds_are_scored_alone_and_together() -> None:
-    frame = scored().with_columns(pl.when(pl.col(SESSION) < DAYS[6]).then(1).otherwise(2).cast(pl.Int32).alias(FOLD))
-    table = score_table_by_fold(frame.reverse())
-    assert table[FOLD].unique(maintain_order=True).to_list() == [0, 1, 2]
-    first = frame.filter(pl.col(FOLD) == 1)
-    assert table.filter(pl.col(FOLD) == 1).drop(FOLD).rows() == [pytest.approx(row) for row in score_table(first).rows()]
+@pytest.mark.parametrize(("score", "r2"), [(lambda target: target, 1.0), (lambda target: 0 * target, 0.0), (lambda target: -target, -3.0)])
+def test_nothing_is_worth_nothing_and_the_opposite_less(score: Callable[[pl.Expr], pl.Expr], r2: float) -> None:
+    assert measures(scored().with_columns(score(pl.col(TARGET)).alias(SCORE)))["r2"] == pytest.approx(r2)
+
+
+def test_targets_that_are_all_zero_have_no_r2() -> None:
+    assert measures(scored().with_columns(pl.lit(0.0).alias(TARGET)))["r2"] is None
+
+
+def test_a_score_can_be_ranked_against_another_outcome() -> None:
+    frame = scored()
+    renamed = frame.with_columns(pl.col(TARGET).alias(FORWARD_RETURN))
+    assert score_table(frame, TARGET).rows() == score_table(renamed).rows()
+    assert score_table(frame, TARGET).rows() != score_table(frame).rows()
+
+
+def parted() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Test rows of two folds and two years, and training rows of the same folds."""
+    later = pl.when(pl.col(SESSION) < DAYS[6]).then(pl.col(SESSION)).otherwise(pl.col(SESSION).dt.offset_by("1y"))
+    fold = pl.when(pl.col(SESSION) < DAYS[4]).then(1).otherwise(2).cast(pl.Int32).alias(FOLD)
+    test = scored().with_columns(fold).with_columns(later.alias(SESSION))
+    return test, scored(seed=1).with_columns(fold)
+
+
+def test_scores_are_cut_by_part_fold_and_year() -> None:
+    test, train = parted()
+    table = scores_of(test.reverse(), train)
+    cuts = table.select(PART, FOLD, PERIOD).unique(maintain_order=True).rows()
+    assert cuts == [
+        (TEST, ALL_FOLDS, WHOLE),
+        (TEST, 1, WHOLE),
+        (TEST, 2, WHOLE),
+        (TEST, ALL_FOLDS, "2021"),
+        (TEST, ALL_FOLDS, "2022"),
+        (TRAIN, ALL_FOLDS, WHOLE),
+        (TRAIN, 1, WHOLE),
+        (TRAIN, 2, WHOLE),
+    ]
+    expected = [
+        test,
+        test.filter(pl.col(FOLD) == 1),
+        test.filter(pl.col(FOLD) == 2),
+        test.filter(pl.col(SESSION).dt.year() == 2021),
+        test.filter(pl.col(SESSION).dt.year() == 2022),
+        train,
+        train.filter(pl.col(FOLD) == 1),
+        train.filter(pl.col(FOLD) == 2),
+    ]
+    for cut, rows in zip(cuts, expected, strict=True):
+        found = table.filter((pl.col(PART) == cut[0]) & (pl.col(FOLD) == cut[1]) & (pl.col(PERIOD) == cut[2]))
+        assert found.select(METRIC, VALUE, OBSERVATIONS).rows() == [pytest.approx(row) for row in score_table(rows).rows()]
+
+
+def test_without_training_rows_there_is_no_training_part_and_overall_is_all_test_sessions() -> None:
+    test, train = parted()
+    assert scores_of(test, None).equals(scores_of(test, train).filter(pl.col(PART) == TEST))
+    told = overall(scores_of(test, train))
+    assert told.select(METRIC, VALUE, OBSERVATIONS).equals(score_table(test))
 
 
 @given(st.integers(1, 400), st.data())

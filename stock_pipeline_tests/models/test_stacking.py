@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split, walk_forward
-from stock_pipeline.datasets.training_panel import TARGET
+from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import StackedModel, combine, return_scale, stack_out_of_fold, stack_weights, widen
 from stock_pipeline_tests.models.made_up import panel
@@ -105,15 +105,37 @@ def test_the_stack_beats_the_mean_of_its_members() -> None:
     assert rank_ic(stack_out_of_fold(wide, MODELS, splits)) > float(np.mean(members)) + 0.02
 
 
+def long_of(wide: pl.DataFrame) -> pl.DataFrame:
+    key = [FOLD, SESSION, SYMBOL, TARGET, FORWARD_RETURN]
+    return wide.unpivot(MODELS, index=key, variable_name=MODEL, value_name=SCORE).with_columns(pl.lit("id").alias("training_id"))
+
+
 def test_widening_gives_each_model_its_column() -> None:
     wide, _ = wide_scores()
-    key = [FOLD, SESSION, SYMBOL, TARGET, FORWARD_RETURN]
-    long = wide.unpivot(MODELS, index=key, variable_name=MODEL, value_name=SCORE).with_columns(pl.lit("id").alias("training_id"))
-    without = long.filter((pl.col(MODEL) != "fair") | (pl.col(FOLD) > 1))
+    without = long_of(wide).filter((pl.col(MODEL) != "fair") | (pl.col(FOLD) > 1))
     found = widen(without)
-    assert found.columns == [*key, "fair", "good", "noise"]
-    assert found.height == wide.height
-    assert found.filter(pl.col(FOLD) == 1)["fair"].null_count() == wide.filter(pl.col(FOLD) == 1).height
+    assert found.columns == [SESSION, SYMBOL, TARGET, FORWARD_RETURN, "fair", "good", "noise"]
+    assert found.select(SESSION, SYMBOL, TARGET, "good", "noise").equals(wide.select(SESSION, SYMBOL, TARGET, "good", "noise"))
+    first = wide.filter(pl.col(FOLD) == 1)[SESSION].max()
+    assert found.filter(pl.col(SESSION) <= first)["fair"].null_count() == found["fair"].null_count() == wide.filter(pl.col(FOLD) == 1).height
+    assert found.equals(widen(without.sample(fraction=1, shuffle=True, seed=3)))
+
+
+def test_models_of_other_nights_and_folds_are_one_row_a_stock_all_the_same() -> None:
+    wide, _ = wide_scores()
+    cut = wide[SESSION].unique().sort()[20]
+    # "good" was trained later, with one fold only, and by then a return had been restated and so a target had changed.
+    restated = [(2 * pl.col(name)).alias(name) for name in (TARGET, FORWARD_RETURN)]
+    good = long_of(wide).filter((pl.col(MODEL) == "good") & (pl.col(SESSION) >= cut)).with_columns(pl.lit(1, pl.Int32).alias(FOLD), *restated)
+    fair = long_of(wide).filter(pl.col(MODEL) == "fair")
+    found = widen(pl.concat([good, fair]))
+    assert found.select(SESSION, SYMBOL, "fair").equals(wide.select(SESSION, SYMBOL, "fair"))
+    assert found.select(TARGET, FORWARD_RETURN).equals(wide.select(TARGET, FORWARD_RETURN))
+    assert found.drop_nulls("good")[SESSION].min() == cut
+    kept = wide.filter(pl.col(SESSION) >= cut)
+    assert found.filter(pl.col(SESSION) >= cut)["good"].equals(kept["good"])
+    stacked = stack_out_of_fold(found, ["fair", "good"], wide_scores()[1])
+    assert stacked.height == wide.height and stacked[SCORE].null_count() == 0
 
 
 def test_the_return_scale_is_the_slope_of_excess_returns() -> None:

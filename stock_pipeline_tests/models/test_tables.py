@@ -2,15 +2,23 @@ import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID
 from stock_pipeline.models.catalogue import model_entry
-from stock_pipeline.models.scores import score_table_by_fold
-from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS
-from stock_pipeline_tests.models.made_up import panel
-from stock_pipeline_tests.models.test_training import out_of_fold
+from stock_pipeline.models.explanations import importances
+from stock_pipeline.models.scores import scores_of
+from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRIALS
+from stock_pipeline.models.training import train
+from stock_pipeline_tests.models.made_up import FEATURES, panel, plan_of
 
 
-def test_predictions_and_their_scores_fit_their_tables() -> None:
-    predictions = out_of_fold(model_entry("spline_ridge"), panel(symbols=5)).with_columns(pl.lit("id").alias(TRAINING_ID))
-    assert OUT_OF_FOLD_PREDICTIONS.conform(predictions).height == predictions.height
-    names = pl.lit("id").alias(TRAINING_ID), pl.lit("m").alias(MODEL), pl.lit(predictions["session"].max()).alias(AS_OF)
-    scores = score_table_by_fold(predictions).with_columns(names)
-    assert MODEL_SCORES.conform(scores).height == 3 * 10
+def test_what_a_training_says_fits_its_tables() -> None:
+    rows = panel(symbols=5, count=200)
+    plan = plan_of(model_entry("spline_ridge"), rows, min_train=120, trials=2)
+    trained = train(plan, rows)
+    names = pl.lit("id").alias(TRAINING_ID), pl.lit("m").alias(MODEL), pl.lit(rows["session"].max()).alias(AS_OF)
+    said = trained.out_of_fold.with_columns(names)
+    assert OUT_OF_FOLD_PREDICTIONS.conform(said.drop(AS_OF)).height == trained.out_of_fold.height > 0
+    scores = scores_of(trained.out_of_fold, trained.seen).with_columns(names)
+    assert MODEL_SCORES.conform(scores).height == 12 * 7
+    explained = trained.explained.with_columns(names)
+    assert SHAP_VALUES.conform(explained.drop(AS_OF)).height == 500 * len(FEATURES)
+    assert FEATURE_IMPORTANCE.conform(importances(trained.explained).with_columns(names)).height == len(FEATURES)
+    assert TRIALS.conform(trained.tried.with_columns(names)).height == 2

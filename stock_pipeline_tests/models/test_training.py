@@ -1,111 +1,193 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.columns import FEATURE, FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.datasets.splits import Split, walk_forward
-from stock_pipeline.datasets.training_panel import TARGET, matrix
+from stock_pipeline.datasets.splits import Split
+from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
-from stock_pipeline.models.scores import score_table
-from stock_pipeline.models.training import fit_final, train_out_of_fold
-from stock_pipeline_tests.models.made_up import FEATURES, REACH, panel
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline.models.scoring import scored
+from stock_pipeline.models.training import SESSIONS_SEEN, fit, train
+from stock_pipeline_tests.models.made_up import DAYS, FEATURES, REACH, panel, plan_of, quick, samples_of, unlabelled_from
+from stock_pipeline_tests.models.stub_estimators import Stub, entry_of
 
-DAYS = sessions(200)
-ENDS = dict(zip(DAYS, DAYS[REACH:], strict=False))  # when the label of each session is known
-
-every_model = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+RIDGE = model_entry("spline_ridge")
+SAID = [MODEL, FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN]
 
 
-def splits_of(rows: pl.DataFrame) -> list[Split]:
-    return walk_forward(rows[SESSION].to_list(), folds=2, reach=REACH, embargo=3, min_train=60)
-
-
-def out_of_fold(entry: ModelEntry, rows: pl.DataFrame) -> pl.DataFrame:
-    return train_out_of_fold(entry, rows, splits_of(rows), FEATURES, label_ends=ENDS, seed=1, threads=1)
-
-
-def measures(entry: ModelEntry, rows: pl.DataFrame) -> dict[str, float]:
-    return dict(score_table(out_of_fold(entry, rows)).select(METRIC, VALUE).iter_rows())
-
-
-@every_model
-@pytest.mark.parametrize("seed", [0, 1])
-def test_noise_gives_no_significant_rank_ic(entry: ModelEntry, seed: int) -> None:
-    found = measures(entry, panel(seed=seed))
-    assert abs(found["rank_ic_t"]) < 2.6
-    assert abs(found["rank_ic"]) < 0.05
-
-
-@every_model
-def test_a_planted_signal_is_found(entry: ModelEntry) -> None:
-    found = measures(entry, panel(signal=0.15))
-    assert found["rank_ic"] > 0.12
-    assert found["rank_ic_t"] > 5
-    assert found["hit_rate_low"] > 0.5
-    assert found["mae"] < found["zero_mae"]
-
-
-@every_model
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 def test_the_future_does_not_move_a_score(entry: ModelEntry) -> None:
-    rows = panel(symbols=8, signal=0.2)
-    first = splits_of(rows)[0]
-    altered = rows.with_columns(pl.when(pl.col(SESSION) > first.train_to).then(-pl.col(TARGET)).otherwise(TARGET).alias(TARGET))
-    before, after = (out_of_fold(entry, frame).filter(pl.col(FOLD) == 1)[SCORE] for frame in (rows, altered))
-    assert before.to_list() == after.to_list()
-
-
-def test_each_test_row_gets_one_score_whatever_the_order_of_rows() -> None:
-    rows = panel(symbols=6)
-    entry = model_entry("spline_ridge")
-    found = out_of_fold(entry, rows)
-    assert found.columns == [MODEL, FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN]
-    expected = rows.filter(pl.col(SESSION) >= splits_of(rows)[0].test_from).select(SESSION, SYMBOL, TARGET, FORWARD_RETURN)
-    assert_frame_equal(found.select(expected.columns), expected)
-    assert_frame_equal(found, out_of_fold(entry, rows.sample(fraction=1.0, shuffle=True, seed=5)))
-
-
-def test_each_fold_is_reported_with_its_rows() -> None:
-    rows = panel(symbols=4)
-    seen: list[tuple[Split, int]] = []
-    found = train_out_of_fold(
-        model_entry("spline_ridge"),
-        rows,
-        splits_of(rows),
-        FEATURES,
-        label_ends=ENDS,
-        seed=1,
-        threads=1,
-        on_fold=lambda split, part: seen.append((split, part.height)),
+    rows = panel(symbols=8, count=100, signal=0.2, kind=entry.target)
+    plan = plan_of(quick(entry), rows)
+    first = plan.splits[0]
+    known_later, tested_later = pl.col(SESSION) > first.train_to, pl.col(SESSION) > first.test_to
+    altered = rows.with_columns(
+        pl.when(known_later).then(-pl.col(TARGET)).otherwise(TARGET).alias(TARGET),
+        *(pl.when(tested_later).then(-pl.col(name)).otherwise(name).alias(name) for name in FEATURES),
     )
-    assert [split for split, _ in seen] == splits_of(rows)
-    assert sum(height for _, height in seen) == found.height
+    before, after = (train(plan, frame) for frame in (rows, altered))
+    scores = [trained.out_of_fold.filter(pl.col(FOLD) == 1)[SCORE].to_list() for trained in (before, after)]
+    assert scores[0] == scores[1] and len(set(scores[0])) > 1
+    assert before.out_of_fold.filter(pl.col(FOLD) == 2)[SCORE].to_list() != after.out_of_fold.filter(pl.col(FOLD) == 2)[SCORE].to_list()
+    seen = [trained.seen.filter(pl.col(FOLD) == 1) for trained in (before, after)]
+    assert_frame_equal(seen[0], seen[1])
+
+
+def test_each_labelled_test_row_gets_one_score_whatever_the_order_of_rows() -> None:
+    rows = panel(symbols=6)
+    plan = plan_of(RIDGE, rows)
+    found = train(plan, rows).out_of_fold
+    assert found.columns == SAID
+    expected = rows.filter(pl.col(SESSION) >= plan.splits[0].test_from).select(SESSION, SYMBOL, TARGET, FORWARD_RETURN)
+    assert_frame_equal(found.select(expected.columns), expected)
+    assert_frame_equal(found, train(plan, rows.sample(fraction=1.0, shuffle=True, seed=5)).out_of_fold)
+
+
+def test_rows_without_an_outcome_are_scored_with_the_others_but_do_not_appear() -> None:
+    rows = panel(symbols=8, exposures=("f4",))
+    plan = plan_of(RIDGE, rows, exposures=("f4",))
+    halted = (pl.col(SYMBOL) == "S03") & (pl.col(SESSION) >= plan.splits[0].test_from)
+    without = rows.with_columns(pl.when(~halted).then(name).alias(name) for name in (TARGET, FORWARD_RETURN))
+    found, plain = (train(plan, frame).out_of_fold.filter(pl.col(FOLD) == 1) for frame in (without, rows))
+    assert found.filter(pl.col(SYMBOL) == "S03").is_empty()
+    # On the night no one knows who will have an outcome: the others' scores are what they are beside all the stocks.
+    assert_frame_equal(found, plain.filter(pl.col(SYMBOL) != "S03"))
+
+
+def test_a_night_s_last_rows_are_neither_learnt_from_nor_scored() -> None:
+    rows = panel(symbols=6, count=120)
+    labelled = rows.filter(pl.col(SESSION) < DAYS[118])
+    plan = plan_of(RIDGE, labelled)
+    pending = unlabelled_from(rows, DAYS[118])
+    found, plain = train(plan, pending), train(plan, labelled)
+    assert_frame_equal(found.out_of_fold, plain.out_of_fold)
+    assert found.estimator.predict(samples_of(rows)).tolist() == plain.estimator.predict(samples_of(rows)).tolist()
+    assert found.explained[SESSION].max() == plain.explained[SESSION].max() <= DAYS[117]  # type: ignore[operator]
+
+
+def test_half_of_the_exposures_is_taken_out_of_the_scores_of_a_return_and_of_no_other() -> None:
+    for kind, exposures in (("return", ("f0", "f5")), ("volatility", ())):
+        entry = replace(RIDGE, target=kind)  # type: ignore[arg-type]
+        rows = panel(symbols=20, signal=0.3, kind=kind)  # type: ignore[arg-type]
+        plan = plan_of(entry, rows, exposures=("f0", "f5"))
+        split = plan.splits[0]
+        estimator = fit(plan, rows, samples_of(rows), {}, split.train_from, split.train_to)
+        tested = rows.filter(pl.col(SESSION).is_between(split.test_from, split.test_to))
+        expected = scored(tested, estimator.predict(samples_of(tested)), exposures)[SCORE]
+        found = train(plan, rows).out_of_fold.filter(pl.col(FOLD) == 1)[SCORE]
+        np.testing.assert_allclose(found.to_numpy(), expected.to_numpy(), atol=1e-12)
+
+
+def test_a_model_of_several_sessions_sees_those_before_the_test_range_and_across_the_folds() -> None:
+    rows = panel(symbols=5)
+    plan = plan_of(entry_of(Stub), rows)
+    found = train(plan, rows).out_of_fold
+    earlier = rows.select(pl.col(SESSION).replace_strict(dict(zip(DAYS, DAYS[2:], strict=False))), SYMBOL, pl.col("f0").cast(pl.Float64))
+    expected = found.select(SESSION, SYMBOL).join(earlier, on=[SESSION, SYMBOL], how="left", maintain_order="left")
+    assert found[SCORE].to_list() == expected["f0"].to_list()
+
+
+@pytest.mark.parametrize(("count", "sessions"), [(150, SESSIONS_SEEN), (110, None)])
+def test_the_seen_part_is_of_whole_sessions_that_the_fold_learnt_from(count: int, sessions: int | None) -> None:
+    rows = panel(symbols=4, count=count)
+    plan = plan_of(RIDGE, rows, min_train=40)
+    seen = train(plan, rows).seen
+    assert seen.columns == SAID
+    for split in plan.splits:
+        part = seen.filter(pl.col(FOLD) == split.fold)
+        learnt = rows.filter(pl.col(SESSION).is_between(split.train_from, split.train_to))[SESSION].n_unique()
+        assert part[SESSION].n_unique() == min(learnt, sessions or SESSIONS_SEEN)
+        assert part.height == 4 * part[SESSION].n_unique()
+        assert (part[SESSION].min(), part[SESSION].max()) == (split.train_from, split.train_to)
+
+
+def test_a_model_knows_what_it_has_seen_better_than_the_rest() -> None:
+    rows = panel(symbols=20)
+    trained = train(plan_of(quick(model_entry("lightgbm")), rows), rows)
+    known, unknown = (float(np.corrcoef(*part.select(SCORE, TARGET).to_numpy().T)[0, 1]) for part in (trained.seen, trained.out_of_fold))
+    assert known > 0.3 > 0.1 > abs(unknown)
+
+
+def test_each_step_is_told_as_it_begins() -> None:
+    rows, told = panel(symbols=4, count=180), list[str]()
+    train(plan_of(RIDGE, rows, min_train=120, trials=2), rows, told.append)
+    assert told == ["trial 1 of 2", "trial 2 of 2", "fold 1 of 2", "fold 2 of 2", "final fit", "explanations"]
 
 
 def test_a_leaking_split_is_refused_before_anything_is_fitted() -> None:
     rows = panel(symbols=4)
-    good, other = splits_of(rows)
-    days = rows[SESSION].unique().sort().to_list()
-    leaking = replace(other, train_to=days[days.index(other.test_from) - REACH])
+    good, other = plan_of(RIDGE, rows).splits
+    leaking = replace(other, train_to=DAYS[DAYS.index(other.test_from) - REACH])
 
-    def fail(_seed: int, _threads: int) -> None:
+    def fail(*_of: Any, **_named: Any) -> Stub:
         raise AssertionError("a model was made")
 
-    entry = replace(model_entry("spline_ridge"), make=fail)  # type: ignore[arg-type]
+    plan = plan_of(replace(RIDGE, make=fail), rows, splits=(good, leaking))
     with pytest.raises(InputError, match="fold 2 trains up to"):
-        train_out_of_fold(entry, rows, [good, leaking], FEATURES, label_ends=ENDS, seed=1, threads=1)
+        train(plan, rows)
 
 
-def test_the_final_model_learns_from_every_row() -> None:
+def test_the_final_model_learns_from_every_row_with_a_target() -> None:
     rows = panel(symbols=6, signal=0.3)
-    model = fit_final(model_entry("spline_ridge"), rows.reverse(), FEATURES, seed=1, threads=1)
-    shorter = fit_final(model_entry("spline_ridge"), rows.head(600), FEATURES, seed=1, threads=1)
-    x = matrix(rows, FEATURES)
-    assert np.corrcoef(model.predict(x), rows[TARGET].to_numpy())[0, 1] > 0.2
-    assert not np.array_equal(model.predict(x), shorter.predict(x))
-    with pytest.raises(InputError, match="no labelled row to train spline_ridge on"):
-        fit_final(model_entry("spline_ridge"), rows.clear(), FEATURES, seed=1, threads=1)
+    plan = plan_of(RIDGE, rows)
+    model = train(plan, rows.reverse()).estimator
+    every, half = (fit(plan, rows, samples_of(rows), {}, DAYS[0], DAYS[last]) for last in (149, 75))
+    said = [one.predict(samples_of(rows)) for one in (model, every, half)]
+    assert said[0].tolist() == said[1].tolist() != said[2].tolist()
+    assert np.corrcoef(said[0], rows[TARGET].to_numpy())[0, 1] > 0.2
+    assert model.feature_names == FEATURES
+
+
+def test_only_the_features_of_the_plan_are_learnt_from() -> None:
+    rows = panel(symbols=6)
+    trained = train(plan_of(RIDGE, rows, names=("f2", "f0")), rows)
+    assert trained.estimator.feature_names == ("f2", "f0")
+    assert trained.explained[FEATURE].unique(maintain_order=True).to_list() == ["f2", "f0"]
+
+
+def test_the_parameters_that_trials_choose_are_used_throughout() -> None:
+    rows = panel(symbols=6, count=200)
+    # A stub that says the opposite of what it should is worse on any noise than one that says the right thing.
+    entry = entry_of(Stub, space={"weight": (-1.0, 2.0)})
+    ahead = rows.with_columns(pl.col("f0").shift(2).over(SYMBOL).fill_null(0.0).cast(pl.Float64).alias(FORWARD_RETURN))
+    trained = train(plan_of(entry, ahead, min_train=120, trials=3), ahead)
+    chosen = trained.tried.filter("chosen")
+    assert chosen.height == 1 and trained.tried.height == 3
+    flipped = train(plan_of(replace(entry, make=_Opposite), ahead, min_train=120, trials=3), ahead)
+    assert flipped.estimator.parameters() == {"weight": -1.0}
+    assert (flipped.out_of_fold[SCORE] * ahead.tail(flipped.out_of_fold.height)[FORWARD_RETURN]).min() >= 0  # type: ignore[operator]
+
+
+class _Opposite(Stub):
+    def __init__(self, conditions: Any, *, weight: float = 1.0) -> None:
+        super().__init__(conditions, weight=weight)
+
+    def predict(self, samples: Any) -> Any:
+        return -super().predict(samples)
+
+
+def test_a_panel_or_range_without_a_labelled_row_is_refused() -> None:
+    rows = panel(symbols=6)
+    plan = plan_of(RIDGE, rows)
+    for empty in (rows.clear(), unlabelled_from(rows, DAYS[0])):
+        with pytest.raises(InputError, match="no labelled row to train spline_ridge on"):
+            train(plan, empty)
+    with pytest.raises(InputError, match=f"no labelled row between {DAYS[0]} and"):
+        train(plan, rows.with_columns(pl.when(pl.col(SESSION) > DAYS[100]).then(TARGET).alias(TARGET)))
+    elsewhere = Split(1, DAYS[200], DAYS[300], DAYS[310], DAYS[320])
+    with pytest.raises(InputError, match=f"no row between {DAYS[200]} and {DAYS[300]}"):
+        train(replace(plan, splits=(elsewhere,)), rows)
+
+
+def test_the_same_plan_and_panel_give_the_same_training() -> None:
+    rows = panel(symbols=8, count=120)
+    one, two = (train(plan_of(quick(model_entry("random_forest")), rows), rows) for _ in range(2))
+    for name in ("out_of_fold", "seen", "explained", "tried"):
+        assert_frame_equal(getattr(one, name), getattr(two, name))
+    other = train(plan_of(quick(model_entry("random_forest")), rows, conditions=replace(plan_of(RIDGE, rows).conditions, seed=8)), rows)
+    assert other.out_of_fold[SCORE].to_list() != one.out_of_fold[SCORE].to_list()

@@ -1,12 +1,10 @@
 """One execution of an asset: what it leaves in its table, in the audit trail, in Dagster and with whoever watches."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import pytest
 
 from stock_pipeline.core.errors import InputError, RefusedWriteError
@@ -14,63 +12,19 @@ from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.asset_factory import UP_TO_DATE_CHECK, build_asset
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.progress import Began, Ended, Event, Noted, listening
+from stock_pipeline.orchestration.progress import Began, Ended, Noted
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
 from stock_pipeline.storage import Stores, Write
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.orchestration.workshop import DAYS, NAME, Workshop, declared, product
 from stock_pipeline_tests.plain_settings import plain_settings
 from stock_pipeline_tests.stored import ingested
-
-DAYS = sessions(5)
-KEY = dg.AssetKey(key_of(BACKUPS))
-NAME = "maintenance/backups"
-Body = Callable[[Night], Product | None]
-
-
-@dataclass
-class Workshop:
-    """Stores in which ingestion has reached the fourth session, an instance, and what listeners heard."""
-
-    home: Path
-    stores: Stores
-    instance: dg.DagsterInstance
-    heard: list[Event] = field(default_factory=list)
-
-    def run(self, body: Body, code_version: str = "1", retries: int = 0, **scope: object) -> dg.ExecuteInProcessResult:
-        """Execute an asset with that body."""
-        settings = plain_settings(self.home, automation={"nightly": {"retries": retries, "retry_delay_seconds": 1}})
-        declared = StageAsset((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), body, code_version=code_version)
-        with listening(self.heard.append):
-            return dg.materialize(
-                [build_asset(declared, settings)],
-                resources=resources(settings),
-                instance=self.instance,
-                run_config={"resources": {"scope": {"config": scope}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                raise_on_error=False,
-            )
-
-    def trail(self) -> list[tuple[str, int, str | None]]:
-        """State, rows and error of every task of the asset, oldest first."""
-        with self.stores.ml.reader() as connection:
-            rows = connection.execute("SELECT state, rows, error FROM audit.task_runs WHERE asset = ? ORDER BY started_at", [NAME])
-            return rows.fetchall()
 
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Iterator[Workshop]:
     with dg.DagsterInstance.ephemeral() as instance:
         yield Workshop(tmp_path, ingested(tmp_path, DAYS[3]), instance)
-
-
-def product(size: int = 5, watermark: date = DAYS[3]) -> Product:
-    row = {"as_of": DAYS[3], "store": "ml", "path": "p", "size_bytes": size, "sha256": "00"}
-    return Product(
-        writes=(Write(BACKUPS, pl.DataFrame([row], schema=BACKUPS.dtypes)),),
-        watermark=watermark,
-        pictures={"curve": b"PNG"},
-        facts={"size": size},
-    )
 
 
 def test_rows_audit_and_watermark_are_written_and_the_result_is_shown(workshop: Workshop) -> None:
@@ -153,8 +107,8 @@ def test_wrong_input_fails_at_once_however_many_retries_there_are(workshop: Work
 
 
 def test_another_failure_is_tried_again(workshop: Workshop) -> None:
-    declared = StageAsset((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), lambda _night: None)
-    policy = build_asset(declared, plain_settings(workshop.home, automation={"nightly": {"retries": 4}})).op.retry_policy
+    settings = plain_settings(workshop.home, automation={"nightly": {"retries": 4}})
+    policy = build_asset(declared(lambda _night: None), settings).op.retry_policy
     assert policy is not None
     assert policy.max_retries == 4
 
@@ -224,7 +178,7 @@ def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(worksh
 
 
 def test_several_keys_are_made_together(workshop: Workshop) -> None:
-    declared = StageAsset(
+    together = StageAsset(
         keys=(key_of(BACKUPS), key_of(TRAININGS), ("maintenance", "no_table")),
         description="Made up.",
         tables=(BACKUPS, TRAININGS),
@@ -232,7 +186,7 @@ def test_several_keys_are_made_together(workshop: Workshop) -> None:
         body=lambda _night: product(),
     )
     settings = plain_settings(workshop.home)
-    ran = dg.materialize([build_asset(declared, settings)], resources=resources(settings), instance=workshop.instance)
+    ran = dg.materialize([build_asset(together, settings)], resources=resources(settings), instance=workshop.instance)
     shown = {
         event.asset_key.to_user_string(): set(event.metadata)
         for event in ran.asset_materializations_for_node("maintenance__backups")

@@ -1,5 +1,5 @@
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,41 +9,61 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import FEATURE, MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE, VERSION
 from stock_pipeline.core.errors import ArtefactError, InputError
-from stock_pipeline.datasets.training_panel import matrix
+from stock_pipeline.datasets.samples import Samples
+from stock_pipeline.datasets.targets import PAST_VOLATILITY, TARGET, neutralised
 from stock_pipeline.models.artefacts import Manifest, Saveable, hash_features, load_estimator, write_artefact
 from stock_pipeline.models.catalogue import STACK, model_entry
+from stock_pipeline.models.estimators.estimator import Estimator
+from stock_pipeline.models.explanations import CONTRIBUTION
 from stock_pipeline.models.recording import RETURN_SCALE
 from stock_pipeline.models.stacking import StackedModel, combine
-from stock_pipeline.models.training import fit_final
-from stock_pipeline.predictions.inference import load_service, predict
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, PREDICTED_RETURN
-from stock_pipeline_tests.models.made_up import FEATURES, panel
+from stock_pipeline.predictions.inference import explanations, load_service, predict
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP
+from stock_pipeline_tests.models.made_up import FEATURES, ONE_THREAD, panel, quick
 
 AS_OF = date(2012, 6, 1)
 PANEL = panel(symbols=20, count=60, signal=1.0)
-NIGHT = PANEL.filter(pl.col(SESSION) == pl.col(SESSION).max()).select(SESSION, SYMBOL, *FEATURES)
-WEIGHTS = {"spline_ridge": 0.7, "lightgbm": 0.3}
+INPUTS = PANEL.select(SESSION, SYMBOL, *FEATURES)
+NIGHT = INPUTS.filter(pl.col(SESSION) == pl.col(SESSION).max())
+LAST: date = NIGHT[SESSION][0]
+EXPOSED = ("f2", "f3")
+WEIGHTS = {"spline_ridge": 0.7, "n_hits": 0.3}  # the second looks at four sessions
+OTHERS = ("lightgbm", "risk", "direction")
+SCALE = 0.02
+PAST = NIGHT.select(SYMBOL, SESSION, pl.Series(PAST_VOLATILITY, [None, *np.linspace(0.01, 0.05, NIGHT.height - 1)]))
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """A folder of artefacts: two base models and their stack, and the row that the registry gives of each."""
+    """A folder of artefacts: base models and the stack of two of them, and the row that the registry gives of each."""
 
     root: Path
     rows: Mapping[str, Mapping[str, object]]
+
+    def estimator(self, name: str) -> Estimator:
+        """The base model, loaded."""
+        return load_estimator(self.root / str(self.rows[name]["artefact"]))
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     root = tmp_path_factory.mktemp("models")
-    rows = {name: put(root, fit_final(model_entry(name), PANEL, FEATURES, seed=1, threads=1), name, 0.02) for name in WEIGHTS}
-    stacked = StackedModel(WEIGHTS, {name: str(row[TRAINING_ID]) for name, row in rows.items()})
-    return Shelf(root, {**rows, STACK: put(root, stacked, STACK, None)})
+    rows = {name: put(root, fitted(name), name, EXPOSED if name not in ("risk", "direction") else ()) for name in (*WEIGHTS, *OTHERS)}
+    stacked = StackedModel(WEIGHTS, {name: str(rows[name][TRAINING_ID]) for name in WEIGHTS})
+    return Shelf(root, {**rows, STACK: put(root, stacked, STACK)})
 
 
-def put(root: Path, model: Saveable, name: str, scale: float | None) -> dict[str, object]:
+def fitted(name: str) -> Estimator:
+    entry = quick(model_entry(name))
+    learnt = panel(symbols=20, count=60, signal=1.0, kind=entry.target)
+    estimator = entry.make(ONE_THREAD)
+    estimator.fit(Samples.of(learnt, FEATURES), learnt[TARGET].to_numpy())
+    return estimator
+
+
+def put(root: Path, model: Saveable, name: str, exposures: Sequence[str] = ()) -> dict[str, object]:
     manifest = Manifest(
         model=name,
         training_id=f"{name}_1",
@@ -54,20 +74,26 @@ def put(root: Path, model: Saveable, name: str, scale: float | None) -> dict[str
         features_hash=hash_features(FEATURES),
         rows=PANEL.height,
         parameters={},
-        metrics={RETURN_SCALE: scale},
+        metrics={RETURN_SCALE: SCALE if name in WEIGHTS else None},
         seed=1,
         threads=1,
         code_version="1",
+        target="return" if name == STACK else model_entry(name).target,
+        exposures=tuple(exposures),
     )
     artefact = write_artefact(root, model, manifest)
     return {MODEL: name, VERSION: 3, TRAINING_ID: f"{name}_1", "artefact": artefact.path.as_posix(), "sha256": artefact.sha256}
 
 
-def predicted(shelf: Shelf, name: str, ranked: pl.DataFrame = NIGHT) -> pl.DataFrame:
-    return DAILY_PREDICTIONS.conform(predict(load_service(shelf.root, shelf.rows[name]), ranked))
+def predicted(shelf: Shelf, name: str, inputs: pl.DataFrame = INPUTS) -> pl.DataFrame:
+    return DAILY_PREDICTIONS.conform(predict(load_service(shelf.root, shelf.rows[name]), inputs, LAST, PAST))
 
 
-@pytest.mark.parametrize("name", [*WEIGHTS, STACK])
+def told(shelf: Shelf, name: str, inputs: pl.DataFrame = INPUTS, count: int = 5) -> pl.DataFrame:
+    return EXPLANATIONS.conform(explanations(load_service(shelf.root, shelf.rows[name]), inputs, LAST, count))
+
+
+@pytest.mark.parametrize("name", [*WEIGHTS, *OTHERS, STACK])
 def test_every_stock_has_a_score_and_a_place_from_the_best_down(name: str, shelf: Shelf) -> None:
     made = predicted(shelf, name)
     assert made.select(SESSION, SYMBOL).equals(NIGHT.select(SESSION, SYMBOL))
@@ -77,12 +103,43 @@ def test_every_stock_has_a_score_and_a_place_from_the_best_down(name: str, shelf
     assert best_first[SCORE].is_sorted(descending=True)
 
 
+@pytest.mark.parametrize("name", [*WEIGHTS, "lightgbm"])
+def test_a_score_is_what_the_estimator_says_less_half_of_what_the_exposures_explain(name: str, shelf: Shelf) -> None:
+    said = shelf.estimator(name).predict(Samples.of(INPUTS, FEATURES))
+    raw = INPUTS.with_columns(pl.Series("said", said)).filter(pl.col(SESSION) == LAST)
+    neutral = neutralised(raw, "said", EXPOSED)["said"]
+    made = predicted(shelf, name)[SCORE]
+    assert_series_equal(made, 0.5 * raw["said"] + 0.5 * neutral, check_names=False, rel_tol=1e-6)
+    assert not np.allclose(made.to_numpy(), raw["said"].to_numpy())
+
+
+@pytest.mark.parametrize("name", ["risk", "direction"])
+def test_a_score_that_ranks_no_returns_is_what_the_estimator_says(name: str, shelf: Shelf) -> None:
+    said = shelf.estimator(name).predict(Samples.of(NIGHT, FEATURES))
+    assert np.allclose(predicted(shelf, name)[SCORE].to_numpy(), said)
+
+
 @pytest.mark.parametrize("name", list(WEIGHTS))
-def test_a_base_model_s_score_is_what_its_estimator_says(name: str, shelf: Shelf) -> None:
-    estimator = load_estimator(shelf.root / str(shelf.rows[name]["artefact"]))
+def test_a_model_of_the_return_foretells_the_return_alone(name: str, shelf: Shelf) -> None:
     made = predicted(shelf, name)
-    assert np.array_equal(made[SCORE].to_numpy(), estimator.predict(matrix(NIGHT, FEATURES)))
-    assert made[PREDICTED_RETURN].to_list() == pytest.approx((0.02 * made[SCORE]).to_list())
+    assert made[PREDICTED_RETURN].to_list() == pytest.approx((SCALE * made[SCORE]).to_list())
+    assert made.select(PREDICTED_VOLATILITY, PROBABILITY_UP).null_count().row(0) == (made.height, made.height)
+
+
+def test_the_volatility_ahead_is_the_past_one_times_what_the_model_makes_of_it(shelf: Shelf) -> None:
+    made = predicted(shelf, "risk").join(PAST, on=[SYMBOL, SESSION])
+    first, *others = made.iter_rows(named=True)
+    assert first[PREDICTED_VOLATILITY] is None  # nothing is known of the past
+    assert [row[PREDICTED_VOLATILITY] for row in others] == pytest.approx([np.exp(r[SCORE]) * r[PAST_VOLATILITY] for r in others])
+    assert all(row[PREDICTED_VOLATILITY] > 0 for row in others)
+    assert made.select(PREDICTED_RETURN, PROBABILITY_UP).null_count().row(0) == (made.height, made.height)
+
+
+def test_the_probability_of_a_rise_lies_half_above_the_score(shelf: Shelf) -> None:
+    made = predicted(shelf, "direction")
+    assert made[PROBABILITY_UP].to_list() == pytest.approx((made[SCORE] + 0.5).to_list())
+    assert made[PROBABILITY_UP].is_between(0, 1).all()
+    assert made.select(PREDICTED_RETURN, PREDICTED_VOLATILITY).null_count().row(0) == (made.height, made.height)
 
 
 def test_the_stack_s_score_is_its_members_scores_combined(shelf: Shelf) -> None:
@@ -94,25 +151,44 @@ def test_scores_of_unknown_worth_foretell_no_return(shelf: Shelf) -> None:
     assert predicted(shelf, STACK)[PREDICTED_RETURN].null_count() == NIGHT.height
 
 
-@pytest.mark.parametrize("name", [*WEIGHTS, STACK])
+def test_a_stack_looks_at_as_many_sessions_as_the_member_that_looks_at_most(shelf: Shelf) -> None:
+    windows = {name: load_service(shelf.root, row).window for name, row in shelf.rows.items()}
+    assert windows == {"spline_ridge": 1, "n_hits": 4, "lightgbm": 1, "risk": 1, "direction": 1, STACK: 4}
+
+
+@pytest.mark.parametrize("name", [*WEIGHTS, "risk", STACK])
 def test_a_session_is_predicted_alike_alone_and_among_others(name: str, shelf: Shelf) -> None:
-    together = predicted(shelf, name, PANEL.select(SESSION, SYMBOL, *FEATURES).sample(fraction=1, shuffle=True, seed=2))
-    alone = predicted(shelf, name)
-    last = together.filter(pl.col(SESSION) == NIGHT[SESSION][0]).sort(SYMBOL)
+    window = load_service(shelf.root, shelf.rows[name]).window
+    days = INPUTS[SESSION].unique().sort().tail(window)
+    alone = predicted(shelf, name, INPUTS.filter(pl.col(SESSION) >= days[0]))
+    among = predicted(shelf, name, INPUTS.sample(fraction=1, shuffle=True, seed=2))
+    assert among[SESSION].unique().to_list() == [LAST]
     # Not to the bit: a product of matrices rounds by the number of its rows, and a night is always predicted alone.
-    assert_frame_equal(last, alone.sort(SYMBOL), rel_tol=1e-9)
+    assert_frame_equal(among.sort(SYMBOL), alone.sort(SYMBOL), rel_tol=1e-6)
+
+
+def test_a_model_that_looks_at_several_sessions_says_otherwise_of_one_alone(shelf: Shelf) -> None:
+    assert not np.allclose(predicted(shelf, "n_hits", NIGHT)[SCORE].to_numpy(), predicted(shelf, "n_hits")[SCORE].to_numpy())
+
+
+def test_what_comes_after_the_session_changes_nothing(shelf: Shelf) -> None:
+    days = INPUTS[SESSION].unique().sort()
+    service = load_service(shelf.root, shelf.rows[STACK])
+    earlier = [predict(service, INPUTS.filter(pl.col(SESSION) <= last), days[-3], PAST) for last in (days[-3], days[-1])]
+    assert_frame_equal(earlier[0], earlier[1], rel_tol=1e-6)
 
 
 def test_stocks_of_one_score_share_the_better_place(shelf: Shelf) -> None:
     twins = pl.concat([NIGHT.head(1), NIGHT.head(1).with_columns(pl.lit("TWIN").alias(SYMBOL)), NIGHT.slice(1, 1)])
-    made = predicted(shelf, "spline_ridge", twins)
-    assert made[SCORE][0] == made[SCORE][1]
+    made = predicted(shelf, "risk", twins)
+    scores = dict(made.select(SYMBOL, SCORE).iter_rows())
+    assert scores[NIGHT[SYMBOL][0]] == scores["TWIN"]
     assert sorted(made[RANK].to_list()) in ([1, 1, 3], [1, 2, 2])
 
 
-def test_a_stock_more_or_less_does_not_change_what_a_base_model_says_of_the_others(shelf: Shelf) -> None:
-    fewer = predicted(shelf, "spline_ridge", NIGHT.head(5))
-    assert_series_equal(fewer[SCORE], predicted(shelf, "spline_ridge")[SCORE].head(5), rel_tol=1e-9)
+def test_a_stock_more_or_less_does_not_change_what_a_model_without_exposures_says_of_the_others(shelf: Shelf) -> None:
+    fewer = predicted(shelf, "risk", NIGHT.head(5))
+    assert_series_equal(fewer[SCORE], predicted(shelf, "risk")[SCORE].head(5), rel_tol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["spline_ridge", STACK])
@@ -124,8 +200,8 @@ def test_an_artefact_that_is_not_the_one_recorded_does_not_serve(name: str, shel
 def test_a_stack_whose_member_was_altered_does_not_serve(shelf: Shelf, tmp_path: Path) -> None:
     copy = tmp_path / "models"
     shutil.copytree(shelf.root, copy)
-    model_file = next((copy / str(shelf.rows["lightgbm"]["artefact"])).glob("*.txt"))
-    model_file.write_text(model_file.read_text() + " ")
+    model_file = next((copy / str(shelf.rows["n_hits"]["artefact"])).glob("*.safetensors"))
+    model_file.write_bytes(model_file.read_bytes() + b" ")
     with pytest.raises(ArtefactError, match="is not the file that the manifest lists"):
         load_service(copy, shelf.rows[STACK])
 
@@ -141,4 +217,35 @@ def test_a_version_whose_features_are_not_made_now_is_refused_with_the_remedy(mo
     with pytest.raises(
         InputError, match=f"version . of {model} learned from 2 features that are not made now, {sorted(FEATURES)[0]} among"
     ):
-        predict(service, NIGHT.drop(sorted(FEATURES)[:2]))
+        predict(service, NIGHT.drop(sorted(FEATURES)[:2]), LAST, PAST)
+
+
+def test_an_exposure_that_is_not_made_now_is_missed_like_a_feature(shelf: Shelf, tmp_path: Path) -> None:
+    row = put(tmp_path, shelf.estimator("spline_ridge"), "spline_ridge", ("volatility_60",))
+    with pytest.raises(InputError, match="learned from 1 features that are not made now, volatility_60 among"):
+        predict(load_service(tmp_path, row), INPUTS, LAST, PAST)
+
+
+@pytest.mark.parametrize("name", ["spline_ridge", "lightgbm", "risk", "direction"])
+def test_the_strongest_features_of_every_score_are_told(name: str, shelf: Shelf) -> None:
+    made = told(shelf, name)
+    assert made.select(SYMBOL, RANK).rows() == [(symbol, rank) for symbol in NIGHT[SYMBOL] for rank in range(1, 6)]
+    assert made.select(MODEL, TRAINING_ID, SESSION).unique().rows() == [(name, f"{name}_1", LAST)]
+    tonight = Samples.of(INPUTS, FEATURES).take((INPUTS[SESSION] == LAST).to_numpy())
+    contributions = shelf.estimator(name).explain(tonight)
+    assert contributions is not None
+    for place, rows in enumerate(made.partition_by(SYMBOL)):
+        strength = np.abs(contributions[place])
+        assert rows[CONTRIBUTION].abs().to_list() == pytest.approx(sorted(strength, reverse=True)[:5], rel=1e-5, abs=1e-9)
+        expected = [contributions[place][FEATURES.index(feature)] for feature in rows[FEATURE]]
+        assert rows[CONTRIBUTION].to_list() == pytest.approx(expected, rel=1e-5, abs=1e-9)
+        assert rows[VALUE].to_list() == [NIGHT[feature][place] for feature in rows[FEATURE]]
+
+
+def test_only_as_many_features_are_told_as_asked_for(shelf: Shelf) -> None:
+    assert told(shelf, "lightgbm", count=2)[RANK].unique().sort().to_list() == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["n_hits", STACK])
+def test_models_that_cannot_tell_and_the_stack_explain_nothing(name: str, shelf: Shelf) -> None:
+    assert told(shelf, name).is_empty()

@@ -23,6 +23,8 @@ def predictions(scores: list[float], session: date = TONIGHT, training_id: str =
             version=7,
             rank=pl.col("score").rank("ordinal", descending=True),
             predicted_return=pl.lit(None, pl.Float64),
+            predicted_volatility=pl.lit(None, pl.Float64),
+            probability_up=pl.lit(None, pl.Float64),
         )
     )
 

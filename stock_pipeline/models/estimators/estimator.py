@@ -1,46 +1,64 @@
 """The interface of every base model."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stock_pipeline.datasets.samples import Samples
+
+Device = Literal["cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under what a model is fitted, besides the data and its own parameters: random seed, threads, and where it computes."""
+
+    seed: int
+    threads: int
+    device: Device = "cpu"
+
 
 class Estimator(Protocol):
-    """A regressor of the rank target on features ranked within their session (both from -0.5 to 0.5).
+    """A regressor of a target on features that models see as ranks within their session (from -0.5 to 0.5).
 
-    Fitting is deterministic: the same rows in the same order, parameters, seed and threads give the same files, byte for byte.
-    Files hold numbers and text, never pickled objects.
+    A class of the catalogue is made by ``Class(conditions, **parameters)``, every parameter with a default. Fitting is
+    deterministic: the same samples, targets, parameters and conditions give the same files, byte for byte. Files hold numbers and
+    text, never pickled objects. A loaded model computes on the CPU.
     """
-
-    @property
-    def name(self) -> str:
-        """The model's name in the catalogue."""
-        ...
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The features in the order of the columns that ``predict`` expects; empty before ``fit``."""
         ...
 
+    @property
+    def window(self) -> int:
+        """How many sessions of features a score rests on, the sample's own included; 1 for most models."""
+        ...
+
     def parameters(self) -> dict[str, Any]:
-        """What the fit depends on besides the data, ready for JSON; known before fitting."""
+        """What the fit depends on besides data and conditions, ready for JSON; known before fitting."""
         ...
 
-    def fit(self, x: NDArray[np.float32], y: NDArray[np.float64], feature_names: Sequence[str]) -> None:
-        """Learn from ``x`` (rows, features), all finite, and ``y`` (rows,)."""
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
+        """Learn from the samples and their targets ``y`` (samples,).
+
+        Raises:
+            ValueError: there is no sample, or not one target for each.
+        """
         ...
 
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The score of each row of ``x`` (rows, features), on the scale of the target; shape (rows,)."""
+    def predict(self, samples: Samples) -> NDArray[np.float64]:
+        """The score of each sample, on the scale of the target; shape (samples,)."""
         ...
 
-    def explain(self, x: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """What each feature adds to each row's score, shape (rows, features), or None where the model cannot tell.
+    def explain(self, samples: Samples) -> NDArray[np.float64] | None:
+        """What each feature adds to each sample's score, shape (samples, features), or None where the model cannot tell.
 
-        A row's score less the sum of its contributions is one constant, the same for every row.
+        A score less the sum of its contributions is one constant, the same for every sample.
         """
         ...
 
@@ -54,11 +72,13 @@ class Estimator(Protocol):
         ...
 
 
-def check_fit_input(x: NDArray[np.float32], y: NDArray[np.float64], feature_names: Sequence[str]) -> None:
-    """Passes where ``x`` has at least one row, one column for each feature and one row for each outcome.
+def check_fit_input(samples: Samples, y: NDArray[np.float64]) -> None:
+    """Passes where there is at least one sample, and one finite target for each.
 
     Raises:
-        ValueError: the shapes do not fit each other.
+        ValueError: the numbers do not fit each other, or a target is not a number.
     """
-    if x.ndim != 2 or x.shape[0] == 0 or x.shape != (len(y), len(feature_names)):
-        raise ValueError(f"cannot fit on features of shape {x.shape}, {len(feature_names)} feature names and {len(y)} outcomes")
+    if len(samples) == 0 or len(samples) != len(y):
+        raise ValueError(f"cannot fit on {len(samples)} samples and {len(y)} targets; give at least one, and one target for each")
+    if not np.isfinite(y).all():
+        raise ValueError(f"cannot fit: {int((~np.isfinite(y)).sum())} of {len(y)} targets are not finite; leave those samples out")

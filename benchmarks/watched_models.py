@@ -1,0 +1,174 @@
+"""The processes that ``models`` measures: ``python -m benchmarks.watched_models train|serve RECORD``.
+
+``train``: every model of the catalogue on a made-up panel of 500,000 samples of 40 features, as the pipeline trains them: four purged
+folds and a final fit each, in a process of its own, then the stack, with every artefact written. ``serve``: those artefacts loaded,
+one stock and a hundred scored by the whole stack, and 500 explained.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from benchmarks.memory import peak_bytes
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, MODEL, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.datasets.samples import Samples
+from stock_pipeline.datasets.splits import walk_forward
+from stock_pipeline.datasets.targets import PAST_VOLATILITY, with_target
+from stock_pipeline.datasets.training_panel import model_inputs
+from stock_pipeline.models.artefacts import Manifest, Saveable, hash_features, write_artefact
+from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.own_process import trained_apart
+from stock_pipeline.models.recording import metrics_of
+from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_weights, widen
+from stock_pipeline.models.training import Plan
+from stock_pipeline.predictions.inference import Service, explanations, load_service, predict
+
+STOCKS, SESSIONS, FEATURES, FOLDS, REACH = 500, 1000, 40, 4, 5
+NAMES: Final = tuple(f"f{place:02d}" for place in range(FEATURES))
+EXPOSED: Final = NAMES[:3]
+CONDITIONS: Final = Conditions(seed=7, threads=2)
+TURNS: Final = 30
+DAYS: Final = [date(2016, 1, 4) + timedelta(days=place) for place in range(SESSIONS)]
+
+
+def train(record: Path) -> None:
+    """Train everything, and write how long each model took and how much memory there was need of."""
+    panel = _panel()
+    seconds, told, began = {}, [], time.perf_counter()
+    for entry in CATALOGUE:
+        before = time.perf_counter()
+        told += _train_one(entry, panel, record.parent)
+        seconds[entry.name] = time.perf_counter() - before
+        print(entry.name, round(seconds[entry.name], 1), "s", file=sys.stderr, flush=True)
+    before = time.perf_counter()
+    wide, models = widen(pl.concat(told)), [str(part[MODEL][0]) for part in told]
+    stack = StackedModel(stack_weights(wide, models), dict.fromkeys(models, "made"))
+    own = stack_out_of_fold(wide, models, _splits())
+    _write(record.parent, STACK, stack, "return", own, stack.parameters(), 20)
+    seconds[STACK] = time.perf_counter() - before
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    found = {"seconds": seconds, "all_seconds": time.perf_counter() - began, "peak_bytes": children + (peak_bytes() or 0)}
+    found["stack_rank_ic"] = metrics_of(own, "return")["rank_ic"]
+    record.write_text(json.dumps(found))
+
+
+def _train_one(entry: ModelEntry, panel: pl.DataFrame, folder: Path) -> list[pl.DataFrame]:
+    """What the model said out of fold, where it is one for the stack."""
+    prepared = with_target(panel, entry.target, EXPOSED)
+    ends = dict(zip(DAYS, [*DAYS[REACH:], *[DAYS[-1]] * REACH], strict=True))
+    exposures = EXPOSED if entry.target == "return" else ()
+    plan = Plan(entry, NAMES, exposures, tuple(_splits()), ends, CONDITIONS)
+    with trained_apart(plan, prepared, lambda _note: None) as trained:
+        _write(folder, entry.name, trained.model, entry.target, trained.out_of_fold, trained.model.fitted_with, trained.model.window)
+        return [trained.out_of_fold] if entry.target == "return" else []
+
+
+def _write(folder: Path, name: str, model: Saveable, target: Any, said: pl.DataFrame, parameters: Any, window: int) -> None:
+    manifest = Manifest(
+        model=name,
+        training_id="made",
+        as_of=DAYS[-1],
+        train_from=DAYS[0],
+        train_to=DAYS[-1],
+        features=NAMES,
+        features_hash=hash_features(NAMES),
+        rows=STOCKS * SESSIONS,
+        parameters=parameters,
+        metrics=metrics_of(said, target),
+        seed=CONDITIONS.seed,
+        threads=CONDITIONS.threads,
+        code_version="1",
+        target=target,
+        exposures=EXPOSED if target == "return" else (),
+        window=window,
+    )
+    write_artefact(folder / "models", model, manifest)
+
+
+def serve(record: Path) -> None:
+    """Load, score and explain, and write the median seconds of each."""
+    folder = record.parent
+    rows = [{MODEL: name, VERSION: 1, TRAINING_ID: "made", "artefact": f"{name}/made", "sha256": _sha(folder, name)} for name in _names()]
+
+    def load() -> list[Service]:
+        return [load_service(folder / "models", row) for row in rows]
+
+    first = load()  # imports the libraries
+    loaded = _median(load, 5)
+    panel = _panel().filter(pl.col(SESSION).is_in(DAYS[-20:]))
+    past = panel.select(SYMBOL, SESSION, PAST_VOLATILITY)
+    stack = next(service for service in first if service.stack is not None)
+    symbols = panel[SYMBOL].unique().sort().to_list()
+    hundred = panel.filter(pl.col(SYMBOL).is_in(symbols[:100]))
+    one = panel.filter(pl.col(SYMBOL) == symbols[0]).sort(SESSION)
+    sample = Samples.of(one, NAMES).take(slice(-1, None))
+    explained = [service for service in first if explanations(service, panel, DAYS[-1], 5).height]
+    found = {
+        "load": loaded,
+        "one_row": _median(lambda: [member.estimator.predict(sample) for member in stack.members.values()], TURNS),
+        "hundred_stocks": _median(lambda: predict(stack, hundred, DAYS[-1], past), TURNS),
+        "explain": _median(lambda: [explanations(service, panel, DAYS[-1], 5) for service in explained], 3),
+        "explained_models": len(explained),
+    }
+    record.write_text(json.dumps(found))
+
+
+def _median(work: Callable[[], object], turns: int) -> float:
+    work()
+    seconds = []
+    for _ in range(turns):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return float(np.median(seconds))
+
+
+def _names() -> list[str]:
+    return [*(entry.name for entry in CATALOGUE), STACK]
+
+
+def _sha(folder: Path, name: str) -> str:
+    import hashlib
+
+    return hashlib.sha256((folder / "models" / name / "made" / "manifest.json").read_bytes()).hexdigest()
+
+
+def _splits() -> Any:
+    return walk_forward(DAYS, FOLDS, REACH, 3, 200)
+
+
+def _panel() -> pl.DataFrame:
+    """Features that persist from session to session, a weak signal in some of them, and outcomes of all kinds."""
+    rng = np.random.default_rng(0)
+    values = np.empty((SESSIONS, STOCKS, FEATURES), dtype=np.float32)
+    values[0] = rng.normal(size=(STOCKS, FEATURES))
+    for place in range(1, SESSIONS):
+        values[place] = 0.9 * values[place - 1] + 0.44 * rng.normal(size=(STOCKS, FEATURES))
+    signal = values[..., 5] + values[..., 6] ** 2 - values[..., 7] * values[..., 8]
+    returns = 0.01 * (0.05 * signal + rng.normal(size=(SESSIONS, STOCKS)))
+    key = {
+        SESSION: np.repeat(np.array(DAYS, dtype="datetime64[D]"), STOCKS),
+        SYMBOL: [f"S{place:03d}" for place in range(STOCKS)] * SESSIONS,
+    }
+    past = np.exp(rng.normal(-4, 0.3, size=STOCKS * SESSIONS))
+    outcomes = {
+        FORWARD_RETURN: returns.ravel(),
+        DIRECTION: (returns.ravel() > 0).astype(np.int8),
+        PAST_VOLATILITY: past,
+        FORWARD_VOLATILITY: past * np.exp(0.2 * values[..., 0].ravel() + rng.normal(0, 0.3, size=past.shape)),
+    }
+    features = {name: values[..., place].ravel() for place, name in enumerate(NAMES)}
+    return model_inputs(pl.DataFrame({**key, **features, **outcomes}), NAMES, {})
+
+
+if __name__ == "__main__":
+    {"train": train, "serve": serve}[sys.argv[1]](Path(sys.argv[2]))

@@ -1,0 +1,108 @@
+"""The process that ``quality`` and ``development`` measure: ``python -m benchmarks.watched_quality RECORD FILES FIRST_YEAR LAST_YEAR ...``.
+
+Every model of the return is trained and tested walk-forward: on the four years before, or as many as there are, then on the year or
+half-year. Nothing after the last year is read. What a model said is scored against the next-open one-session return.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from benchmarks.bringing import bring_file, fresh_stores
+from stock_pipeline.core.calendar import trading_calendar
+from stock_pipeline.core.columns import FORWARD_RETURN, METRIC, MODEL, OUTCOME, SESSION, SYMBOL, VALUE
+from stock_pipeline.datasets.reading import input_names
+from stock_pipeline.datasets.samples import Samples
+from stock_pipeline.datasets.splits import Split
+from stock_pipeline.datasets.targets import with_target
+from stock_pipeline.datasets.training_panel import model_inputs, training_panel
+from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet, feature_set
+from stock_pipeline.features.compute import compute_features
+from stock_pipeline.features.reading import read_bars_for
+from stock_pipeline.labels.compute import compute_labels
+from stock_pipeline.labels.tables import KNOWN, column_of
+from stock_pipeline.models.catalogue import parse_models, stacked_models
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.scores import PERIOD, RANK_IC, score_table, scores_of
+from stock_pipeline.models.stacking import stack_out_of_fold, stack_weights, widen
+from stock_pipeline.models.training import Plan, score_folds
+from stock_pipeline.settings import load_settings
+
+EMBARGO: Final = 3
+REACH: Final = 2  # sessions until a return from the next open to the open after is known
+YEARS_OF_TRAINING: Final = 4
+
+
+def main(record: Path, files: str, first_year: int, last_year: int, months: int, chosen: str, names: list[str]) -> None:
+    """Test each year from the first to the last in parts of so many months, and write what was found."""
+    features = feature_set(chosen)
+    panel = _panel(record.parent / "home", files, features, last_year)
+    splits = list(_splits(panel, first_year, last_year, months))
+    label_ends = _label_ends(panel)
+    samples = Samples.of(panel, features.names)
+    aside = panel.select(SESSION, SYMBOL, FORWARD_RETURN, "target", *EXPOSURES)
+    told, found = list[pl.DataFrame](), dict[str, Any]()
+    for entry in parse_models(names or stacked_models(None)):
+        began = time.perf_counter()
+        plan = Plan(entry, features.names, EXPOSURES, tuple(splits), label_ends, Conditions(seed=7, threads=2))
+        tests, seen = score_folds(plan, aside, samples, {})
+        told.append(tests)
+        found[entry.name] = _figures(tests, seen) | {"seconds": time.perf_counter() - began}
+        print(entry.name, found[entry.name], file=sys.stderr, flush=True)
+    wide = widen(pl.concat(told))
+    models = [str(part[MODEL][0]) for part in told]
+    found["stack"] = _figures(stack_out_of_fold(wide, models, splits), None) | {"weights": stack_weights(wide, models)}
+    print("stack", found["stack"], file=sys.stderr, flush=True)
+    pl.concat(told).write_parquet(record.with_suffix(".parquet"))
+    record.write_text(json.dumps(found))
+
+
+def _panel(home: Path, files: str, features: FeatureSet, last_year: int) -> pl.DataFrame:
+    stores, last = fresh_stores(home), date(last_year, 12, 31)
+    bring_file(stores, Path(files))
+    settings = load_settings()
+    bars = read_bars_for(stores, features, settings, last, date(1970, 1, 1)).filter(pl.col(SESSION) <= last)
+    days = bars[SESSION].unique().sort().to_list()
+    sessions, as_of = trading_calendar(settings.exchange).sessions_between(days[0], date(last_year + 1, 2, 28)), days[-1]
+    labels = compute_labels(bars, sessions, as_of, (1,), 5).filter(pl.col(column_of(OUTCOME, 1)) == KNOWN)
+    outcomes = labels.select(SYMBOL, SESSION, pl.col(column_of(FORWARD_RETURN, 1)).alias(FORWARD_RETURN))
+    names = input_names(features)
+    inputs = model_inputs(compute_features(bars, features.made), names, features.bounds)
+    return with_target(training_panel(inputs, outcomes, names), "return", EXPOSURES)
+
+
+def _splits(panel: pl.DataFrame, first_year: int, last_year: int, months: int) -> Iterator[Split]:
+    sessions = panel[SESSION].unique().sort().to_list()
+    starts = [date(year, month, 1) for year in range(first_year, last_year + 1) for month in range(1, 13, months)]
+    for fold, (start, end) in enumerate(zip(starts, [*starts[1:], date(last_year + 1, 1, 1)], strict=True), start=1):
+        tested = [day for day in sessions if start <= day < end]
+        place = sessions.index(tested[0])
+        earliest = date(start.year - YEARS_OF_TRAINING, start.month, 1)
+        learnt = [day for day in sessions[: place - REACH - EMBARGO] if day >= earliest]
+        yield Split(fold, learnt[0], learnt[-1], tested[0], tested[-1])
+
+
+def _label_ends(panel: pl.DataFrame) -> dict[date, date]:
+    sessions = panel[SESSION].unique().sort().to_list()
+    return dict(zip(sessions, [*sessions[REACH:], *[sessions[-1]] * REACH], strict=True))
+
+
+def _figures(tests: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, Any]:
+    metrics = dict(score_table(tests).select(METRIC, VALUE).iter_rows())
+    years = scores_of(tests, None).filter((pl.col(METRIC) == RANK_IC) & (pl.col(PERIOD) != "whole"))
+    found: dict[str, Any] = {name: metrics[name] for name in (RANK_IC, "icir", "rank_ic_t", "hit_rate")}
+    found["by_year"] = dict(years.select(PERIOD, VALUE).iter_rows())
+    if seen is not None:
+        found["seen_rank_ic"] = dict(score_table(seen).select(METRIC, VALUE).iter_rows())[RANK_IC]
+    return found
+
+
+if __name__ == "__main__":
+    from_year, to_year, parts = (int(given) for given in sys.argv[3:6])
+    main(Path(sys.argv[1]), sys.argv[2], from_year, to_year, parts, sys.argv[6], sys.argv[7:])

@@ -1,0 +1,33 @@
+"""Where a model is trained: on a GPU that torch and the model's own library see, else on the CPU."""
+
+from collections.abc import Callable
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.models.catalogue import ModelEntry
+from stock_pipeline.models.estimators.estimator import Device
+from stock_pipeline.models.estimators.gpu import torch_obstacle
+
+
+def device_for(entry: ModelEntry, wanted: str, say: Callable[[str], None]) -> Device:
+    """The device for a model; one that cannot use the GPU that there is says why.
+
+    Args:
+        entry: the model.
+        wanted: auto, cpu or cuda.
+        say: told why a model cannot use the GPU.
+
+    Raises:
+        InputError: a GPU is asked for and there is none.
+    """
+    if wanted == "cpu":
+        return "cpu"
+    missing = torch_obstacle()
+    if missing is not None:
+        if wanted == "cuda":
+            raise InputError(f"models.device is 'cuda', but {missing}; set it to auto or cpu")
+        return "cpu"
+    obstacle = entry.gpu_obstacle()
+    if obstacle is not None:
+        say(f"on the CPU: {obstacle}")
+        return "cpu"
+    return "cuda"

@@ -1,0 +1,134 @@
+"""PatchTST: a small Transformer over patches of each feature's window.
+
+After Nie et al. 2023, "A Time Series is Worth 64 Words: Long-term Forecasting with Transformers" (ICLR). As there, every feature is
+a channel of its own that goes through the same embedding, encoder and flat linear head. There the head forecasts the channel itself;
+here it makes a few numbers of each channel, and the score is a linear mix of those of all channels: a head of its own for every
+channel would have sixteen times the weights, and follow the noise. Not taken over: the normalisation of each window, as the level of a rank
+is what it tells, and batch normalisation, in whose place layers are normalised sample by sample, before each of their parts.
+"""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.estimators.torch_model import TorchModel
+from stock_pipeline.models.estimators.torch_training import Training, drawn, library
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from stock_pipeline.models.estimators.torch_training import Drop, Weights
+
+
+class PatchTST(TorchModel):
+    """Patches side by side, a linear embedding with learnt positions, an encoder (Vaswani et al. 2017), and a flat linear head.
+
+    Args:
+        conditions: see ``TorchModel``.
+        window: sessions seen.
+        patch: sessions of a patch, a divisor of the window, so that the patches cover it.
+        width: numbers that represent a patch.
+        heads: attention heads, a divisor of the width.
+        layers: layers of the encoder; the hidden layer of each has twice the width.
+        forecasts: numbers that the head, shared by the channels, makes of each; the score is a linear mix of all of them.
+        most_samples, most_epochs, batch, learning_rate, weight_decay, dropout: see ``Training``; whole channels of a sample are dropped.
+
+    Raises:
+        ValueError: the patch does not divide the window, or the heads do not divide the width.
+    """
+
+    def __init__(
+        self,
+        conditions: Conditions,
+        *,
+        window: int = 20,
+        patch: int = 5,
+        width: int = 16,
+        heads: int = 2,
+        layers: int = 1,
+        forecasts: int = 4,
+        most_samples: int = 80_000,
+        most_epochs: int = 5,
+        batch: int = 256,
+        learning_rate: float = 0.005,
+        weight_decay: float = 3.0,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__(conditions, window, Training(most_samples, most_epochs, batch, learning_rate, weight_decay, dropout))
+        if patch < 1 or window % patch:
+            raise ValueError(f"patch {patch} does not divide the window of {window} sessions; give a divisor of it")
+        if heads < 1 or width % heads:
+            raise ValueError(f"{heads} heads do not divide the width of {width}; give a divisor of it")
+        self.patch = patch
+        self.width = width
+        self.heads = heads
+        self.layers = layers
+        self.forecasts = forecasts
+
+    def _shape(self) -> dict[str, Any]:
+        names = ("window", "patch", "width", "heads", "layers", "forecasts")
+        return {name: getattr(self, name) for name in names}
+
+    def _initial(self, features: int, generator: "torch.Generator") -> "Weights":
+        torch = library()
+        patches, width = self.window // self.patch, self.width
+        weights: Weights = {
+            "patch.weight": drawn(generator, self.patch, width, inputs=self.patch),
+            "position.bias": drawn(generator, patches, width, inputs=1, gain=0.02),
+        }
+        sizes = {"attention": (width, 3 * width), "mixed": (width, width), "hidden": (width, 2 * width), "output": (2 * width, width)}
+        for layer in range(self.layers):
+            for name, (inputs, outputs) in sizes.items():
+                weights[f"layer.{layer}.{name}.weight"] = drawn(generator, inputs, outputs, inputs=inputs)
+                weights[f"layer.{layer}.{name}.bias"] = torch.zeros(outputs)
+        for norm in [f"layer.{layer}.{name}" for layer in range(self.layers) for name in ("before", "between")] + ["last"]:
+            weights[f"{norm}.gain"] = torch.ones(width)
+            weights[f"{norm}.bias"] = torch.zeros(width)
+        weights["flat.weight"] = drawn(generator, patches * width, self.forecasts, inputs=patches * width)
+        weights["score.weight"] = torch.zeros(features * self.forecasts, 1)
+        weights["score.bias"] = torch.zeros(1)
+        return weights
+
+    def _forward(self, weights: "Weights", x: "Tensor", drop: "Drop") -> "Tensor":
+        rows, features = len(x), x.shape[2]
+        state = self._represented(weights, x)
+        patches = len(state)
+        # The flat head of the paper, patch by patch: the patches are the first axis, and a flat copy would cost as much as the product.
+        parts = state.view(patches, -1, self.width) @ weights["flat.weight"].view(patches, self.width, -1)
+        forecasts = drop(parts.sum(0).view(rows, features, -1), (rows, features, 1))
+        return weights["score.bias"].addmm(forecasts.flatten(1), weights["score.weight"]).T
+
+    def _represented(self, weights: "Weights", x: "Tensor") -> "Tensor":
+        """Windows (rows, window, features) as what the encoder makes of them, shape (patches, rows, features, width)."""
+        rows, window, features = x.shape
+        cut = x.view(rows, -1, self.patch, features).permute(1, 0, 3, 2)
+        # The bias of the embedding is a part of the positions.
+        state = (cut.reshape(-1, self.patch) @ weights["patch.weight"]).view(window // self.patch, -1, self.width)
+        state = (state + weights["position.bias"].unsqueeze(1)).view(-1, self.width)
+        for layer in range(self.layers):
+            name = f"layer.{layer}"
+            state = state + self._attended(weights, name, _normalised(weights, f"{name}.before", state), window // self.patch)
+            hidden = _linear(weights, f"{name}.hidden", _normalised(weights, f"{name}.between", state))
+            state = state + _linear(weights, f"{name}.output", library().nn.functional.gelu(hidden))
+        return _normalised(weights, "last", state).view(-1, rows, features, self.width)
+
+    def _attended(self, weights: "Weights", name: str, state: "Tensor", patches: int) -> "Tensor":
+        """Multi-head attention among the patches of each channel; ``state`` is (patches * channels, width).
+
+        Written out with the channels as the last axis: batched products of matrices as small as these take five times as long.
+        """
+        parts = weights[f"{name}.attention.weight"].T @ state.T + weights[f"{name}.attention.bias"].unsqueeze(1)
+        query, key, value = parts.view(3, self.heads, self.width // self.heads, patches, -1).unbind(0)
+        likeness = (query.unsqueeze(3) * key.unsqueeze(2)).sum(1) * (1 / math.sqrt(self.width // self.heads))
+        mixed = (likeness.softmax(2).unsqueeze(1) * value.unsqueeze(2)).sum(3)
+        return _linear(weights, f"{name}.mixed", mixed.view(self.width, -1).T)
+
+
+def _linear(weights: "Weights", name: str, x: "Tensor") -> "Tensor":
+    return weights[f"{name}.bias"].addmm(x, weights[f"{name}.weight"])
+
+
+def _normalised(weights: "Weights", name: str, x: "Tensor") -> "Tensor":
+    normalised: Tensor = library().layer_norm(x, (x.shape[-1],), weights[f"{name}.gain"], weights[f"{name}.bias"])
+    return normalised

@@ -1,0 +1,49 @@
+"""RandomForest: the mean of trees that each saw other samples and features (Breiman 2001), grown by XGBoost."""
+
+from typing import Any
+
+from stock_pipeline.models.estimators import xgboost_trees
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.estimators.xgboost_trees import XGBoostTrees
+
+
+def gpu_obstacle() -> str | None:
+    """Why XGBoost cannot compute on a GPU here, in one sentence; None where it can."""
+    return xgboost_trees.gpu_obstacle()
+
+
+class RandomForest(XGBoostTrees):
+    """A hundred trees side by side in one round of boosting, their mean being the score.
+
+    Breiman's trees grow to their full depth and draw samples with replacement. These are capped, because explaining full trees
+    takes seconds a sample and daily returns are too noisy for small leaves, and draw a part without replacement.
+
+    Args:
+        conditions: see ``XGBoostTrees``.
+        trees: how many.
+        max_depth: splits from the root to a leaf; the cost of explaining a sample grows with two to its power.
+        subsample: share of the samples that each tree sees.
+        features_by_node: share of the features that each split chooses among; a third is Breiman's for regression.
+    """
+
+    def __init__(
+        self, conditions: Conditions, *, trees: int = 100, max_depth: int = 6, subsample: float = 0.2, features_by_node: float = 1 / 3
+    ) -> None:
+        super().__init__(conditions, trees=trees, max_depth=max_depth, subsample=subsample, features_by_node=features_by_node)
+
+    def _rounds(self) -> int:
+        return 1
+
+    def _growth(self, leaf: int) -> dict[str, Any]:
+        seen = self._arguments["subsample"]
+        return {
+            # XGBoost divides each tree's leaves by the number of trees itself.
+            "num_parallel_tree": self._arguments["trees"],
+            "learning_rate": 1.0,
+            "max_depth": self._arguments["max_depth"],
+            "subsample": seen,
+            "colsample_bynode": self._arguments["features_by_node"],
+            # Of the samples that a tree sees; the mean of the trees does the rest.
+            "min_child_weight": seen * leaf,
+            "reg_lambda": seen * leaf,
+        }

@@ -1,0 +1,173 @@
+"""A training in a process of its own: whatever becomes of it, the pipeline goes on, and its memory goes back to the system."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Any, Final
+
+import polars as pl
+
+from stock_pipeline.core.errors import StockPipelineError
+from stock_pipeline.models.training import Plan, Say, Trained, train
+
+PANEL: Final = "panel.arrow"
+MODEL_FOLDER: Final = "model"
+PARAMETERS: Final = "parameters.json"
+FRAMES: Final = ("out_of_fold", "seen", "explained", "tried")
+SECONDS_TO_STOP: Final = 10.0
+
+
+class TrainingFailedError(StockPipelineError):
+    """A model could not be trained; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A trained model that is still only files in a folder.
+
+    Attributes:
+        folder: where its files lie.
+        fitted_with: its parameters.
+        window: sessions of features that a score rests on.
+    """
+
+    folder: Path
+    fitted_with: dict[str, Any]
+    window: int
+
+    def save(self, folder: Path) -> None:
+        """Copy the files into ``folder``, which exists."""
+        for file in sorted(self.folder.iterdir()):
+            (folder / file.name).write_bytes(file.read_bytes())
+
+
+@dataclass(frozen=True)
+class TrainedApart:
+    """``training.Trained``, with files in place of the estimator."""
+
+    model: SavedModel
+    out_of_fold: pl.DataFrame
+    seen: pl.DataFrame
+    explained: pl.DataFrame
+    tried: pl.DataFrame
+
+
+@contextmanager
+def trained_apart(plan: Plan, panel: pl.DataFrame, say: Say) -> Iterator[TrainedApart]:
+    """Train in a process of its own; the files are there while the context lasts.
+
+    Args:
+        plan: how; what it holds must be importable by name.
+        panel: as for ``train``.
+        say: told of each step.
+
+    Raises:
+        TrainingFailedError: the training raised an error, or its process died.
+    """
+    with TemporaryDirectory(prefix="stock_pipeline_training_") as name:
+        folder = Path(name)
+        (folder / MODEL_FOLDER).mkdir()
+        panel.write_ipc(folder / PANEL)
+        _run(plan, folder, say)
+        yield _read(folder)
+
+
+def _run(plan: Plan, folder: Path, say: Say) -> None:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(plan, folder, theirs), name=f"training of {plan.entry.name}")
+    process.start()
+    theirs.close()
+    try:
+        problem = _listen(ours, say)
+        process.join()
+    finally:
+        _stop(process)
+        ours.close()
+    if problem is not None:
+        raise TrainingFailedError(f"{plan.entry.name} could not be trained: {problem}")
+    if process.exitcode:
+        raise TrainingFailedError(f"{plan.entry.name} could not be trained: its process {_end(process.exitcode)}")
+
+
+def _listen(pipe: Connection, say: Say) -> str | None:
+    """Pass notes on until the process is done, and return what went wrong, None where nothing did or the process died."""
+    while True:
+        try:
+            kind, text = pipe.recv()
+        except EOFError:
+            return None
+        if kind == "failed":
+            return str(text)
+        say(text)
+
+
+def _stop(process: Any) -> None:
+    if process.is_alive():
+        process.terminate()
+        process.join(SECONDS_TO_STOP)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _end(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "was killed, as the system does when memory runs out; lower datasets.sessions, or choose a smaller features.set"
+    return f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def _read(folder: Path) -> TrainedApart:
+    told = json.loads((folder / PARAMETERS).read_text(encoding="utf-8"))
+    frames = {name: pl.read_ipc(folder / f"{name}.arrow") for name in FRAMES}
+    return TrainedApart(SavedModel(folder / MODEL_FOLDER, told["parameters"], told["window"]), **frames)
+
+
+def _work(plan: Plan, folder: Path, pipe: Connection) -> None:
+    """What the process does."""
+    from threadpoolctl import threadpool_limits
+
+    Thread(target=_end_with_parent, daemon=True).start()
+    _be_killed_first()
+    try:
+        with threadpool_limits(plan.conditions.threads):
+            trained = train(plan, pl.read_ipc(folder / PANEL), lambda note: pipe.send(("note", note)))
+        _write(trained, folder)
+    except MemoryError:
+        pipe.send(("failed", "there was not enough memory; lower datasets.sessions, or choose a smaller features.set"))
+    except Exception as error:  # whatever a library raises must not stop the others
+        pipe.send(("failed", " ".join(str(error).split()) or type(error).__name__))
+    finally:
+        pipe.close()
+
+
+def _write(trained: Trained, folder: Path) -> None:
+    trained.estimator.save(folder / MODEL_FOLDER)
+    told = {"parameters": trained.estimator.parameters(), "window": trained.estimator.window}
+    (folder / PARAMETERS).write_text(json.dumps(told), encoding="utf-8")
+    for name in FRAMES:
+        getattr(trained, name).write_ipc(folder / f"{name}.arrow")
+
+
+def _end_with_parent() -> None:
+    """End at once when the parent is gone, however it went: nobody would wait for the result."""
+    parent = parent_process()
+    if parent is not None:
+        import os
+
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _be_killed_first() -> None:
+    """Let a system that runs out of memory take this process rather than the one that waits for it."""
+    score = Path("/proc/self/oom_score_adj")
+    if score.exists():
+        score.write_text("500", encoding="ascii")

@@ -1,0 +1,89 @@
+"""Trials: sets of parameters tried against each other on sessions that no fold tests."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.datasets.samples import Samples
+from stock_pipeline.datasets.splits import Split
+from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.models.catalogue import ModelEntry
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session
+
+TRIAL: Final = "trial"
+TRIED: Final = {TRIAL: pl.Int32, "parameters": pl.String, RANK_IC: pl.Float64, "chosen": pl.Boolean}
+VALIDATION_SHARE: Final = 1 / 3
+FEWEST_SESSIONS: Final = 10
+
+
+def choose_parameters(
+    entry: ModelEntry,
+    ordered: pl.DataFrame,
+    samples: Samples,
+    first_fold: Split,
+    label_ends: Mapping[date, date],
+    conditions: Conditions,
+    trials: int,
+    say: Callable[[str], None],
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """The parameters with the highest rank IC on the last third of the first fold's training range.
+
+    Every set learns from the sessions before that third whose labels are known by then. No session that any fold tests is
+    looked at, so the out-of-fold scores stay honest however many sets are tried. The sets are drawn at random, after the
+    model's own (Bergstra and Bengio 2012).
+
+    Returns:
+        The parameters, by name (none for the model's own), and what was tried: trial, parameters (JSON), rank_ic, chosen.
+
+    Raises:
+        InputError: the first fold's training range is too short to hold sessions back.
+    """
+    sets = list(_sets(entry.space, trials, conditions.seed))
+    if len(sets) < 2:
+        return {}, pl.DataFrame(schema=TRIED)
+    fits, validates = _ranges(ordered, first_fold, label_ends)
+    found = []
+    for number, parameters in enumerate(sets):
+        say(f"trial {number + 1} of {len(sets)}")
+        estimator = entry.make(conditions, **parameters)
+        estimator.fit(samples.take(fits), ordered[TARGET].filter(fits).to_numpy())
+        rows = ordered.filter(validates).select(SESSION, FORWARD_RETURN, TARGET)
+        told = rows.with_columns(pl.Series(SCORE, estimator.predict(samples.take(validates))))
+        outcome = TARGET if entry.target == "volatility" else FORWARD_RETURN
+        mean = rank_ic_by_session(told, outcome)[RANK_IC].mean()
+        found.append(float(mean) if isinstance(mean, float) else -1.0)
+    best = int(np.argmax(found))
+    tried = {TRIAL: range(1, len(sets) + 1), "parameters": [json.dumps(one, sort_keys=True) for one in sets], RANK_IC: found}
+    table = pl.DataFrame(tried, schema={name: kind for name, kind in TRIED.items() if name != "chosen"})
+    return sets[best], table.with_columns((pl.col(TRIAL) == best + 1).alias("chosen"))
+
+
+def _sets(space: Mapping[str, Any], trials: int, seed: int) -> Iterator[dict[str, Any]]:
+    """The model's own parameters, then others drawn without repeats, at most as many as there are."""
+    yield {}
+    every = [dict(zip(space, values, strict=True)) for values in product(*space.values())] if space else []
+    order = np.random.default_rng(seed).permutation(len(every))
+    yield from (every[place] for place in order[: trials - 1])
+
+
+def _ranges(ordered: pl.DataFrame, fold: Split, label_ends: Mapping[date, date]) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+    """Which rows a trial learns from and which it is scored on."""
+    within = ordered.filter(pl.col(SESSION).is_between(fold.train_from, fold.train_to))[SESSION].unique().sort().to_list()
+    held_back = within[len(within) - int(len(within) * VALIDATION_SHARE) :]
+    learnt = [day for day in within if held_back and day < held_back[0] and label_ends[day] < held_back[0]]
+    if len(held_back) < FEWEST_SESSIONS or len(learnt) < FEWEST_SESSIONS:
+        raise InputError(
+            f"models.trials needs {FEWEST_SESSIONS} sessions to learn from and as many to hold back, but the first fold trains on "
+            f"{len(within)} in all; raise datasets.minimum_train_sessions, or set models.trials to 1"
+        )
+    known = pl.col(TARGET).is_not_null()
+    ranges = [ordered.select(known & pl.col(SESSION).is_between(days[0], days[-1])).to_series().to_numpy() for days in (learnt, held_back)]
+    return ranges[0], ranges[1]

@@ -1,0 +1,132 @@
+"""Trials look at no session that a fold tests, and choose the better set."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.datasets.samples import Samples
+from stock_pipeline.datasets.targets import TARGET, Kind
+from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
+from stock_pipeline.models.scores import RANK_IC
+from stock_pipeline.models.trials import FEWEST_SESSIONS, TRIED, choose_parameters
+from stock_pipeline_tests.models.made_up import DAYS, ENDS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick, samples_of
+from stock_pipeline_tests.models.stub_estimators import Stub, entry_of
+
+RIDGE = model_entry("spline_ridge")
+
+
+def chosen(
+    entry: ModelEntry, rows: pl.DataFrame, trials: int, train_to: int = 119, seed: int = 7, told: list[str] | None = None
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    first = replace(plan_of(RIDGE, rows).splits[0], train_from=DAYS[0], train_to=DAYS[train_to])
+    say = (lambda _note: None) if told is None else told.append
+    return choose_parameters(entry, rows, samples_of(rows), first, ENDS, replace(ONE_THREAD, seed=seed), trials, say)
+
+
+@pytest.mark.parametrize("entry", [RIDGE, quick(model_entry("lightgbm"))], ids=lambda entry: entry.name)
+def test_no_session_of_a_test_fold_or_after_is_looked_at(entry: ModelEntry) -> None:
+    rows = panel(symbols=10, count=150, signal=0.1)
+    later = pl.col(SESSION) > DAYS[119]
+    altered = rows.with_columns(
+        pl.when(~later).then(name).otherwise(-7 * pl.col(name)).alias(name) for name in (*FEATURES, TARGET, FORWARD_RETURN)
+    )
+    found, other = (chosen(entry, frame, 3) for frame in (rows, altered))
+    assert found[0] == other[0]
+    assert found[1].equals(other[1])
+    within = rows.with_columns(
+        pl.when(pl.col(SESSION) < DAYS[110]).then(name).otherwise(-pl.col(name)).alias(name) for name in (TARGET, FORWARD_RETURN)
+    )
+    assert not chosen(entry, within, 3)[1].equals(found[1])
+
+
+class Watched(Stub):
+    """Keeps note of the sessions that it learns from and scores."""
+
+    learnt: list[NDArray[np.int32]] = []  # noqa: RUF012
+    asked: list[NDArray[np.int32]] = []  # noqa: RUF012
+
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
+        super().fit(samples, y)
+        self.learnt.append(np.unique(samples.sessions))
+
+    def predict(self, samples: Samples) -> NDArray[np.float64]:
+        self.asked.append(np.unique(samples.sessions))
+        return super().predict(samples)
+
+
+def test_the_last_quarter_is_held_back_and_no_label_learnt_from_reaches_into_it() -> None:
+    Watched.learnt.clear()
+    Watched.asked.clear()
+    chosen(entry_of(Watched, space={"weight": (2.0,)}), panel(symbols=5, count=150), 2)
+    assert [sessions.tolist() for sessions in Watched.asked] == [list(range(90, 120))] * 2
+    assert [sessions.tolist() for sessions in Watched.learnt] == [list(range(90 - REACH))] * 2
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("return", FORWARD_RETURN), ("direction", FORWARD_RETURN), ("volatility", TARGET)])
+def test_the_better_set_is_chosen(kind: Kind, outcome: str) -> None:
+    rows = panel(symbols=8, count=150, kind=kind).with_columns(pl.lit(0.25).alias(TARGET))
+    # What a stub of weight -1 says is the right order of the outcome, what any other says the wrong one.
+    ahead = rows.with_columns((-pl.col("f0").shift(2).over(SYMBOL)).fill_null(0.0).cast(pl.Float64).alias(outcome))
+    parameters, tried = chosen(entry_of(Stub, target=kind, space={"weight": (2.0, -1.0, 3.0)}), ahead, 10)
+    assert parameters == {"weight": -1.0}
+    assert tried.schema == TRIED
+    best = tried.filter("chosen")
+    assert best.height == 1 and json.loads(best["parameters"][0]) == parameters
+    assert best[RANK_IC].to_list() == pytest.approx([1.0])
+    assert tried.filter(~pl.col("chosen"))[RANK_IC].to_list() == pytest.approx([-1.0] * 3)
+    assert tried["trial"].to_list() == [1, 2, 3, 4]
+    assert tried["parameters"][0] == "{}"
+
+
+def test_at_a_tie_the_model_s_own_parameters_stay() -> None:
+    rows = panel(symbols=8, count=150)
+    parameters, tried = chosen(entry_of(Stub, space={"weight": (2.0, 3.0)}), rows, 3)
+    assert tried[RANK_IC].n_unique() == 1
+    assert parameters == {}
+
+
+def test_a_set_that_gives_no_rank_ic_is_the_worst() -> None:
+    rows = panel(symbols=8, count=150)
+    parameters, tried = chosen(entry_of(Stub, space={"weight": (0.0,)}), rows, 2)
+    assert parameters == {} and tried[RANK_IC].to_list()[1] == -1.0
+
+
+@pytest.mark.parametrize(("trials", "space"), [(1, {"weight": (1.0, 2.0)}), (5, {})])
+def test_without_a_choice_nothing_is_tried(trials: int, space: dict[str, Any]) -> None:
+    told: list[str] = []
+    parameters, tried = chosen(entry_of(Stub, space=space), panel(symbols=3, count=100), trials, train_to=30, told=told)
+    assert (parameters, tried.schema, tried.height, told) == ({}, TRIED, 0, [])
+
+
+def test_sets_are_drawn_without_repeats_and_by_the_seed() -> None:
+    rows = panel(symbols=3, count=150)
+    entry = entry_of(Stub, space={"weight": (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)})
+    few, again, others = (chosen(entry, rows, 3, seed=seed)[1]["parameters"].to_list() for seed in (1, 1, 2))
+    assert few == again != others
+    every = chosen(entry, rows, 50)[1]["parameters"].to_list()
+    assert len(every) == len(set(every)) == 7
+
+
+@pytest.mark.parametrize(("train_to", "enough"), [(79, True), (78, False), (30, False)])
+def test_too_few_sessions_to_hold_back_are_refused(train_to: int, enough: bool) -> None:
+    rows = panel(symbols=3, count=150)
+    entry = entry_of(Stub, space={"weight": (2.0,)})
+    if enough:
+        assert chosen(entry, rows, 2, train_to)[1].height == 2
+        return
+    with pytest.raises(InputError, match=rf"models\.trials needs {FEWEST_SESSIONS} sessions .* trains on {train_to + 1} in all"):
+        chosen(entry, rows, 2, train_to)
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+def test_every_value_of_a_space_makes_a_model(entry: ModelEntry) -> None:
+    for name, values in entry.space.items():
+        made = [entry.make(ONE_THREAD, **{name: value}).parameters() for value in values]
+        assert all(made.count(one) == 1 for one in made), name

@@ -1,0 +1,251 @@
+"""Executions that fail without ending the run, checks of what is stored, and runs that only try."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.maintenance.tables import BACKUPS
+from stock_pipeline.market_data.tables import INSTRUMENTS
+from stock_pipeline.orchestration import asset_factory
+from stock_pipeline.orchestration.asset_factory import MADE_CHECK
+from stock_pipeline.orchestration.automation import limits
+from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.progress import Ended
+from stock_pipeline.orchestration.stage_asset import Rhythm, StageAsset, StageCheck, key_of
+from stock_pipeline.settings import Settings
+from stock_pipeline_tests.orchestration.workshop import DAYS, NAME, Workshop, declared, product
+from stock_pipeline_tests.stored import ingested
+
+DOWNSTREAM = ("maintenance", "after_backups")
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    """A workshop in which Dagster tries again at once."""
+
+    def at_once(settings: Settings, rhythm: Rhythm) -> dg.RetryPolicy:
+        return dg.RetryPolicy(max_retries=limits(settings, rhythm).retries)
+
+    monkeypatch.setattr(asset_factory, "retry_policy", at_once)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Workshop(tmp_path, ingested(tmp_path, DAYS[3]), instance)
+
+
+def failing(error: Exception, times: int = 99) -> Callable[[Night], Product]:
+    """A body that raises the error so many times, then makes its product."""
+    calls: list[Night] = []
+
+    def body(night: Night) -> Product:
+        calls.append(night)
+        if len(calls) <= times:
+            raise error
+        return product()
+
+    return body
+
+
+def after(seen: list[int]) -> StageAsset:
+    """An asset downstream, which notes how many rows there are when it is made."""
+
+    def body(night: Night) -> Product:
+        seen.append(night.stores.count(BACKUPS))
+        return Product(writes=(), watermark=night.as_of)
+
+    return StageAsset((DOWNSTREAM,), "Made up.", (), (key_of(BACKUPS),), body)
+
+
+def checks(ran: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    """The evaluations of the asset's checks by name."""
+    return {found.check_name: found for found in ran.get_asset_check_evaluations() if found.asset_key == dg.AssetKey(key_of(BACKUPS))}
+
+
+def shown(ran: dg.ExecuteInProcessResult) -> dict[str, object]:
+    """What the materialisation of the asset shows."""
+    (event,) = ran.asset_materializations_for_node("maintenance__backups")
+    return {name: found.value for name, found in event.metadata.items()}
+
+
+def test_a_failure_that_is_shown_fails_a_check_and_the_run_goes_on(workshop: Workshop) -> None:
+    seen: list[int] = []
+    broken = declared(failing(ValueError("the disk\n  is full")), failure_is_shown=True)
+    ran = workshop.run_all(broken, after(seen))
+    assert ran.success
+    made = checks(ran)[MADE_CHECK]
+    assert (made.passed, made.blocking, made.severity) == (False, False, dg.AssetCheckSeverity.ERROR)
+    assert made.metadata["reason"].value == "the disk is full"
+    assert workshop.trail() == [("failed", 0, "the disk is full")]
+    assert workshop.stores.watermark("ml", NAME) is None
+    assert seen == [0]
+    assert shown(ran)["result"] == "failed; what is shown was made before"
+    (told,) = [event.error for event in workshop.heard if isinstance(event, Ended) and event.asset == NAME]
+    assert told == "the disk is full"
+
+
+def test_after_a_failure_that_is_shown_what_was_made_before_stays_and_the_next_execution_tries_again(workshop: Workshop) -> None:
+    workshop.run_all(declared(lambda _night: product(size=5, watermark=DAYS[2]), failure_is_shown=True))
+    failed = workshop.run_all(declared(failing(ValueError("no")), failure_is_shown=True))
+    assert shown(failed)["size"] == 5
+    assert "curve" in shown(failed)
+    assert workshop.stores.read(BACKUPS)["size_bytes"].to_list() == [5]
+    held = workshop.stores.watermark("ml", NAME)
+    assert held is not None
+    assert held.session == DAYS[2]
+    again = workshop.run_all(declared(lambda night: None if night.is_up_to_date else product(size=7), failure_is_shown=True))
+    assert checks(again)[MADE_CHECK].passed
+    assert "reason" not in checks(again)[MADE_CHECK].metadata
+    assert [state for state, _, _ in workshop.trail()] == ["succeeded", "failed", "succeeded"]
+    assert workshop.stores.read(BACKUPS)["size_bytes"].to_list() == [7]
+
+
+def test_while_attempts_are_left_a_failure_is_raised_and_dagster_tries_again(workshop: Workshop) -> None:
+    ran = workshop.run_all(declared(failing(ValueError("busy"), times=2), failure_is_shown=True), retries=2)
+    assert ran.success
+    assert len(ran.filter_events(lambda event: event.is_step_up_for_retry)) == 2
+    assert checks(ran)[MADE_CHECK].passed
+    assert [(state, error) for state, _, error in workshop.trail()] == [("failed", "busy"), ("failed", "busy"), ("succeeded", None)]
+    assert workshop.stores.count(BACKUPS) == 1
+
+
+def test_at_the_last_attempt_a_failure_is_shown(workshop: Workshop) -> None:
+    seen: list[int] = []
+    ran = workshop.run_all(declared(failing(ValueError("busy")), failure_is_shown=True), after(seen), retries=2)
+    assert ran.success
+    assert len(ran.filter_events(lambda event: event.is_step_up_for_retry)) == 2
+    assert not checks(ran)[MADE_CHECK].passed
+    assert [state for state, _, _ in workshop.trail()] == ["failed"] * 3
+    assert seen == [0]
+
+
+def test_limits_are_those_of_the_asset_s_own_rhythm(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def noted(settings: Settings, rhythm: Rhythm) -> object:
+        asked.append(rhythm)
+        return limits(settings, rhythm)
+
+    monkeypatch.setattr(asset_factory, "limits", noted)
+    workshop.run_all(declared(failing(ValueError("no")), failure_is_shown=True, rhythm="training"))
+    assert asked == ["training"]
+
+
+def test_wrong_input_is_shown_without_another_attempt(workshop: Workshop) -> None:
+    ran = workshop.run_all(declared(failing(InputError("folds must be fewer")), failure_is_shown=True), retries=2)
+    assert ran.success
+    assert checks(ran)[MADE_CHECK].metadata["reason"].value == "folds must be fewer"
+    assert workshop.trail() == [("failed", 0, "folds must be fewer")]
+
+
+def test_a_scope_that_cannot_be_used_ends_the_run_even_where_failures_are_shown(workshop: Workshop) -> None:
+    ran = workshop.run_all(declared(lambda _night: product(), failure_is_shown=True), retries=2, folds=0)
+    assert not ran.success
+    assert workshop.trail() == [("failed", 0, "the run was asked for folds 0; give 1 or more")]
+
+
+def test_where_failures_are_not_shown_there_is_no_such_check_and_the_run_ends(workshop: Workshop) -> None:
+    seen: list[int] = []
+    assert MADE_CHECK not in checks(workshop.run_all(declared(lambda _night: product())))
+    assert not workshop.run_all(declared(failing(ValueError("no"))), after(seen)).success
+    assert seen == []
+
+
+def small(limit: int, blocking: bool) -> StageCheck:
+    """A check that no stored backup is larger than the limit."""
+
+    def judge(night: Night) -> Verdict:
+        largest = night.read(BACKUPS)["size_bytes"].max()
+        return Verdict(largest is None or int(str(largest)) <= limit, {"largest": str(largest)})
+
+    return StageCheck("small", "Backups are small.", judge, blocking)
+
+
+@pytest.mark.parametrize(("size", "passed"), [(5, True), (50, False)])
+def test_a_check_is_judged_by_what_has_just_been_stored(size: int, passed: bool, workshop: Workshop) -> None:
+    ran = workshop.run_all(declared(lambda _night: product(size), checks=(small(10, blocking=False),)))
+    found = checks(ran)["small"]
+    assert (found.passed, found.blocking, found.metadata["largest"].value) == (passed, False, str(size))
+    assert found.severity == dg.AssetCheckSeverity.ERROR
+
+
+def test_a_check_is_judged_although_the_asset_is_up_to_date(workshop: Workshop) -> None:
+    workshop.run(lambda _night: product(50))
+    ran = workshop.run_all(declared(lambda _night: None, checks=(small(10, blocking=False),)))
+    assert workshop.trail()[-1] == ("up to date", 0, None)
+    assert not checks(ran)["small"].passed
+
+
+@pytest.mark.parametrize(("size", "blocking", "made_of_it"), [(50, True, []), (50, False, [1]), (5, True, [1])])
+def test_a_blocking_check_that_fails_stops_what_lies_downstream(
+    size: int, blocking: bool, made_of_it: list[int], workshop: Workshop
+) -> None:
+    seen: list[int] = []
+    ran = workshop.run_all(declared(lambda _night: product(size), checks=(small(10, blocking),)), after(seen))
+    assert seen == made_of_it
+    assert ran.success == bool(made_of_it)
+    assert workshop.trail()[-1][0] == "succeeded"
+
+
+def test_a_training_that_fails_is_judged_by_the_one_before(workshop: Workshop) -> None:
+    check, seen = small(10, blocking=True), list[int]()
+    workshop.run_all(declared(lambda _night: product(5), checks=(check,), failure_is_shown=True))
+    ran = workshop.run_all(declared(failing(ValueError("no")), checks=(check,), failure_is_shown=True), after(seen))
+    assert {name: found.passed for name, found in checks(ran).items()} == {"data_date": True, MADE_CHECK: False, "small": True}
+    assert seen == [1]
+
+
+def test_a_dry_run_of_a_training_shows_what_it_would_make_and_writes_nothing(workshop: Workshop) -> None:
+    workshop.run_all(declared(lambda _night: product(5, DAYS[2]), rhythm="training"))
+    before = workshop.stores.content_hash(BACKUPS), workshop.stores.watermark("ml", NAME)
+    nights: list[Night] = []
+
+    def body(night: Night) -> Product:
+        nights.append(night)
+        return product(99)
+
+    ran = workshop.run_all(declared(body, rhythm="training", checks=(small(10, blocking=True),)), dry_run=True)
+    assert ran.success
+    assert (workshop.stores.content_hash(BACKUPS), workshop.stores.watermark("ml", NAME)) == before
+    assert [night.dry_run for night in nights] == [True]
+    assert (shown(ran)["result"], shown(ran)["size"]) == ("dry run, nothing written", 99)
+    assert workshop.trail()[-1] == ("succeeded", 0, None)
+    assert writes(workshop) == 1
+
+
+def test_a_dry_run_leaves_all_but_trainings_alone(workshop: Workshop) -> None:
+    called: list[Night] = []
+
+    def body(night: Night) -> Product:
+        called.append(night)
+        return product(99)
+
+    ran = workshop.run_all(declared(body), dry_run=True)
+    assert ran.success
+    assert (called, workshop.stores.count(BACKUPS), writes(workshop)) == ([], 0, 0)
+    assert workshop.stores.watermark("ml", NAME) is None
+    assert workshop.stores.count(INSTRUMENTS) == 1
+
+
+def test_a_body_is_given_what_the_run_chose(workshop: Workshop) -> None:
+    nights: list[Night] = []
+
+    def body(night: Night) -> Product:
+        nights.append(night)
+        return product()
+
+    workshop.run(body)
+    workshop.run(body, sessions=70, folds=2, trials=4)
+    plain, chosen = nights
+    assert (plain.chosen, chosen.chosen) == (False, True)
+    told = chosen.settings
+    assert (told.datasets.sessions, told.datasets.folds, told.models.trials) == (70, 2, 4)
+    assert (plain.settings.datasets.sessions, plain.settings.models.trials) == (None, 1)
+
+
+def writes(workshop: Workshop) -> int:
+    """How many writes of the asset the audit trail tells of."""
+    with workshop.stores.ml.reader() as connection:
+        found = connection.execute("SELECT count(*) AS count FROM audit.writes WHERE asset = ?", [NAME]).pl()
+    return int(found.select(pl.col("count")).item())
