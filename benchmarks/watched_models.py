@@ -28,7 +28,7 @@ from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.own_process import trained_apart
 from stock_pipeline.models.recording import metrics_of
-from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_weights, widen
+from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.training import Plan
 from stock_pipeline.predictions.inference import Service, explanations, load_service, predict
 
@@ -51,7 +51,8 @@ def train(record: Path) -> None:
         print(entry.name, round(seconds[entry.name], 1), "s", file=sys.stderr, flush=True)
     before = time.perf_counter()
     wide, models = widen(pl.concat(told)), [str(part[MODEL][0]) for part in told]
-    stack = StackedModel(stack_weights(wide, models), dict.fromkeys(models, "made"))
+    weights = stack_weights(wide, models)
+    stack = StackedModel(weights, dict.fromkeys(models, "made"), stack_scale(wide, weights))
     own = stack_out_of_fold(wide, models, _splits())
     _write(record.parent, STACK, stack, "return", own, stack.parameters(), 20)
     seconds[STACK] = time.perf_counter() - before

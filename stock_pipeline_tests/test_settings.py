@@ -208,7 +208,8 @@ def leaves(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-GIVEN_INSTEAD = {"models.names": [], "source.symbols": [], "datasets.sessions": 250, "datasets.train_sessions": 60}  # of those that are left out by default
+# Of those that are left out by default.
+GIVEN_INSTEAD = {"models.names": [], "source.symbols": [], "datasets.sessions": 250, "datasets.train_sessions": 60}
 
 
 @pytest.mark.parametrize("name", sorted(leaves(Settings.model_construct())))

@@ -31,7 +31,7 @@ from stock_pipeline.models.pictures import calibration_picture, explanation_pict
 from stock_pipeline.models.plausibility import is_plausible
 from stock_pipeline.models.recording import Said, Training, latest_trainings, metrics_of, ranked_against, record
 from stock_pipeline.models.scores import PART, PERIOD, RANK_IC, overall, rank_ic_by_session
-from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_weights, widen
+from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
 from stock_pipeline.models.training import Plan
 from stock_pipeline.orchestration.night import Night, Product, Verdict
@@ -100,7 +100,8 @@ def train_stack(night: Night) -> Product | None:
         return None
     out_of_fold = night.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: list(chosen.values())}))
     wide = widen(out_of_fold)
-    stacked = StackedModel(weights=stack_weights(wide, list(chosen)), members=chosen)
+    weights = stack_weights(wide, list(chosen))
+    stacked = StackedModel(weights, chosen, stack_scale(wide, weights))
     own = stack_out_of_fold(wide, list(chosen), _splits(night, wide[SESSION]))
     conditions = Conditions(night.settings.models.seed, night.settings.models.threads)
     manifest = _manifest(night, STACK, wide, stacked.parameters(), json.dumps(chosen, sort_keys=True), conditions)
@@ -109,11 +110,11 @@ def train_stack(night: Night) -> Product | None:
     product = _product(night, training, manifest)
     held = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values())}))
     everyone = pl.concat([overall(held), overall(training.scores)])
-    weights = pl.DataFrame({MODEL: list(stacked.weights), "weight": list(stacked.weights.values())}).sort("weight", descending=True)
+    counted = pl.DataFrame({MODEL: list(weights), "weight": list(weights.values())}).sort("weight", descending=True)
     return replace(
         product,
-        pictures={**product.pictures, "models_compared": scores_picture(everyone), "weights": weights_picture(weights)},
-        tables={**product.tables, "weights": weights},
+        pictures={**product.pictures, "models_compared": scores_picture(everyone), "weights": weights_picture(counted)},
+        tables={**product.tables, "weights": counted},
     )
 
 

@@ -21,6 +21,11 @@ from stock_pipeline.models.estimators.spline_ridge import SplineRidge
 from stock_pipeline.models.estimators.xg_boost import XGBoost
 
 
+def _no_code() -> str:
+    # A function with a name: an entry is sent to the process that trains its model.
+    return "it has no code for one"
+
+
 @dataclass(frozen=True)
 class ModelEntry:
     """One base model.
@@ -43,7 +48,7 @@ class ModelEntry:
     kinds: tuple[str, ...]
     target: Kind = "return"
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    gpu_obstacle: Callable[[], str | None] = lambda: "it has no code for one"
+    gpu_obstacle: Callable[[], str | None] = _no_code
 
 
 CATALOGUE: Final[tuple[ModelEntry, ...]] = (
@@ -98,7 +103,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         load=MLP.load,
         description="A small neural network on the features of the session.",
         kinds=("pytorch",),
-        space={"dropout": (0.1, 0.2, 0.4)},
+        space={"dropout": (0.1, 0.3, 0.5)},
         gpu_obstacle=torch_obstacle,
     ),
     ModelEntry(
@@ -107,7 +112,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         load=NHiTS.load,
         description="N-HiTS: blocks that read the last sessions' features at several speeds.",
         kinds=("pytorch",),
-        space={"dropout": (0.1, 0.2, 0.4)},
+        space={"dropout": (0.1, 0.3, 0.5)},
         gpu_obstacle=torch_obstacle,
     ),
     ModelEntry(
@@ -116,7 +121,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         load=PatchTST.load,
         description="PatchTST: attention over patches of each feature's last sessions.",
         kinds=("pytorch",),
-        space={"dropout": (0.1, 0.2, 0.4)},
+        space={"dropout": (0.1, 0.3, 0.5)},
         gpu_obstacle=torch_obstacle,
     ),
     ModelEntry(

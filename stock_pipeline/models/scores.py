@@ -49,8 +49,7 @@ def ic_by_session(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.Data
 def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
     """The measures of one model's scores.
 
-    - ``mae``, ``rmse``: error of the score against the target; ``zero_mae``, ``zero_rmse``: that of predicting 0 for every stock. A
-      stack's score is itself a rank, so its errors compare with other stacks' only.
+    - ``mae``, ``rmse``: error of the score against the target; ``zero_mae``, ``zero_rmse``: that of predicting 0 for every stock.
     - ``r2``: 1 less the squared error over that of predicting 0, so 0 is the worth of knowing nothing (Gu, Kelly and Xiu 2020).
     - ``rank_ic``, ``ic``: mean over sessions of score against outcome; ``icir``: mean over standard deviation of the
       daily rank IC, not annualised (Grinold and Kahn 2000); ``rank_ic_t``: icir times the root of the number of sessions, which

@@ -22,6 +22,10 @@ from stock_pipeline.datasets.training_panel import session_rank
 from stock_pipeline.models.catalogue import STACK
 
 FILE: Final = "stack.json"
+# The slope of a target on the rank of a score is their rank IC; so much of it, and as surely as so many rows tell, is usual.
+USUAL_SLOPE: Final = 0.02
+USUAL_ROWS: Final = 20_000
+LEAST_SLOPE: Final = 0.001
 
 
 @dataclass(frozen=True)
@@ -31,14 +35,16 @@ class StackedModel:
     Attributes:
         weights: weight of each base model, summing to 1.
         members: training_id of each base model.
+        scale: what the weighted mean of ranks is multiplied by, see ``stack_scale``.
     """
 
     weights: Mapping[str, float]
     members: Mapping[str, str]
+    scale: float = 1.0
 
     def parameters(self) -> dict[str, Any]:
-        """Weights and members, ready for JSON."""
-        return {"weights": dict(self.weights), "members": dict(self.members)}
+        """Weights, members and scale, ready for JSON."""
+        return {"weights": dict(self.weights), "members": dict(self.members), "scale": self.scale}
 
     def save(self, folder: Path) -> None:
         """Write ``stack.json`` into ``folder``, which exists."""
@@ -91,22 +97,38 @@ def stack_weights(wide: pl.DataFrame, models: Sequence[str], shrinkage: float = 
     return dict(zip(models, (shrinkage * equal + (1 - shrinkage) * free).tolist(), strict=True))
 
 
-def combine(scores: pl.DataFrame, weights: Mapping[str, float]) -> pl.DataFrame:
-    """The stack's score: the weighted mean of the models' scores, each ranked within its session.
+def stack_scale(wide: pl.DataFrame, weights: Mapping[str, float]) -> float:
+    """What makes an expected target of the weighted mean of ranks: the slope of the target on it, pulled towards a usual one.
+
+    Without it the stack's errors could be compared with no one else's. It is positive, so it changes no ranking.
+
+    Args:
+        wide: as for ``stack_weights``.
+        weights: each model's weight.
+    """
+    rows = combine(wide, weights, 1.0).drop_nulls([SCORE, TARGET])
+    product, square = rows.select((pl.col(SCORE) * pl.col(TARGET)).sum().alias("product"), (pl.col(SCORE) ** 2).sum()).row(0)
+    prior = USUAL_ROWS / 12  # the variance of ranks
+    return max(float((product + USUAL_SLOPE * prior) / (square + prior)), LEAST_SLOPE)
+
+
+def combine(scores: pl.DataFrame, weights: Mapping[str, float], scale: float) -> pl.DataFrame:
+    """The stack's score: the weighted mean of the models' scores, each ranked within its session, times ``scale``.
 
     A stock that some models do not score gets the weighted mean of the others; one that none scores gets null.
 
     Args:
         scores: session and one column of scores for each model in ``weights``; other columns are kept.
         weights: each model's weight.
+        scale: see ``stack_scale``.
 
     Returns:
-        ``scores`` without the models' columns and with score (Float64, -0.5 to 0.5).
+        ``scores`` without the models' columns and with score (Float64).
     """
     ranks = {model: session_rank(model) for model in weights}
     total = pl.sum_horizontal((rank * weights[model]).fill_null(0.0) for model, rank in ranks.items())
     present = pl.sum_horizontal(rank.is_not_null() * pl.lit(weights[model]) for model, rank in ranks.items())
-    mean = pl.when(present > 0).then(total / present).alias(SCORE)
+    mean = pl.when(present > 0).then(scale * total / present).alias(SCORE)
     return scores.with_columns(mean).drop(*weights)
 
 
@@ -128,9 +150,10 @@ def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequenc
     """
     parts = []
     for split in splits:
-        weights = stack_weights(wide.filter(pl.col(SESSION) <= split.train_to), models, shrinkage)
+        known = wide.filter(pl.col(SESSION) <= split.train_to)
+        weights = stack_weights(known, models, shrinkage)
         tested = wide.filter(pl.col(SESSION).is_between(split.test_from, split.test_to))
-        parts.append(combine(tested, weights).with_columns(pl.lit(split.fold, pl.Int32).alias(FOLD)))
+        parts.append(combine(tested, weights, stack_scale(known, weights)).with_columns(pl.lit(split.fold, pl.Int32).alias(FOLD)))
     columns = (pl.lit(STACK).alias(MODEL), FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
     return pl.concat(parts).drop_nulls(SCORE).select(columns).sort(SESSION, SYMBOL)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from inspect import signature
 from itertools import product
 from typing import Any, Final
 
@@ -46,7 +47,7 @@ def choose_parameters(
     Raises:
         InputError: the first fold's training range is too short to hold sessions back.
     """
-    sets = list(_sets(entry.space, trials, conditions.seed))
+    sets = list(_sets(entry, trials, conditions.seed))
     if len(sets) < 2:
         return {}, pl.DataFrame(schema=TRIED)
     fits, validates = _ranges(ordered, first_fold, label_ends)
@@ -66,12 +67,15 @@ def choose_parameters(
     return sets[best], table.with_columns((pl.col(TRIAL) == best + 1).alias("chosen"))
 
 
-def _sets(space: Mapping[str, Any], trials: int, seed: int) -> Iterator[dict[str, Any]]:
+def _sets(entry: ModelEntry, trials: int, seed: int) -> Iterator[dict[str, Any]]:
     """The model's own parameters, then others drawn without repeats, at most as many as there are."""
     yield {}
-    every = [dict(zip(space, values, strict=True)) for values in product(*space.values())] if space else []
-    order = np.random.default_rng(seed).permutation(len(every))
-    yield from (every[place] for place in order[: trials - 1])
+    declared = signature(entry.make).parameters
+    own = {name: declared[name].default for name in entry.space if name in declared}
+    every = [dict(zip(entry.space, values, strict=True)) for values in product(*entry.space.values())] if entry.space else []
+    others = [one for one in every if one != own]
+    order = np.random.default_rng(seed).permutation(len(others))
+    yield from (others[place] for place in order[: trials - 1])
 
 
 def _ranges(ordered: pl.DataFrame, fold: Split, label_ends: Mapping[date, date]) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:

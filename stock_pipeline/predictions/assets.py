@@ -40,7 +40,7 @@ def make_predictions(night: Night) -> Product | None:
         return None if night.is_up_to_date else Product(writes=(), watermark=night.as_of)
     predictions, explained = (pl.concat(parts) for parts in zip(*made, strict=True))
     last = _best_model(predictions.filter(pl.col(SESSION) == predictions[SESSION].max()))
-    reasons = explained.filter((pl.col(SESSION) == explained[SESSION].max()) & (pl.col(RANK) == 1))
+    reasons = explained.filter((pl.col(SESSION) == pl.col(SESSION).max()) & (pl.col(RANK) == 1))
     return Product(
         writes=(
             Write(DAILY_PREDICTIONS, predictions, scope=(SESSION, TRAINING_ID)),

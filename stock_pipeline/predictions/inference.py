@@ -150,7 +150,7 @@ def _refuse_missing(service: Service, there: Sequence[str]) -> None:
 def _scores(service: Service, ordered: pl.DataFrame, session: date) -> pl.DataFrame:
     rows = ordered.filter(pl.col(SESSION) == session)
     told = rows.select(SESSION, SYMBOL).with_columns(_score_of_each(service.members, ordered, rows, session))
-    return told.rename({service.model: SCORE}) if service.stack is None else combine(told, service.stack.weights)
+    return told.rename({service.model: SCORE}) if service.stack is None else combine(told, service.stack.weights, service.stack.scale)
 
 
 def _score_of_each(members: Mapping[str, Learner], ordered: pl.DataFrame, rows: pl.DataFrame, session: date) -> list[pl.Series]:

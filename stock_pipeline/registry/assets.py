@@ -12,6 +12,7 @@ from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.models.artefacts import hash_features, read_manifest
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.pictures import explanation_pictures, rank_ic_picture
+from stock_pipeline.models.plausibility import is_plausible
 from stock_pipeline.models.recording import ranked_against
 from stock_pipeline.models.scores import OVERALL, rank_ic_by_session
 from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
@@ -83,9 +84,12 @@ def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
     made_now = pl.col("features_hash") == _features_hash(night)
     trainings = night.read(TRAININGS, Selection(last=night.as_of)).filter(made_now).join(versions, on=TRAINING_ID, how="anti")
     scores = night.read(MODEL_SCORES, Selection(equals=OVERALL))
-    wide = scores.filter(pl.col(METRIC).is_in(["mae", "rank_ic"])).pivot(on=METRIC, index=TRAINING_ID, values=VALUE)
+    wide = scores.filter(pl.col(METRIC).is_in(["mae", "rank_ic", "rank_ic_t"])).pivot(on=METRIC, index=TRAINING_ID, values=VALUE)
     joined = trainings.join(wide, on=TRAINING_ID, how="left").sort(AS_OF, MODEL, NUMBER) if wide.height else trainings.clear()
-    return [Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("rank_ic")) for row in joined.iter_rows(named=True)]
+    limit = night.settings.models.suspicious_rank_ic
+    # A training that its check took for a leak lies there still when a later one has passed.
+    kept = [row for row in joined.iter_rows(named=True) if row["target"] == "volatility" or is_plausible(row, limit)]
+    return [Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("rank_ic")) for row in kept]
 
 
 def _outdated(night: Night) -> frozenset[str]:

@@ -104,7 +104,7 @@ def test_each_kind_has_the_outcome_that_its_target_is_made_of(stores: Stores) ->
 @pytest.mark.parametrize("count", [1, 30])
 def test_only_so_many_of_the_last_sessions_are_learnt_from_where_the_settings_say_so(count: int, stores: Stores) -> None:
     as_of = DAYS[COUNT - 1]
-    every, few = (read_training_panel(stores, settings(stores, **chosen), as_of) for chosen in ({}, {"sessions": count}))
+    every, few = (read_training_panel(stores, settings(stores, sessions=chosen), as_of) for chosen in (None, count))
     assert few.drop_nulls(TARGET)[SESSION].n_unique() == count
     # What is left is as it was: a rank does not depend on the sessions before.
     assert few.equals(every.filter(pl.col(SESSION) >= few[SESSION].min()))

@@ -35,7 +35,8 @@ def test_every_row_is_a_sample_with_its_session_and_the_row_before() -> None:
     assert (samples.names, len(samples)) == (NAMES, 5)
     assert samples.session.tolist() == [0, 0, 1, 2, 2]
     assert samples.previous.tolist() == [-1, -1, 0, 2, -1]
-    assert (samples.x.dtype, samples.session.dtype, samples.previous.dtype, samples.rows.dtype) == ("f4", "i4", "i4", "i8")
+    kinds = [array.dtype.name for array in (samples.x, samples.session, samples.previous, samples.rows)]
+    assert kinds == ["float32", "int32", "int32", "int64"]
 
 
 def test_a_window_ends_where_the_stock_lacks_a_row() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS
-from stock_pipeline.features.catalogue import ALPHA158, CORE, EXTENDED, FEATURE_SETS, FeatureSet, feature_set
+from stock_pipeline.features.catalogue import ALPHA158, CORE, EXPOSURES, EXTENDED, FEATURE_SETS, FeatureSet, feature_set
 from stock_pipeline.features.feature import Family, Feature, Series, layers
 from stock_pipeline.settings import FeatureSettings
 
@@ -39,6 +39,27 @@ def test_pictures_are_ordered_by_a_feature_of_the_set(chosen: FeatureSet) -> Non
 
 def test_extended_begins_with_core() -> None:
     assert EXTENDED.features[: len(CORE.features)] == CORE.features
+
+
+@pytest.mark.parametrize("chosen", FEATURE_SETS, ids=lambda chosen: chosen.name)
+def test_every_set_stores_the_exposures_and_models_learn_from_its_own_features_alone(chosen: FeatureSet) -> None:
+    stored = [feature.name for feature in chosen.made]
+    assert set(EXPOSURES) <= set(stored)
+    assert stored[: len(chosen.features)] == list(chosen.names)
+    assert set(stored) - set(chosen.names) == (set(EXPOSURES) if chosen is ALPHA158 else set())
+    assert chosen.made == (*chosen.features, *chosen.aside)
+
+
+def test_what_lies_aside_is_computed_as_in_core() -> None:
+    assert set(ALPHA158.aside) == {feature for feature in CORE.features if feature.name in EXPOSURES}
+
+
+def test_what_lies_aside_counts_for_span_names_and_hash() -> None:
+    long = max(CORE.features, key=lambda feature: feature.look_back)
+    plain, wider = of(FIRST), dataclasses.replace(of(FIRST), aside=(long,))
+    assert (plain.names, plain.span < wider.span, plain.hash != wider.hash) == (wider.names, True, True)
+    with pytest.raises(ValueError, match="names return_1 more than once"):
+        dataclasses.replace(of(FIRST), aside=(FIRST,))
 
 
 def test_settings_know_the_sets() -> None:

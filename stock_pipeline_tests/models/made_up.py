@@ -91,9 +91,12 @@ def unlabelled_from(rows: pl.DataFrame, first: date) -> pl.DataFrame:
     return rows.with_columns(pl.when(~later).then(name).alias(name) for name in (TARGET, FORWARD_RETURN))
 
 
-def quick(entry: ModelEntry) -> ModelEntry:
-    """The entry with a smaller budget; it can be sent to another process."""
-    return replace(entry, make=partial(entry.make, **QUICK.get(entry.name, {})))
+def quick(entry: ModelEntry, most_samples: int | None = None) -> ModelEntry:
+    """The entry with a smaller budget, a network's smaller still where ``most_samples`` says so; it can be sent to another process."""
+    budget = dict(QUICK.get(entry.name, {}))
+    if most_samples is not None and entry.kinds == ("pytorch",):
+        budget["most_samples"] = most_samples
+    return replace(entry, make=partial(entry.make, **budget))
 
 
 def plan_of(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 
@@ -48,35 +49,35 @@ class Stub:
 
 
 class Raises(Stub):
-    def fit(self, samples: Samples, y: NDArray[np.float64]) -> NoReturn:
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> NoReturn:  # noqa: ARG002
         raise RuntimeError("the library\n  has had enough")
 
 
 class RaisesWithoutWords(Stub):
-    def fit(self, samples: Samples, y: NDArray[np.float64]) -> NoReturn:
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> NoReturn:  # noqa: ARG002
         raise KeyError
 
 
 class RunsOutOfMemory(Stub):
-    def fit(self, samples: Samples, y: NDArray[np.float64]) -> NoReturn:
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> NoReturn:  # noqa: ARG002
         raise MemoryError
 
 
 class IsKilled(Stub):
-    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:  # noqa: ARG002
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Aborts(Stub):
-    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:  # noqa: ARG002
         os.abort()
 
 
 class Exits(Stub):
-    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:  # noqa: ARG002
         os._exit(3)
 
 
 def entry_of(kind: type[Stub], **changes: Any) -> ModelEntry:
     """A catalogue entry of a stub."""
-    return ModelEntry(**({"name": "stub", "make": kind, "load": kind.load, "description": "A stub.", "kinds": ("numpy",)} | changes))
+    return replace(ModelEntry(name="stub", make=kind, load=kind.load, description="A stub.", kinds=("numpy",)), **changes)

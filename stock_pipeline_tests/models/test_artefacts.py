@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.core.errors import ArtefactError, InputError
-from stock_pipeline.datasets.training_panel import matrix
+from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.artefacts import (
     MANIFEST_FILE,
     Manifest,
@@ -20,10 +20,9 @@ from stock_pipeline.models.artefacts import (
     write_artefact,
 )
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
-from stock_pipeline.models.estimators.estimator import Estimator
+from stock_pipeline.models.estimators.estimator import Conditions, Estimator
 from stock_pipeline.models.stacking import StackedModel
-from stock_pipeline.models.training import fit_final
-from stock_pipeline_tests.models.made_up import FEATURES, panel
+from stock_pipeline_tests.models.made_up import FEATURES, ONE_THREAD, panel, quick, samples_of
 
 AS_OF = date(2020, 5, 4)
 INPUTS = {
@@ -32,7 +31,7 @@ INPUTS = {
     "features_hash": "aa",
     "data_hash": "bb",
     "parameters": {"trees": 3, "rate": 0.1},
-    "seed": 1,
+    "conditions": Conditions(seed=1, threads=1),
     "code_version": "1",
 }
 every_model = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
@@ -58,7 +57,10 @@ def manifest_of(name: str, **changes: object) -> Manifest:
 
 
 def trained(entry: ModelEntry, seed: int = 1) -> Estimator:
-    return fit_final(entry, panel(symbols=8, count=60, signal=0.3, seed=seed), FEATURES, seed=1, threads=1)
+    rows = panel(symbols=8, count=60, signal=0.3, seed=seed, kind=entry.target)
+    estimator = quick(entry, most_samples=1000).make(ONE_THREAD)
+    estimator.fit(samples_of(rows), rows[TARGET].to_numpy())
+    return estimator
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -79,8 +81,8 @@ def test_a_written_model_comes_back(entry: ModelEntry, tmp_path: Path) -> None:
     model = trained(entry)
     artefact = write_artefact(tmp_path, model, manifest_of(entry.name))
     folder = tmp_path / artefact.path
-    x = matrix(panel(symbols=8, count=20), FEATURES)
-    assert load_estimator(folder, artefact.sha256).predict(x).tolist() == model.predict(x).tolist()
+    samples = samples_of(panel(symbols=8, count=20))
+    assert load_estimator(folder, artefact.sha256).predict(samples).tolist() == model.predict(samples).tolist()
     manifest = read_manifest(folder)
     assert replace(manifest, files={}) == manifest_of(entry.name)
     assert set(manifest.files) == {file.name for file in folder.iterdir()} - {MANIFEST_FILE}
@@ -92,7 +94,7 @@ def test_every_file_that_is_tampered_with_or_missing_is_refused_by_name(entry: M
     folder = tmp_path / artefact.path
     for path in sorted(folder.iterdir()):
         whole = path.read_bytes()
-        path.write_bytes(whole.replace(b"0", b"1", 1))
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         with pytest.raises(ArtefactError, match=path.name):
             load_estimator(folder, artefact.sha256)
         path.unlink()
@@ -103,7 +105,7 @@ def test_every_file_that_is_tampered_with_or_missing_is_refused_by_name(entry: M
     with pytest.raises(ArtefactError, match=r"stray\.txt"):
         load_estimator(folder)
     (folder / "stray.txt").unlink()
-    assert load_estimator(folder, artefact.sha256).name == entry.name
+    assert load_estimator(folder, artefact.sha256).feature_names == FEATURES
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"model": "x"}', '{"as_of": 5}'])
@@ -111,6 +113,24 @@ def test_a_manifest_that_is_none_is_refused_by_name(text: str, tmp_path: Path) -
     (tmp_path / MANIFEST_FILE).write_text(text)
     with pytest.raises(ArtefactError, match=f"{MANIFEST_FILE} is damaged"):
         read_manifest(tmp_path)
+
+
+def test_a_manifest_from_before_models_had_targets_windows_and_devices_loads(tmp_path: Path) -> None:
+    entry = model_entry("spline_ridge")
+    folder = tmp_path / write_artefact(tmp_path, trained(entry), manifest_of(entry.name)).path
+    path = folder / MANIFEST_FILE
+    content = json.loads(path.read_text())
+    newer = {"target", "exposures", "window", "trials", "device"}
+    path.write_text(json.dumps({name: value for name, value in content.items() if name not in newer}))
+    manifest = read_manifest(folder)
+    assert (manifest.target, manifest.exposures, manifest.window, manifest.trials, manifest.device) == ("return", (), 1, 1, "cpu")
+    assert load_estimator(folder).feature_names == FEATURES
+
+
+def test_what_is_new_of_a_manifest_comes_back_as_it_was(tmp_path: Path) -> None:
+    told = manifest_of("risk", target="volatility", exposures=("f0", "f5"), window=20, trials=5, device="cuda", threads=3)
+    folder = tmp_path / write_artefact(tmp_path, trained(model_entry("risk")), told).path
+    assert replace(read_manifest(folder), files={}) == told
 
 
 def test_a_listed_file_outside_the_folder_is_refused(tmp_path: Path) -> None:
@@ -202,11 +222,14 @@ def test_the_training_id_follows_from_each_of_its_inputs() -> None:
         "features_hash": "ab",
         "data_hash": "bc",
         "parameters": {"trees": 4, "rate": 0.1},
-        "seed": 2,
+        "conditions": Conditions(seed=2, threads=1),
         "code_version": "2",
     }
     others = [training_id(**(INPUTS | {name: value})) for name, value in changes.items()]  # type: ignore[arg-type]
-    assert len({plain, *others}) == 8
+    # Trained elsewhere or with other threads the last digits may differ, so it is another training.
+    elsewhere = (Conditions(seed=1, threads=2), Conditions(seed=1, threads=1, device="cuda"))
+    others += [training_id(**(INPUTS | {"conditions": conditions})) for conditions in elsewhere]  # type: ignore[arg-type]
+    assert len({plain, *others}) == 10
     assert plain == training_id(**(INPUTS | {"parameters": {"rate": 0.1, "trees": 3}}))  # type: ignore[arg-type]
     assert len(plain) == 16
     assert hash_features(["a", "b"]) != hash_features(["b", "a"])

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import AS_OF, FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID
-from stock_pipeline.datasets.training_panel import TARGET
+from stock_pipeline.datasets.targets import TARGET, Kind
 from stock_pipeline.models.artefacts import Manifest, check_artefact, hash_features
 from stock_pipeline.models.catalogue import STACK
-from stock_pipeline.models.recording import RETURN_SCALE, latest_trainings, metrics_of, record
-from stock_pipeline.models.scores import ALL_FOLDS
+from stock_pipeline.models.recording import RETURN_SCALE, Said, latest_trainings, metrics_of, ranked_against, record
+from stock_pipeline.models.scores import ALL_FOLDS, PART, PERIOD, TEST, TRAIN, WHOLE, overall
 from stock_pipeline.models.stacking import StackedModel
-from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
 from stock_pipeline_tests.models.made_up import FEATURES, panel
 from stock_pipeline_tests.panels import sessions
 from stock_pipeline_tests.stored import training_row
@@ -55,7 +55,7 @@ def out_of_fold(skill: float = 1.0) -> pl.DataFrame:
 
 
 def test_a_training_becomes_rows_of_its_tables_and_an_artefact(tmp_path: Path) -> None:
-    training = record(tmp_path, STACKED, MANIFEST, out_of_fold(), sessions=3, number=1)
+    training = record(tmp_path, STACKED, MANIFEST, Said(out_of_fold()), sessions=3, number=1)
     (row,) = TRAININGS.conform(training.trainings).to_dicts()
     assert {name: row[name] for name in ("training_id", "model", "as_of", "train_from", "train_to")} == {
         "training_id": "t1",
@@ -65,6 +65,7 @@ def test_a_training_becomes_rows_of_its_tables_and_an_artefact(tmp_path: Path) -
         "train_to": DAYS[2],
     }
     assert (row["rows"], row["sessions"], row["features"], row["seed"], row["threads"]) == (120, 3, len(FEATURES), 3, 2)
+    assert (row["target"], row["trials"], row["device"]) == ("return", 1, "cpu")
     assert json.loads(row["parameters"]) == MANIFEST.parameters
     folder = tmp_path / row["artefact"]
     assert check_artefact(folder, row["sha256"]).training_id == "t1"
@@ -73,43 +74,106 @@ def test_a_training_becomes_rows_of_its_tables_and_an_artefact(tmp_path: Path) -
 
 def test_what_was_said_out_of_fold_is_kept_whole_and_in_order(tmp_path: Path) -> None:
     said = out_of_fold()
-    kept = OUT_OF_FOLD_PREDICTIONS.conform(record(tmp_path, STACKED, MANIFEST, said, 3, 1).out_of_fold)
+    kept = OUT_OF_FOLD_PREDICTIONS.conform(record(tmp_path, STACKED, MANIFEST, Said(said), 3, 1).out_of_fold)
     assert kept[TRAINING_ID].unique().to_list() == ["t1"]
     assert kept.select(SESSION, SYMBOL).equals(said.sort(SESSION, SYMBOL).select(SESSION, SYMBOL))
     assert kept[SCORE].equals(said.sort(SESSION, SYMBOL)[SCORE])
 
 
-def test_scores_cover_each_fold_and_all_of_them(tmp_path: Path) -> None:
-    scores = MODEL_SCORES.conform(record(tmp_path, STACKED, MANIFEST, out_of_fold(), 3, 1).scores)
-    assert set(scores[FOLD]) == {ALL_FOLDS, 1, 2}
+def test_scores_cover_parts_folds_and_years(tmp_path: Path) -> None:
+    said = Said(out_of_fold(), out_of_fold(skill=-1.0))
+    scores = MODEL_SCORES.conform(record(tmp_path, STACKED, MANIFEST, said, 3, 1).scores)
+    rank_ic = scores.filter(pl.col("metric") == "rank_ic")
+    cuts = [(TEST, ALL_FOLDS, WHOLE), (TEST, 1, WHOLE), (TEST, 2, WHOLE), (TEST, ALL_FOLDS, "2012")]
+    assert rank_ic.select(PART, FOLD, PERIOD).rows() == [*cuts, *((TRAIN, fold, WHOLE) for fold in (ALL_FOLDS, 1, 2))]
+    assert rank_ic["value"].to_list() == pytest.approx([1] * 4 + [-1] * 3)
     assert scores.select(TRAINING_ID, MODEL, AS_OF).unique().rows() == [("t1", STACK, DAYS[4])]
-    assert scores.filter(pl.col("metric") == "rank_ic")["value"].to_list() == pytest.approx([1, 1, 1])
+    assert overall(rank_ic)["value"].to_list() == pytest.approx([1])
+
+
+def said_in_full() -> Said:
+    """What a base model has to say: also what it knows of, why, and what was tried."""
+    rows = panel(symbols=2, count=3)
+    explained = pl.concat(
+        rows.select(SESSION, SYMBOL, feature=pl.lit(name), contribution=pl.lit(size, pl.Float32), value=pl.col(name))
+        for name, size in (("f0", 0.3), ("f1", -0.1))
+    )
+    tried = pl.DataFrame(
+        {"trial": [1, 2], "parameters": ["{}", "{}"], "rank_ic": [0.01, None], "chosen": [True, False]},
+        schema={"trial": pl.Int32, "parameters": pl.String, "rank_ic": pl.Float64, "chosen": pl.Boolean},
+    )
+    return Said(out_of_fold(), out_of_fold(), explained, tried.with_columns(pl.col("rank_ic").fill_null(-1.0)))
+
+
+def test_explanations_importances_and_trials_become_rows_too(tmp_path: Path) -> None:
+    training = record(tmp_path, STACKED, MANIFEST, said_in_full(), 3, 1)
+    assert SHAP_VALUES.conform(training.shap_values).height == 12
+    assert FEATURE_IMPORTANCE.conform(training.importance).select("feature", "rank").rows() == [("f0", 1), ("f1", 2)]
+    assert training.importance["share"].to_list() == pytest.approx([0.75, 0.25], abs=1e-6)
+    assert TRIALS.conform(training.trials)["chosen"].to_list() == [True, False]
+    for rows in (training.shap_values, training.importance, training.trials):
+        assert rows.select(TRAINING_ID, MODEL).unique().rows() == [("t1", STACK)]
+
+
+def test_a_training_is_written_whole_and_replaces_its_own_rows(tmp_path: Path) -> None:
+    writes = record(tmp_path, STACKED, MANIFEST, said_in_full(), 3, 1).writes
+    assert [write.schema for write in writes] == [
+        TRAININGS,
+        OUT_OF_FOLD_PREDICTIONS,
+        MODEL_SCORES,
+        SHAP_VALUES,
+        FEATURE_IMPORTANCE,
+        TRIALS,
+    ]
+    assert [write.scope for write in writes[1:]] == [(TRAINING_ID,)] * 5
+    assert all(write.frame.height and write.schema.conform(write.frame).height for write in writes)
+
+
+def test_a_stack_writes_no_rows_that_it_has_nothing_to_say_of(tmp_path: Path) -> None:
+    training = record(tmp_path, STACKED, MANIFEST, Said(out_of_fold(), explained=said_in_full().explained.clear()), 3, 1)  # type: ignore[union-attr]
+    assert [write.schema for write in training.writes] == [TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES]
+    assert training.scores[PART].unique().to_list() == [TEST]
+
+
+@pytest.mark.parametrize(("target", "outcome"), [("return", FORWARD_RETURN), ("direction", FORWARD_RETURN), ("volatility", TARGET)])
+def test_a_model_is_ranked_against_what_it_is_for(target: Kind, outcome: str, tmp_path: Path) -> None:
+    assert ranked_against(target) == outcome
+    opposite = out_of_fold().with_columns((-pl.col(FORWARD_RETURN)).alias(FORWARD_RETURN))
+    sign = 1 if target == "volatility" else -1
+    assert metrics_of(opposite, target)["rank_ic"] == pytest.approx(sign)
+    scores = record(tmp_path, STACKED, replace(MANIFEST, target=target), Said(opposite), 3, 1).scores
+    assert scores.filter(pl.col("metric") == "rank_ic")["value"].to_list() == pytest.approx([sign] * 4)
+
+
+@pytest.mark.parametrize("target", ["direction", "volatility"])
+def test_only_a_return_has_a_return_scale(target: Kind) -> None:
+    assert metrics_of(out_of_fold(), target)[RETURN_SCALE] is None
 
 
 def test_recording_twice_gives_the_same_rows_and_leaves_the_artefact(tmp_path: Path) -> None:
-    first = record(tmp_path, STACKED, MANIFEST, out_of_fold(), 3, 1)
+    first = record(tmp_path, STACKED, MANIFEST, Said(out_of_fold()), 3, 1)
     folder = tmp_path / first.trainings["artefact"][0]
     made = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
-    second = record(tmp_path, STACKED, replace(MANIFEST), out_of_fold(), 3, 1)
+    second = record(tmp_path, STACKED, replace(MANIFEST), Said(out_of_fold()), 3, 1)
     assert second.trainings.equals(first.trainings)
     assert second.scores.equals(first.scores)
     assert {file: file.stat().st_mtime_ns for file in folder.iterdir()} == made
 
 
 def test_metrics_are_the_measures_over_all_folds_and_the_worth_of_a_score() -> None:
-    measured = metrics_of(out_of_fold(skill=0.5))
+    measured = metrics_of(out_of_fold(skill=0.5), "return")
     assert measured["rank_ic"] == pytest.approx(1)
     assert measured["zero_mae"] == pytest.approx(0.2586, abs=1e-3)
     assert measured["mae"] == pytest.approx(0.5 * (measured["zero_mae"] or 0))
-    full = metrics_of(out_of_fold())[RETURN_SCALE]
+    full = metrics_of(out_of_fold(), "return")[RETURN_SCALE]
     assert full is not None
     assert full > 0
     assert measured[RETURN_SCALE] == pytest.approx(2 * full)  # half the score is worth twice as much a unit
 
 
 def test_scores_that_were_wrong_are_worth_nothing_not_their_opposite() -> None:
-    assert metrics_of(out_of_fold(skill=-1.0))[RETURN_SCALE] is None
-    assert metrics_of(out_of_fold(skill=0.0))[RETURN_SCALE] is None
+    assert metrics_of(out_of_fold(skill=-1.0), "return")[RETURN_SCALE] is None
+    assert metrics_of(out_of_fold(skill=0.0), "return")[RETURN_SCALE] is None
 
 
 def trainings(rows: list[tuple[str, str, date]]) -> pl.DataFrame:

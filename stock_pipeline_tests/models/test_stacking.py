@@ -11,7 +11,18 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split, walk_forward
 from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.scores import score_table
-from stock_pipeline.models.stacking import StackedModel, combine, return_scale, stack_out_of_fold, stack_weights, widen
+from stock_pipeline.models.stacking import (
+    LEAST_SLOPE,
+    USUAL_ROWS,
+    USUAL_SLOPE,
+    StackedModel,
+    combine,
+    return_scale,
+    stack_out_of_fold,
+    stack_scale,
+    stack_weights,
+    widen,
+)
 from stock_pipeline_tests.models.made_up import panel
 
 MODELS = ["good", "fair", "noise"]
@@ -59,25 +70,44 @@ def test_the_stack_is_the_weighted_mean_of_ranks() -> None:
     wide, _ = wide_scores()
     day = wide.filter(pl.col(SESSION) == wide[SESSION][0]).head(3)
     scores = day.select(SESSION, SYMBOL, good=pl.Series([1.0, 2.0, 9.0]), fair=pl.Series([30.0, 10.0, 20.0]))
-    combined = combine(scores, {"good": 0.75, "fair": 0.25})
+    combined = combine(scores, {"good": 0.75, "fair": 0.25}, 1.0)
     assert combined.columns == [SESSION, SYMBOL, SCORE]
     assert combined[SCORE].to_list() == pytest.approx([-0.25, -0.125, 0.375])
+    assert combine(scores, {"good": 0.75, "fair": 0.25}, 0.1)[SCORE].to_list() == pytest.approx([-0.025, -0.0125, 0.0375])
 
 
 def test_a_missing_score_leaves_the_others_to_decide() -> None:
     session = wide_scores()[0][SESSION][0]
     scores = pl.DataFrame({SESSION: [session] * 3, "good": [1.0, None, None], "fair": [1.0, 2.0, None]})
-    assert combine(scores, {"good": 0.6, "fair": 0.4})[SCORE].to_list() == pytest.approx([-0.2, 0.5, None])
+    assert combine(scores, {"good": 0.6, "fair": 0.4}, 1.0)[SCORE].to_list() == pytest.approx([-0.2, 0.5, None])
 
 
 @given(st.floats(0.01, 0.99), st.integers(0, 5))
 def test_the_stack_stays_within_bounds_and_ignores_scale(weight: float, seed: int) -> None:
     wide, _ = wide_scores(seed)
     weights = {"good": weight, "fair": 1 - weight}
-    plain = combine(wide.select(SESSION, "good", "fair"), weights)[SCORE]
-    scaled = combine(wide.select(SESSION, pl.col("good") * 7 + 3, "fair"), weights)[SCORE]
+    plain = combine(wide.select(SESSION, "good", "fair"), weights, 1.0)[SCORE]
+    scaled = combine(wide.select(SESSION, pl.col("good") * 7 + 3, "fair"), weights, 1.0)[SCORE]
     assert plain.abs().max() <= 0.5 + 1e-12  # type: ignore[operator]
     assert plain.to_list() == scaled.to_list()
+
+
+def test_the_scale_is_the_slope_of_the_target_pulled_to_a_usual_one() -> None:
+    wide, _ = wide_scores()
+    weights = {"good": 0.7, "fair": 0.3}
+    mean = combine(wide, weights, 1.0)[SCORE].to_numpy()
+    target, prior = wide[TARGET].to_numpy(), USUAL_ROWS / 12
+    expected = (mean @ target + USUAL_SLOPE * prior) / (mean @ mean + prior)
+    assert stack_scale(wide, weights) == pytest.approx(expected)
+    assert stack_scale(wide.clear(), weights) == pytest.approx(USUAL_SLOPE)
+
+
+def test_the_scale_of_a_stack_that_is_wrong_stays_positive_and_changes_no_ranking() -> None:
+    wide, _ = wide_scores()
+    many = pl.concat([wide.with_columns((-pl.col(TARGET)).alias("good"))] * 40)
+    assert stack_scale(many, {"good": 1.0}) == LEAST_SLOPE > 0
+    plain, small = (combine(wide, {"good": 0.5, "fair": 0.5}, scale)[SCORE] for scale in (1.0, LEAST_SLOPE))
+    np.testing.assert_allclose(small.to_numpy(), LEAST_SLOPE * plain.to_numpy(), rtol=1e-9)
 
 
 def test_the_stack_of_a_fold_knows_nothing_of_it_nor_of_what_follows() -> None:
@@ -88,10 +118,12 @@ def test_the_stack_of_a_fold_knows_nothing_of_it_nor_of_what_follows() -> None:
     assert plain[SCORE].to_list() == other[SCORE].to_list()
     assert plain.columns == [MODEL, FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN]
     assert plain.height == wide.height
-    learnt = stack_weights(wide.filter(pl.col(SESSION) <= third.train_to), MODELS, 0.0)
-    expected = combine(wide.filter(pl.col(FOLD) == 3), learnt)[SCORE]
+    known = wide.filter(pl.col(SESSION) <= third.train_to)
+    learnt = stack_weights(known, MODELS, 0.0)
+    expected = combine(wide.filter(pl.col(FOLD) == 3), learnt, stack_scale(known, learnt))[SCORE]
     assert plain.filter(pl.col(FOLD) == 3)[SCORE].to_list() == expected.to_list()
-    first = combine(wide.filter(pl.col(FOLD) == 1), dict.fromkeys(MODELS, 1 / 3))[SCORE]
+    equal = dict.fromkeys(MODELS, 1 / 3)
+    first = combine(wide.filter(pl.col(FOLD) == 1), equal, stack_scale(wide.clear(), equal))[SCORE]
     assert plain.filter(pl.col(FOLD) == 1)[SCORE].to_list() == first.to_list()
 
 
@@ -117,7 +149,9 @@ def test_widening_gives_each_model_its_column() -> None:
     assert found.columns == [SESSION, SYMBOL, TARGET, FORWARD_RETURN, "fair", "good", "noise"]
     assert found.select(SESSION, SYMBOL, TARGET, "good", "noise").equals(wide.select(SESSION, SYMBOL, TARGET, "good", "noise"))
     first = wide.filter(pl.col(FOLD) == 1)[SESSION].max()
-    assert found.filter(pl.col(SESSION) <= first)["fair"].null_count() == found["fair"].null_count() == wide.filter(pl.col(FOLD) == 1).height
+    assert (
+        found.filter(pl.col(SESSION) <= first)["fair"].null_count() == found["fair"].null_count() == wide.filter(pl.col(FOLD) == 1).height
+    )
     assert found.equals(widen(without.sample(fraction=1, shuffle=True, seed=3)))
 
 
@@ -126,7 +160,9 @@ def test_models_of_other_nights_and_folds_are_one_row_a_stock_all_the_same() -> 
     cut = wide[SESSION].unique().sort()[20]
     # "good" was trained later, with one fold only, and by then a return had been restated and so a target had changed.
     restated = [(2 * pl.col(name)).alias(name) for name in (TARGET, FORWARD_RETURN)]
-    good = long_of(wide).filter((pl.col(MODEL) == "good") & (pl.col(SESSION) >= cut)).with_columns(pl.lit(1, pl.Int32).alias(FOLD), *restated)
+    good = (
+        long_of(wide).filter((pl.col(MODEL) == "good") & (pl.col(SESSION) >= cut)).with_columns(pl.lit(1, pl.Int32).alias(FOLD), *restated)
+    )
     fair = long_of(wide).filter(pl.col(MODEL) == "fair")
     found = widen(pl.concat([good, fair]))
     assert found.select(SESSION, SYMBOL, "fair").equals(wide.select(SESSION, SYMBOL, "fair"))
@@ -151,6 +187,14 @@ def test_a_saved_stack_is_the_same_stack(tmp_path: Path) -> None:
     stack = StackedModel({"good": 0.6, "fair": 0.4}, {"good": "0" * 16, "fair": "f" * 16})
     stack.save(tmp_path)
     assert StackedModel.load(tmp_path) == stack
+    scaled = StackedModel(stack.weights, stack.members, 0.02)
+    scaled.save(tmp_path)
+    assert StackedModel.load(tmp_path) == scaled != stack
+
+
+def test_a_stack_from_before_it_had_a_scale_loads(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text('{"members": {"good": "0"}, "weights": {"good": 1.0}}')
+    assert StackedModel.load(tmp_path) == StackedModel({"good": 1.0}, {"good": "0"}, 1.0)
 
 
 def test_a_score_that_follows_the_market_is_worth_no_excess_return() -> None:

@@ -22,8 +22,8 @@ SAID = [MODEL, FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN]
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 def test_the_future_does_not_move_a_score(entry: ModelEntry) -> None:
-    rows = panel(symbols=8, count=100, signal=0.2, kind=entry.target)
-    plan = plan_of(quick(entry), rows)
+    rows = panel(symbols=8, count=100, signal=1.0, kind=entry.target)
+    plan = plan_of(quick(entry, most_samples=2000), rows)
     first = plan.splits[0]
     known_later, tested_later = pl.col(SESSION) > first.train_to, pl.col(SESSION) > first.test_to
     altered = rows.with_columns(

@@ -61,12 +61,12 @@ class Watched(Stub):
         return super().predict(samples)
 
 
-def test_the_last_quarter_is_held_back_and_no_label_learnt_from_reaches_into_it() -> None:
+def test_the_last_third_is_held_back_and_no_label_learnt_from_reaches_into_it() -> None:
     Watched.learnt.clear()
     Watched.asked.clear()
     chosen(entry_of(Watched, space={"weight": (2.0,)}), panel(symbols=5, count=150), 2)
-    assert [sessions.tolist() for sessions in Watched.asked] == [list(range(90, 120))] * 2
-    assert [sessions.tolist() for sessions in Watched.learnt] == [list(range(90 - REACH))] * 2
+    assert [sessions.tolist() for sessions in Watched.asked] == [list(range(80, 120))] * 2
+    assert [sessions.tolist() for sessions in Watched.learnt] == [list(range(80 - REACH))] * 2
 
 
 @pytest.mark.parametrize(("kind", "outcome"), [("return", FORWARD_RETURN), ("direction", FORWARD_RETURN), ("volatility", TARGET)])
@@ -102,7 +102,8 @@ def test_a_set_that_gives_no_rank_ic_is_the_worst() -> None:
 def test_without_a_choice_nothing_is_tried(trials: int, space: dict[str, Any]) -> None:
     told: list[str] = []
     parameters, tried = chosen(entry_of(Stub, space=space), panel(symbols=3, count=100), trials, train_to=30, told=told)
-    assert (parameters, tried.schema, tried.height, told) == ({}, TRIED, 0, [])
+    assert parameters == {} and told == []
+    assert tried.equals(pl.DataFrame(schema=TRIED))
 
 
 def test_sets_are_drawn_without_repeats_and_by_the_seed() -> None:
@@ -111,10 +112,11 @@ def test_sets_are_drawn_without_repeats_and_by_the_seed() -> None:
     few, again, others = (chosen(entry, rows, 3, seed=seed)[1]["parameters"].to_list() for seed in (1, 1, 2))
     assert few == again != others
     every = chosen(entry, rows, 50)[1]["parameters"].to_list()
-    assert len(every) == len(set(every)) == 7
+    # Six, not seven: one of the six values is the model's own, which goes first.
+    assert len(every) == len(set(every)) == 6
 
 
-@pytest.mark.parametrize(("train_to", "enough"), [(79, True), (78, False), (30, False)])
+@pytest.mark.parametrize(("train_to", "enough"), [(29, True), (28, False), (10, False)])
 def test_too_few_sessions_to_hold_back_are_refused(train_to: int, enough: bool) -> None:
     rows = panel(symbols=3, count=150)
     entry = entry_of(Stub, space={"weight": (2.0,)})

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from scipy.stats import norm
 
-from stock_pipeline.core.columns import METRIC, SCORE, SESSION, VALUE
+from stock_pipeline.core.columns import METRIC, SCORE, VALUE
 from stock_pipeline.datasets.targets import Kind
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, model_entry, stacked_models
 from stock_pipeline.models.plausibility import is_plausible

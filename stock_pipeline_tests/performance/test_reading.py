@@ -9,14 +9,15 @@ from stock_pipeline_tests.panels import sessions
 from stock_pipeline_tests.stored import empty_stores, out_of_fold_row, prediction_row, put, training_row, version_row
 
 DAYS = sessions(4)
+MODEL = "spline_ridge"
 
 
 def test_live_predictions_stand_beside_the_out_of_fold_ones_of_the_versions_in_service(tmp_path: Path) -> None:
     stores = empty_stores(tmp_path)
-    put(stores, TRAININGS, [training_row("ridge", name, DAYS[1]) for name in ("t1", "t2")], DAYS[3])
-    put(stores, MODEL_VERSIONS, [version_row("ridge", 1, "t1", DAYS[1], DAYS[2]), version_row("ridge", 2, "t2", DAYS[2])], DAYS[3])
-    put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row("ridge", name, DAYS[0], "AAA", 0.1) for name in ("t1", "t2")], DAYS[3])
-    live = [prediction_row("ridge", "t1", DAYS[1], "AAA", 0.2), prediction_row("ridge", "t2", DAYS[2], "AAA", 0.3)]
+    put(stores, TRAININGS, [training_row(MODEL, name, DAYS[1]) for name in ("t1", "t2")], DAYS[3])
+    put(stores, MODEL_VERSIONS, [version_row(MODEL, 1, "t1", DAYS[1], DAYS[2]), version_row(MODEL, 2, "t2", DAYS[2])], DAYS[3])
+    put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row(MODEL, name, DAYS[0], "AAA", 0.1) for name in ("t1", "t2")], DAYS[3])
+    live = [prediction_row(MODEL, "t1", DAYS[1], "AAA", 0.2), prediction_row(MODEL, "t2", DAYS[2], "AAA", 0.3)]
     put(stores, DAILY_PREDICTIONS, live, DAYS[3])
     found = predictions_on_record(stores)
     assert found.columns == [*COLUMNS, ORIGIN]
@@ -30,5 +31,18 @@ def test_live_predictions_stand_beside_the_out_of_fold_ones_of_the_versions_in_s
 
 def test_where_nothing_serves_there_is_no_record(tmp_path: Path) -> None:
     stores = empty_stores(tmp_path)
-    put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row("ridge", "t1", DAYS[0], "AAA", 0.1)], DAYS[3])
+    put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row(MODEL, "t1", DAYS[0], "AAA", 0.1)], DAYS[3])
     assert predictions_on_record(stores).is_empty()
+
+
+def test_what_ranks_no_returns_has_no_record(tmp_path: Path) -> None:
+    stores = empty_stores(tmp_path)
+    names = ("risk", "direction", "stack")
+    put(stores, TRAININGS, [training_row(name, f"{name}_1", DAYS[1]) for name in names], DAYS[3])
+    put(stores, MODEL_VERSIONS, [version_row(name, 1, f"{name}_1", DAYS[1]) for name in names], DAYS[3])
+    put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row(name, f"{name}_1", DAYS[0], "AAA", 0.1) for name in names], DAYS[3])
+    put(stores, DAILY_PREDICTIONS, [prediction_row(name, f"{name}_1", DAYS[1], "AAA", 0.2) for name in names], DAYS[3])
+    found = predictions_on_record(stores)
+    assert sorted(found.select("model", ORIGIN).rows()) == [
+        (name, origin) for name in ("direction", "stack") for origin in (LIVE, OUT_OF_FOLD)
+    ]

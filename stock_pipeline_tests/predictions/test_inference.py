@@ -51,7 +51,7 @@ class Shelf:
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     root = tmp_path_factory.mktemp("models")
     rows = {name: put(root, fitted(name), name, EXPOSED if name not in ("risk", "direction") else ()) for name in (*WEIGHTS, *OTHERS)}
-    stacked = StackedModel(WEIGHTS, {name: str(rows[name][TRAINING_ID]) for name in WEIGHTS})
+    stacked = StackedModel(WEIGHTS, {name: str(rows[name][TRAINING_ID]) for name in WEIGHTS}, 0.3)
     return Shelf(root, {**rows, STACK: put(root, stacked, STACK)})
 
 
@@ -144,7 +144,7 @@ def test_the_probability_of_a_rise_lies_half_above_the_score(shelf: Shelf) -> No
 
 def test_the_stack_s_score_is_its_members_scores_combined(shelf: Shelf) -> None:
     wide = NIGHT.select(SESSION, SYMBOL).with_columns(predicted(shelf, name)[SCORE].alias(name) for name in WEIGHTS)
-    assert predicted(shelf, STACK)[SCORE].equals(combine(wide, WEIGHTS)[SCORE])
+    assert predicted(shelf, STACK)[SCORE].equals(combine(wide, WEIGHTS, 0.3)[SCORE])
 
 
 def test_scores_of_unknown_worth_foretell_no_return(shelf: Shelf) -> None:

@@ -1,10 +1,13 @@
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from stock_pipeline.registry.mlflow_mirror import EXPERIMENT, TRAINING_TAG, MirroredVersion, mirror
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.registry.mlflow_mirror import EXPERIMENT, TRAINING_TAG, MirroredVersion, mirror, server_command
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,7 @@ def versions(home: Path) -> list[MirroredVersion]:
                 parameters={"knots": 7, "members": "x" * 900},
                 metrics={"rank_ic": 0.02 * number, "icir": None},
                 artefact=folder,
+                pictures=lambda: {"rank_ic_by_session": b"PNG"},
             )
         )
     return made
@@ -74,9 +78,15 @@ def test_a_version_becomes_a_run_with_parameters_measures_and_artefact(mirrored:
     assert folder.is_relative_to(mirrored.resolve() / "mlflow" / "artifacts")
 
 
+def test_a_run_shows_the_pictures_of_its_training(mirrored: Path) -> None:
+    for run in runs(mirrored).values():
+        folder = Path(str(run["artefacts"]).removeprefix("file://")) / "pictures"
+        assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("rank_ic_by_session.png", b"PNG")]
+
+
 def test_mirroring_again_adds_only_what_is_new(mirrored: Path, versions: list[MirroredVersion]) -> None:
     before = runs(mirrored)
-    assert mirror(mirrored, versions) == 0
+    assert mirror(mirrored, [replace(version, pictures=killed) for version in versions]) == 0  # pictures are drawn for new runs alone
     assert runs(mirrored) == before
     assert mirror(mirrored, [*versions, another(versions[0], "dd44")]) == 1
     assert set(runs(mirrored)) == {*before, "dd44"}
@@ -108,7 +118,21 @@ def test_a_mirror_made_again_from_nothing_shows_the_same(mirrored: Path, version
         assert {**again[name], "artefacts": None} == {**before[name], "artefacts": None}
 
 
-def killed(*_given: object, **_named: object) -> None:
+def test_the_server_shows_the_store_of_the_data_directory_on_loopback_alone(mirrored: Path) -> None:
+    command = server_command(mirrored, 5001)
+    options = dict(zip(command[4::2], command[5::2], strict=True))
+    assert command[:4] == [sys.executable, "-m", "mlflow", "server"]
+    assert (options["--host"], options["--port"]) == ("127.0.0.1", "5001")
+    assert options["--backend-store-uri"] == f"sqlite:///{mirrored.resolve() / 'mlflow' / 'mlflow.db'}"
+
+
+def test_there_is_no_server_before_anything_was_mirrored(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"mlflow\.db is not there.*run `stock-pipeline run` first"):
+        server_command(tmp_path, 5000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def killed(*_given: object, **_named: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

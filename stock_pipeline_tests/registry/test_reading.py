@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from stock_pipeline.registry.reading import active_versions, versions_in_service
 from stock_pipeline.registry.status import model_status
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline.storage.audit import TaskRun
 from stock_pipeline_tests.panels import sessions
 from stock_pipeline_tests.stored import MOMENT, empty_stores, put, training_row, version_row
 
@@ -26,12 +28,29 @@ def stores(tmp_path: Path) -> Stores:
         DAYS[3],
         f"models/{MODEL}",
     )
-    put(stores, TRAININGS, [training_row(STACK, "s1", DAYS[0])], DAYS[3])
+    weights = json.dumps({"weights": {MODEL: 0.75, "lightgbm": 0.25}, "members": {MODEL: "t1"}})
+    put(stores, TRAININGS, [training_row(STACK, "s1", DAYS[0], parameters=weights)], DAYS[3])
     rows = [version_row(MODEL, 1, "t1", DAYS[0], DAYS[3]), version_row(MODEL, 2, "t2", DAYS[3]), version_row(STACK, 1, "s1", DAYS[0])]
     put(stores, MODEL_VERSIONS, rows, DAYS[3])
     scores = [
-        {"training_id": name, "fold": fold, "metric": "rank_ic", "model": MODEL, "as_of": DAYS[0], "value": value, "observations": 9}
-        for name, fold, value in (("t1", 0, 0.01), ("t2", 0, 0.02), ("t2", 1, 0.5))
+        {
+            "training_id": name,
+            "part": part,
+            "fold": fold,
+            "period": period,
+            "metric": "rank_ic",
+            "model": MODEL,
+            "as_of": DAYS[0],
+            "value": value,
+            "observations": 9,
+        }
+        for name, part, fold, period, value in (
+            ("t1", "test", 0, "whole", 0.01),
+            ("t2", "test", 0, "whole", 0.02),
+            ("t2", "test", 1, "whole", 0.5),
+            ("t2", "test", 0, "2012", 0.6),
+            ("t2", "train", 0, "whole", 0.7),
+        )
     ]
     put(stores, MODEL_SCORES, scores, DAYS[3])
     return stores
@@ -69,9 +88,29 @@ def test_the_status_tells_of_every_model_with_the_scores_over_all_folds(stores: 
         "features": 2,
         "size_bytes": 10,
         "scores": {"rank_ic": 0.02},
+        "weight": 0.75,
+        "problem": None,
     }
     assert (told[STACK]["scores"], told[STACK]["last_trained"]) == ({}, None)
-    assert told[CATALOGUE[1].name] == {"model": CATALOGUE[1].name, "active_version": None}
+    assert (told[STACK]["weight"], told[STACK]["problem"]) == (None, None)
+    assert told["lightgbm"] == {"model": "lightgbm", "active_version": None, "weight": 0.25, "problem": None}
+    assert told["risk"] == {"model": "risk", "active_version": None, "weight": None, "problem": None}
+
+
+def test_the_status_tells_why_the_last_training_failed_until_one_succeeds(stores: Stores) -> None:
+    def ended(minute: int, error: str | None) -> str | None:
+        moment = MOMENT.replace(minute=minute)
+        stores.record_task("ml", TaskRun(f"models/{MODEL}", "a-run", moment, moment, "succeeded" if error is None else "failed", 0, error))
+        problem: str | None = next(row["problem"] for row in model_status(stores) if row["model"] == MODEL)
+        return problem
+
+    assert ended(10, "not enough memory") == "not enough memory"
+    assert ended(11, None) is None
+
+
+def test_before_the_first_stack_no_model_weighs_anything(tmp_path: Path) -> None:
+    stores = empty_stores(tmp_path)
+    assert {row["weight"] for row in model_status(stores)} == {None}
 
 
 def test_the_status_of_nothing_is_null(tmp_path: Path) -> None:

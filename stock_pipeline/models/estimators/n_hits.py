@@ -1,9 +1,9 @@
 """N-HiTS: blocks that look at the window at several rates, each taking up what the ones before have not explained.
 
 After Challu et al. 2023, "N-HiTS: Neural Hierarchical Interpolation for Time Series Forecasting" (AAAI). There a series forecasts
-itself over a horizon; here the series are the features of a window, and the forecast is one score of the outcome. So a block's
-backcast, interpolated from few coefficients for each feature, is taken off the window as there; its forecast needs no interpolation
-and is added to the score.
+itself over a horizon; here the series are mixtures of the features, and the forecast is one score of the outcome. So a block's
+backcast, interpolated from few coefficients for each series, is taken off the window as there; its forecast needs no interpolation
+and is added to the score. Without the mixtures a block had weights for every feature of every session, and learnt noise by heart.
 """
 
 import math
@@ -31,6 +31,7 @@ class NHiTS(TorchModel):
     Args:
         conditions: see ``TorchModel``.
         window: sessions seen, a multiple of every pooling.
+        series: linear mixtures of the features that the blocks see.
         pooling: of each stack, the sessions of which its blocks see only the maximum of each feature.
         ratios: of each stack, its expressiveness: the coefficients of a backcast for each session of the window, above 0 and at most 1.
             The paper advises to let it fall as the pooling grows, so that a coarse view explains slow movements alone.
@@ -46,15 +47,16 @@ class NHiTS(TorchModel):
         self,
         conditions: Conditions,
         *,
-        window: int = 20,
+        window: int = 10,
+        series: int = 16,
         pooling: Sequence[int] = (5, 2, 1),
         ratios: Sequence[float] = (0.2, 0.5, 1.0),
         blocks: int = 1,
         hidden: int = 32,
-        most_samples: int = 300_000,
-        most_epochs: int = 5,
-        batch: int = 512,
-        learning_rate: float = 0.002,
+        most_samples: int = 1_000_000,
+        most_epochs: int = 10,
+        batch: int = 2048,
+        learning_rate: float = 0.003,
         weight_decay: float = 3.0,
         dropout: float = 0.3,
     ) -> None:
@@ -63,8 +65,10 @@ class NHiTS(TorchModel):
             raise ValueError(f"pooling {unfit[0]} does not divide the window of {window} sessions; give divisors of it")
         if len(ratios) != len(pooling) or not pooling or not all(0 < ratio <= 1 for ratio in ratios):
             raise ValueError(f"ratios are {list(ratios)}; give one above 0 and at most 1 for each pooling of {list(pooling)}")
-        if blocks < 1:
-            raise ValueError(f"blocks is {blocks}; give at least 1")
+        for what, number in (("blocks", blocks), ("series", series)):
+            if number < 1:
+                raise ValueError(f"{what} is {number}; give at least 1")
+        self.series = series
         self.pooling = tuple(pooling)
         self.ratios = tuple(ratios)
         self.blocks = blocks
@@ -73,6 +77,7 @@ class NHiTS(TorchModel):
     def _shape(self) -> dict[str, Any]:
         return {
             "window": self.window,
+            "series": self.series,
             "pooling": list(self.pooling),
             "ratios": list(self.ratios),
             "blocks": self.blocks,
@@ -81,19 +86,20 @@ class NHiTS(TorchModel):
 
     def _initial(self, features: int, generator: "torch.Generator") -> "Weights":
         torch = library()
-        weights: Weights = {}
+        weights: Weights = {"series.weight": drawn(generator, features, self.series, inputs=features)}
         for name, pool, coefficients in self._blocks():
-            inputs = self.window // pool * features
+            inputs = self.window // pool * self.series
             weights[f"{name}.hidden.weight"] = drawn(generator, inputs, self.hidden, inputs=inputs, gain=RELU_GAIN)
             weights[f"{name}.hidden.bias"] = torch.zeros(self.hidden)
             if coefficients:
-                weights[f"{name}.backcast.weight"] = torch.zeros(self.hidden, coefficients * features)
-                weights[f"{name}.backcast.bias"] = torch.zeros(coefficients * features)
+                weights[f"{name}.backcast.weight"] = torch.zeros(self.hidden, coefficients * self.series)
+                weights[f"{name}.backcast.bias"] = torch.zeros(coefficients * self.series)
             weights[f"{name}.forecast.weight"] = torch.zeros(self.hidden, 1)
             weights[f"{name}.forecast.bias"] = torch.zeros(1)
         return weights
 
     def _forward(self, weights: "Weights", x: "Tensor", drop: "Drop") -> "Tensor":
+        x = x @ weights["series.weight"]
         scores = []
         for name, pool, coefficients in self._blocks():
             seen = max_pool(x, pool).flatten(1)

@@ -1,9 +1,10 @@
 """PatchTST: a small Transformer over patches of each feature's window.
 
-After Nie et al. 2023, "A Time Series is Worth 64 Words: Long-term Forecasting with Transformers" (ICLR). As there, every feature is
+After Nie et al. 2023, "A Time Series is Worth 64 Words: Long-term Forecasting with Transformers" (ICLR). As there, every series is
 a channel of its own that goes through the same embedding, encoder and flat linear head. There the head forecasts the channel itself;
 here it makes a few numbers of each channel, and the score is a linear mix of those of all channels: a head of its own for every
-channel would have sixteen times the weights, and follow the noise. Not taken over: the normalisation of each window, as the level of a rank
+channel would have sixteen times the weights, and follow the noise. The series are mixtures of the features, as those of many features
+would cost time and tell much the same. Not taken over: the normalisation of each window, as the level of a rank
 is what it tells, and batch normalisation, in whose place layers are normalised sample by sample, before each of their parts.
 """
 
@@ -27,6 +28,7 @@ class PatchTST(TorchModel):
     Args:
         conditions: see ``TorchModel``.
         window: sessions seen.
+        series: linear mixtures of the features, each a channel.
         patch: sessions of a patch, a divisor of the window, so that the patches cover it.
         width: numbers that represent a patch.
         heads: attention heads, a divisor of the width.
@@ -42,15 +44,16 @@ class PatchTST(TorchModel):
         self,
         conditions: Conditions,
         *,
-        window: int = 20,
+        window: int = 10,
+        series: int = 16,
         patch: int = 5,
         width: int = 16,
         heads: int = 2,
         layers: int = 1,
         forecasts: int = 4,
-        most_samples: int = 80_000,
-        most_epochs: int = 5,
-        batch: int = 256,
+        most_samples: int = 1_000_000,
+        most_epochs: int = 10,
+        batch: int = 1024,
         learning_rate: float = 0.005,
         weight_decay: float = 3.0,
         dropout: float = 0.2,
@@ -60,6 +63,9 @@ class PatchTST(TorchModel):
             raise ValueError(f"patch {patch} does not divide the window of {window} sessions; give a divisor of it")
         if heads < 1 or width % heads:
             raise ValueError(f"{heads} heads do not divide the width of {width}; give a divisor of it")
+        if series < 1:
+            raise ValueError(f"series is {series}; give at least 1")
+        self.series = series
         self.patch = patch
         self.width = width
         self.heads = heads
@@ -67,13 +73,14 @@ class PatchTST(TorchModel):
         self.forecasts = forecasts
 
     def _shape(self) -> dict[str, Any]:
-        names = ("window", "patch", "width", "heads", "layers", "forecasts")
+        names = ("window", "series", "patch", "width", "heads", "layers", "forecasts")
         return {name: getattr(self, name) for name in names}
 
     def _initial(self, features: int, generator: "torch.Generator") -> "Weights":
         torch = library()
         patches, width = self.window // self.patch, self.width
         weights: Weights = {
+            "series.weight": drawn(generator, features, self.series, inputs=features),
             "patch.weight": drawn(generator, self.patch, width, inputs=self.patch),
             "position.bias": drawn(generator, patches, width, inputs=1, gain=0.02),
         }
@@ -86,23 +93,23 @@ class PatchTST(TorchModel):
             weights[f"{norm}.gain"] = torch.ones(width)
             weights[f"{norm}.bias"] = torch.zeros(width)
         weights["flat.weight"] = drawn(generator, patches * width, self.forecasts, inputs=patches * width)
-        weights["score.weight"] = torch.zeros(features * self.forecasts, 1)
+        weights["score.weight"] = torch.zeros(self.series * self.forecasts, 1)
         weights["score.bias"] = torch.zeros(1)
         return weights
 
     def _forward(self, weights: "Weights", x: "Tensor", drop: "Drop") -> "Tensor":
-        rows, features = len(x), x.shape[2]
-        state = self._represented(weights, x)
+        rows = len(x)
+        state = self._represented(weights, x @ weights["series.weight"])
         patches = len(state)
         # The flat head of the paper, patch by patch: the patches are the first axis, and a flat copy would cost as much as the product.
         parts = state.view(patches, -1, self.width) @ weights["flat.weight"].view(patches, self.width, -1)
-        forecasts = drop(parts.sum(0).view(rows, features, -1), (rows, features, 1))
+        forecasts = drop(parts.sum(0).view(rows, self.series, -1), (rows, self.series, 1))
         return weights["score.bias"].addmm(forecasts.flatten(1), weights["score.weight"]).T
 
     def _represented(self, weights: "Weights", x: "Tensor") -> "Tensor":
-        """Windows (rows, window, features) as what the encoder makes of them, shape (patches, rows, features, width)."""
-        rows, window, features = x.shape
-        cut = x.view(rows, -1, self.patch, features).permute(1, 0, 3, 2)
+        """Windows of series (rows, window, series) as what the encoder makes of them, shape (patches, rows, series, width)."""
+        rows, window, series = x.shape
+        cut = x.view(rows, -1, self.patch, series).permute(1, 0, 3, 2)
         # The bias of the embedding is a part of the positions.
         state = (cut.reshape(-1, self.patch) @ weights["patch.weight"]).view(window // self.patch, -1, self.width)
         state = (state + weights["position.bias"].unsqueeze(1)).view(-1, self.width)
@@ -111,7 +118,7 @@ class PatchTST(TorchModel):
             state = state + self._attended(weights, name, _normalised(weights, f"{name}.before", state), window // self.patch)
             hidden = _linear(weights, f"{name}.hidden", _normalised(weights, f"{name}.between", state))
             state = state + _linear(weights, f"{name}.output", library().nn.functional.gelu(hidden))
-        return _normalised(weights, "last", state).view(-1, rows, features, self.width)
+        return _normalised(weights, "last", state).view(-1, rows, series, self.width)
 
     def _attended(self, weights: "Weights", name: str, state: "Tensor", patches: int) -> "Tensor":
         """Multi-head attention among the patches of each channel; ``state`` is (patches * channels, width).

@@ -39,15 +39,24 @@ def test_a_backcast_runs_in_straight_lines_between_its_coefficients(coefficients
     assert interpolate(column(*coefficients), 5).flatten().tolist() == pytest.approx(expected)
 
 
-def test_features_are_interpolated_each_by_itself() -> None:
+def test_the_blocks_see_mixtures_of_the_features() -> None:
+    model, weights = by_hand()
+    mixed = {**weights, "series.weight": torch.tensor([[2.0], [-1.0]])}
+    one = column(1.0, 2.0, 3.0, 4.0)
+    both = torch.cat([one, one + 3.0], dim=2)
+    assert torch.equal(model._forward(mixed, both, keep), model._forward(weights, one - 3.0, keep))
+
+
+def test_series_are_interpolated_each_by_itself() -> None:
     theta = torch.tensor([[[0.0, 6.0], [2.0, 0.0]]])
     assert interpolate(theta, 3).tolist() == [[[0.0, 6.0], [1.0, 3.0], [2.0, 0.0]]]
 
 
 def by_hand(**parameters: Any) -> tuple[NHiTS, dict[str, torch.Tensor]]:
     """Two blocks on one feature and four sessions: the first sees the two maxima, the second what is left of each session."""
-    model = NHiTS(ONE, window=4, pooling=(2, 1), ratios=(0.5, 1.0), hidden=1, **parameters)
+    model = NHiTS(ONE, window=4, series=1, pooling=(2, 1), ratios=(0.5, 1.0), hidden=1, **parameters)
     weights = {name: torch.zeros_like(weight) for name, weight in model._initial(1, torch.Generator()).items()}
+    weights["series.weight"][:] = 1.0
     weights["block.0.hidden.weight"][:] = torch.tensor([[1.0], [1.0]])
     weights["block.0.forecast.weight"][:] = 10.0
     weights["block.0.backcast.weight"][:] = torch.tensor([[1.0, 0.0]])
@@ -66,23 +75,25 @@ def test_a_block_sees_what_those_before_left_and_the_forecasts_add_up() -> None:
 
 
 def test_coefficients_follow_from_the_ratios_and_the_last_block_has_none() -> None:
-    model = NHiTS(ONE, window=10, pooling=(5, 2), ratios=(0.15, 0.5), blocks=2)
+    model = NHiTS(ONE, window=10, series=7, pooling=(5, 2), ratios=(0.15, 0.5), blocks=2)
     assert list(model._blocks()) == [("block.0", 5, 2), ("block.1", 5, 2), ("block.2", 2, 5), ("block.3", 2, 0)]
     shapes = {name: tuple(weight.shape) for name, weight in model._initial(3, torch.Generator()).items()}
-    assert shapes["block.0.hidden.weight"] == (2 * 3, 32)
-    assert shapes["block.2.backcast.weight"] == (32, 5 * 3)
+    assert shapes["series.weight"] == (3, 7)
+    assert shapes["block.0.hidden.weight"] == (2 * 7, 32)
+    assert shapes["block.2.backcast.weight"] == (32, 5 * 7)
     assert "block.3.backcast.weight" not in shapes
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"pooling": (3, 1), "ratios": (0.5, 1)}, "pooling 3 does not divide the window of 20 sessions"),
+        ({"pooling": (3, 1), "ratios": (0.5, 1)}, "pooling 3 does not divide the window of 10 sessions"),
         ({"pooling": (2, 0), "ratios": (0.5, 1)}, "pooling 0 does not divide the window"),
         ({"pooling": (), "ratios": ()}, r"ratios are \[\]; give one"),
         ({"pooling": (2, 1), "ratios": (0.5,)}, r"ratios are \[0.5\]; give one .* for each pooling of \[2, 1\]"),
         ({"pooling": (2, 1), "ratios": (0.0, 1)}, r"ratios are \[0.0, 1\]; give one above 0"),
         ({"blocks": 0}, "blocks is 0; give at least 1"),
+        ({"series": 0}, "series is 0; give at least 1"),
         ({"window": 0}, "window is 0; give at least 1"),
     ],
 )

@@ -120,8 +120,8 @@ def test_training_starts_from_the_mean(model: PatchTST, x: torch.Tensor) -> None
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"patch": 3}, "patch 3 does not divide the window of 20 sessions"),
-        ({"patch": 0}, "patch 0 does not divide the window of 20 sessions"),
+        ({"patch": 3}, "patch 3 does not divide the window of 10 sessions"),
+        ({"patch": 0}, "patch 0 does not divide the window of 10 sessions"),
         ({"heads": 3}, "3 heads do not divide the width of 16"),
         ({"window": 0}, "window is 0; give at least 1"),
     ],

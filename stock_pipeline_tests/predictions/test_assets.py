@@ -1,0 +1,143 @@
+"""The asset of the predictions: what it reads for models that look at several sessions, and what it writes."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID
+from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
+from stock_pipeline.datasets.samples import Samples
+from stock_pipeline.datasets.targets import PAST_VOLATILITY
+from stock_pipeline.features.catalogue import CORE
+from stock_pipeline.features.tables import daily_features
+from stock_pipeline.models.artefacts import Manifest, hash_features, write_artefact
+from stock_pipeline.models.catalogue import model_entry
+from stock_pipeline.models.estimators.estimator import Estimator
+from stock_pipeline.models.tables import TRAININGS
+from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.predictions.assets import REASONS, make_predictions
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, PREDICTED_VOLATILITY
+from stock_pipeline.registry.tables import MODEL_VERSIONS
+from stock_pipeline.storage import Author, Stores
+from stock_pipeline.storage.reading import Selection
+from stock_pipeline_tests.labels.stored_bars import put_bars
+from stock_pipeline_tests.models.made_up import ONE_THREAD, quick
+from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.stored import MOMENT, empty_stores, put, training_row, version_row
+
+SYMBOLS, SESSIONS = 6, 50
+DAYS = sessions(SESSIONS)
+MODELS = ("n_hits", "risk")
+NAME = "predictions/daily_predictions"
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    """Bars and made-up features of fifty sessions, and two versions in service since the fortieth: one looks at four sessions."""
+    stores = empty_stores(tmp_path)
+    put_bars(stores, SESSIONS, SYMBOLS)
+    rng = np.random.default_rng(5)
+    keys = {SYMBOL: [f"S{i:02d}" for i in range(SYMBOLS)] * SESSIONS, SESSION: [day for day in DAYS for _ in range(SYMBOLS)]}
+    features = pl.DataFrame({**keys, **{name: rng.normal(size=SYMBOLS * SESSIONS).astype(np.float32) for name in CORE.names}})
+    put(stores, daily_features(CORE), features, DAYS[-1])
+    trained = [serve(stores, name) for name in MODELS]
+    put(stores, TRAININGS, trained, DAYS[39])
+    put(stores, MODEL_VERSIONS, [version_row(name, 1, f"{name}_1", DAYS[39]) for name in MODELS], DAYS[39])
+    return stores
+
+
+def fitted(stores: Stores, name: str) -> Estimator:
+    inputs = read_inputs(stores, plain_settings(stores.home), Selection(last=DAYS[39])).sort(SESSION, SYMBOL)
+    estimator = quick(model_entry(name)).make(ONE_THREAD)
+    estimator.fit(Samples.of(inputs, CORE.names), inputs["return_1"].cast(pl.Float64).to_numpy())
+    return estimator
+
+
+def serve(stores: Stores, name: str) -> dict[str, object]:
+    """Write the artefact of a model; returns its row of TRAININGS."""
+    estimator, target = fitted(stores, name), model_entry(name).target
+    manifest = Manifest(
+        model=name,
+        training_id=f"{name}_1",
+        as_of=DAYS[39],
+        train_from=DAYS[0],
+        train_to=DAYS[39],
+        features=CORE.names,
+        features_hash=hash_features(CORE.names),
+        rows=SYMBOLS * 40,
+        parameters={},
+        metrics={},
+        seed=1,
+        threads=1,
+        code_version="1",
+        target=target,
+        window=estimator.window,
+    )
+    artefact = write_artefact(stores.home / "models", estimator, manifest)
+    return training_row(name, f"{name}_1", DAYS[39], target=target, artefact=artefact.path.as_posix(), sha256=artefact.sha256)
+
+
+def predict_night(stores: Stores, as_of: date) -> Product | None:
+    """Run the asset as of a session, as its factory would, and write what it makes."""
+    held = stores.watermark("ml", NAME)
+    night = Night(NAME, "ml", stores, plain_settings(stores.home), as_of, None if held is None else held.session, DAYS[-1])
+    product = make_predictions(night)
+    if product is not None:
+        stores.write("ml", Author(NAME, "1", "a-run", MOMENT), product.writes, product.watermark)
+    return product
+
+
+def rows(stores: Stores, model: str, days: Sequence[date]) -> pl.DataFrame:
+    return stores.read(DAILY_PREDICTIONS).filter((pl.col(MODEL) == model) & pl.col(SESSION).is_in(days)).sort(SESSION, SYMBOL)
+
+
+def test_a_model_that_looks_at_several_sessions_is_given_them(stores: Stores) -> None:
+    predict_night(stores, DAYS[45])
+    inputs = read_inputs(stores, plain_settings(stores.home), Selection(last=DAYS[45])).sort(SESSION, SYMBOL)
+    said = fitted(stores, "n_hits").predict(Samples.of(inputs, CORE.names).take((inputs[SESSION] == DAYS[45]).to_numpy()))
+    assert np.allclose(rows(stores, "n_hits", DAYS)[SCORE].to_numpy(), said, rtol=1e-5)
+
+
+def test_nights_made_up_for_after_a_gap_are_predicted_as_on_the_night(stores: Stores, tmp_path: Path) -> None:
+    predict_night(stores, DAYS[45])
+    predict_night(stores, DAYS[49])
+    caught_up = rows(stores, "n_hits", DAYS[46:])
+    assert caught_up[SESSION].unique().to_list() == DAYS[46:]
+    for day in DAYS[46:]:
+        inputs = read_inputs(stores, plain_settings(tmp_path), Selection(last=day)).sort(SESSION, SYMBOL)
+        said = fitted(stores, "n_hits").predict(Samples.of(inputs, CORE.names).take((inputs[SESSION] == day).to_numpy()))
+        assert np.allclose(caught_up.filter(pl.col(SESSION) == day)[SCORE].to_numpy(), said, rtol=1e-5)
+
+
+def test_the_volatility_ahead_rests_on_the_past_one_as_of_the_session(stores: Stores) -> None:
+    predict_night(stores, DAYS[45])
+    past = read_past_volatility(stores, plain_settings(stores.home), DAYS[45]).filter(pl.col(SESSION) == DAYS[45])
+    found = rows(stores, "risk", DAYS).join(past, on=[SYMBOL, SESSION], how="left")
+    expected = (found[SCORE].exp() * found[PAST_VOLATILITY]).to_list()
+    assert sum(value is not None for value in expected) > 0
+    assert found[PREDICTED_VOLATILITY].to_list() == [None if value is None else pytest.approx(value) for value in expected]
+
+
+def test_explanations_are_written_for_models_that_can_tell(stores: Stores) -> None:
+    predict_night(stores, DAYS[45])
+    found = stores.read(EXPLANATIONS)
+    assert set(found[TRAINING_ID]) == {"risk_1"}
+    assert found.group_by(SYMBOL, SESSION).agg(pl.col(RANK).sort())[RANK].to_list() == [list(range(1, REASONS + 1))] * SYMBOLS
+
+
+def test_where_no_model_can_tell_nothing_is_explained_and_predictions_are_made_all_the_same(stores: Stores) -> None:
+    put(stores, MODEL_VERSIONS, [version_row("risk", 1, "risk_1", DAYS[39], DAYS[40])], DAYS[40])
+    predict_night(stores, DAYS[45])
+    assert (stores.count(DAILY_PREDICTIONS), stores.count(EXPLANATIONS)) == (SYMBOLS, 0)
+
+
+def test_what_has_been_predicted_stands(stores: Stores) -> None:
+    predict_night(stores, DAYS[45])
+    before = stores.content_hash(DAILY_PREDICTIONS)
+    assert predict_night(stores, DAYS[45]) is None
+    assert stores.content_hash(DAILY_PREDICTIONS) == before
