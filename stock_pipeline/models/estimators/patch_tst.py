@@ -51,12 +51,12 @@ class PatchTST(TorchModel):
         heads: int = 2,
         layers: int = 1,
         forecasts: int = 4,
-        most_samples: int = 1_000_000,
+        most_samples: int = 600_000,
         most_epochs: int = 10,
-        batch: int = 1024,
-        learning_rate: float = 0.005,
-        weight_decay: float = 3.0,
-        dropout: float = 0.2,
+        batch: int = 2048,
+        learning_rate: float = 0.003,
+        weight_decay: float = 1.0,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__(conditions, window, Training(most_samples, most_epochs, batch, learning_rate, weight_decay, dropout))
         if patch < 1 or window % patch:
