@@ -23,7 +23,7 @@ from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.reading import read_label_ends
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.models.artefacts import Manifest, Saveable, artefact_path, hash_features, read_manifest, training_id
-from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, stacked_models
+from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.own_process import trained_apart
@@ -45,10 +45,10 @@ SHOWN_METRICS = ("rank_ic", "icir", "mae", "zero_mae", "r2", "hit_rate")
 
 
 def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
-    """The body of a base model's asset: train it as of the session, unless that has been done."""
+    """The body of a base model's asset: train it as of the session, unless that has been done or the settings leave it out."""
 
     def body(night: Night) -> Product | None:
-        if night.is_up_to_date:
+        if night.is_up_to_date or entry not in parse_models(night.settings.models.names or ()):
             return None
         panel = read_training_panel(night.stores, night.settings, night.as_of, entry.target)
         plan = _plan(night, entry, panel)

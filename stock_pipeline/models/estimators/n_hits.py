@@ -54,7 +54,7 @@ class NHiTS(TorchModel):
         blocks: int = 1,
         hidden: int = 32,
         most_samples: int = 1_000_000,
-        most_epochs: int = 10,
+        most_epochs: int = 4,
         batch: int = 2048,
         learning_rate: float = 0.003,
         weight_decay: float = 3.0,

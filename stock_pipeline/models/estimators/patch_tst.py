@@ -52,7 +52,7 @@ class PatchTST(TorchModel):
         layers: int = 1,
         forecasts: int = 4,
         most_samples: int = 600_000,
-        most_epochs: int = 10,
+        most_epochs: int = 4,
         batch: int = 2048,
         learning_rate: float = 0.003,
         weight_decay: float = 1.0,
