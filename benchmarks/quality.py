@@ -1,7 +1,7 @@
 """``quality`` and ``development``: how well the models rank the next session's returns, walk-forward on years that they never saw.
 
 What could be chosen (the feature set, parameters, how scores are freed of exposures) was chosen on 2008 and 2009 with ``development``;
-``quality`` tests 2010 to 2017, each year after training on the four before it.
+``quality`` tests 2010 to 2017, each year after training on all that came before it.
 """
 
 import json

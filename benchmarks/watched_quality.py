@@ -1,7 +1,7 @@
 """The process that ``quality`` and ``development`` measure: ``python -m benchmarks.watched_quality RECORD FILES FIRST_YEAR LAST_YEAR ...``.
 
-Every model of the return is trained and tested walk-forward: on the four years before, or as many as there are, then on the year or
-half-year. Nothing after the last year is read. What a model said is scored against the next-open one-session return.
+Every model of the return is trained and tested walk-forward: on all the sessions before, as the pipeline does by default, then on the
+year or half-year. Nothing after the last year is read. What a model said is scored against the next-open one-session return.
 """
 
 import json
@@ -36,7 +36,6 @@ from stock_pipeline.settings import load_settings
 
 EMBARGO: Final = 3
 REACH: Final = 2  # sessions until a return from the next open to the open after is known
-YEARS_OF_TRAINING: Final = 4
 
 
 def main(record: Path, files: str, first_year: int, last_year: int, months: int, chosen: str, names: list[str]) -> None:
@@ -83,8 +82,7 @@ def _splits(panel: pl.DataFrame, first_year: int, last_year: int, months: int) -
     for fold, (start, end) in enumerate(zip(starts, [*starts[1:], date(last_year + 1, 1, 1)], strict=True), start=1):
         tested = [day for day in sessions if start <= day < end]
         place = sessions.index(tested[0])
-        earliest = date(start.year - YEARS_OF_TRAINING, start.month, 1)
-        learnt = [day for day in sessions[: place - REACH - EMBARGO] if day >= earliest]
+        learnt = sessions[: place - REACH - EMBARGO]
         yield Split(fold, learnt[0], learnt[-1], tested[0], tested[-1])
 
 

@@ -90,11 +90,15 @@ def run_training(models: tuple[str, ...] | None, choices: Mapping[str, int], dry
     Raises:
         InputError: a model is not known, or nothing has been ingested yet.
     """
-    settings = _with_models(load_settings(), models)
+    own = load_settings()
+    asked = parse_models(_with_models(own, models).models.names or ())
+    # The stack goes on weighing all that the settings name, not those alone that are trained now.
+    weighed = own.models.names and tuple(entry.name for entry in parse_models([*own.models.names, *(entry.name for entry in asked)]))
+    settings = own.model_copy(update={"models": own.models.model_copy(update={"names": weighed})})
     stores = open_stores(settings.home, settings.lock_wait_seconds)
     if not stores.exist or stores.watermark("market", INGESTION_ASSET) is None:
         raise InputError(f"there are no bars in {settings.home} yet, so nothing to train on; run `stock-pipeline run` first")
-    trained = [("models", entry.name) for entry in parse_models(settings.models.names or ())]
+    trained = [("models", entry.name) for entry in asked]
     keys = (
         trained if dry_run else [*trained, ("models", STACK), *(asset.keys[0] for asset in STAGE_ASSETS if asset.keys[0][0] == "registry")]
     )

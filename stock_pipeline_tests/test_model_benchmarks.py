@@ -50,8 +50,8 @@ def test_a_year_is_tested_after_training_on_those_before_it() -> None:
     panel = pl.DataFrame({SESSION: days})
     splits = list(watched_quality._splits(panel, 2010, 2011, 12))
     assert [(split.train_from, split.test_from, split.test_to) for split in splits] == [
-        (date(2006, 1, 2), date(2010, 1, 1), date(2010, 12, 31)),
-        (date(2007, 1, 1), date(2011, 1, 3), date(2011, 12, 30)),
+        (date(2005, 1, 3), date(2010, 1, 1), date(2010, 12, 31)),
+        (date(2005, 1, 3), date(2011, 1, 3), date(2011, 12, 30)),
     ]
     for split in splits:
         check_split(split, watched_quality._label_ends(panel))

@@ -20,7 +20,7 @@ from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.features.catalogue import EXPOSURES
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
-from stock_pipeline.labels.reading import read_label_ends
+from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.models.artefacts import Manifest, Saveable, artefact_path, hash_features, read_manifest, training_id
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
@@ -48,7 +48,7 @@ def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
     """The body of a base model's asset: train it as of the session, unless that has been done or the settings leave it out."""
 
     def body(night: Night) -> Product | None:
-        if night.is_up_to_date or entry not in parse_models(night.settings.models.names or ()):
+        if night.is_up_to_date or entry.name not in [chosen.name for chosen in parse_models(night.settings.models.names or ())]:
             return None
         panel = read_training_panel(night.stores, night.settings, night.as_of, entry.target)
         plan = _plan(night, entry, panel)
@@ -102,7 +102,8 @@ def train_stack(night: Night) -> Product | None:
     wide = widen(out_of_fold)
     weights = stack_weights(wide, list(chosen))
     stacked = StackedModel(weights, chosen, stack_scale(wide, weights))
-    own = stack_out_of_fold(wide, list(chosen), _splits(night, wide[SESSION]))
+    labelled = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])[SESSION]
+    own = stack_out_of_fold(wide, list(chosen), _splits(night, labelled))
     conditions = Conditions(night.settings.models.seed, night.settings.models.threads)
     manifest = _manifest(night, STACK, wide, stacked.parameters(), json.dumps(chosen, sort_keys=True), conditions)
     manifest = replace(manifest, metrics=metrics_of(own, "return"), window=_longest_window(night, chosen))

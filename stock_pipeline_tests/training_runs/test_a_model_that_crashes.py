@@ -21,8 +21,8 @@ from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.registry.status import model_status
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.command_line import invoke
-from stock_pipeline_tests.models_fail.own_files import QUICK, SESSIONS, OwnFiles
 from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.training_runs.own_files import QUICK, SESSIONS, OwnFiles
 
 MODELS = "spline_ridge,xgboost,risk"
 BROKEN = "xgboost"

@@ -17,7 +17,7 @@ from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.models_fail.own_files import OwnFiles
+from stock_pipeline_tests.training_runs.own_files import OwnFiles
 
 FEATURE = "return_1"
 

@@ -1,0 +1,58 @@
+"""``stock-pipeline train``: one model anew, as the user chooses, and the stack over all of them."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from click.testing import Result
+
+from stock_pipeline.core.columns import FOLD, MODEL
+from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS, TRIALS
+from stock_pipeline_tests.command_line import invoke
+from stock_pipeline_tests.training_runs.own_files import QUICK, OwnFiles
+
+WRONG_INPUT = 2
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[OwnFiles, Result]:
+    """A home with two models, one of which was then trained again with choices of its own."""
+    files = OwnFiles(tmp_path_factory.mktemp("trained"))
+    files.make()
+    assert files.run("spline_ridge,lightgbm").exit_code == 0
+    choices = ("--folds", "2", "--trials", "3", "--sessions", "95")
+    return files, invoke(files.home, "train", "--models", "spline_ridge", *choices, **QUICK)
+
+
+def test_the_choices_hold_for_this_training_alone(trained: tuple[OwnFiles, Result]) -> None:
+    files, ended = trained
+    assert ended.exit_code == 0, ended.output
+    trainings = files.stores.read(TRAININGS).sort(MODEL, "number")
+    ridges = trainings.filter(pl.col(MODEL) == "spline_ridge")
+    assert ridges["trials"].to_list() == [1, 3] and ridges["sessions"][1] == 95 < ridges["sessions"][0]
+    said = files.stores.read(OUT_OF_FOLD_PREDICTIONS)
+    folds = [said.filter(pl.col("training_id") == name)[FOLD].n_unique() for name in ridges["training_id"]]
+    assert folds == [3, 2]
+    tried = files.stores.read(TRIALS)
+    assert tried.height == 3 and tried["chosen"].sum() == 1
+
+
+def test_the_stack_goes_on_weighing_the_models_that_were_not_trained_now(trained: tuple[OwnFiles, Result]) -> None:
+    files, ended = trained
+    trainings = files.stores.read(TRAININGS).sort("number")
+    last = trainings.filter(pl.col(MODEL) == STACK).row(-1, named=True)
+    members = json.loads(last["parameters"])["members"]
+    newest = {name: trainings.filter(pl.col(MODEL) == name)["training_id"][-1] for name in ("spline_ridge", "lightgbm")}
+    assert members == newest
+    assert "weight in stack" in ended.output
+
+
+def test_wrong_input_is_told_in_one_sentence(tmp_path: Path, trained: tuple[OwnFiles, Result]) -> None:
+    nothing = invoke(tmp_path, "train")
+    assert (nothing.exit_code, nothing.output.count("\n")) == (WRONG_INPUT, 1)
+    assert "there are no bars in" in nothing.output and "run `stock-pipeline run` first" in nothing.output
+    unknown = invoke(trained[0].home, "train", "--models", "lightgbn")
+    assert unknown.exit_code == WRONG_INPUT
+    assert "model 'lightgbn' is not known; choose one of spline_ridge" in unknown.output
