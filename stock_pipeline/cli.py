@@ -1,6 +1,7 @@
 """stock-pipeline: what the Dagster command line cannot show. Exit code 2 for wrong input, 1 for a failed run."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -124,14 +125,13 @@ def suggest(profile: str, top: int, as_json: bool) -> None:
 @speaks_plainly
 def mlflow(port: int) -> None:
     """Serve MLflow with every training: parameters, measures, pictures and artefacts. Ends with Ctrl+C."""
-    import subprocess
-
     from stock_pipeline.registry.mlflow_mirror import server_command
     from stock_pipeline.settings import load_settings
 
     command = server_command(load_settings().home, port)
     click.echo(f"MLflow on http://127.0.0.1:{port}, ends with Ctrl+C")
-    sys.exit(subprocess.call(command))  # noqa: S603  (our own command)
+    # In our own place, so that whatever ends us ends the server.
+    os.execv(command[0], command)  # noqa: S606  (our own command)
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -134,6 +134,7 @@ def _work(plan: Plan, folder: Path, pipe: Connection) -> None:
     """What the process does."""
     from threadpoolctl import threadpool_limits
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the parent too, which then stops us
     Thread(target=_end_with_parent, daemon=True).start()
     _be_killed_first()
     try:

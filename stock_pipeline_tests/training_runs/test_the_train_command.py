@@ -53,6 +53,8 @@ def test_wrong_input_is_told_in_one_sentence(tmp_path: Path, trained: tuple[OwnF
     nothing = invoke(tmp_path, "train")
     assert (nothing.exit_code, nothing.output.count("\n")) == (WRONG_INPUT, 1)
     assert "there are no bars in" in nothing.output and "run `stock-pipeline run` first" in nothing.output
+    unseen = invoke(tmp_path, "mlflow")
+    assert unseen.exit_code == WRONG_INPUT and "nothing has been shown in MLflow yet" in unseen.output
     unknown = invoke(trained[0].home, "train", "--models", "lightgbn")
     assert unknown.exit_code == WRONG_INPUT
     assert "model 'lightgbn' is not known; choose one of spline_ridge" in unknown.output

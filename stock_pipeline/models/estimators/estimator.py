@@ -58,7 +58,8 @@ class Estimator(Protocol):
     def explain(self, samples: Samples) -> NDArray[np.float64] | None:
         """What each feature adds to each sample's score, shape (samples, features), or None where the model cannot tell.
 
-        A score less the sum of its contributions is one constant, the same for every sample.
+        A score (or the transform of it that the class names, where scores do not add up) less the sum of its contributions is one
+        constant, the same for every sample.
         """
         ...
 
