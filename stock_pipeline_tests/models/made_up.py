@@ -34,7 +34,16 @@ QUICK: Final[Mapping[str, Mapping[str, Any]]] = {
     "random_forest": {"trees": 30},
     "mlp": {"members": 1, "hidden": 16, "most_samples": 200_000, "most_epochs": 6, "batch": 256},
     "n_hits": {"window": 4, "pooling": (2, 1), "ratios": (0.5, 1.0), "hidden": 16, "most_epochs": 2, "learning_rate": 0.01},
-    "patch_tst": {"window": 4, "patch": 2, "width": 8, "most_samples": 60_000, "most_epochs": 2, "learning_rate": 0.01},
+    "patch_tst": {
+        "window": 4,
+        "patch": 2,
+        "width": 8,
+        "series": 4,
+        "most_samples": 300_000,
+        "most_epochs": 6,
+        "batch": 1024,
+        "learning_rate": 0.01,
+    },
     "risk": {"trees": 30},
     "direction": {"trees": 30},
 }
