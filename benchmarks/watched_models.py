@@ -36,7 +36,7 @@ STOCKS, SESSIONS, FEATURES, FOLDS, REACH = 500, 1000, 40, 4, 5
 NAMES: Final = tuple(f"f{place:02d}" for place in range(FEATURES))
 EXPOSED: Final = NAMES[:3]
 CONDITIONS: Final = Conditions(seed=7, threads=2)
-TURNS: Final = 30
+TURNS: Final = 300
 DAYS: Final = [date(2016, 1, 4) + timedelta(days=place) for place in range(SESSIONS)]
 
 
