@@ -1,6 +1,7 @@
 """A training in a process of its own: whatever becomes of it, the pipeline goes on, and its memory goes back to the system."""
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,8 +162,6 @@ def _end_with_parent() -> None:
     """End at once when the parent is gone, however it went: nobody would wait for the result."""
     parent = parent_process()
     if parent is not None:
-        import os
-
         wait([parent.sentinel])
         os._exit(1)
 

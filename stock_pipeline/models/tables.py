@@ -26,6 +26,7 @@ from stock_pipeline.models.trials import TRIAL
 
 _TRAINING_ID = Column(TRAINING_ID, pl.String, "name of the training, from a hash of all that it depends on")
 _MODEL = Column(MODEL, pl.String, "name of the model in the catalogue, or stack")
+_AS_OF = Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on")
 
 NUMBER: Final = "number"
 
@@ -38,7 +39,7 @@ TRAININGS: Final = TableSchema(
         _TRAINING_ID,
         _MODEL,
         Column(NUMBER, pl.Int32, "number of the training, counted from 1 within the model in the order in which they were made", minimum=1),
-        Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
+        _AS_OF,
         Column("train_from", pl.Date, "first session that the final model was fitted on"),
         Column("train_to", pl.Date, "last session that the final model was fitted on"),
         Column("rows", pl.Int64, "rows that the final model was fitted on", minimum=1),
@@ -93,7 +94,7 @@ MODEL_SCORES: Final = TableSchema(
             "measure: mae, rmse, r2, zero_mae, zero_rmse, rank_ic, icir, rank_ic_t, ic, hit_rate and its bounds _low and _high",
         ),
         _MODEL,
-        Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
+        _AS_OF,
         Column(VALUE, pl.Float64, "value of the measure; null where there are too few rows for it", nullable=True),
         Column(OBSERVATIONS, pl.Int64, "rows (of the errors) or sessions (of all others) that the value rests on", minimum=0),
     ),
@@ -126,7 +127,7 @@ FEATURE_IMPORTANCE: Final = TableSchema(
     columns=(
         _TRAINING_ID,
         _MODEL,
-        Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
+        _AS_OF,
         Column(FEATURE, pl.String, "feature"),
         Column(IMPORTANCE, pl.Float64, "mean absolute contribution, in units of the score", minimum=0),
         Column(SHARE, pl.Float64, "share of the sum over the features", minimum=0, maximum=1),
@@ -144,7 +145,7 @@ TRIALS: Final = TableSchema(
     columns=(
         _TRAINING_ID,
         _MODEL,
-        Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
+        _AS_OF,
         Column(TRIAL, pl.Int32, "number of the set; 1 is the model's own", minimum=1),
         Column("parameters", pl.String, "what differs from the model's own parameters, as JSON"),
         Column("rank_ic", pl.Float64, "mean rank IC on sessions that no fold tests"),

@@ -15,6 +15,12 @@ NEXT_SESSION: Final = "next_session"
 SIGNAL: Final = "signal"
 BUY, HOLD, SELL = "buy", "hold", "sell"
 
+_PREDICTION = (
+    Column(SESSION, pl.Date, "session after whose close the prediction was made"),
+    Column(SYMBOL, pl.String, "ticker of the stock"),
+    Column(MODEL, pl.String, "model of the catalogue"),
+    Column(TRAINING_ID, pl.String, "training that produced the artefact"),
+)
 _SCORE = Column(SCORE, pl.Float64, "what the model says of the stock; higher is better, comparable within model and session only")
 _RANK = Column(RANK, pl.Int32, "place of the score within model and session, 1 is best", minimum=1)
 _VERSION = Column(VERSION, pl.Int32, "registry version that made the prediction", minimum=0)
@@ -31,10 +37,7 @@ DAILY_PREDICTIONS = TableSchema(
     name="daily_predictions",
     description="What each active or shadow version of a model said of each stock after a session's close.",
     columns=(
-        Column(SESSION, pl.Date, "session after whose close the prediction was made"),
-        Column(SYMBOL, pl.String, "ticker of the stock"),
-        Column(MODEL, pl.String, "model of the catalogue"),
-        Column(TRAINING_ID, pl.String, "training that produced the artefact"),
+        *_PREDICTION,
         _VERSION,
         _SCORE,
         _RANK,
@@ -64,10 +67,7 @@ EXPLANATIONS = TableSchema(
     name="explanations",
     description="The features that moved each prediction the most, by exact contributions (SHAP values).",
     columns=(
-        Column(SESSION, pl.Date, "session after whose close the prediction was made"),
-        Column(SYMBOL, pl.String, "ticker of the stock"),
-        Column(MODEL, pl.String, "model of the catalogue"),
-        Column(TRAINING_ID, pl.String, "training that produced the artefact"),
+        *_PREDICTION,
         Column(RANK, pl.Int32, "1 for the feature that moved the score the most", minimum=1),
         Column(FEATURE, pl.String, "feature"),
         Column(CONTRIBUTION, pl.Float32, "what it added to the score, or to the log-odds of a rise for the model direction"),

@@ -36,9 +36,13 @@ class OwnFiles:
         panel = adjusted_panel(symbols=SYMBOLS, count=SESSIONS)
         panel.drop("jump").rename({SESSION: "date"}).write_csv(self.folder / "bars.csv")
 
-    def run(self, models: str) -> Result:
-        """The whole journey with some of the models."""
-        return invoke(self.home, "run", "--source", "files", "--path", str(self.folder / "bars.csv"), "--models", models, **QUICK)
+    def run(self, models: str, **variables: str) -> Result:
+        """The whole journey with some of the models; ``variables`` are settings of its own."""
+        return invoke(self.home, "run", *self.journey(models), **{**QUICK, **variables})
+
+    def journey(self, models: str) -> tuple[str, ...]:
+        """What the command ``run`` is given for it."""
+        return ("--source", "files", "--path", str(self.folder / "bars.csv"), "--models", models)
 
     def contents(self) -> dict[str, object]:
         """Everything stored: a hash of each table, every watermark, every file of the artefacts."""
