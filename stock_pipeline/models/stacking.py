@@ -1,8 +1,9 @@
 """The meta-learner: base models' scores, ranked within their session, as one weighted mean.
 
-The weights come from out-of-fold scores and are pulled half-way to equal ones. Free weights overfit: base models resemble each
-other, their advantages are small beside the noise, and on real panels non-negative least squares gave everything to one model
-and gained nothing out of sample. Equal weights are hard to beat (Bates and Granger 1969; Smith and Wallis 2009).
+The weights come from out-of-fold scores and are pulled towards equal ones, the less the more rows there are. Free weights overfit:
+base models resemble each other, their advantages are small beside the noise, and on real panels non-negative least squares gave
+everything to one model and gained nothing out of sample. Equal weights are hard to beat (Bates and Granger 1969; Smith and Wallis
+2009), unless a model has been of no use for years: that is told by so many rows that it should lose its weight.
 """
 
 import json
@@ -25,6 +26,9 @@ FILE: Final = "stack.json"
 # The slope of a target on the rank of a score is their rank IC; so much of it, and as surely as so many rows tell, is usual.
 USUAL_SLOPE: Final = 0.02
 USUAL_ROWS: Final = 20_000
+# Rows that speak for equal weights: what a slope of 0.02, shared by eight models whose skills differ by about as much as they amount to,
+# weighs against a target whose rows tell as much as a third of independent ones would. Half of the evidence after some 500 sessions.
+EQUAL_ROWS: Final = 240_000
 LEAST_SLOPE: Final = 0.001
 
 
@@ -72,29 +76,33 @@ def widen(out_of_fold: pl.DataFrame) -> pl.DataFrame:
     return told.join(scores, on=key, how="inner").sort(key)
 
 
-def stack_weights(wide: pl.DataFrame, models: Sequence[str], shrinkage: float = 0.5) -> dict[str, float]:
+def stack_weights(wide: pl.DataFrame, models: Sequence[str], equal_rows: float = EQUAL_ROWS) -> dict[str, float]:
     """Each model's weight: non-negative least squares of the target on the ranked scores, shrunk to equal weights; they sum to 1.
+
+    The shrinkage is a ridge: the squared distance of the coefficients from equal ones that sum to a usual slope, times so many rows.
 
     Args:
         wide: session, target and one column of out-of-fold scores for each of ``models``; rows that lack one are left out.
         models: the base models.
-        shrinkage: 0 keeps the fitted weights, 1 gives equal ones.
+        equal_rows: how many rows speak for equal weights; 0 keeps the fitted weights.
 
     Raises:
-        InputError: ``shrinkage`` lies outside [0, 1], or there is no model.
+        InputError: ``equal_rows`` is negative, or there is no model.
     """
     from scipy.optimize import nnls
 
-    if not models or not 0 <= shrinkage <= 1:
+    if not models or not equal_rows >= 0:
         raise InputError(
-            f"the stack has models {list(models)} and shrinkage {shrinkage}; give at least one model and a shrinkage from 0 to 1"
+            f"the stack has models {list(models)} and {equal_rows} rows for equal weights; give at least one model and 0 rows or more"
         )
     equal = np.full(len(models), 1 / len(models))
     ranked = wide.drop_nulls([*models, TARGET]).select(*(session_rank(model) for model in models), TARGET)
-    fitted = nnls(ranked.select(models).to_numpy(), ranked[TARGET].to_numpy())[0] if ranked.height else np.zeros(len(models))
+    scores, prior = ranked.select(models).to_numpy(), np.sqrt(equal_rows / 12)  # the variance of ranks is 1/12
+    pulled = np.vstack([scores, prior * np.eye(len(models))])
+    fitted = nnls(pulled, np.concatenate([ranked[TARGET].to_numpy(), prior * USUAL_SLOPE * equal]))[0]
     # Where no model helps, none has earned more weight than another.
-    free = fitted / fitted.sum() if fitted.sum() > 0 else equal
-    return dict(zip(models, (shrinkage * equal + (1 - shrinkage) * free).tolist(), strict=True))
+    weights = fitted / fitted.sum() if fitted.sum() > 0 else equal
+    return dict(zip(models, weights.tolist(), strict=True))
 
 
 def stack_scale(wide: pl.DataFrame, weights: Mapping[str, float]) -> float:
@@ -132,7 +140,7 @@ def combine(scores: pl.DataFrame, weights: Mapping[str, float], scale: float) ->
     return scores.with_columns(mean).drop(*weights)
 
 
-def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequence[Split], shrinkage: float = 0.5) -> pl.DataFrame:
+def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequence[Split], equal_rows: float = EQUAL_ROWS) -> pl.DataFrame:
     """The stack's own out-of-fold predictions: each fold is combined with weights from earlier folds' scores only.
 
     Weights for a fold rest on sessions up to the last that the fold's models trained on, so purge and embargo hold for the stack
@@ -142,7 +150,7 @@ def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequenc
         wide: as ``widen`` returns it.
         models: the base models.
         splits: the splits that the base models were trained on.
-        shrinkage: as for ``stack_weights``.
+        equal_rows: as for ``stack_weights``.
 
     Returns:
         model, fold, session, symbol, score, target and forward_return, sorted by session and symbol, without the stocks that no
@@ -151,7 +159,7 @@ def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequenc
     parts = []
     for split in splits:
         known = wide.filter(pl.col(SESSION) <= split.train_to)
-        weights = stack_weights(known, models, shrinkage)
+        weights = stack_weights(known, models, equal_rows)
         tested = wide.filter(pl.col(SESSION).is_between(split.test_from, split.test_to))
         parts.append(combine(tested, weights, stack_scale(known, weights)).with_columns(pl.lit(split.fold, pl.Int32).alias(FOLD)))
     columns = (pl.lit(STACK).alias(MODEL), FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)

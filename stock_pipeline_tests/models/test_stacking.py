@@ -10,6 +10,7 @@ from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, MODEL, SCO
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split, walk_forward
 from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.datasets.training_panel import session_rank
 from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import (
     LEAST_SLOPE,
@@ -43,14 +44,28 @@ def wide_scores(seed: int = 0) -> tuple[pl.DataFrame, list[Split]]:
 
 def test_weights_sum_to_one_and_follow_skill_but_shrink() -> None:
     wide, _ = wide_scores()
-    free, half, equal = (stack_weights(wide, MODELS, shrinkage) for shrinkage in (0.0, 0.5, 1.0))
-    for weights in (free, half, equal):
+    free, usual, equal = (stack_weights(wide, MODELS, rows) for rows in (0, 20_000, 1e12))
+    for weights in (free, usual, equal):
         assert sum(weights.values()) == pytest.approx(1)
-    assert free["good"] > free["fair"] > free["noise"] >= 0
-    assert list(equal.values()) == pytest.approx([1 / 3] * 3)
-    for model in MODELS:
-        assert half[model] == pytest.approx((free[model] + 1 / 3) / 2)
-    assert min(half.values()) >= 1 / 6
+    assert free["good"] > usual["good"] > 1 / 3 > usual["noise"] > free["noise"] >= 0
+    assert free["good"] > free["fair"] > free["noise"]
+    assert list(equal.values()) == pytest.approx([1 / 3] * 3, abs=1e-4)
+
+
+def test_the_more_rows_the_less_the_weights_shrink() -> None:
+    wide, _ = wide_scores()
+    of_noise = [stack_weights(pl.concat([wide] * times), MODELS)["noise"] for times in (1, 10, 100)]
+    assert 1 / 3 > of_noise[0] > of_noise[1] > of_noise[2] > 0
+
+
+def test_the_coefficients_minimise_the_squares_and_the_distance_from_equal_ones() -> None:
+    wide, _ = wide_scores()
+    weights = stack_weights(wide, MODELS, 5_000)
+    scores = wide.select(session_rank(model) for model in MODELS).to_numpy()
+    usual = np.full(3, USUAL_SLOPE / 3)
+    normal = scores.T @ scores + 5_000 / 12 * np.eye(3)
+    slopes = np.linalg.solve(normal, scores.T @ wide[TARGET].to_numpy() + 5_000 / 12 * usual)
+    assert list(weights.values()) == pytest.approx((slopes / slopes.sum()).tolist())
 
 
 def test_without_rows_or_skill_the_weights_are_equal() -> None:
@@ -60,10 +75,10 @@ def test_without_rows_or_skill_the_weights_are_equal() -> None:
         assert list(stack_weights(frame, ["good", "fair"], 0.0).values()) == [0.5, 0.5]
 
 
-@pytest.mark.parametrize(("models", "shrinkage"), [([], 0.5), (["good"], 1.5), (["good"], -0.1)])
-def test_weights_of_nothing_or_beyond_bounds_are_refused(models: list[str], shrinkage: float) -> None:
-    with pytest.raises(InputError, match="give at least one model and a shrinkage from 0 to 1"):
-        stack_weights(wide_scores()[0], models, shrinkage)
+@pytest.mark.parametrize(("models", "equal_rows"), [([], 1), (["good"], -1), (["good"], float("nan"))])
+def test_weights_of_nothing_or_with_a_senseless_pull_are_refused(models: list[str], equal_rows: float) -> None:
+    with pytest.raises(InputError, match="give at least one model and 0 rows or more"):
+        stack_weights(wide_scores()[0], models, equal_rows)
 
 
 def test_the_stack_is_the_weighted_mean_of_ranks() -> None:
