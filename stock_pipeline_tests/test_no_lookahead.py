@@ -20,13 +20,13 @@ from stock_pipeline_tests.features.bars import BY_NAME, EVERY_FEATURE, with_acti
 from stock_pipeline_tests.panels import adjusted_panel, sessions
 
 SEED = 11
-COUNT = 100
+COUNT = 125
 HORIZONS, VOLATILITY_HORIZON = (1, 5), 4
-PANEL = adjusted_panel(symbols=6, count=COUNT, missing_share=0.08)
+PANEL = adjusted_panel(symbols=10, count=COUNT, missing_share=0.08)
 RAW_PANEL = with_actions(with_companies(PANEL))  # as bars come, with splits and dividends, sectors and reports
 DAYS = sessions(COUNT + label_reach(HORIZONS, VOLATILITY_HORIZON))
 # Early and late: a leak shows only where the cut falls between a value and what it saw.
-CUTS = [DAYS[position] for position in (10, 45, 66, 80, 97)]
+CUTS = [DAYS[position] for position in (10, 66, 97, 110, 122)]
 
 _CLOSE = pl.col(CLOSE)
 

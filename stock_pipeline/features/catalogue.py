@@ -10,10 +10,12 @@ from stock_pipeline.core.named import entry_named
 from stock_pipeline.features.alpha158 import ALPHA158_FEATURES
 from stock_pipeline.features.compute import session_span
 from stock_pipeline.features.cross_section import CROSS_SECTION_FEATURES
+from stock_pipeline.features.factors import FACTOR_FEATURES
 from stock_pipeline.features.feature import Feature, layers
 from stock_pipeline.features.fundamentals import FUNDAMENTAL_FEATURES
 from stock_pipeline.features.momentum import MOMENTUM_FEATURES
 from stock_pipeline.features.regime import REGIME_FEATURES
+from stock_pipeline.features.seasonality import SEASONALITY_FEATURES
 from stock_pipeline.features.sector import SECTOR_FEATURES
 from stock_pipeline.features.volatility import VOLATILITY_FEATURES
 from stock_pipeline.features.volume import VOLUME_FEATURES
@@ -93,8 +95,8 @@ CORE: Final = FeatureSet(
 )
 EXTENDED: Final = FeatureSet(
     "extended",
-    "core, and fundamentals as known that night, the market's regime, and ranks within the sector",
-    (*CORE.features, *FUNDAMENTAL_FEATURES, *REGIME_FEATURES, *SECTOR_FEATURES),
+    "core, and fundamentals as known that night, the market's regime, ranks within the sector, what common factors leave, and weekdays",
+    (*CORE.features, *FUNDAMENTAL_FEATURES, *REGIME_FEATURES, *SECTOR_FEATURES, *FACTOR_FEATURES, *SEASONALITY_FEATURES),
     CORE.shown_by,
 )
 ALPHA158: Final = FeatureSet(
@@ -104,7 +106,13 @@ ALPHA158: Final = FeatureSet(
     "ROC60",
     tuple(feature for feature in CORE.features if feature.name in EXPOSURES),
 )
-FEATURE_SETS: Final = (CORE, EXTENDED, ALPHA158)
+COMBINED: Final = FeatureSet(
+    "combined",
+    "extended and alpha158 together",
+    (*EXTENDED.features, *ALPHA158_FEATURES),
+    CORE.shown_by,
+)
+FEATURE_SETS: Final = (CORE, EXTENDED, ALPHA158, COMBINED)
 
 
 def feature_set(name: str) -> FeatureSet:

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
-from stock_pipeline.features.catalogue import ALPHA158, EXTENDED, FeatureSet
+from stock_pipeline.features.catalogue import COMBINED, FeatureSet
 from stock_pipeline.features.compute import compute_features, session_span
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.reading import chosen_set, read_bars_for, read_features
@@ -23,7 +23,7 @@ from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline.storage.reading import Selection
 
 FEATURES: Final = dg.AssetKey((DAILY_FEATURES.stage, DAILY_FEATURES.name))
-EVERY_FEATURE: Final = (*EXTENDED.features, *ALPHA158.features)  # core is a part of extended
+EVERY_FEATURE: Final = COMBINED.features
 SAMPLE: Final = 12  # symbols, others every night
 EXAMPLES: Final = 5
 # Cuts lie so many sessions before the last one. A leak shows only where the cut falls between a value and what it saw.
@@ -72,7 +72,7 @@ def last_sessions(stores: Stores, settings: Settings, as_of: date, sessions: int
     """The bars of the last ``sessions`` sessions, with whatever any feature needs."""
     with stores.kept_open("market"):
         first = sessions_of(stores, as_of)[-sessions:][0]
-        return read_bars_for(stores, EXTENDED, settings, as_of, first)
+        return read_bars_for(stores, COMBINED, settings, as_of, first)
 
 
 def lookahead_of(features: Sequence[Feature], panel: pl.DataFrame, as_of: date) -> list[Violation]:

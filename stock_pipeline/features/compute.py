@@ -9,6 +9,7 @@ import polars as pl
 from stock_pipeline.core.columns import PRICES, SECTOR, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS, PLACE, usable_bars
+from stock_pipeline.features.factors import factor_values
 from stock_pipeline.features.feature import Feature, layers
 from stock_pipeline.features.grid import AGE, on_grid
 from stock_pipeline.features.market import market_series
@@ -51,13 +52,15 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: da
     wanted = bars if first is None else bars.filter(pl.col(SESSION) >= first)
     if wanted.is_empty():
         return pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date} | {feature.name: pl.Float32 for feature in features})
-    by_place = {where: [feature for feature in features if feature.on == where] for where in ("grid", "bar", "market")}
+    by_place = {where: [feature for feature in features if feature.on == where] for where in ("grid", "bar", "market", "factors")}
     market = market_series(bars)
     first_place = int(wanted[PLACE].min())  # type: ignore[arg-type]
     blocks = spells(bars, first_place, session_span(by_place["grid"]), BLOCK_ROWS)
     windowed = pl.concat(_of_block(block, market, by_place["grid"]) for block in blocks)
     aside = [SECTOR] if SECTOR in wanted.columns else []
-    joined = pl.concat([wanted.select(SYMBOL, SESSION, *aside), windowed, _simple(wanted, by_place["bar"])], how="horizontal")
+    simple = _simple(wanted, by_place["bar"])
+    common = _of_factors(bars, first_place, by_place["factors"])
+    joined = pl.concat([wanted.select(SYMBOL, SESSION, *aside), windowed, simple, common], how="horizontal")
     if by_place["market"]:
         regime = pl.concat([market.select(SESSION), _simple(market, by_place["market"])], how="horizontal")
         joined = joined.join(regime, on=SESSION, how="left", maintain_order="left")
@@ -89,6 +92,14 @@ def _simple(frame: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
     """The features that are made on a frame without empty rows; their windows are full from the row that has so many before it."""
     full = {span: (pl.int_range(pl.len()) >= span - 1).alias(f"full_{span}") for span in {feature.look_back for feature in features}}
     return frame.select(*full.values(), *map(_value, features)).select(map(_sound, features))
+
+
+def _of_factors(bars: pl.DataFrame, first_place: int, features: Sequence[Feature]) -> pl.DataFrame:
+    """The features that are made of all stocks of a session, of the bars from ``first_place`` on."""
+    if not features:
+        return pl.DataFrame()
+    values = factor_values(bars, first_place).select(map(_value, features))
+    return values.select(pl.when(pl.col(feature.name).is_finite()).then(feature.name).alias(feature.name) for feature in features)
 
 
 def _value(feature: Feature) -> pl.Expr:

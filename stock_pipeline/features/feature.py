@@ -14,6 +14,8 @@ Family = Literal[
     "fundamentals",
     "regime",
     "sector",
+    "factor",
+    "seasonality",
     "candle",
     "price_window",
     "volume_window",
@@ -53,6 +55,9 @@ class Feature:
     - ``bar``: the bar itself with what was known of its company that night, the ratios of ``fundamental_ratios``.
     - ``market``: the frame that ``market.market_series`` returns, one row per session; all stocks get the same value, which lies
       within ``bounds``.
+    - ``factors``: the frame that ``factors.factor_values`` returns, whose rows are the bars to make; all stocks of a session and
+      their windows go into the value of each. It has values only where the window is full, and a number for the method behind them
+      in the names of its columns: code shows in no expression.
 
     A division by zero needs no guard: whatever is not finite becomes null. ``made_of`` are columns of the grid that the expression
     shares with others.
@@ -69,7 +74,7 @@ class Feature:
     source: str
     expression: pl.Expr = field(repr=False, compare=False)
     ranked: Literal["session", "sector"] | None = None
-    on: Literal["grid", "bar", "market"] = "grid"
+    on: Literal["grid", "bar", "market", "factors"] = "grid"
     bounds: tuple[float, float] | None = None
     made_of: tuple[Series, ...] = ()
 

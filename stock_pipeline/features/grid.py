@@ -17,6 +17,7 @@ LOG_RETURN: Final = "log_return"
 TYPICAL: Final = "typical_price"  # mean of high, low and close
 TRUE_RANGE: Final = "true_range"
 DOLLAR_VOLUME: Final = "dollar_volume"
+WEEKDAY: Final = "weekday"  # of the row's own session: 1 is Monday, 7 Sunday
 
 
 def on_grid(spells: pl.DataFrame, market: pl.DataFrame) -> pl.DataFrame:
@@ -30,7 +31,8 @@ def on_grid(spells: pl.DataFrame, market: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         Rows in the order of spell and session: symbol, session, place, prices, volume, simple_return, age, target, the series that
-        are named above and the market's return. Rows of another age than 0 bear the session of the bar that they were made from.
+        are named above and the market's return. Rows of another age than 0 bear the session of the bar that they were made from,
+        but their own place and weekday.
     """
     first = pl.col(SPELL).ne_missing(pl.col(SPELL).shift(1))
     gap = pl.when(pl.col(SPELL) == pl.col(SPELL).shift(-1)).then(pl.col(PLACE).shift(-1) - pl.col(PLACE)).otherwise(1)
@@ -45,7 +47,7 @@ def on_grid(spells: pl.DataFrame, market: pl.DataFrame) -> pl.DataFrame:
             pl.when(pl.col(AGE) == 0).then(RETURN).when(pl.col(AGE).is_between(1, FILL_SESSIONS)).then(0.0).alias(RETURN),
         )
     )
-    return grid.with_columns(*_derived(), _of_market(market)).drop(SPELL, EMPTY_BEFORE)
+    return grid.with_columns(*_derived(), *_of_session(market)).drop(SPELL, EMPTY_BEFORE)
 
 
 def _derived() -> list[pl.Expr]:
@@ -61,6 +63,6 @@ def _derived() -> list[pl.Expr]:
     ]
 
 
-def _of_market(market: pl.DataFrame) -> pl.Expr:
-    place = pl.col(PLACE)
-    return pl.lit(market[MARKET_RETURN]).gather(pl.when(place >= 0).then(place))
+def _of_session(market: pl.DataFrame) -> list[pl.Expr]:
+    place = pl.when(pl.col(PLACE) >= 0).then(PLACE)
+    return [pl.lit(series).gather(place) for series in (market[MARKET_RETURN], market[SESSION].dt.weekday().alias(WEEKDAY))]

@@ -12,8 +12,9 @@ ADVANCING: Final = "advancing"  # share of them that rose, of those that moved
 SQUARED_RETURN: Final = "squared_return"  # mean of their squared returns
 DISPERSION: Final = "dispersion"  # deviation of their returns from each other
 
+LARGEST_RETURN: Final = 100.0  # a return beyond it is counted as this much
+
 _TICK: Final = 2.0**-36
-_LARGEST: Final = 100.0  # a return beyond it is counted as this much
 
 
 def market_series(bars: pl.DataFrame) -> pl.DataFrame:
@@ -26,7 +27,7 @@ def market_series(bars: pl.DataFrame) -> pl.DataFrame:
         session, place and the series named above, a row for every session from the first to the last in the order of time; null
         where no stock has a return.
     """
-    change = pl.col(RETURN).clip(-_LARGEST, _LARGEST)
+    change = pl.col(RETURN).clip(-LARGEST_RETURN, LARGEST_RETURN)
     rose, moved = (pl.col(RETURN) > 0).sum(), (pl.col(RETURN) != 0).sum()
     by_session = bars.group_by(PLACE).agg(
         pl.col(SESSION).first(),

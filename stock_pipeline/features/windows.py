@@ -1,8 +1,8 @@
 """Statistics over the last ``window`` sessions, as expressions on the grid.
 
-A window with fewer than three quarters of its values gives null. Sums are taken anew in every window, as Polars does when weights
-are given; a running sum would carry the rounding of the row where it started. So a value is the same to the last bit whether it
-is computed from its window alone or amid years of history.
+A window with fewer than three quarters of its values gives null, unless a function is told how many it takes. Sums are taken anew in
+every window, as Polars does when weights are given; a running sum would carry the rounding of the row where it started. So a value is
+the same to the last bit whether it is computed from its window alone or amid years of history.
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ def total(series: pl.Expr, window: int) -> pl.Expr:
     return _given(_where_enough(window, _SUM), {"x": series}, _sums(window))
 
 
-def mean(series: pl.Expr, window: int) -> pl.Expr:
-    """Mean of the values that are there."""
-    return _given(_where_enough(window, _SUM / _N), {"x": series}, _sums(window))
+def mean(series: pl.Expr, window: int, least: int | None = None) -> pl.Expr:
+    """Mean of the values that are there, where there are ``least`` of them."""
+    return _given(_where_enough(window, _SUM / _N, least), {"x": series}, _sums(window))
 
 
 def wilder_mean(series: pl.Expr, period: int, window: int) -> pl.Expr:
@@ -180,8 +180,8 @@ def _given(result: pl.Expr, *steps: dict[str, pl.Expr]) -> pl.Expr:
     return bound.struct.field("result")
 
 
-def _where_enough(window: int, statistic: pl.Expr) -> pl.Expr:
-    return pl.when(least_samples(window) <= _N).then(statistic)
+def _where_enough(window: int, statistic: pl.Expr, least: int | None = None) -> pl.Expr:
+    return pl.when((least_samples(window) if least is None else least) <= _N).then(statistic)
 
 
 def _count(series: pl.Expr, window: int) -> pl.Expr:

@@ -8,13 +8,14 @@ import numpy as np
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, JUMP, LOW, OPEN, PRICE_STEP, PRICES, SECTOR, SESSION, SHARE_STEP, SYMBOL, VOLUME
-from stock_pipeline.features.catalogue import ALPHA158, EXTENDED
+from stock_pipeline.features.catalogue import COMBINED
 from stock_pipeline.features.compute import compute_features, session_span
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.fundamental_ratios import RATIOS
 from stock_pipeline_tests.panels import adjusted_panel, sessions
 
-EVERY_FEATURE: Final = (*EXTENDED.features, *ALPHA158.features)  # core is a part of extended
+EVERY_FEATURE: Final = COMBINED.features
+AWKWARD: Final = 110  # sessions of the awkward panel
 BY_NAME: Final = {feature.name: feature for feature in EVERY_FEATURE}
 
 
@@ -57,8 +58,11 @@ def last(panel: pl.DataFrame, name: str, symbol: str = "A") -> float | None:
 
 
 def awkward_panel(seed: int = 0, missing_share: float = 0.05) -> pl.DataFrame:
-    """90 sessions of random stocks with sectors and ratios; one never moves, one is never traded, one pauses, one is listed late."""
-    panel = adjusted_panel(symbols=8, count=90, seed=seed, missing_share=missing_share)
+    """110 sessions of random stocks with sectors and ratios; one never moves, one is never traded, one pauses, one is listed late.
+
+    Enough stocks are left for factors, and enough sessions for the longest window.
+    """
+    panel = adjusted_panel(symbols=12, count=AWKWARD, seed=seed, missing_share=missing_share)
     days = panel[SESSION].unique().sort()
     still, silent, paused, late = (pl.col(SYMBOL) == name for name in ("S00", "S01", "S02", "S03"))
     listed = panel.filter(~(paused & pl.col(SESSION).is_between(days[50], days[59])) & ~(late & (pl.col(SESSION) < days[70])))

@@ -38,11 +38,11 @@ from stock_pipeline_tests.plain_settings import plain_settings
 Fate = Literal["runs", "is off", "is killed before it writes", "is killed after it has written"]
 News = Literal["a bar restated", "a split told late", "a dividend told late"]
 
-HISTORY, NIGHTS = 70, 6
-SYMBOLS = ("S00", "S01", "S02", "S03")
-LATE = "S04"  # its history arrives all at once
+HISTORY, NIGHTS = 106, 6
+SYMBOLS = tuple(f"S{number:02d}" for number in range(9))  # enough for a common factor
+LATE = "S09"  # its history arrives all at once
 LISTED = 2  # the night on which it does
-PANEL = adjusted_panel(5, HISTORY + NIGHTS, missing_share=0.04)
+PANEL = adjusted_panel(10, HISTORY + NIGHTS, missing_share=0.04)
 DAYS: list[date] = PANEL[SESSION].unique().sort().to_list()
 TONIGHT = DAYS[HISTORY:]
 
@@ -106,7 +106,12 @@ class Machine:
         began = self._tick()
         # As the factory has it: rows that another version of the code made are made again.
         refresh = held is not None and held.code_version != asset.code_version
-        with patch("stock_pipeline.features.assets.heat_map", return_value=b""):  # which takes longer than all the rest
+        # A body only reads: it shares one opening of each file. The picture would take longer than all the rest.
+        with (
+            self.stores.kept_open("market"),
+            self.stores.kept_open("ml"),
+            patch("stock_pipeline.features.assets.heat_map", return_value=b""),
+        ):
             product = asset.body(Night(asset.name, "ml", self.stores, self.settings, None, reached, as_of, refresh))
         if fate == "is killed before it writes":
             return
@@ -121,7 +126,7 @@ class Machine:
 
     def _bring_companies(self, tonight: date) -> None:
         symbols = pl.Series(SYMBOL, [*SYMBOLS, LATE])
-        sectors = pl.Series(SECTOR, ["Energy", "Energy", "Utilities", "Utilities", None])
+        sectors = pl.Series(SECTOR, ["Energy"] * 5 + ["Utilities"] * 4 + [None])
         told = pl.DataFrame([symbols, symbols.alias(INSTRUMENT), sectors]).with_columns(pl.lit("tests").alias(SOURCE))
         self._put(INSTRUMENTS, told, tonight)
         self._put(SYMBOL_HISTORY, told.select(SYMBOL, INSTRUMENT, pl.lit(DAYS[0]).alias(FIRST), pl.lit(None, pl.Date).alias(LAST)), tonight)

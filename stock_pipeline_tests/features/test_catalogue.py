@@ -6,11 +6,13 @@ import pytest
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS
-from stock_pipeline.features.catalogue import ALPHA158, CORE, EXPOSURES, EXTENDED, FEATURE_SETS, FeatureSet, feature_set
+from stock_pipeline.features.catalogue import ALPHA158, COMBINED, CORE, EXPOSURES, EXTENDED, FEATURE_SETS, FeatureSet, feature_set
 from stock_pipeline.features.feature import Family, Feature, Series, layers
-from stock_pipeline.settings import FeatureSettings
+from stock_pipeline.settings_sections import FeatureSettings
 
 FIRST, SECOND = CORE.features[:2]
+OF_EXTENDED = {"momentum", "volatility", "volume", "cross_section", "fundamentals", "regime", "sector", "factor", "seasonality"}
+OF_ALPHA158 = {"candle", "price_window", "volume_window"}
 
 
 def of(*features: Feature) -> FeatureSet:
@@ -21,8 +23,9 @@ def of(*features: Feature) -> FeatureSet:
     ("chosen", "size", "families"),
     [
         (CORE, 40, {"momentum", "volatility", "volume", "cross_section"}),
-        (EXTENDED, 61, {"momentum", "volatility", "volume", "cross_section", "fundamentals", "regime", "sector"}),
-        (ALPHA158, 158, {"candle", "price_window", "volume_window"}),
+        (EXTENDED, 68, OF_EXTENDED),
+        (ALPHA158, 158, OF_ALPHA158),
+        (COMBINED, 226, OF_EXTENDED | OF_ALPHA158),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -37,8 +40,9 @@ def test_pictures_are_ordered_by_a_feature_of_the_set(chosen: FeatureSet) -> Non
     assert chosen.shown_by in chosen.names
 
 
-def test_extended_begins_with_core() -> None:
+def test_extended_begins_with_core_and_combined_is_extended_and_alpha158() -> None:
     assert EXTENDED.features[: len(CORE.features)] == CORE.features
+    assert COMBINED.features == (*EXTENDED.features, *ALPHA158.features)
 
 
 @pytest.mark.parametrize("chosen", FEATURE_SETS, ids=lambda chosen: chosen.name)
@@ -69,7 +73,7 @@ def test_settings_know_the_sets() -> None:
 
 
 def test_an_unknown_set_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InputError, match="feature set 'alpha360' is not known; choose one of core, extended, alpha158"):
+    with pytest.raises(InputError, match="feature set 'alpha360' is not known; choose one of core, extended, alpha158, combined"):
         feature_set("alpha360")
 
 
@@ -94,7 +98,8 @@ def test_every_entry_says_what_it_is_and_where_it_is_from(chosen: FeatureSet) ->
 
 
 def test_the_span_is_the_longest_look_back_with_room_for_carried_prices() -> None:
-    assert CORE.span == 61 + FILL_SESSIONS
+    assert CORE.span == ALPHA158.span == 61 + FILL_SESSIONS
+    assert EXTENDED.span == COMBINED.span == 101 + FILL_SESSIONS
     assert of(FIRST, SECOND).span == 6 + FILL_SESSIONS
 
 
@@ -102,10 +107,12 @@ def test_what_a_set_needs_besides_bars() -> None:
     assert (CORE.needs_sectors, CORE.needs_reports) == (False, False)
     assert (ALPHA158.needs_sectors, ALPHA158.needs_reports) == (False, False)
     assert (EXTENDED.needs_sectors, EXTENDED.needs_reports) == (True, True)
+    assert (COMBINED.needs_sectors, COMBINED.needs_reports) == (True, True)
 
 
 def test_bounds_are_those_of_the_market_s_features() -> None:
     assert CORE.bounds == ALPHA158.bounds == {}
+    assert COMBINED.bounds == EXTENDED.bounds
     assert set(EXTENDED.bounds) == {feature.name for feature in EXTENDED.features if feature.family == "regime"}
     assert EXTENDED.bounds["market_trend_20"] == (-1, 1)
 
@@ -126,11 +133,12 @@ def test_the_hash_follows_what_values_follow_from_and_nothing_else() -> None:
         (dataclasses.replace(FIRST, ranked="session"),),
         (dataclasses.replace(FIRST, ranked="sector"),),
         (dataclasses.replace(FIRST, on="bar"),),
+        (dataclasses.replace(FIRST, on="factors"),),
         (dataclasses.replace(FIRST, expression=FIRST.expression * 2),),
         (SECOND, FIRST),
         (FIRST, SECOND),
     ]
-    assert len({of(*features).hash for features in [(FIRST,), *others]}) == 10
+    assert len({of(*features).hash for features in [(FIRST,), *others]}) == 11
 
 
 def test_windows_of_another_length_make_another_hash() -> None:

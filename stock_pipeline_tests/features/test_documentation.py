@@ -12,6 +12,7 @@ MARK: Final = "<!-- catalogue -->\n"
 def catalogue() -> str:
     """The tables of all features."""
     beyond_core = EXTENDED.features[len(CORE.features) :]
+    # combined is extended and alpha158
     parts = (("core", CORE.features), ("extended, beyond core", beyond_core), ("alpha158", ALPHA158.features))
     return "\n\n".join(f"### {title}\n\n{as_markdown(features)}" for title, features in parts) + "\n"
 

@@ -3,7 +3,7 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, HIGH, SESSION, SYMBOL, VOLUME
 from stock_pipeline.features.bars import FILL_SESSIONS, RETURN, usable_bars
-from stock_pipeline.features.grid import AGE, DOLLAR_VOLUME, LOG_RETURN, TRUE_RANGE, TYPICAL, on_grid
+from stock_pipeline.features.grid import AGE, DOLLAR_VOLUME, LOG_RETURN, TRUE_RANGE, TYPICAL, WEEKDAY, on_grid
 from stock_pipeline.features.market import MARKET_RETURN, market_series
 from stock_pipeline.features.spells import spells
 from stock_pipeline_tests.features.bars import bars
@@ -64,3 +64,9 @@ def test_the_return_of_a_price_carried_forward_is_nought() -> None:
     grid = _rows(grid_of(panel, span=1))
     assert grid[RETURN].to_list() == [None, 0, 0, pytest.approx(0.5)]
     assert grid[MARKET_RETURN].to_list() == [None, pytest.approx(0.2), 0, pytest.approx(0.25)]
+
+
+def test_every_row_bears_the_weekday_of_its_own_session() -> None:
+    panel = _without(pl.concat([bars([2.0] * 5), bars([5.0] * 5, symbol="B")]), "A", 1, 2)
+    grid = grid_of(panel, span=2)
+    assert grid.filter(pl.col(SYMBOL) == "A")[WEEKDAY].to_list() == [None, 2, 3, 4, 5, 1]  # from Tuesday, 3 January 2012

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 
 import polars as pl
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.features.catalogue import feature_set
+from stock_pipeline.storage.database import Database
 from stock_pipeline_tests.features.machine import DAYS, HISTORY, LATE, LISTED, NIGHTS, SYMBOLS, TONIGHT, Arrival, Fate, Machine
 from stock_pipeline_tests.laws import law
 from stock_pipeline_tests.stored import empty_stores
@@ -22,50 +25,60 @@ ARRIVALS = st.lists(
         symbol=st.sampled_from(SYMBOLS),
         news=st.sampled_from(["a bar restated", "a split told late", "a dividend told late"]),
     ),
+    min_size=1,
     max_size=3,
     unique_by=lambda arrival: (arrival.symbol, arrival.back - arrival.night),
 )
+# The plainest example comes first, and takes the first of these throughout.
 FATES = st.lists(
-    st.sampled_from(["runs", "is off", "is killed before it writes", "is killed after it has written"]), min_size=NIGHTS, max_size=NIGHTS
+    st.sampled_from(["is killed after it has written", "is killed before it writes", "is off", "runs"]), min_size=NIGHTS, max_size=NIGHTS
 )
+MOST_STOCKS = 6  # of nine or ten
 
 
-def lived(home: Path, chosen: str, arrivals: Sequence[Arrival], fates: Sequence[Fate]) -> pl.DataFrame:
-    """The features that are stored after nights of those fates and a last run."""
+def lived(home: Path, chosen: str, arrivals: Sequence[Arrival], fates: Sequence[Fate]) -> Machine:
+    """The machine after nights of those fates and a last run."""
     machine = Machine(empty_stores(home), chosen, arrivals)
     for number, fate in enumerate(fates):
         machine.bring(number)
         machine.make_features(number, fate)
+    machine.make_features(NIGHTS - 1)
+    return machine
+
+
+def at_once(home: Path, chosen: str, market: Database) -> pl.DataFrame:
+    """The features that one run makes of the market data as they have come to be."""
+    stores = empty_stores(home)
+    copyfile(market.path, stores.market.path)
+    machine = Machine(stores, chosen, [])
     machine.make_features(NIGHTS - 1)
     return machine.features()
 
 
 def check_law(chosen: str, arrivals: list[Arrival], fates: list[Fate]) -> None:
     with TemporaryDirectory() as folder:
-        undisturbed = lived(Path(folder) / "undisturbed", chosen, arrivals, ["runs"] * NIGHTS)
-        disturbed = lived(Path(folder) / "disturbed", chosen, arrivals, fates)
-        in_bulk = lived(Path(folder) / "bulk", chosen, arrivals, ["is off"] * NIGHTS)
+        every_night = lived(Path(folder) / "undisturbed", chosen, arrivals, ["runs"] * NIGHTS)
+        undisturbed = every_night.features()
+        disturbed = lived(Path(folder) / "disturbed", chosen, arrivals, fates).features()
+        in_bulk = at_once(Path(folder) / "bulk", chosen, every_night.stores.market)
     assert disturbed.equals(undisturbed)
     assert in_bulk.equals(undisturbed)
-    assert undisturbed.filter(pl.col(SESSION) == TONIGHT[-1]).drop(SYMBOL, SESSION).null_count().sum_horizontal()[0] < undisturbed.width
+    # Not every figure is reported there; all else has values, for most of the stocks.
+    of_bars = [feature.name for feature in feature_set(chosen).made if feature.on != "bar"]
+    last_night = undisturbed.filter(pl.col(SESSION) == TONIGHT[-1]).select(of_bars)
+    assert [column.name for column in last_night if column.count() < MOST_STOCKS] == []
 
 
 @given(arrivals=ARRIVALS, fates=FATES)
-@law(examples=5)
+@law(examples=1)
 def test_core_features_do_not_tell_how_the_nights_came(arrivals: list[Arrival], fates: list[Fate]) -> None:
     check_law("core", arrivals, fates)
 
 
 @given(arrivals=ARRIVALS, fates=FATES)
-@law(examples=2)
-def test_extended_features_do_not_tell_how_the_nights_came(arrivals: list[Arrival], fates: list[Fate]) -> None:
-    check_law("extended", arrivals, fates)
-
-
-@given(arrivals=ARRIVALS, fates=FATES)
-@law(examples=2)
-def test_alpha158_features_do_not_tell_how_the_nights_came(arrivals: list[Arrival], fates: list[Fate]) -> None:
-    check_law("alpha158", arrivals, fates)
+@law(examples=3)
+def test_no_feature_of_any_set_tells_how_the_nights_came(arrivals: list[Arrival], fates: list[Fate]) -> None:
+    check_law("combined", arrivals, fates)
 
 
 def test_a_night_writes_its_own_session_and_a_restatement_what_lies_after_it(tmp_path: Path) -> None:
@@ -91,7 +104,7 @@ def test_the_history_of_a_stock_that_comes_late_is_made_too(tmp_path: Path) -> N
     assert machine.features().filter(pl.col(SYMBOL) == LATE).height > 60
 
 
-@pytest.mark.parametrize("chosen", ["extended", "alpha158"])
+@pytest.mark.parametrize("chosen", ["combined", "alpha158"])
 def test_another_set_takes_the_place_of_the_one_before(tmp_path: Path, chosen: str) -> None:
     machine = Machine(empty_stores(tmp_path), "core", [])
     machine.bring(0)

@@ -171,3 +171,9 @@ def test_a_line_is_never_explained_by_more_than_all(step: float) -> None:
     assert shown.height == 200 - WINDOW + 1
     assert shown["r2"].is_between(0.999, 1).all()
     assert shown["correlation"].is_between(-1, -0.999).all()
+
+
+def test_a_mean_may_be_told_how_many_values_it_takes() -> None:
+    frame = pl.DataFrame({"x": [1.0, None, None, 4.0, None, None]})
+    assert frame.select(windows.mean(X, 4, least=2)).to_series().to_list() == [None, None, None, 2.5, None, None]
+    assert frame.select(windows.mean(X, 4)).to_series().to_list() == [None] * 6
