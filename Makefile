@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
 PORT ?= 3000
 MLFLOW_PORT ?= 5000
 
@@ -29,8 +30,9 @@ ui: install  ## the web UI and the daemon with every schedule and sensor, on htt
 mlflow: install  ## every training in MLflow, on http://127.0.0.1:5000 (MLFLOW_PORT=...)
 	@$(BIN)/stock-pipeline mlflow --port $(MLFLOW_PORT)
 
-test: install  ## every test
-	@$(BIN)/python -m pytest
+# A file's tests stay in one process, for they share what takes long to make.
+test: install  ## every test, two files at a time (JOBS=...)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: install  ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -87,6 +87,7 @@ class Workplace:
             "STOCK_PIPELINE_SOURCE__PATH": str(self.root / "bars" / "*.csv"),
             "STOCK_PIPELINE_AUTOMATION__INTERVAL_SECONDS": "5",
             "STOCK_PIPELINE_MODELS__NAMES": json.dumps(TRAINED),
+            "STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW": "false",
         }
 
     def make(self) -> None:

@@ -3,6 +3,7 @@
 How a gap is filled, and how files of one's own are read, is test_catching_up.py's to show.
 """
 
+import json
 import subprocess
 from dataclasses import dataclass
 from datetime import date
@@ -36,7 +37,7 @@ from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
 from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.command_line import command, shown
+from stock_pipeline_tests.command_line import command, invoke, shown
 
 LAST = date(2010, 8, 20)
 BARS, SYMBOLS, REFUSED = 122_560, 524, {"open or close outside of low to high": 8, "high more than three times the low": 6}
@@ -199,7 +200,9 @@ def test_risk_and_direction_are_told_in_their_own_units_and_scores_are_explained
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
 def test_suggestions_are_ranked_and_weigh_one_together(profile: RiskProfile, home: Path, first: Journey) -> None:
     assert first.ended.returncode == 0
-    told = shown(command(home, "suggest", "--profile", profile.name, "--top", "100", "--json"))
+    ended = invoke(home, "suggest", "--profile", profile.name, "--top", "100", "--json")
+    assert ended.exit_code == 0, ended.stderr
+    told = json.loads(ended.stdout)
     rows = told["suggestions"]
     assert told["profile"] == profile.name
     assert [row["rank"] for row in rows] == list(range(1, profile.size + 1))
@@ -277,15 +280,15 @@ def test_after_a_second_run_every_asset_says_that_it_is_up_to_date(first: Journe
 
 
 def test_an_earlier_session_than_the_one_reached_is_refused(home: Path, stores: Stores, second: Journey) -> None:
-    ended = command(home, "run", "--as-of", "2010-05-03")
-    assert (ended.returncode, ended.stdout) == (WRONG_INPUT, "")
+    ended = invoke(home, "run", "--as-of", "2010-05-03")
+    assert (ended.exit_code, ended.stdout) == (WRONG_INPUT, "")
     assert ended.stderr.startswith("Error: --as-of 2010-05-03 lies before 2010-08-20")
     assert hashes(stores) == second.hashes
 
 
 def test_another_sample_in_the_same_place_is_refused(home: Path, stores: Stores, second: Journey) -> None:
-    ended = command(home, "run", "--source", "sample-long")
-    assert (ended.returncode, ended.stdout) == (WRONG_INPUT, "")
+    ended = invoke(home, "run", "--source", "sample-long")
+    assert (ended.exit_code, ended.stdout) == (WRONG_INPUT, "")
     assert "cannot be mixed" in ended.stderr
     assert hashes(stores) == second.hashes
 
@@ -293,8 +296,8 @@ def test_another_sample_in_the_same_place_is_refused(home: Path, stores: Stores,
 def test_the_long_sample_brings_splits_and_dividends(tmp_path: Path) -> None:
     home, as_of = tmp_path / "long", date(2003, 6, 30)
     options = ("--source", "sample-long", "--models", "spline_ridge", "--as-of", str(as_of))
-    ended = command(home, "run", *options, STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW="false")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    ended = invoke(home, "run", *options, STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW="false")
+    assert ended.exit_code == 0, ended.output
     stores = open_stores(home)
     actions = stores.read(CORPORATE_ACTIONS)
     splits = actions.filter(pl.col("kind") == "split").select(SYMBOL, SESSION, "value").rows()
