@@ -11,7 +11,7 @@ from typing import Any, Final
 from benchmarks.cold_process import BenchmarkError, fresh_folder, run_cold
 from benchmarks.figure import Figure
 
-FEATURE_SET: Final = "alpha158"
+FEATURE_SET: Final = "combined"
 LEAST_RANK_IC, LEAST_ICIR = 0.022, 0.25
 
 

@@ -1,39 +1,13 @@
 """stock-pipeline: what the Dagster command line cannot show. Exit code 2 for wrong input, 1 for a failed run."""
 
-import json
 import os
 import sys
-from collections.abc import Callable
-from datetime import date
-from functools import wraps
-from typing import Any, ParamSpec
 
 import click
 
-from stock_pipeline.core.errors import InputError, StockPipelineError
-
-P = ParamSpec("P")
-WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
-
-
-def speaks_plainly(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn an error meant for the user into one sentence and an exit code, without a stack trace."""
-
-    @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except InputError as error:
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(WRONG_INPUT)
-        except StockPipelineError as error:
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(FAILED)
-        except KeyboardInterrupt:
-            click.echo("Stopped. What was committed stays; the next run goes on from there.", err=True)
-            sys.exit(INTERRUPTED)
-
-    return wrapped
+from stock_pipeline.commands import FAILED, names_in, print_json, session_in, speaks_plainly
+from stock_pipeline.model_commands import models as models_group
+from stock_pipeline.retraining_commands import jobs, retrain
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -51,12 +25,13 @@ def main() -> None:
 @click.option("--path", help="File or glob for the source files, such as 'bars/*.csv'.")
 @click.option("--as-of", "as_of", help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
 @click.option("--models", help="Models to train, separated by commas. By default all.")
+@click.option("--train/--no-train", default=True, help="Whether to train the models anew. Without it those in service predict.")
 @speaks_plainly
-def run(source: str | None, path: str | None, as_of: str | None, models: str | None) -> None:
+def run(source: str | None, path: str | None, as_of: str | None, models: str | None, train: bool) -> None:
     """Run the whole journey once, from source to drift report, and show what it made."""
     from stock_pipeline.journey import run_journey
 
-    if not run_journey(source, path, _session(as_of), _names(models)):
+    if not run_journey(source, path, session_in(as_of), names_in(models), train):
         sys.exit(FAILED)
 
 
@@ -72,7 +47,7 @@ def train(models: str | None, sessions: int | None, folds: int | None, trials: i
     from stock_pipeline.journey import run_training
 
     choices = {"sessions": sessions, "folds": folds, "trials": trials}
-    if not run_training(_names(models), {name: chosen for name, chosen in choices.items() if chosen is not None}, dry_run):
+    if not run_training(names_in(models), {name: chosen for name, chosen in choices.items() if chosen is not None}, dry_run):
         sys.exit(FAILED)
 
 
@@ -92,7 +67,7 @@ def status(as_json: bool) -> None:
     stores = open_stores(settings.home, settings.lock_wait_seconds)
     assets, models = asset_status(stores, STAGE_ASSETS), model_status(stores)
     if as_json:
-        _print_json({"home": str(settings.home), "assets": assets, "models": models})
+        print_json({"home": str(settings.home), "assets": assets, "models": models})
         return
     show_assets(assets)
     show_models(models)
@@ -115,7 +90,7 @@ def suggest(profile: str, top: int, as_json: bool) -> None:
     chosen = risk_profile(profile)
     found = latest_suggestions(open_stores(settings.home, settings.lock_wait_seconds), chosen.name).head(top)
     if as_json:
-        _print_json({"profile": chosen.name, "suggestions": found.to_dicts()})
+        print_json({"profile": chosen.name, "suggestions": found.to_dicts()})
         return
     show_suggestions(found, chosen)
 
@@ -134,22 +109,9 @@ def mlflow(port: int) -> None:
     os.execv(command[0], command)  # noqa: S606  (our own command)
 
 
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _session(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(f"--as-of {text!r} is not a date; write it as 2010-05-03") from error
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    click.echo(json.dumps(content, indent=2, default=str))
-
+main.add_command(models_group)
+main.add_command(retrain)
+main.add_command(jobs)
 
 if __name__ == "__main__":
     main()

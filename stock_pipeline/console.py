@@ -21,6 +21,15 @@ NONE = "-"
 LONGEST_NAME = 18
 MINUTES = len("2010-08-20T22:45")
 WIDTH_WITHOUT_TERMINAL = 100
+VERSION_SHOWN = {
+    "status": "status",
+    "trained as of": "as_of",
+    "served from": "active_from",
+    "to": "active_to",
+    "rows": "rows",
+    "rank IC": "rank_ic",
+    "artefact": "artefact",
+}
 MODEL_FACTS = {
     "version": "active_version",
     "trained as of": "trained_as_of",
@@ -152,6 +161,32 @@ def show_models(rows: Sequence[dict[str, Any]]) -> None:
         figures = (_figure(name, row.get("scores", {}).get(name)) for name in SCORES_SHOWN.values())
         scores.add_row(row["model"], *figures, _figure("weight", row.get("weight")))
     console.print(scores)
+
+
+def show_registry(rows: Sequence[dict[str, Any]]) -> None:
+    """Every model: what serves, what is in shadow, and what was decided last."""
+    table = _table("Registry", "model", "on", "in service", "since", "versions", "in shadow", "last decision")
+    for row in rows:
+        shadows = ", ".join(map(str, row["shadow_versions"])) or NONE
+        on = "yes" if row["enabled"] else "no"
+        shown = map(_shown, (row["active_version"], row["active_since"], row["versions"], shadows, row["last_decision"]))
+        table.add_row(row["model"], on, *shown)
+    console.print(table)
+
+
+def show_model(found: dict[str, Any]) -> None:
+    """One model's versions and decisions, newest first."""
+    versions = _table(f"Versions of {found['model']}", "version", *VERSION_SHOWN)
+    for row in found["all_versions"]:
+        told = row | {"rank_ic": _figure("rank_ic", row["rank_ic"])}
+        versions.add_row(str(row["version"]), *(_shown(told[name]) for name in VERSION_SHOWN.values()))
+    console.print(versions)
+    decisions = Table(title="Decisions, newest first", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("session", "version", "decision", "by", "reason"):
+        decisions.add_column(name, overflow="fold")
+    for row in found["decisions"]:
+        decisions.add_row(row["as_of"], str(row["version"]), row["decision"], row["by"], row["reason"])
+    console.print(decisions)
 
 
 def show_suggestions(rows: pl.DataFrame, profile: RiskProfile) -> None:

@@ -8,6 +8,7 @@ from stock_pipeline.backtest import assets as backtest
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets import assets as datasets
 from stock_pipeline.drift import assets as drift
+from stock_pipeline.drift.sensors import drift_retraining
 from stock_pipeline.features import assets as features
 from stock_pipeline.features.checks import feature_checks
 from stock_pipeline.labels import assets as labels
@@ -20,11 +21,15 @@ from stock_pipeline.models import assets as models
 from stock_pipeline.orchestration.asset_factory import build_asset
 from stock_pipeline.orchestration.automation import automation_sensors, ingestion_job, ingestion_schedule
 from stock_pipeline.orchestration.resources import resources
+from stock_pipeline.orchestration.retraining_job import retraining_job
 from stock_pipeline.orchestration.stage_asset import Rhythm, StageAsset
 from stock_pipeline.performance import assets as performance
+from stock_pipeline.performance.sensors import performance_schedule
 from stock_pipeline.portfolio import assets as portfolio
 from stock_pipeline.predictions import assets as predictions
 from stock_pipeline.registry import assets as registry
+from stock_pipeline.registry.sensors import damaged_models
+from stock_pipeline.retraining import retrain_within_dagster
 from stock_pipeline.settings import Settings, load_settings
 
 
@@ -64,9 +69,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[build_asset(asset, settings) for asset in stage_assets(settings)],
         asset_checks=[*bar_checks(settings), *feature_checks(settings), *label_checks(settings)],
-        jobs=[ingestion, journey],
-        schedules=[ingestion_schedule(ingestion, settings)],
-        sensors=[*automation_sensors({"nightly": groups("nightly"), "training": groups("training")}, settings), watchdog(settings)],
+        jobs=[ingestion, journey, retraining_job(settings, build_definitions, WHOLE_JOURNEY, retrain_within_dagster)],
+        schedules=[ingestion_schedule(ingestion, settings), performance_schedule(settings)],
+        sensors=[
+            *automation_sensors({"nightly": groups("nightly"), "training": groups("training")}, settings),
+            watchdog(settings),
+            damaged_models(settings),
+            drift_retraining(settings),
+        ],
         resources=resources(settings),
         executor=dg.multiprocess_executor.configured(
             {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["stock_pipeline.definitions"]}}}

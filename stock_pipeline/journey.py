@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, date
-from functools import partial
 
 import polars as pl
 
@@ -12,7 +11,6 @@ from stock_pipeline.console import (
     RunWatcher,
     show_backtest,
     show_drift,
-    show_dry_run,
     show_made,
     show_models,
     show_suggestions,
@@ -34,12 +32,14 @@ from stock_pipeline.market_data.tables import DAILY_BARS, SYMBOL_HISTORY, UNIVER
 from stock_pipeline.models.catalogue import STACK, parse_models
 from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.orchestration.clock import utc_now
-from stock_pipeline.orchestration.in_process import run_in_process, without_retries
-from stock_pipeline.orchestration.progress import Event, Noted
+from stock_pipeline.orchestration.in_process import runner
+from stock_pipeline.orchestration.progress import Event
 from stock_pipeline.orchestration.stage_asset import Key
 from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.reading import latest_suggestions
+from stock_pipeline.registry.jobs import session_reached
 from stock_pipeline.registry.status import model_status
+from stock_pipeline.retraining import Training
 from stock_pipeline.settings import Settings, load_settings
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline.storage.reading import Selection
@@ -52,13 +52,15 @@ def run_journey(
     path: str | None,
     as_of: date | None,
     models: tuple[str, ...] | None,
+    train: bool = True,
     listener: Callable[[Event], None] | None = None,
 ) -> bool:
     """Run every asset in order and show what was made; returns whether each of them was.
 
     Where a model could not be trained, the others are, and what was made without it is shown all the same.
 
-    ``listener`` is told of every asset that begins and ends, before it is shown.
+    Without ``train`` models and stack are left as they are, and the versions in service predict. ``listener`` is told of every asset that
+    begins and ends, before it is shown.
 
     Raises:
         InputError: something asked for cannot be had; nothing has been written.
@@ -67,12 +69,11 @@ def run_journey(
     stores = open_stores(settings.home, settings.lock_wait_seconds)
     _check(settings, stores, source, path, as_of)
     scope = {"source": source, "path": path, "as_of": None if as_of is None else as_of.isoformat()}
-    keys = _keys(settings)
+    keys = [key for key in _keys(settings) if train or key[0] != "models"]
     began = time.perf_counter()
     with RunWatcher(len([asset for asset in STAGE_ASSETS if asset.keys[0] in keys])) as watcher:
-        definitions = build_definitions(without_retries(settings))
         given = {name: value for name, value in scope.items() if value is not None}
-        succeeded = run_in_process(definitions, WHOLE_JOURNEY, given, settings, _in_turn(listener, watcher), keys)
+        succeeded = runner(build_definitions, WHOLE_JOURNEY)(settings, given, _in_turn(listener, watcher), keys)
     show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
     if succeeded:
         _show_results(stores)
@@ -90,37 +91,13 @@ def run_training(models: tuple[str, ...] | None, choices: Mapping[str, int], dry
     Raises:
         InputError: a model is not known, or nothing has been ingested yet.
     """
-    own = load_settings()
-    asked = parse_models(_with_models(own, models).models.names or ())
-    # The stack goes on weighing all that the settings name, not those alone that are trained now.
-    weighed = own.models.names and tuple(entry.name for entry in parse_models([*own.models.names, *(entry.name for entry in asked)]))
-    settings = own.model_copy(update={"models": own.models.model_copy(update={"names": weighed})})
+    settings = load_settings()
+    training = Training(settings, models, choices, dry_run)
     stores = open_stores(settings.home, settings.lock_wait_seconds)
-    if not stores.exist or stores.watermark("market", INGESTION_ASSET) is None:
-        raise InputError(f"there are no bars in {settings.home} yet, so nothing to train on; run `stock-pipeline run` first")
-    trained = [("models", entry.name) for entry in asked]
-    keys = (
-        trained if dry_run else [*trained, ("models", STACK), *(asset.keys[0] for asset in STAGE_ASSETS if asset.keys[0][0] == "registry")]
-    )
-    scope = {"full_refresh": True, "dry_run": dry_run, **choices}
-    notes: dict[str, str] = {}
-    began = time.perf_counter()
-    with RunWatcher(len(keys)) as watcher:
-        definitions = build_definitions(without_retries(settings))
-        listener = _in_turn(partial(_keep_note, notes), watcher)
-        succeeded = run_in_process(definitions, WHOLE_JOURNEY, scope, settings, listener, keys)
-    show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
-    if dry_run:
-        show_dry_run(notes)
-    else:
-        show_models(model_status(stores))
-    return succeeded and all(event.error is None for event in watcher.ended)
-
-
-def _keep_note(notes: dict[str, str], event: Event) -> None:
-    """Keep the last thing that each asset said."""
-    if isinstance(event, Noted):
-        notes[event.asset] = event.note
+    session_reached(stores)
+    training.carry_out(runner(build_definitions, WHOLE_JOURNEY))
+    training.show(stores)
+    return training.went_well
 
 
 def _in_turn(first: Callable[[Event], None] | None, second: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -80,7 +80,10 @@ def version_row(model: str, version: int, training_id: str, active_from: date, a
         ACTIVE_FROM: active_from,
         ACTIVE_TO: active_to,
         "error": 0.25,
+        "zero_error": 0.26,
         "rank_ic": 0.01,
+        "changed_on": active_to or active_from,
+        "by": "automation",
         "reason": "no version was active",
     }
     assert set(row) == set(MODEL_VERSIONS.column_names)

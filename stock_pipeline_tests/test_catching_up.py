@@ -27,7 +27,13 @@ EARLIER, LAST = date(2010, 5, 3), date(2010, 6, 11)
 SYMBOLS = 40
 EVENTS = {"market_data.bar_flags"}  # not of every session
 # Tables that hold only sessions whose outcome is known.
-AWAIT_OUTCOMES = {"models.out_of_fold_predictions", "models.shap_values", "performance.daily_performance", "backtest.daily_returns"}
+AWAIT_OUTCOMES = {
+    "models.out_of_fold_predictions",
+    "models.shap_values",
+    "performance.daily_performance",
+    "backtest.daily_returns",
+    "registry.shadow_results",
+}
 QUICK = {"STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW": "false"}
 
 

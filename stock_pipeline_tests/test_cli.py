@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from filelock import FileLock
 
-from stock_pipeline.cli import FAILED, INTERRUPTED, WRONG_INPUT
+from stock_pipeline.commands import FAILED, INTERRUPTED, WRONG_INPUT
 from stock_pipeline.core.columns import SESSION
 from stock_pipeline.core.errors import StoreBusyError
 from stock_pipeline.definitions import STAGE_ASSETS
@@ -127,7 +127,7 @@ def test_an_as_of_outside_of_the_files_is_refused(as_of: str, home: Path, bars: 
     ("variable", "value", "named"),
     [
         ("STOCK_PIPELINE_DATASETS__FOLDS", "three", ["datasets.folds", "'three'", "STOCK_PIPELINE_DATASETS__FOLDS"]),
-        ("STOCK_PIPELINE_REGISTRY__TOLERANCE", "1.5", ["registry.tolerance", "'1.5'", "less than or equal to 1"]),
+        ("STOCK_PIPELINE_REGISTRY__PROMOTION__TOLERANCE", "1.5", ["registry.promotion.tolerance", "'1.5'", "less than or equal to 1"]),
         ("STOCK_PIPELINE_SCHEDULE__TIME", "25:00", ["schedule.time", "'25:00'"]),
         ("STOCK_PIPELINE_FOLDS", "3", ["STOCK_PIPELINE_FOLDS", "'3'", "no such setting"]),
         ("STOCK_PIPELINE_DATASETS", "[3", ["datasets"]),
@@ -245,9 +245,11 @@ def test_the_options_reach_the_run(home: Path, monkeypatch: pytest.MonkeyPatch) 
         return True
 
     monkeypatch.setattr("stock_pipeline.journey.run_journey", run_journey)
-    ended = invoke(home, "run", "--source", "files", "--path", "a/*.csv", "--as-of", "2010-05-03", "--models", "lightgbm, spline_ridge")
+    ended = invoke(
+        home, "run", "--source", "files", "--path", "a/*.csv", "--as-of", "2010-05-03", "--models", "lightgbm, spline_ridge", "--no-train"
+    )
     assert ended.exit_code == 0
-    assert [str(part) for part in given] == ["files", "a/*.csv", "2010-05-03", "('lightgbm', 'spline_ridge')"]
+    assert [str(part) for part in given] == ["files", "a/*.csv", "2010-05-03", "('lightgbm', 'spline_ridge')", "False"]
 
 
 def test_the_command_itself_refuses_in_the_same_way(home: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_file_that_is_named_must_be_one(given: Given, name: str) -> None:
         ("schedule: {time_zone: Mars/City}", "field schedule.time_zone is 'Mars/City', but there is no such time zone"),
         ("schedule: {time_zone: ../etc/passwd}", "field schedule.time_zone is '../etc/passwd', but there is no such time zone"),
         ("schedule: 5", "field schedule is 5, but input should be a valid dictionary"),
-        ("registry: {tolerance: 2}", "field registry.tolerance is 2, but input should be less than or equal to 1"),
+        ("registry: {promotion: {tolerance: 2}}", "field registry.promotion.tolerance is 2, but input should be less than or equal to 1"),
         ("quality: {jump_ratio: .nan}", "field quality.jump_ratio is nan, but input should be greater than 1"),
         ("labels: {horizons: []}", "field labels.horizons is [], but it should name one horizon or more, none of them twice"),
         ("labels: {horizons: [1, 5, 1]}", "field labels.horizons is [1, 5, 1], but it should name one horizon or more, none of them twice"),

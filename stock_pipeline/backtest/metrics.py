@@ -4,16 +4,10 @@ import math
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from stock_pipeline.backtest.tables import BENCHMARK_RETURN, NET_RETURN, TURNOVER
-
-Returns = npt.NDArray[np.float64]
-
-SESSIONS_A_YEAR = 252
-# A deviation below this is rounding error of equal returns, not risk.
-SMALLEST_DEVIATION = 1e-12
+from stock_pipeline.core.ratios import SESSIONS_A_YEAR, Returns, sample_deviation, sharpe_ratio, sortino_ratio
 
 
 def summarise(daily: pl.DataFrame) -> list[tuple[str, float | None]]:
@@ -28,7 +22,7 @@ def summarise(daily: pl.DataFrame) -> list[tuple[str, float | None]]:
     returns, benchmark = daily[NET_RETURN].to_numpy(), daily[BENCHMARK_RETURN].to_numpy()
     annual, benchmark_annual = annual_return(returns), annual_return(benchmark)
     drawdown = maximum_drawdown(returns)
-    deviation = _deviation(returns)
+    deviation = sample_deviation(returns)
     excess = None if annual is None or benchmark_annual is None else annual - benchmark_annual
     return [
         ("sessions", float(daily.height)),
@@ -71,26 +65,12 @@ def maximum_drawdown(returns: Returns) -> float | None:
     return float((equity / np.maximum(np.maximum.accumulate(equity), 1.0) - 1).min())
 
 
-def sharpe_ratio(returns: Returns) -> float | None:
-    """Mean over standard deviation, a year (Sharpe, 1994); of returns less a benchmark's it is the information ratio."""
-    deviation = _deviation(returns)
-    return float(returns.mean()) / deviation * math.sqrt(SESSIONS_A_YEAR) if deviation else None
-
-
-def sortino_ratio(returns: Returns) -> float | None:
-    """Mean over the root mean square of the losses, gains counting as zero, a year (Sortino and van der Meer, 1991)."""
-    if returns.size < 2:
-        return None
-    downside = math.sqrt(float((np.minimum(returns, 0.0) ** 2).mean()))
-    return float(returns.mean()) / downside * math.sqrt(SESSIONS_A_YEAR) if downside > SMALLEST_DEVIATION else None
-
-
 def probabilistic_sharpe_ratio(returns: Returns, threshold: float = 0.0) -> float | None:
     """Probability that the true Sharpe ratio exceeds ``threshold`` a year, given length, skewness and kurtosis of the record.
 
     Source: Bailey and López de Prado (2012), The Sharpe Ratio Efficient Frontier. It takes the sessions as independent.
     """
-    deviation = _deviation(returns)
+    deviation = sample_deviation(returns)
     if not deviation:
         return None
     centred = returns - returns.mean()
@@ -102,11 +82,3 @@ def probabilistic_sharpe_ratio(returns: Returns, threshold: float = 0.0) -> floa
     if spread <= 0:
         return None
     return NormalDist().cdf((ratio - threshold / math.sqrt(SESSIONS_A_YEAR)) * math.sqrt((returns.size - 1) / spread))
-
-
-def _deviation(returns: Returns) -> float | None:
-    """Sample standard deviation, exactly 0 where only rounding tells the returns apart; None below two."""
-    if returns.size < 2:
-        return None
-    deviation = float(returns.std(ddof=1))
-    return deviation if deviation > SMALLEST_DEVIATION else 0.0

@@ -17,7 +17,8 @@ from stock_pipeline.market_data.reading import sessions_of, stepped_bars
 from stock_pipeline.orchestration.automation import check_condition
 from stock_pipeline.orchestration.metadata import table
 from stock_pipeline.orchestration.resources import StoreResource
-from stock_pipeline.settings import LabelSettings, Settings
+from stock_pipeline.settings import Settings
+from stock_pipeline.settings_sections import LabelSettings
 from stock_pipeline.storage import open_stores
 
 LABELS: Final = dg.AssetKey((DAILY_LABELS.stage, DAILY_LABELS.name))

@@ -1,20 +1,28 @@
-"""The asset of the backups."""
+"""The assets of maintenance: backups, and the archive of versions whose time is over."""
 
+import json
 from collections.abc import Sequence
+from datetime import timedelta
 
 import polars as pl
 
 from stock_pipeline.backtest.tables import SUMMARY
-from stock_pipeline.core.columns import AS_OF
+from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.drift.tables import FEATURE_DRIFT
+from stock_pipeline.maintenance.archive import put_away, remove_folder
 from stock_pipeline.maintenance.backup import back_up, outdated, remove
 from stock_pipeline.maintenance.tables import BACKUPS
+from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
-from stock_pipeline.predictions.tables import SIGNALS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
+from stock_pipeline.registry.registration import Registry, archived, to_archive
+from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
 from stock_pipeline.storage import Write
+from stock_pipeline.storage.reading import Selection
 
 
 def keep_backups(night: Night) -> Product | None:
@@ -35,12 +43,59 @@ def keep_backups(night: Night) -> Product | None:
     )
 
 
+def keep_archive(night: Night) -> Product | None:
+    """Archive the versions whose time is over, and let old shadow results go.
+
+    A folder is deleted only by the run after the one that archived it, when the registry says so: whatever is killed, a version
+    that may serve has its artefact.
+    """
+    if night.is_up_to_date:
+        return None
+    retention = night.settings.registry.retention
+    held = Registry(night.read(MODEL_VERSIONS), night.read(PROMOTIONS))
+    home = night.stores.home
+    done = held.versions.filter(pl.col(STATUS) == ARCHIVED)
+    removed = [remove_folder(home, row[MODEL], row[TRAINING_ID]) for row in done.iter_rows(named=True)]
+    due = to_archive(held.versions, night.as_of, retention.versions, retention.archive_after_days)
+    gone = due.filter(~pl.col(TRAINING_ID).is_in(_needed(night, held.versions)))
+    for row in gone.iter_rows(named=True):
+        night.say(f"version {row[VERSION]} of {row[MODEL]}")
+        put_away(home, row[MODEL], row[TRAINING_ID])
+    now = archived(held, gone, night.as_of)
+    results = night.read(SHADOW_RESULTS)
+    recent = results.filter(pl.col(SESSION) >= night.as_of - timedelta(days=retention.shadow_days))
+    return Product(
+        writes=(
+            Write(MODEL_VERSIONS, now.versions, may_be_empty=True, made_from=held.versions),
+            Write(PROMOTIONS, now.promotions, may_be_empty=True, made_from=held.promotions),
+            Write(SHADOW_RESULTS, recent, scope=(), may_be_empty=True, made_from=results),
+        ),
+        watermark=night.as_of,
+        tables={"archived": gone.select(MODEL, VERSION, AS_OF, STATUS, "changed_on")},
+        facts={"archived": gone.height, "folders_removed": sum(removed), "shadow_results_removed": results.height - recent.height},
+    )
+
+
+def _needed(night: Night, versions: pl.DataFrame) -> list[str]:
+    """The trainings that a stack which is not archived consists of."""
+    stacks = versions.filter((pl.col(MODEL) == STACK) & (pl.col(STATUS) != ARCHIVED))[TRAINING_ID]
+    parameters = night.read(TRAININGS, Selection(columns=("parameters",), equals={TRAINING_ID: stacks.to_list()}))["parameters"]
+    return [training for text in parameters for training in json.loads(text)["members"].values()]
+
+
 ASSETS: Sequence[StageAsset] = (
+    StageAsset(
+        keys=(("maintenance", "archive"),),
+        description="Artefacts of versions whose time is over, put into the archive; what is in service stays.",
+        tables=(),
+        depends_on=(key_of(DAILY_PREDICTIONS), key_of(DAILY_PERFORMANCE)),
+        body=keep_archive,
+    ),
     StageAsset(
         keys=(key_of(BACKUPS),),
         description="Copies of both stores.",
         tables=(BACKUPS,),
-        depends_on=tuple(key_of(table) for table in (SIGNALS, SUGGESTED_STOCKS, DAILY_PERFORMANCE, SUMMARY, FEATURE_DRIFT)),
+        depends_on=(("maintenance", "archive"), *map(key_of, (SIGNALS, SUGGESTED_STOCKS, DAILY_PERFORMANCE, SUMMARY, FEATURE_DRIFT))),
         body=keep_backups,
         kinds=("duckdb",),
     ),

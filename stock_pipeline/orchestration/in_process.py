@@ -1,7 +1,7 @@
 """Running assets in this process, one after another, with someone watching."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from stock_pipeline.orchestration.progress import Event, Stopped, listening
 from stock_pipeline.orchestration.stage_asset import Key
 from stock_pipeline.settings import Settings
 
+Build = Callable[[Settings], dg.Definitions]
+# Runs assets with a scope, telling a listener; returns whether all of them succeeded.
+Run = Callable[[Settings, dict[str, Any], Callable[[Event], None], list[Key]], bool]
 PLAIN = (dg.TextMetadataValue, dg.IntMetadataValue, dg.FloatMetadataValue)
 
 
@@ -24,6 +27,22 @@ def without_retries(settings: Settings) -> Settings:
     return settings.model_copy(update={"automation": automation.model_copy(update=watched)})
 
 
+def runner(build: Build, job: str, instance: dg.DagsterInstance | None = None, **recorded: Any) -> Run:
+    """``run_in_process`` for those who know nothing of Dagster; nothing is tried again.
+
+    Args:
+        build: the code location for settings.
+        job: name of the job whose assets are run.
+        instance: as for ``run_in_process``.
+        recorded: ``run_id`` and ``tags`` of the run.
+    """
+
+    def run(settings: Settings, scope: dict[str, Any], listener: Callable[[Event], None], keys: list[Key]) -> bool:
+        return run_in_process(build(without_retries(settings)), job, scope, settings, listener, keys, instance, **recorded)
+
+    return run
+
+
 def run_in_process(
     definitions: dg.Definitions,
     job: str,
@@ -31,10 +50,13 @@ def run_in_process(
     settings: Settings,
     listener: Callable[[Event], None],
     keys: list[Key],
+    instance: dg.DagsterInstance | None = None,
+    run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> bool:
     """Run the assets ``keys`` of a job and return whether all of them succeeded.
 
-    The run is recorded in the instance under the data directory, so the web UI shows it.
+    The run is recorded in an instance, so the web UI shows it.
 
     Args:
         definitions: the code location.
@@ -43,21 +65,26 @@ def run_in_process(
         settings: where the data directory is.
         listener: told of every asset that begins and ends.
         keys: assets to make.
+        instance: where the run is recorded; by default the one under the data directory, or in DAGSTER_HOME.
+        run_id: the run's id; a new one by default.
+        tags: the run's tags.
 
     Raises:
         InputError: another run is at work in the same data directory, or a directory that is needed cannot be had.
     """
     given_dagster_home()  # tried before anything is written
     with (
-        _alone(settings.home),
-        dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance,
+        alone(settings.home),
+        _opened(settings) if instance is None else nullcontext(instance) as recording,
         listening(listener),
     ):
         result = definitions.resolve_job_def(job).execute_in_process(
             run_config={"resources": {"scope": {"config": scope}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            instance=instance,
+            instance=recording,
             raise_on_error=False,
             asset_selection=[dg.AssetKey(key) for key in keys],
+            run_id=run_id,
+            tags=dict(tags or {}),
         )
     for evaluation in result.get_asset_check_evaluations():
         if evaluation.blocking and not evaluation.passed:
@@ -70,8 +97,17 @@ def _facts(metadata: Mapping[str, dg.MetadataValue[Any]]) -> str:
     return ", ".join(f"{name} {found.value}" for name, found in metadata.items() if isinstance(found, PLAIN))
 
 
+def _opened(settings: Settings) -> dg.DagsterInstance:
+    return dg.DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+
+
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def alone(home: Path) -> Iterator[None]:
+    """Be the only run in the data directory that a command has started.
+
+    Raises:
+        InputError: another is at work, or the directory cannot be made.
+    """
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:

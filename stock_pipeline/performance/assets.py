@@ -1,35 +1,82 @@
-"""The asset of the models' performance."""
+"""The assets of the models' performance."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL
+from stock_pipeline.core.columns import MODEL, SESSION
+from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.labels.compute import label_reach
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
+from stock_pipeline.models.scores import PERIOD, WHOLE
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.performance.log import best_tenth_by_session, performance_log
 from stock_pipeline.performance.outcomes import daily_performance
-from stock_pipeline.performance.pictures import cumulative_rank_ic
-from stock_pipeline.performance.reading import predictions_on_record
-from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN
+from stock_pipeline.performance.pictures import cumulative_rank_ic, cumulative_return
+from stock_pipeline.performance.reading import live_predictions, predictions_of_every_version, predictions_on_record
+from stock_pipeline.performance.results import KIND, session_results
+from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN, PERFORMANCE_LOG
+from stock_pipeline.performance.targets import read_targets
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
+from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW_RESULTS
 from stock_pipeline.storage import Write
+from stock_pipeline.storage.reading import Selection
+
+# What the results of a session follow from. Bars that are restated restate features and labels.
+JOINED = (DAILY_PREDICTIONS, DAILY_LABELS, DAILY_FEATURES)
+PERIODS_SHOWN = ("60 sessions", WHOLE)
 
 
 def measure_performance(night: Night) -> Product | None:
     """Join what the models said to what came of it."""
-    if not night.has_news((DAILY_PREDICTIONS, DAILY_LABELS, OUT_OF_FOLD_PREDICTIONS)):
+    if not night.has_news((*JOINED, OUT_OF_FOLD_PREDICTIONS, MODEL_VERSIONS)):
         return None
     outcomes = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
     made = daily_performance(predictions_on_record(night.stores), outcomes)
+    results = _results_of_versions(night, outcomes)
     means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", HIT_RATE, LONG_SHORT_RETURN).mean())
     return Product(
-        writes=(Write(DAILY_PERFORMANCE, made, may_be_empty=True),),
+        writes=(Write(DAILY_PERFORMANCE, made, may_be_empty=True), Write(SHADOW_RESULTS, results, may_be_empty=True)),
         watermark=night.as_of,
         pictures={"rank_ic": cumulative_rank_ic(made)} if made.height else {},
         tables={"means": means.sort(MODEL, ORIGIN)},
+        facts={"sessions_joined": results[SESSION].n_unique()},
+    )
+
+
+def _results_of_versions(night: Night, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """The results of the sessions whose outcomes have become known or have changed since, of all versions: rows of SHADOW_RESULTS."""
+    kept_from = night.as_of - timedelta(days=night.settings.registry.retention.shadow_days)
+    wanted = Selection(columns=(SESSION,), first=kept_from, last=night.as_of, distinct=True)
+    sessions = night.read(DAILY_PREDICTIONS, wanted)[SESSION].to_list()
+    first = night.first_to_make(JOINED, sessions)
+    if first is None:
+        return SHADOW_RESULTS.empty()
+    labels = night.settings.labels
+    # The outcomes of so many sessions before may have become known only now.
+    start = sessions[max(0, sessions.index(first) - label_reach(labels.horizons[:1], labels.volatility_horizon))]
+    said = predictions_of_every_version(night.stores, start, night.as_of)
+    return session_results(said, read_targets(night.stores, night.settings, night.as_of, start, outcomes, said[KIND].unique().to_list()))
+
+
+def log_performance(night: Night) -> Product | None:
+    """Measure what each model's live predictions were worth lately and on the whole."""
+    if not night.has_news((DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS)):
+        return None
+    outcomes = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
+    said = live_predictions(night.stores, night.as_of)
+    daily = best_tenth_by_session(said, outcomes, night.settings.performance.cost_bps)
+    made = performance_log(daily, night.as_of)
+    return Product(
+        writes=(Write(PERFORMANCE_LOG, made, scope=("as_of",), minimum_share=0.0, may_be_empty=True),),
+        watermark=night.as_of,
+        pictures={"best_tenth": cumulative_return(daily)} if daily.height else {},
+        tables={"figures": made.filter(pl.col(PERIOD).is_in(PERIODS_SHOWN))},
+        facts={"models": made[MODEL].n_unique()},
     )
 
 
@@ -37,8 +84,16 @@ ASSETS: Sequence[StageAsset] = (
     StageAsset(
         keys=(key_of(DAILY_PERFORMANCE),),
         description="How good the models' scores turned out to be, session by session.",
-        tables=(DAILY_PERFORMANCE,),
-        depends_on=(key_of(DAILY_PREDICTIONS), key_of(DAILY_LABELS)),
+        tables=(DAILY_PERFORMANCE, SHADOW_RESULTS),
+        depends_on=(key_of(DAILY_PREDICTIONS), key_of(DAILY_LABELS), key_of(DAILY_FEATURES)),
         body=measure_performance,
+        code_version="2",
+    ),
+    StageAsset(
+        keys=(key_of(PERFORMANCE_LOG),),
+        description="What each model's live predictions were worth over the last sessions and on the whole.",
+        tables=(PERFORMANCE_LOG,),
+        depends_on=(key_of(DAILY_PERFORMANCE), key_of(DAILY_PREDICTIONS), key_of(DAILY_LABELS)),
+        body=log_performance,
     ),
 )

@@ -1,10 +1,11 @@
-"""Pictures of the stage: rank IC session by session, added up, so that a steady slope is a steady skill."""
+"""Pictures of the stage: a figure of each session, added up, so that a steady slope is a steady skill."""
 
 import polars as pl
 
 from stock_pipeline.core.columns import MODEL, SESSION
 from stock_pipeline.core.pictures import new_figure, png
 from stock_pipeline.models.scores import RANK_IC
+from stock_pipeline.performance.log import SESSION_RETURN
 from stock_pipeline.performance.tables import LIVE, ORIGIN
 
 
@@ -25,6 +26,21 @@ def cumulative_rank_ic(performance: pl.DataFrame) -> bytes:
     ax.axhline(0, color="black", linewidth=0.6)
     ax.set_ylabel("rank IC, cumulated")
     ax.set_title("Skill by session" if daily.height else "no outcomes yet", fontsize=10)
+    if daily.height:
+        ax.legend(fontsize=8, frameon=False)
+    return png(figure)
+
+
+def cumulative_return(daily: pl.DataFrame) -> bytes:
+    """A PNG of the session returns of each model's best tenth, after costs, added up; ``daily`` is of ``log.best_tenth_by_session``."""
+    figure, (ax,) = new_figure()
+    for (model,), line in daily.sort(MODEL, SESSION).partition_by(MODEL, as_dict=True, maintain_order=True).items():
+        mean = 1e4 * line[SESSION_RETURN].to_numpy().mean()
+        cumulated = 100 * line[SESSION_RETURN].cum_sum().to_numpy()
+        ax.plot(line[SESSION].to_numpy(), cumulated, linewidth=1.3, label=f"{model} ({mean:+.1f} bp a session)")
+    ax.axhline(0, color="black", linewidth=0.6)
+    ax.set_ylabel("return, added up, %")
+    ax.set_title("Best tenth, bought at the next open, after costs" if daily.height else "no outcomes yet", fontsize=10)
     if daily.height:
         ax.legend(fontsize=8, frameon=False)
     return png(figure)

@@ -1,13 +1,17 @@
-"""Reading the record of the models in service: what they said out of fold before their time, and live since."""
+"""Reading the record of the models in service (out of fold before their time, live since), and what every version said live."""
+
+from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID
+from stock_pipeline.core.columns import MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.models.catalogue import ranking_models
-from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS
+from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.performance.results import KIND
 from stock_pipeline.performance.tables import LIVE, ORIGIN, OUT_OF_FOLD
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.registry.reading import active_versions
+from stock_pipeline.registry.reading import active_versions, spoken
+from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
@@ -19,9 +23,32 @@ def predictions_on_record(stores: Stores) -> pl.DataFrame:
 
     Of the models that rank stocks: to a volatility ahead no return answers.
     """
-    ranking = {MODEL: list(ranking_models())}
     versions = active_versions(stores)
-    active = versions.filter(pl.col(MODEL).is_in(ranking[MODEL]))[TRAINING_ID].to_list()
-    live = stores.read(DAILY_PREDICTIONS, Selection(columns=COLUMNS, equals=ranking))
+    active = versions.filter(pl.col(MODEL).is_in(ranking_models()))[TRAINING_ID].to_list()
     out_of_fold = stores.read(OUT_OF_FOLD_PREDICTIONS, Selection(columns=COLUMNS, equals={TRAINING_ID: active}))
-    return pl.concat([live.with_columns(pl.lit(LIVE).alias(ORIGIN)), out_of_fold.with_columns(pl.lit(OUT_OF_FOLD).alias(ORIGIN))])
+    origins = {LIVE: live_predictions(stores), OUT_OF_FOLD: out_of_fold}
+    return pl.concat(rows.with_columns(pl.lit(origin).alias(ORIGIN)) for origin, rows in origins.items())
+
+
+def live_predictions(stores: Stores, last: date | None = None) -> pl.DataFrame:
+    """What the models that rank stocks said up to the session ``last``, of each model and session the version that spoke for it.
+
+    Versions in shadow spoke for no one; see ``registry.reading.spoken``.
+
+    Returns:
+        session, symbol, model, training_id and score, sorted by model, session and symbol.
+    """
+    ranking = {MODEL: list(ranking_models())}
+    said = stores.read(DAILY_PREDICTIONS, Selection(columns=(*COLUMNS, VERSION), last=last, equals=ranking))
+    return spoken(stores.read(MODEL_VERSIONS), said).select(COLUMNS).sort(MODEL, SESSION, SYMBOL)
+
+
+def predictions_of_every_version(stores: Stores, first: date, last: date) -> pl.DataFrame:
+    """What every version of every model said live from the session ``first`` to ``last``, whether or not it was in service.
+
+    Returns:
+        session, symbol, model, training_id, version, score and kind (of the target that the version learnt).
+    """
+    said = stores.read(DAILY_PREDICTIONS, Selection(columns=(*COLUMNS, VERSION), first=first, last=last))
+    kinds = stores.read(TRAININGS, Selection(columns=(TRAINING_ID, "target"))).rename({"target": KIND})
+    return said.join(kinds, on=TRAINING_ID, how="inner")

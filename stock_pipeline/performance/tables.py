@@ -1,12 +1,12 @@
-"""The table of the stage: one row per model, training, origin and session."""
+"""The tables of the stage: each training's sessions, and what each model was worth over a period."""
 
 from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, SESSION, TRAINING_ID
+from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.models.scores import RANK_IC, STOCKS
+from stock_pipeline.models.scores import PERIOD, RANK_IC, STOCKS
 
 ORIGIN: Final = "origin"
 LIVE, OUT_OF_FOLD = "live", "out_of_fold"
@@ -48,4 +48,33 @@ DAILY_PERFORMANCE = TableSchema(
         Column(LONG_SHORT_RETURN, pl.Float64, "mean forward return of the best decile less that of the worst, before costs"),
     ),
     key=(MODEL, TRAINING_ID, ORIGIN, SESSION),
+)
+
+PERFORMANCE_LOG = TableSchema(
+    store="ml",
+    stage="performance",
+    name="performance_log",
+    description="What each model's live predictions were worth over a period: the best tenth bought at the next open, sold an open later.",
+    columns=(
+        Column(AS_OF, pl.Date, "session after whose close it was measured"),
+        Column(MODEL, pl.String, "model of the catalogue, or stack"),
+        Column(PERIOD, pl.String, "the last 20, 60 or 250 sessions with outcomes, or whole"),
+        Column("first_session", pl.Date, "first session of the period"),
+        Column("last_session", pl.Date, "last session of the period"),
+        Column("sessions", pl.Int32, "sessions with outcomes", minimum=1),
+        Column("trades", pl.Int64, "stocks bought, over all sessions", minimum=1),
+        Column("win_rate", pl.Float64, "share of the trades that gained", minimum=0, maximum=1),
+        Column("win_rate_low", pl.Float64, "lower bound of its 95 % interval (Wilson 1927)", minimum=0, maximum=1),
+        Column("win_rate_high", pl.Float64, "upper bound", minimum=0, maximum=1),
+        Column("mean_return", pl.Float64, "mean return of a session, its trades weighing the same, after costs"),
+        Column("sharpe", pl.Float64, "Sharpe ratio of the sessions, a year; null where undefined", nullable=True),
+        Column("sortino", pl.Float64, "Sortino ratio of the sessions, a year; null where undefined", nullable=True),
+        Column(
+            "profit_factor", pl.Float64, "sum of the trades' gains over that of their losses; null without losses", nullable=True, minimum=0
+        ),
+        Column("ic", pl.Float64, "mean correlation of score and return", nullable=True, minimum=-1, maximum=1),
+        Column(RANK_IC, pl.Float64, "mean rank IC", nullable=True, minimum=-1, maximum=1),
+    ),
+    key=(AS_OF, MODEL, PERIOD),
+    session_column=AS_OF,
 )

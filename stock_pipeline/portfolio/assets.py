@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import INDUSTRY, MODEL, SCORE, SESSION, SYMBOL, VERSION
+from stock_pipeline.core.columns import INDUSTRY, MODEL, SCORE, SESSION, SYMBOL
 from stock_pipeline.market_data.reading import adjusted_bars, particulars, sessions_of
 from stock_pipeline.market_data.tables import DAILY_BARS, INSTRUMENTS
 from stock_pipeline.models.catalogue import STACK
@@ -17,6 +17,8 @@ from stock_pipeline.portfolio.risk import WINDOW, risk_figures
 from stock_pipeline.portfolio.suggest import suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, PREDICTED_RETURN
+from stock_pipeline.registry.reading import spoken, switched_off
+from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
@@ -24,7 +26,7 @@ from stock_pipeline.storage.reading import Selection
 def suggest(night: Night) -> Product | None:
     """Suggest stocks for every profile: of the session of the run, or of each night missed since the last."""
     sessions = sessions_of(night.stores, night.as_of)
-    if not night.has_news((DAILY_PREDICTIONS,)):
+    if not night.has_news((DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_SWITCHES)):
         return None
     wanted = [day for day in sessions if night.watermark is not None and day > night.watermark] or sessions[-1:]
     made = pl.concat(_suggestions(night, sessions, day, night.as_of if day == sessions[-1] else day) for day in wanted)
@@ -51,9 +53,10 @@ def _suggestions(night: Night, sessions: Sequence[date], session: date, known_on
 
 
 def _scores(night: Night, session: date) -> pl.DataFrame:
-    """The stack's latest scores of the session; none where there is no stack, and then the stocks are judged without models."""
+    """The stack's scores of the session; none where there is no stack or it is off, and then the stocks are judged without models."""
     rows = night.read(DAILY_PREDICTIONS, Selection(first=session, last=session, equals={MODEL: [STACK]}))
-    return rows.filter(pl.col(VERSION) == pl.col(VERSION).max()).select(SYMBOL, SCORE, PREDICTED_RETURN)
+    heard = spoken(night.read(MODEL_VERSIONS), rows).filter(~pl.col(MODEL).is_in(switched_off(night.stores)))
+    return heard.select(SYMBOL, SCORE, PREDICTED_RETURN)
 
 
 ASSETS: Sequence[StageAsset] = (

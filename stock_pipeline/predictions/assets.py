@@ -1,24 +1,26 @@
 """The assets of the predictions and of the signals made from them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import MODEL, RANK, SESSION, TRAINING_ID, VERSION
+from stock_pipeline.core.errors import ArtefactError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.models.catalogue import STACK, stacked_models
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
-from stock_pipeline.predictions.inference import explanations, load_service, predict
+from stock_pipeline.predictions.inference import Service, explanations, load_service, predict
 from stock_pipeline.predictions.pictures import prediction_bars
 from stock_pipeline.predictions.signals import signals
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNAL, SIGNALS
-from stock_pipeline.registry.reading import versions_in_service
-from stock_pipeline.registry.tables import MODEL_VERSIONS
+from stock_pipeline.registry.reading import all_versions, in_shadow_on, speakers, spoken, switched_off
+from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
@@ -28,18 +30,21 @@ REASONS = 5  # features told for each prediction
 def make_predictions(night: Night) -> Product | None:
     """Predict the last session that has features, and before it those of missed nights.
 
-    A prediction once made stands; the last session is predicted again when another version has come into service.
+    A prediction once made stands; the last session is predicted again when another version has come into service. Versions in shadow
+    predict beside those in service. Which is which is read once, so that a promotion in the meantime cannot mix two registries.
     """
+    cast = Cast(all_versions(night.stores), switched_off(night.stores))
     sessions = night.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=night.as_of, distinct=True))[SESSION]
     done = _last_session(night, DAILY_PREDICTIONS)
     missed = sessions.filter(sessions > done) if done is not None else sessions.clear()
     # The first time there is no past to catch up with: no version was in service then.
     wanted = (missed if missed.len() else sessions.tail(1)).to_list()
-    made = [part for session in wanted for part in _predictions(night, session, is_last=session == wanted[-1])]
+    made = [part for session in wanted for part in _predictions(night, cast, session, is_last=session == wanted[-1])]
     if not made:
         return None if night.is_up_to_date else Product(writes=(), watermark=night.as_of)
     predictions, explained = (pl.concat(parts) for parts in zip(*made, strict=True))
-    last = _best_model(predictions.filter(pl.col(SESSION) == predictions[SESSION].max()))
+    heard = spoken(cast.versions, predictions)
+    last = _best_model(heard.filter(pl.col(SESSION) == heard[SESSION].max()))
     reasons = explained.filter((pl.col(SESSION) == pl.col(SESSION).max()) & (pl.col(RANK) == 1))
     return Product(
         writes=(
@@ -47,7 +52,7 @@ def make_predictions(night: Night) -> Product | None:
             Write(EXPLANATIONS, explained, scope=(SESSION, TRAINING_ID), may_be_empty=True),
         ),
         watermark=night.as_of,
-        pictures={"predictions": prediction_bars(last)},
+        pictures={"predictions": prediction_bars(last)} if last.height else {},
         tables={"best": last.sort(RANK).head(20), "strongest_feature": reasons},
         facts={"sessions_predicted": predictions[SESSION].n_unique(), "models": predictions[MODEL].n_unique()},
     )
@@ -55,14 +60,14 @@ def make_predictions(night: Night) -> Product | None:
 
 def make_signals(night: Night) -> Product | None:
     """Turn the stack's predictions into what to do at the next open; without a stack, those of the first model there is."""
-    if not night.has_news((DAILY_PREDICTIONS,)):
+    if not night.has_news((DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_SWITCHES)):
         return None
     since = _last_session(night, SIGNALS)
-    predictions = _best_model(night.read(DAILY_PREDICTIONS, Selection(first=since, last=night.as_of)))
-    if predictions.is_empty():
+    off = switched_off(night.stores)
+    predictions = night.read(DAILY_PREDICTIONS, Selection(first=since, last=night.as_of)).filter(~pl.col(MODEL).is_in(off))
+    latest = _best_model(spoken(night.read(MODEL_VERSIONS), predictions))
+    if latest.is_empty():
         return Product(writes=(), watermark=night.as_of)
-    # A session predicted by two versions is traded by the one registered last.
-    latest = predictions.filter(pl.col(VERSION) == pl.col(VERSION).max().over(SESSION))
     last = latest[SESSION].max()
     calendar = trading_calendar(night.settings.exchange)
     parts = []
@@ -83,14 +88,21 @@ def _last_session(night: Night, schema: TableSchema) -> date | None:
     return last if isinstance(last, date) else None
 
 
-def _predictions(night: Night, session: date, is_last: bool) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
-    """The predictions of one session, explained, by the versions that were in service on its night and have made none yet."""
+@dataclass(frozen=True)
+class Cast:
+    """Who predicts: every version with the columns of its training, and the models that are switched off."""
+
+    versions: pl.DataFrame
+    off: frozenset[str]
+
+
+def _predictions(night: Night, cast: Cast, session: date, is_last: bool) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
+    """The predictions of one session, explained, by the versions that were to make some on its night and have made none yet."""
     there = night.read(DAILY_PREDICTIONS, Selection(columns=(TRAINING_ID,), first=session, last=session))[TRAINING_ID].unique()
-    in_service = versions_in_service(night.stores, night.as_of if is_last else session)
-    wanted = in_service.filter(~pl.col(TRAINING_ID).is_in(there.implode()) | night.full_refresh)
-    if wanted.is_empty():
+    done = frozenset() if night.full_refresh else frozenset(there)
+    services = _services(night, cast, night.as_of if is_last else session, done)
+    if not services:
         return []
-    services = [load_service(night.models_root, row) for row in wanted.iter_rows(named=True)]
     sessions = night.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=session, distinct=True))[SESSION].sort()
     first = sessions.tail(max(service.window for service in services))[0]
     inputs = read_inputs(night.stores, night.settings, Selection(first=first, last=session))
@@ -100,6 +112,27 @@ def _predictions(night: Night, session: date, is_last: bool) -> list[tuple[pl.Da
         night.say(f"{service.model} on {session}")
         parts.append((predict(service, inputs, session, past), explanations(service, inputs, session, REASONS)))
     return parts
+
+
+def _services(night: Night, cast: Cast, session: date, done: frozenset[str]) -> list[Service]:
+    """The versions that are to predict a session and have not, loaded: of each model the one that serves, and those in shadow."""
+    heard = cast.versions.filter(~pl.col(MODEL).is_in(cast.off))
+    claims = [speakers(heard, model, session) for model in heard[MODEL].unique().sort()]
+    claims += [shadow.select(MODEL, VERSION) for shadow in in_shadow_on(heard, session).iter_slices(1)]
+    found = [_first_intact(night, cast, claim, done) for claim in claims]
+    return [service for service in found if service is not None]
+
+
+def _first_intact(night: Night, cast: Cast, claim: pl.DataFrame, done: frozenset[str]) -> Service | None:
+    """The first of the versions whose artefact is whole, unless it has predicted already: a damaged one gives way to the last good one."""
+    for row in claim.join(cast.versions, on=[MODEL, VERSION], how="inner", maintain_order="left").iter_rows(named=True):
+        if row[TRAINING_ID] in done:
+            return None
+        try:
+            return load_service(night.models_root, row, cast.off, night.say)
+        except ArtefactError as error:
+            night.say(f"version {row[VERSION]} of {row[MODEL]} cannot be used: {error}")
+    return None
 
 
 def _best_model(predictions: pl.DataFrame) -> pl.DataFrame:

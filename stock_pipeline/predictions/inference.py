@@ -1,7 +1,7 @@
 """Inference: what the versions in service say of the stocks of one session."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.targets import PAST_VOLATILITY, Kind
 from stock_pipeline.models.artefacts import artefact_path, check_artefact, load_estimator, load_stack, read_manifest
@@ -52,20 +52,28 @@ class Service:
         return max(member.estimator.window for member in self.members.values())
 
 
-def load_service(models_root: Path, row: Mapping[str, object]) -> Service:
+def load_service(
+    models_root: Path, row: Mapping[str, object], off: frozenset[str] = frozenset(), say: Callable[[str], None] = lambda _note: None
+) -> Service:
     """Load a version, its artefacts checked against their hashes.
+
+    A stack goes on without the members that are switched off or damaged.
 
     Args:
         models_root: the folder of the artefacts.
         row: a version with the columns of its training, as ``registry.reading`` gives it.
+        off: models that are switched off.
+        say: told of each member that is damaged.
 
     Raises:
-        ArtefactError: an artefact is missing or not the one that was written.
+        ArtefactError: an artefact, or that of every member, is missing or not the one that was written.
     """
     folder = models_root / str(row["artefact"])
     manifest = check_artefact(folder, str(row["sha256"]))
     stack = load_stack(folder) if row[MODEL] == STACK else None
-    folders = {manifest.model: folder} if stack is None else _folders(models_root, stack)
+    members = {manifest.model: _learner(folder)} if stack is None else _members(models_root, stack, off, say)
+    if stack is not None:
+        stack = replace(stack, weights={name: weight for name, weight in stack.weights.items() if name in members})
     return Service(
         model=str(row[MODEL]),
         version=int(str(row[VERSION])),
@@ -73,12 +81,22 @@ def load_service(models_root: Path, row: Mapping[str, object]) -> Service:
         target=manifest.target,
         return_scale=manifest.metrics.get(RETURN_SCALE),
         stack=stack,
-        members={name: _learner(path) for name, path in folders.items()},
+        members=members,
     )
 
 
-def _folders(models_root: Path, stack: StackedModel) -> dict[str, Path]:
-    return {name: models_root / artefact_path(name, key) for name, key in stack.members.items()}
+def _members(models_root: Path, stack: StackedModel, off: frozenset[str], say: Callable[[str], None]) -> dict[str, Learner]:
+    found, damage = dict[str, Learner](), "every member is switched off"
+    for name, training in stack.members.items():
+        if name not in off:
+            try:
+                found[name] = _learner(models_root / artefact_path(name, training))
+            except ArtefactError as error:
+                damage = str(error)
+                say(f"the stack goes on without {name}: {damage}")
+    if not found:
+        raise ArtefactError(f"the stack has no member left: {damage}")
+    return found
 
 
 def _learner(folder: Path) -> Learner:

@@ -1,114 +1,143 @@
 """The assets of the registry: the versions, and their mirror in MLflow."""
 
-import json
 from collections.abc import Sequence
-from functools import partial
 
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
-from stock_pipeline.datasets.targets import Kind
 from stock_pipeline.features.reading import chosen_set
-from stock_pipeline.models.artefacts import hash_features, read_manifest
+from stock_pipeline.labels.tables import DAILY_LABELS
+from stock_pipeline.models.artefacts import hash_features
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
-from stock_pipeline.models.pictures import explanation_pictures, rank_ic_picture
 from stock_pipeline.models.plausibility import is_plausible
-from stock_pipeline.models.recording import ranked_against
-from stock_pipeline.models.scores import OVERALL, rank_ic_by_session
-from stock_pipeline.models.tables import MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
-from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
-from stock_pipeline.registry.mlflow_mirror import MirroredVersion, mirror
-from stock_pipeline.registry.promotion import Candidate, register
-from stock_pipeline.registry.tables import ACTIVE, MODEL_VERSIONS, STATUS
+from stock_pipeline.models.scores import OVERALL
+from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
+from stock_pipeline.orchestration.clock import utc_now
+from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.stage_asset import StageAsset, StageCheck, key_of
+from stock_pipeline.registry.damage import damaged_trainings
+from stock_pipeline.registry.evidence import in_shadow, out_of_fold
+from stock_pipeline.registry.mirroring import as_frame, mirrored_versions
+from stock_pipeline.registry.mlflow_mirror import mirror
+from stock_pipeline.registry.pictures import times_in_service
+from stock_pipeline.registry.registration import Candidate, Registry, judge_shadows, register
+from stock_pipeline.registry.retraining import job_of_run
+from stock_pipeline.registry.tables import (
+    ACTIVE,
+    DECISION,
+    MODEL_SWITCHES,
+    MODEL_VERSIONS,
+    NUMBER,
+    PROMOTIONS,
+    REASON,
+    RETRAINING_JOBS,
+    SHADOW,
+    SHADOW_RESULTS,
+    STATUS,
+)
 from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
 MLFLOW_MIRROR = ("registry", "mlflow_mirror")
-SHOWN_IN_MLFLOW = (AS_OF, "train_from", "train_to", "rows", "features", "target", "trials", "seed", "threads", "device")
+DECISIONS_SHOWN = (AS_OF, MODEL, VERSION, DECISION, REASON)
 
 
 def register_versions(night: Night) -> Product | None:
-    """Make a version of every training that has none, and promote those that pass the rule."""
-    versions = night.read(MODEL_VERSIONS)
-    candidates = _candidates(night, versions)
-    if not candidates and night.is_up_to_date:
+    """Make a version of every training that has none, and decide on it and on the versions in shadow that have evidence enough."""
+    if not night.has_news((TRAININGS, SHADOW_RESULTS)):
         return None
-    registered = register(versions, candidates, night.settings.registry.tolerance, _outdated(night))
+    held = Registry(night.read(MODEL_VERSIONS), night.read(PROMOTIONS))
+    rule, stores = night.settings.registry.promotion, night.stores
+    candidates = _candidates(night, held.versions)
+    now = register(held, candidates, night.as_of, rule, out_of_fold(stores), _unusable(night))
+    now = judge_shadows(now, night.as_of, rule, in_shadow(stores))
+    decided = now.promotions.join(held.promotions, on=[MODEL, NUMBER], how="anti")
+    for row in decided.iter_rows(named=True):
+        night.say(f"{row[MODEL]} {row[VERSION]} {row[DECISION]}")
+    versions = now.versions
     return Product(
-        writes=(Write(MODEL_VERSIONS, registered, may_be_empty=True),),
+        writes=(
+            Write(MODEL_VERSIONS, versions, may_be_empty=True, made_from=held.versions),
+            Write(PROMOTIONS, now.promotions, may_be_empty=True, made_from=held.promotions),
+            *_job(night, candidates, held.versions),
+        ),
         watermark=night.as_of,
-        tables={"versions": registered.sort(AS_OF, MODEL, descending=True)},
-        facts={"versions": registered.height, "active": registered.filter(pl.col(STATUS) == ACTIVE).height},
+        pictures={"times_in_service": times_in_service(now.promotions, night.as_of)} if versions.height else {},
+        tables={
+            "decisions": now.promotions.sort(AS_OF, MODEL, NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
+            "versions": versions.sort(AS_OF, MODEL, descending=True),
+        },
+        facts={"versions": versions.height, **{status: versions.filter(pl.col(STATUS) == status).height for status in (ACTIVE, SHADOW)}},
     )
+
+
+def _job(night: Night, candidates: list[Candidate], versions: pl.DataFrame) -> list[Write]:
+    """The row of trainings that no job made: those of the weekly training, or of a model that was missing."""
+    if not candidates:
+        return []
+    jobs = night.read(RETRAINING_JOBS)
+    trained = list(dict.fromkeys(candidate.model for candidate in candidates))
+    told = job_of_run(jobs, trained, set(versions[MODEL]), utc_now(), by_hand=night.full_refresh)
+    return [] if told.equals(jobs) else [Write(RETRAINING_JOBS, told, made_from=jobs)]
 
 
 def mirror_to_mlflow(night: Night) -> Product | None:
     """Show every version in MLflow. The registry is the truth: MLflow may be thrown away and is made again from it."""
     if not night.settings.registry.mirror_to_mlflow or not night.has_news((MODEL_VERSIONS,)):
         return None
-    trainings = {row[TRAINING_ID]: row for row in night.read(TRAININGS).iter_rows(named=True)}
-    mirrored = []
-    for row in night.read(MODEL_VERSIONS).iter_rows(named=True):
-        training = trainings[row[TRAINING_ID]]
-        folder = night.models_root / training["artefact"]
-        shown = {name: training[name] for name in SHOWN_IN_MLFLOW}
-        mirrored.append(
-            MirroredVersion(
-                model=row[MODEL],
-                version=row[VERSION],
-                training_id=row[TRAINING_ID],
-                status=row[STATUS],
-                parameters={**shown, **json.loads(training["parameters"])},
-                metrics=read_manifest(folder).metrics,
-                artefact=folder,
-                pictures=partial(_pictures, night, row[MODEL], row[TRAINING_ID], training["target"]),
-            )
-        )
+    mirrored = mirrored_versions(night.stores)
     night.say(f"{len(mirrored)} versions")
-    listed = pl.DataFrame({name: [getattr(version, name) for version in mirrored] for name in (MODEL, VERSION, TRAINING_ID, STATUS)})
     added = mirror(night.stores.home, mirrored)
-    return Product(writes=(), watermark=night.as_of, tables={"mirrored": listed}, facts={"runs_added": added})
-
-
-def _pictures(night: Night, model: str, training: str, target: Kind) -> dict[str, bytes]:
-    """The pictures of a training, drawn from its rows."""
-    chosen = Selection(equals={TRAINING_ID: [training]})
-    daily = rank_ic_by_session(night.read(OUT_OF_FOLD_PREDICTIONS, chosen), ranked_against(target))
-    explained = night.read(SHAP_VALUES, chosen)
-    drawn = {} if explained.is_empty() else explanation_pictures(explained, model)
-    return {"rank_ic_by_session": rank_ic_picture(daily, model), **drawn}
+    return Product(writes=(), watermark=night.as_of, tables={"mirrored": as_frame(mirrored)}, facts={"runs_added": added})
 
 
 def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
     made_now = pl.col("features_hash") == _features_hash(night)
     trainings = night.read(TRAININGS, Selection(last=night.as_of)).filter(made_now).join(versions, on=TRAINING_ID, how="anti")
-    scores = night.read(MODEL_SCORES, Selection(equals=OVERALL))
-    wide = scores.filter(pl.col(METRIC).is_in(["mae", "rank_ic", "rank_ic_t"])).pivot(on=METRIC, index=TRAINING_ID, values=VALUE)
+    if trainings.is_empty():
+        return []
+    scores = night.read(MODEL_SCORES, Selection(equals={**OVERALL, TRAINING_ID: trainings[TRAINING_ID].to_list()}))
+    wide = scores.filter(pl.col(METRIC).is_in(["mae", "zero_mae", "rank_ic", "rank_ic_t"])).pivot(
+        on=METRIC, index=TRAINING_ID, values=VALUE
+    )
     joined = trainings.join(wide, on=TRAINING_ID, how="left").sort(AS_OF, MODEL, NUMBER) if wide.height else trainings.clear()
     limit = night.settings.models.suspicious_rank_ic
     # A training that its check took for a leak lies there still when a later one has passed.
     kept = [row for row in joined.iter_rows(named=True) if row["target"] == "volatility" or is_plausible(row, limit)]
-    return [Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("rank_ic")) for row in kept]
+    return [Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("zero_mae"), row.get("rank_ic")) for row in kept]
 
 
-def _outdated(night: Night) -> frozenset[str]:
-    """The trainings that learned from other features than are made now."""
+def _unusable(night: Night) -> dict[str, str]:
+    """The trainings that cannot serve, and why: they learned from other features than are made now, or are in service and damaged."""
     trainings = night.read(TRAININGS, Selection(columns=(TRAINING_ID, "features_hash")))
-    return frozenset(trainings.filter(pl.col("features_hash") != _features_hash(night))[TRAINING_ID])
+    others = trainings.filter(pl.col("features_hash") != _features_hash(night))[TRAINING_ID]
+    return damaged_trainings(night.stores) | dict.fromkeys(others, "it learned from features that are not made now")
 
 
 def _features_hash(night: Night) -> str:
     return hash_features(chosen_set(night.settings).names)
 
 
+def _are_whole(night: Night) -> Verdict:
+    damaged = damaged_trainings(night.stores)
+    return Verdict(not damaged, damaged or {"note": "every file is the one that was written"})
+
+
+WHOLE_ARTEFACTS = StageCheck(
+    "artefacts",
+    "The artefacts of the versions in service, and of the stack's members, are there and undamaged.",
+    _are_whole,
+)
+
 ASSETS: Sequence[StageAsset] = (
     StageAsset(
         keys=(key_of(MODEL_VERSIONS),),
         description="Versions of the models.",
-        tables=(MODEL_VERSIONS,),
-        depends_on=(*(("models", entry.name) for entry in CATALOGUE), ("models", STACK)),
+        tables=(MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, RETRAINING_JOBS),
+        # Labels come every night, and with them the time to decide on versions in shadow.
+        depends_on=(*(("models", entry.name) for entry in CATALOGUE), ("models", STACK), key_of(DAILY_LABELS)),
         body=register_versions,
+        checks=(WHOLE_ARTEFACTS,),
     ),
     StageAsset(
         keys=(MLFLOW_MIRROR,),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "stock_pipeline"
 TRAINING_TAG = "stock_pipeline.training_id"
 FINISHED = "FINISHED"
+ALIASES = ("active", "shadow")  # statuses that name a version
 FOLDER, STORE_FILE = "mlflow", "mlflow.db"
 MOST_CHARACTERS = 500  # of a parameter's value
 
@@ -37,21 +38,61 @@ class MirroredVersion:
 def mirror(home: Path, versions: list[MirroredVersion]) -> int:
     """Bring MLflow's local store under ``home`` up to the versions, and return how many runs were added.
 
-    A version that has a run keeps it; only its status is brought up to date.
+    A version that has a run keeps it; only its status is brought up to date. Each model is a registered model, its versions bear the
+    registry's numbers as tags, and the aliases ``active`` and ``shadow`` (the newest one there) follow the registry.
     """
     client, experiment = _client(home)
+    runs = _runs(client, experiment)
     added = 0
     for version in versions:
-        found = client.search_runs([experiment], f"tags.`{TRAINING_TAG}` = '{version.training_id}'", max_results=1)
-        if found and found[0].info.status == FINISHED:
-            run_id = found[0].info.run_id
-        else:
-            for unfinished in found:  # whoever was adding it was killed
-                client.delete_run(unfinished.info.run_id)
-            run_id = _add_run(client, experiment, version)
-            added += 1
+        found = runs.get(version.training_id, [])
+        finished = [run_id for run_id, status in found if status == FINISHED]
+        for unfinished in (run_id for run_id, status in found if status != FINISHED):  # whoever was adding it was killed
+            client.delete_run(unfinished)
+        run_id = finished[0] if finished else _add_run(client, experiment, version)
+        added += not finished
         client.set_tag(run_id, "status", version.status)
+        runs[version.training_id] = [(run_id, FINISHED)]
+    by_training = {name: held[0][0] for name, held in runs.items()}
+    for model in dict.fromkeys(version.model for version in versions):
+        _register(client, model, [version for version in versions if version.model == model], by_training)
     return added
+
+
+def _runs(client: "MlflowClient", experiment: str) -> dict[str, list[tuple[str, str]]]:
+    """The runs of each training: their ids and how they ended."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    token: str | None = None
+    while token != "":
+        page = client.search_runs([experiment], max_results=1000, page_token=token)
+        for run in page:
+            found.setdefault(run.data.tags.get(TRAINING_TAG, ""), []).append((run.info.run_id, run.info.status))
+        token = page.token or ""
+    return found
+
+
+def _register(client: "MlflowClient", model: str, versions: list[MirroredVersion], runs: Mapping[str, str]) -> None:
+    """Bring a registered model up to its versions, in their order, and set its aliases."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        held = client.get_registered_model(model)
+    except MlflowException:
+        held = client.create_registered_model(model, description="Mirror of stock_pipeline's registry.")
+    shown = {found.tags.get(TRAINING_TAG): found for found in client.search_model_versions(f"name = '{model}'")}
+    numbers: dict[str, str] = {}
+    for version in sorted(versions, key=lambda one: one.version):
+        found = shown.get(version.training_id)
+        if found is None:
+            tags = {TRAINING_TAG: version.training_id, "version": str(version.version)}
+            found = client.create_model_version(model, f"runs:/{runs[version.training_id]}/model", runs[version.training_id], tags)
+        client.set_model_version_tag(model, found.version, "status", version.status)
+        numbers[version.status] = str(found.version)
+    for alias in ALIASES:
+        if alias in numbers:
+            client.set_registered_model_alias(model, alias, numbers[alias])
+        elif alias in held.aliases:
+            client.delete_registered_model_alias(model, alias)
 
 
 def server_command(home: Path, port: int) -> list[str]:
@@ -93,7 +134,8 @@ def _add_run(client: "MlflowClient", experiment: str, version: MirroredVersion) 
     told = [Param(name, str(value)[:MOST_CHARACTERS]) for name, value in version.parameters.items()]
     measured = [Metric(name, figure, 0, 0) for name, figure in version.metrics.items() if figure is not None]
     client.log_batch(run_id, metrics=measured, params=told)
-    client.log_artifacts(run_id, str(version.artefact), artifact_path="model")
+    if version.artefact.is_dir():  # that of an archived version has gone
+        client.log_artifacts(run_id, str(version.artefact), artifact_path="model")
     with TemporaryDirectory() as folder:
         for name, content in version.pictures().items():
             (Path(folder) / f"{name}.png").write_bytes(content)

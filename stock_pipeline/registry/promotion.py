@@ -1,92 +1,66 @@
 """The rule by which a new version takes the place of the active one."""
 
 from dataclasses import dataclass
-from datetime import date
 from math import inf
-from typing import Any
 
-import polars as pl
-
-from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
-from stock_pipeline.registry.tables import ACTIVE, ACTIVE_FROM, ACTIVE_TO, MODEL_VERSIONS, REJECTED, RETIRED, STATUS
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A training that has no version yet, with its out-of-fold measures."""
-
-    model: str
-    training_id: str
-    as_of: date
-    error: float | None
-    rank_ic: float | None
+from stock_pipeline.registry.comparison import Comparison
+from stock_pipeline.settings_sections import PromotionSettings
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a candidate comes into service, and why."""
+    """Whether a version passes, and why."""
 
-    promoted: bool
+    passed: bool
     reason: str
 
 
-def decide(candidate: float | None, active: float | None, tolerance: float) -> Decision:
-    """Promote when there is no active version, or its error is not better than the candidate's by more than ``tolerance``.
+def judge(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> Decision:
+    """Whether a version may take the place of the one in service, by error and by each guard that is switched on.
 
     Args:
-        candidate: the candidate's error, None where it could not be measured.
-        active: the active version's error, None where there is none.
-        tolerance: share by which the candidate may be worse, for example 0.1.
+        compared: both on the same sessions.
+        best_kept: the lowest error of a version that is kept, each as a multiple of the error of predicting 0 on its own sessions;
+            None where none is known.
+        rule: tolerance and guards.
     """
-    if active is None:
-        return Decision(True, "no version was active")
-    if candidate is None:
-        return Decision(False, "its error could not be measured")
-    change = candidate / active - 1 if active else 0.0 if candidate == active else inf
-    if change <= 0:
-        return Decision(True, f"error {candidate:.6f} is no worse than the active version's {active:.6f}")
-    if change <= tolerance:
-        return Decision(True, f"error {candidate:.6f} is {change:.1%} worse than {active:.6f}, within the {tolerance:.0%} allowed")
-    return Decision(False, f"error {candidate:.6f} is {change:.1%} worse than {active:.6f}, beyond the {tolerance:.0%} allowed")
+    change = _change(compared.error, compared.rival_error)
+    against = f"error {compared.error:.6f} on {compared.sessions} sessions is {_told(change)} than {compared.rival_error:.6f} of the active"
+    if not change <= rule.tolerance:
+        return Decision(False, f"{against}, beyond the {rule.tolerance:.0%} allowed")
+    refusals = [_zero(compared, rule), _inferiority(compared, rule), _slipping(compared, best_kept, rule)]
+    refused = next((reason for reason in refusals if reason is not None), None)
+    if refused is not None:
+        return Decision(False, f"{against}, but {refused}")
+    return Decision(True, against if change <= 0 else f"{against}, within the {rule.tolerance:.0%} allowed")
 
 
-def register(versions: pl.DataFrame, candidates: list[Candidate], tolerance: float, outdated: frozenset[str] = frozenset()) -> pl.DataFrame:
-    """The registry after each candidate, in turn, has become a version: rows of MODEL_VERSIONS.
-
-    Args:
-        versions: the registry so far.
-        candidates: new trainings, oldest first.
-        tolerance: as for ``decide``.
-        outdated: trainings on features that are not made any more; a version of one cannot serve, however good it was.
-    """
-    rows: list[dict[str, Any]] = versions.to_dicts()
-    for candidate in candidates:
-        of_model = [row for row in rows if row[MODEL] == candidate.model]
-        active = next((row for row in of_model if row[STATUS] == ACTIVE), None)
-        if active is not None and active[TRAINING_ID] in outdated:
-            decision = Decision(True, "the active version learned from features that are not made now")
-        else:
-            decision = decide(candidate.error, None if active is None else active["error"], tolerance)
-        if decision.promoted and active is not None:
-            active[STATUS], active[ACTIVE_TO] = RETIRED, candidate.as_of
-        rows.append(
-            {
-                MODEL: candidate.model,
-                VERSION: max((row[VERSION] for row in of_model), default=0) + 1,
-                TRAINING_ID: candidate.training_id,
-                AS_OF: candidate.as_of,
-                STATUS: ACTIVE if decision.promoted else REJECTED,
-                ACTIVE_FROM: candidate.as_of if decision.promoted else None,
-                ACTIVE_TO: None,
-                "error": candidate.error,
-                "rank_ic": candidate.rank_ic,
-                "reason": decision.reason,
-            }
-        )
-    return pl.DataFrame(rows, schema=MODEL_VERSIONS.dtypes).sort(MODEL, VERSION)
+def _zero(compared: Comparison, rule: PromotionSettings) -> str | None:
+    if not rule.beats_zero or compared.error < compared.zero_error:
+        return None
+    return f"predicting 0 for every stock has {compared.zero_error:.6f}"
 
 
-def active_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:
-    """The version of each model that was in service on the night of ``session``."""
-    in_service = (pl.col(ACTIVE_FROM) <= session) & (pl.col(ACTIVE_TO).is_null() | (pl.col(ACTIVE_TO) > session))
-    return versions.filter(in_service)
+def _inferiority(compared: Comparison, rule: PromotionSettings) -> str | None:
+    test = compared.test
+    if not rule.not_inferior or test is None or test.p_value >= rule.significance:
+        return None
+    return f"its rank IC {compared.rank_ic:.4f} is lower than {compared.rival_rank_ic:.4f} beyond chance (p {test.p_value:.3f})"
+
+
+def _slipping(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> str | None:
+    if not rule.no_slipping or best_kept is None or not compared.zero_error:
+        return None
+    own = compared.error / compared.zero_error
+    change = _change(own, best_kept)
+    if change <= rule.tolerance:
+        return None
+    return f"against predicting 0 it is {_told(change)} than the best version kept, beyond the {rule.tolerance:.0%} allowed"
+
+
+def _change(error: float, other: float) -> float:
+    return error / other - 1 if other else 0.0 if error == other else inf
+
+
+def _told(change: float) -> str:
+    return f"{abs(change):.2%} {'better' if change < 0 else 'worse'}" if change else "no other"

@@ -1,34 +1,159 @@
-"""The table of the registry."""
+"""The tables of the registry: versions, decisions about them, what they turned out to be worth, switches and retraining jobs."""
 
 from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.core.table_schema import Column, TableSchema
 
 STATUS: Final = "status"
-ACTIVE, RETIRED, REJECTED = "active", "retired", "rejected"
+CANDIDATE, SHADOW, ACTIVE, RETIRED, ARCHIVED, REJECTED = STATUSES = ("candidate", "shadow", "active", "retired", "archived", "rejected")
 ACTIVE_FROM: Final = "active_from"
 ACTIVE_TO: Final = "active_to"
+ERROR: Final = "error"
+ZERO_ERROR: Final = "zero_error"
+REASON: Final = "reason"
+BY: Final = "by"
+AUTOMATION, HAND = "automation", "hand"
+NUMBER: Final = "number"
+DECISION: Final = "decision"
+PREDICTIONS: Final = "predictions"
+
+_MODEL = Column(MODEL, pl.String, "model of the catalogue, or stack")
+_VERSION = Column(VERSION, pl.Int32, "number of the version, counted from 1 within the model", minimum=1)
+_BY = Column(BY, pl.String, "who decided", allowed=(AUTOMATION, HAND))
 
 MODEL_VERSIONS: Final = TableSchema(
     store="ml",
     stage="registry",
     name="model_versions",
-    description="Every version of every model, which of them is in service, since when, and why.",
+    description="Every version of every model, where it stands, and which of them is in service.",
     columns=(
-        Column(MODEL, pl.String, "model of the catalogue, or stack"),
-        Column(VERSION, pl.Int32, "number of the version, counted from 1 within the model", minimum=1),
+        _MODEL,
+        _VERSION,
         Column(TRAINING_ID, pl.String, "training that the version came from"),
         Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
-        Column(STATUS, pl.String, "where the version stands", allowed=(ACTIVE, RETIRED, REJECTED)),
-        Column(ACTIVE_FROM, pl.Date, "session on whose night it came into service; null where it never did", nullable=True),
+        Column(STATUS, pl.String, "where the version stands", allowed=STATUSES),
+        Column(ACTIVE_FROM, pl.Date, "session on whose night it last came into service; null where it never did", nullable=True),
         Column(ACTIVE_TO, pl.Date, "session on whose night another took its place; null while it is in service", nullable=True),
-        Column("error", pl.Float64, "mean absolute error out of fold, by which versions are compared", nullable=True, minimum=0),
+        Column(ERROR, pl.Float64, "mean absolute error out of fold", nullable=True, minimum=0),
+        Column(ZERO_ERROR, pl.Float64, "the same of predicting 0 for every stock", nullable=True, minimum=0),
         Column("rank_ic", pl.Float64, "mean rank IC out of fold", nullable=True, minimum=-1, maximum=1),
-        Column("reason", pl.String, "why it was promoted or refused"),
+        Column("changed_on", pl.Date, "session of the last change of its status"),
+        _BY,
+        Column(REASON, pl.String, "why it stands where it stands"),
     ),
     key=(MODEL, VERSION),
     session_column=AS_OF,
+)
+
+# What may be decided of a version. The first three are the outcome of a judgement.
+PROMOTED, REFUSED, HELD, SHADOWED, ROLLED_BACK, ARCHIVED_AWAY = DECISIONS = (
+    "promoted",
+    "refused",
+    "held",
+    "put into shadow",
+    "rolled back to",
+    "archived",
+)
+# What a decision rests on.
+FIRST, UNUSABLE, HOLDOUT, IN_SHADOW, FORCED, AGE = GROUNDS = ("first", "unusable", "holdout", "shadow", "forced", "age")
+
+PROMOTIONS: Final = TableSchema(
+    store="ml",
+    stage="registry",
+    name="promotions",
+    description="Every decision about a version, with the figures that it rests on and its reason. Nothing is ever taken out.",
+    columns=(
+        _MODEL,
+        Column(NUMBER, pl.Int32, "number of the decision, counted from 1 within the model", minimum=1),
+        Column(AS_OF, pl.Date, "session on whose night it was taken"),
+        _VERSION,
+        Column(DECISION, pl.String, "promoted; refused; held until a hand decides; put into shadow; ...", allowed=DECISIONS),
+        Column(
+            "ground",
+            pl.String,
+            "first: no version was active; unusable: the active one is damaged or learned from features not made now; holdout: the same "
+            "sessions out of fold; shadow: the outcomes of nights; forced: a hand's reason; age: retention",
+            allowed=GROUNDS,
+        ),
+        Column("rival", pl.Int32, "version that was in service; null where none was", nullable=True, minimum=1),
+        Column("sessions", pl.Int32, "sessions on which both were compared", nullable=True, minimum=0),
+        Column(PREDICTIONS, pl.Int64, "stocks and sessions on which both were compared", nullable=True, minimum=0),
+        Column(ERROR, pl.Float64, "mean absolute error of the version there", nullable=True, minimum=0),
+        Column("rival_error", pl.Float64, "that of the version in service", nullable=True, minimum=0),
+        Column(ZERO_ERROR, pl.Float64, "that of predicting 0 for every stock", nullable=True, minimum=0),
+        Column("rank_ic", pl.Float64, "mean rank IC of the version there", nullable=True, minimum=-1, maximum=1),
+        Column("rival_rank_ic", pl.Float64, "that of the version in service", nullable=True, minimum=-1, maximum=1),
+        Column("t_statistic", pl.Float64, "EWC t of the daily rank IC less that of the version in service", nullable=True),
+        Column("p_value", pl.Float64, "probability of a t as low where both are alike", nullable=True, minimum=0, maximum=1),
+        _BY,
+        Column(REASON, pl.String, "the decision in words"),
+    ),
+    key=(MODEL, NUMBER),
+    session_column=AS_OF,
+)
+
+# Written by the performance stage, once outcomes are known: the registry reads here what the versions of earlier nights were worth.
+SHADOW_RESULTS: Final = TableSchema(
+    store="ml",
+    stage="registry",
+    name="shadow_results",
+    description="What the predictions of each active or shadow version turned out to be worth, session by session.",
+    columns=(
+        _MODEL,
+        _VERSION,
+        Column(TRAINING_ID, pl.String, "training that the version came from"),
+        Column(SESSION, pl.Date, "session after whose close the predictions were made"),
+        Column(PREDICTIONS, pl.Int32, "stocks with prediction and outcome", minimum=1),
+        Column(ERROR, pl.Float64, "mean absolute error of the scores against the target", minimum=0),
+        Column(ZERO_ERROR, pl.Float64, "the same of predicting 0 for every stock", minimum=0),
+        Column("rank_ic", pl.Float64, "rank IC of the session; null where undefined", nullable=True, minimum=-1, maximum=1),
+    ),
+    key=(MODEL, VERSION, SESSION),
+)
+
+ENABLED: Final = "enabled"
+MODEL_SWITCHES: Final = TableSchema(
+    store="ml",
+    stage="registry",
+    name="model_switches",
+    description="Models that were switched off or on again by hand; a model without a row is on.",
+    columns=(
+        _MODEL,
+        Column(ENABLED, pl.Boolean, "whether its predictions are made"),
+        Column(AS_OF, pl.Date, "session on whose night it was last switched"),
+        Column(REASON, pl.String, "why"),
+    ),
+    key=(MODEL,),
+    session_column=AS_OF,
+)
+
+JOB: Final = "job"
+STATE: Final = "state"
+PENDING, RUNNING, COMPLETED, FAILED = STATES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
+REASONS: Final = ("schedule", "drift", "missing", "manual")
+
+RETRAINING_JOBS: Final = TableSchema(
+    store="ml",
+    stage="registry",
+    name="retraining_jobs",
+    description="Every retraining that was asked for: of which models, why, and what became of it.",
+    columns=(
+        Column(JOB, pl.Int32, "number of the job, from 1", minimum=1),
+        Column(REASON, pl.String, "why it was asked for", allowed=REASONS),
+        Column("models", pl.String, "models to train, as a JSON list"),
+        Column("sessions", pl.Int32, "learn from so many of the last sessions; null: as the settings say", nullable=True, minimum=1),
+        Column("dry_run", pl.Boolean, "whether nothing was to be kept"),
+        Column(STATE, pl.String, "how far it has come", allowed=STATES),
+        Column("requested_at", pl.Datetime("us"), "when it was asked for, UTC"),
+        Column("started_at", pl.Datetime("us"), "when it began, UTC", nullable=True),
+        Column("finished_at", pl.Datetime("us"), "when it ended, UTC", nullable=True),
+        Column("succeeded", pl.String, "models that were trained, as a JSON list"),
+        Column("failed", pl.String, "models whose training failed with the reason, as a JSON object"),
+        Column("error", pl.String, "why the job as a whole failed", nullable=True),
+    ),
+    key=(JOB,),
+    session_column=None,
 )

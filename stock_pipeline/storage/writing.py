@@ -13,7 +13,7 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import audit
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import add_column_statement, quoted, quoted_list, table_identifier
-from stock_pipeline.storage.reading import stored_columns
+from stock_pipeline.storage.reading import Selection, read, stored_columns
 
 STAGED, NEWS = "staged_rows", "new_rows"
 MOST_ROWS_AT_ONCE = 250_000
@@ -25,10 +25,13 @@ class Write:
 
     The payload says all there is to say about its ``scope``: stored rows whose scope columns have values that appear in the
     payload, but which are not in it, go. The default scope is the key, which replaces rows one by one; the session column
-    as scope replaces whole nights.
+    as scope replaces whole nights, and an empty scope the whole table.
 
     A payload that is empty, or that would leave a scope with less than ``minimum_share`` of the rows it has, is refused,
     because a source that broke looks just like that; ``may_be_empty`` says that no rows is a true answer.
+
+    ``made_from`` is the whole table as it was read to make the payload: where another has written to it since, the write is refused,
+    lest that be lost.
     """
 
     schema: TableSchema
@@ -37,6 +40,7 @@ class Write:
     quarantined: int = 0
     minimum_share: float = 0.9
     may_be_empty: bool = False
+    made_from: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
 
     Raises:
         SchemaError: a frame does not fit its table, or a scope is not part of its key.
-        RefusedWriteError: a payload is empty or has shrunk.
+        RefusedWriteError: a payload is empty or has shrunk, or its table is not the one that it was made from.
     """
     staged = [(write, write.schema.conform(write.frame)) for write in writes]
     for write, frame in staged:
@@ -94,6 +98,8 @@ def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.Da
     schema = write.schema
     if schema.open_columns:
         _add_missing_columns(connection, schema)
+    if write.made_from is not None and not read(connection, schema, Selection()).equals(write.made_from):
+        raise RefusedWriteError(f"{schema.qualified_name} was changed by another while this was being worked out; try again")
     done = [_write_part(connection, write, part) for part in _parts(write, frame)]
     return WriteReport(
         schema.qualified_name,
@@ -163,8 +169,10 @@ def _add_missing_columns(connection: duckdb.DuckDBPyConnection, schema: TableSch
 
 def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> None:
     scope = _scope(write)
-    if set(scope) == set(write.schema.key):
-        return  # a key that the payload names cannot vanish; it may have fewer versions, when a restatement is taken back
+    if not scope or set(scope) == set(write.schema.key):
+        # Who replaces a whole table may leave rows out; a key that the payload names cannot vanish, it may only have fewer versions,
+        # when a restatement is taken back.
+        return
     places = ", ".join(f"staged.{quoted(name)}" for name in scope)
     counted = f"SELECT {quoted_list(scope)}, count(*) AS n FROM {{}} AS held WHERE {{}} GROUP BY ALL"  # noqa: S608
     shrunken = connection.execute(
@@ -182,10 +190,11 @@ def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among:
 
 
 def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> int:
+    scope = _scope(write)
+    in_scope = f"EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(scope)})" if scope else "true"  # noqa: S608
     return _count(
         connection,
-        f"DELETE FROM {table_identifier(write.schema)} AS held WHERE {among.condition} "  # noqa: S608
-        f"AND EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_scope(write))}) "
+        f"DELETE FROM {table_identifier(write.schema)} AS held WHERE {among.condition} AND {in_scope} "  # noqa: S608
         f"AND NOT EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_row_key(write.schema))} AND {_same(write.schema)})",
         among.values,
     )

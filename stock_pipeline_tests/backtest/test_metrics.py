@@ -7,14 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kurtosis, norm, skew
 
-from stock_pipeline.backtest.metrics import (
-    annual_return,
-    maximum_drawdown,
-    probabilistic_sharpe_ratio,
-    sharpe_ratio,
-    sortino_ratio,
-    summarise,
-)
+from stock_pipeline.backtest.metrics import annual_return, maximum_drawdown, probabilistic_sharpe_ratio, summarise
+from stock_pipeline.core.ratios import sharpe_ratio
 
 RISKY = {
     "annual_return",
@@ -94,11 +88,6 @@ def test_a_loss_on_the_first_session_is_a_drawdown() -> None:
     assert maximum_drawdown(np.array([-0.1, 0.05])) == pytest.approx(-0.1)
 
 
-def test_gains_do_not_count_as_downside() -> None:
-    assert sortino_ratio(np.array([0.01, 0.02])) is None
-    assert sortino_ratio(np.array([0.03, -0.01])) == pytest.approx(0.01 / math.sqrt(0.0001 / 2) * math.sqrt(252))
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-1, 5), max_size=30))
 def test_no_figure_is_ever_nan_or_infinite(returns: list[float]) -> None:
@@ -107,10 +96,7 @@ def test_no_figure_is_ever_nan_or_infinite(returns: list[float]) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(-0.2, 0.2), min_size=3, max_size=30), st.floats(0.1, 3))
-def test_the_sharpe_ratio_does_not_depend_on_leverage(returns: list[float], leverage: float) -> None:
-    plain = sharpe_ratio(np.array(returns))
-    geared = sharpe_ratio(leverage * np.array(returns))
-    if np.std(returns) > 1e-6:
-        assert geared == pytest.approx(plain)
-        assert probabilistic_sharpe_ratio(np.array(returns)) is None or 0 <= (probabilistic_sharpe_ratio(np.array(returns)) or 0) <= 1
+@given(st.lists(st.floats(-0.2, 0.2), max_size=30))
+def test_a_probabilistic_sharpe_ratio_is_a_probability(returns: list[float]) -> None:
+    found = probabilistic_sharpe_ratio(np.array(returns))
+    assert found is None or 0 <= found <= 1

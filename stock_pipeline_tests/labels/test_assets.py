@@ -11,7 +11,8 @@ from stock_pipeline.labels.assets import assets
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.market_data.tables import DAILY_BARS
-from stock_pipeline.settings import LabelSettings, Settings
+from stock_pipeline.settings import Settings
+from stock_pipeline.settings_sections import LabelSettings
 from stock_pipeline.storage import Author, Stores, Write
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.labels.stored_bars import label, put_bars, sessions_written

@@ -9,7 +9,7 @@ from stock_pipeline.core.columns import OPEN, SESSION, SYMBOL
 from stock_pipeline.labels.checks import LABELS, Compute, label_checks, of_settings, reaches
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.orchestration.resources import StoreResource
-from stock_pipeline.settings import LabelSettings
+from stock_pipeline.settings_sections import LabelSettings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.labels.stored_bars import label, put_bars
 from stock_pipeline_tests.panels import sessions

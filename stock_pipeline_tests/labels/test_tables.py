@@ -5,7 +5,7 @@ from stock_pipeline.core.columns import FORWARD_VOLATILITY
 from stock_pipeline.core.errors import SchemaError
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import DAILY_LABELS, daily_labels
-from stock_pipeline.settings import LabelSettings
+from stock_pipeline.settings_sections import LabelSettings
 from stock_pipeline_tests.labels.made_up import DAYS, OPENS, panel, scattered
 
 

@@ -16,7 +16,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 def tick(moment: datetime, **chosen: object) -> dg.RunRequest | dg.SkipReason:
     """What the schedule answers at a tick."""
     repository = build_definitions(plain_settings(Path("nowhere"), schedule=chosen)).get_repository_def()
-    (schedule,) = repository.schedule_defs
+    schedule = repository.get_schedule_def("nightly_ingestion_schedule")
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(instance, scheduled_execution_time=moment, repository_def=repository)
         answer = schedule.evaluate_tick(context)

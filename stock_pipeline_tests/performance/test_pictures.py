@@ -1,6 +1,7 @@
 import polars as pl
 
-from stock_pipeline.performance.pictures import cumulative_rank_ic
+from stock_pipeline.performance.log import SESSION_RETURN
+from stock_pipeline.performance.pictures import cumulative_rank_ic, cumulative_return
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE
 from stock_pipeline_tests.panels import sessions
 
@@ -36,3 +37,14 @@ def test_trainings_of_one_model_are_averaged() -> None:
 
 def test_no_outcomes_yet() -> None:
     assert cumulative_rank_ic(DAILY_PERFORMANCE.empty()).startswith(PNG)
+
+
+def returns(model: str, level: float) -> pl.DataFrame:
+    return pl.DataFrame({"session": sessions(15)}).with_columns(pl.lit(model).alias("model"), pl.lit(level).alias(SESSION_RETURN))
+
+
+def test_a_line_of_returns_per_model() -> None:
+    one, two = returns("lightgbm", 0.001), returns("stack", -0.001)
+    assert cumulative_return(one).startswith(PNG)
+    assert cumulative_return(pl.concat([two, one])) == cumulative_return(pl.concat([one, two])) != cumulative_return(one)
+    assert cumulative_return(one.clear()).startswith(PNG)

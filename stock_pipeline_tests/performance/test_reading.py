@@ -1,10 +1,11 @@
 from pathlib import Path
 
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.performance.reading import COLUMNS, predictions_on_record
+from stock_pipeline.performance.reading import COLUMNS, live_predictions, predictions_of_every_version, predictions_on_record
+from stock_pipeline.performance.results import KIND
 from stock_pipeline.performance.tables import LIVE, ORIGIN, OUT_OF_FOLD
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.registry.tables import MODEL_VERSIONS
+from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW, STATUS
 from stock_pipeline_tests.panels import sessions
 from stock_pipeline_tests.stored import empty_stores, out_of_fold_row, prediction_row, put, training_row, version_row
 
@@ -45,4 +46,21 @@ def test_what_ranks_no_returns_has_no_record(tmp_path: Path) -> None:
     found = predictions_on_record(stores)
     assert sorted(found.select("model", ORIGIN).rows()) == [
         (name, origin) for name in ("direction", "stack") for origin in (LIVE, OUT_OF_FOLD)
+    ]
+
+
+def test_a_version_in_shadow_speaks_for_no_one_and_has_predictions_all_the_same(tmp_path: Path) -> None:
+    stores = empty_stores(tmp_path)
+    put(stores, TRAININGS, [training_row(MODEL, name, DAYS[1], target="direction") for name in ("t1", "t2")], DAYS[3])
+    shadow = version_row(MODEL, 2, "t2", DAYS[1]) | {STATUS: SHADOW, "active_from": None}
+    put(stores, MODEL_VERSIONS, [version_row(MODEL, 1, "t1", DAYS[1]), shadow], DAYS[3])
+    said = [prediction_row(MODEL, f"t{v}", day, "AAA", v / 10) | {"version": v} for v in (1, 2) for day in DAYS[1:]]
+    put(stores, DAILY_PREDICTIONS, said, DAYS[3])
+    assert live_predictions(stores).select("session", "training_id").rows() == [(day, "t1") for day in DAYS[1:]]
+    assert live_predictions(stores, DAYS[2])["session"].to_list() == DAYS[1:3]
+    assert set(predictions_on_record(stores)["training_id"]) == {"t1"}
+    every = predictions_of_every_version(stores, DAYS[2], DAYS[2]).sort("version")
+    assert every.select("session", "training_id", "version", "score", KIND).rows() == [
+        (DAYS[2], "t1", 1, 0.1, "direction"),
+        (DAYS[2], "t2", 2, 0.2, "direction"),
     ]

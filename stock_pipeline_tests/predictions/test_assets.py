@@ -1,5 +1,6 @@
 """The asset of the predictions: what it reads for models that look at several sessions, and what it writes."""
 
+import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID
+from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.targets import PAST_VOLATILITY
@@ -19,9 +20,9 @@ from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.predictions.assets import REASONS, make_predictions
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, PREDICTED_VOLATILITY
-from stock_pipeline.registry.tables import MODEL_VERSIONS
+from stock_pipeline.predictions.assets import REASONS, make_predictions, make_signals
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, PREDICTED_VOLATILITY, SIGNALS
+from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import Author, Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.labels.stored_bars import put_bars
@@ -141,3 +142,69 @@ def test_what_has_been_predicted_stands(stores: Stores) -> None:
     before = stores.content_hash(DAILY_PREDICTIONS)
     assert predict_night(stores, DAYS[45]) is None
     assert stores.content_hash(DAILY_PREDICTIONS) == before
+
+
+def add_version(stores: Stores, name: str, version: int, row: dict[str, object]) -> None:
+    """Another version of a model, with an artefact of its own."""
+    first = next(held for held in stores.read(TRAININGS).iter_rows(named=True) if held[TRAINING_ID] == f"{name}_1")
+    training = f"{name}_{version}"
+    folder, source = (stores.home / "models" / name / key for key in (training, f"{name}_1"))
+    shutil.copytree(source, folder)
+    put(stores, TRAININGS, [first | {TRAINING_ID: training, "artefact": f"{name}/{training}", "number": version}], DAYS[40])
+    put(stores, MODEL_VERSIONS, [row], DAYS[40])
+
+
+def test_versions_in_shadow_predict_beside_those_in_service_and_are_not_traded(stores: Stores) -> None:
+    add_version(stores, "n_hits", 2, version_row("n_hits", 2, "n_hits_2", DAYS[40]) | {"status": "shadow", "active_from": None})
+    predict_night(stores, DAYS[45])
+    made = rows(stores, "n_hits", DAYS)
+    assert dict(made.group_by(TRAINING_ID).len().iter_rows()) == {"n_hits_1": SYMBOLS, "n_hits_2": SYMBOLS}
+    assert set(signals_of(stores, DAYS[45])[VERSION]) == {1}
+
+
+def test_a_damaged_version_gives_way_to_the_last_good_one(stores: Stores) -> None:
+    put(stores, MODEL_VERSIONS, [version_row("n_hits", 1, "n_hits_1", DAYS[39], DAYS[40])], DAYS[40])
+    add_version(stores, "n_hits", 2, version_row("n_hits", 2, "n_hits_2", DAYS[40]))
+    next((stores.home / "models" / "n_hits" / "n_hits_2").glob("*.safetensors")).unlink()
+    predict_night(stores, DAYS[45])
+    assert set(rows(stores, "n_hits", DAYS)[TRAINING_ID]) == {"n_hits_1"}
+    assert set(signals_of(stores, DAYS[45])[VERSION]) == {1}
+    assert predict_night(stores, DAYS[45]) is None  # it is not tried again and again
+
+
+def test_a_model_none_of_whose_versions_is_whole_is_left_out(stores: Stores) -> None:
+    shutil.rmtree(stores.home / "models" / "n_hits")
+    predict_night(stores, DAYS[45])
+    assert set(stores.read(DAILY_PREDICTIONS)[MODEL]) == {"risk"}
+
+
+def test_a_model_that_is_switched_off_says_nothing_and_is_heard_again_when_it_is_on(stores: Stores) -> None:
+    put(stores, MODEL_SWITCHES, [{MODEL: "n_hits", "enabled": False, "as_of": DAYS[44], "reason": "it errs"}], DAYS[44])
+    predict_night(stores, DAYS[45])
+    assert set(stores.read(DAILY_PREDICTIONS)[MODEL]) == {"risk"}
+    assert signals_of(stores, DAYS[45]).is_empty()
+    put(stores, MODEL_SWITCHES, [{MODEL: "n_hits", "enabled": True, "as_of": DAYS[45], "reason": "mended"}], DAYS[45])
+    predict_night(stores, DAYS[45])
+    assert rows(stores, "n_hits", DAYS).height == SYMBOLS
+
+
+def signals_of(stores: Stores, as_of: date) -> pl.DataFrame:
+    """The signals that the asset makes as of a session."""
+    product = make_signals(Night("predictions/signals", "ml", stores, plain_settings(stores.home), as_of, None, DAYS[-1]))
+    assert product is not None
+    return product.writes[0].frame if product.writes else SIGNALS.empty()
+
+
+def test_going_back_to_a_version_trades_on_it_and_leaves_what_was_said(stores: Stores) -> None:
+    add_version(stores, "n_hits", 2, version_row("n_hits", 2, "n_hits_2", DAYS[40]))
+    put(stores, MODEL_VERSIONS, [version_row("n_hits", 1, "n_hits_1", DAYS[39], DAYS[40])], DAYS[40])
+    predict_night(stores, DAYS[45])
+    said = rows(stores, "n_hits", DAYS)
+    assert set(said[TRAINING_ID]) == {"n_hits_2"}
+    back = [version_row("n_hits", 1, "n_hits_1", DAYS[45]), version_row("n_hits", 2, "n_hits_2", DAYS[40], DAYS[45])]
+    put(stores, MODEL_VERSIONS, back, DAYS[45])
+    predict_night(stores, DAYS[45])
+    now = rows(stores, "n_hits", DAYS)
+    assert now.filter(pl.col(TRAINING_ID) == "n_hits_2").sort(SYMBOL).equals(said.sort(SYMBOL))
+    assert set(now[TRAINING_ID]) == {"n_hits_1", "n_hits_2"}
+    assert set(signals_of(stores, DAYS[45])[VERSION]) == {1}

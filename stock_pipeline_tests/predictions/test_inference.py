@@ -197,13 +197,37 @@ def test_an_artefact_that_is_not_the_one_recorded_does_not_serve(name: str, shel
         load_service(shelf.root, {**shelf.rows[name], "sha256": "0" * 64})
 
 
-def test_a_stack_whose_member_was_altered_does_not_serve(shelf: Shelf, tmp_path: Path) -> None:
+def alter(models: Path, row: Mapping[str, object]) -> None:
+    """Add a byte to each file of the artefact but its manifest."""
+    for file in (models / str(row["artefact"])).iterdir():
+        if file.name != "manifest.json":
+            file.write_bytes(file.read_bytes() + b" ")
+
+
+def test_a_stack_goes_on_without_the_members_that_were_altered_or_switched_off(shelf: Shelf, tmp_path: Path) -> None:
+    copy, notes = tmp_path / "models", list[str]()
+    shutil.copytree(shelf.root, copy)
+    alter(copy, shelf.rows["n_hits"])
+    whole = load_service(shelf.root, shelf.rows[STACK])
+    left = load_service(copy, shelf.rows[STACK], say=notes.append)
+    assert set(left.members) == set(whole.members) - {"n_hits"} and left.stack is not None
+    assert set(left.stack.weights) == set(left.members)
+    assert len(notes) == 1 and notes[0].startswith("the stack goes on without n_hits") and "is not the file that" in notes[0]
+    off = load_service(shelf.root, shelf.rows[STACK], frozenset({"n_hits"}))
+    told = [predict(service, INPUTS, LAST, PAST)[SCORE].to_list() for service in (left, off)]
+    assert told[0] == told[1] != predict(whole, INPUTS, LAST, PAST)[SCORE].to_list()
+
+
+def test_a_stack_without_a_member_left_does_not_serve(shelf: Shelf, tmp_path: Path) -> None:
     copy = tmp_path / "models"
     shutil.copytree(shelf.root, copy)
-    model_file = next((copy / str(shelf.rows["n_hits"]["artefact"])).glob("*.safetensors"))
-    model_file.write_bytes(model_file.read_bytes() + b" ")
-    with pytest.raises(ArtefactError, match="is not the file that the manifest lists"):
+    members = set(load_service(copy, shelf.rows[STACK]).members)
+    for name in members:
+        alter(copy, shelf.rows[name])
+    with pytest.raises(ArtefactError, match=r"the stack has no member left: .* is not the file that the manifest lists"):
         load_service(copy, shelf.rows[STACK])
+    with pytest.raises(ArtefactError, match=r"the stack has no member left: every member is switched off"):
+        load_service(shelf.root, shelf.rows[STACK], frozenset(members))
 
 
 def test_a_version_whose_artefact_is_gone_does_not_serve(shelf: Shelf, tmp_path: Path) -> None:

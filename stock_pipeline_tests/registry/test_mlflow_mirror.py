@@ -118,6 +118,29 @@ def test_a_mirror_made_again_from_nothing_shows_the_same(mirrored: Path, version
         assert {**again[name], "artefacts": None} == {**before[name], "artefacts": None}
 
 
+def aliases(home: Path) -> dict[str, str]:
+    """The registry's version that each alias of the model names."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
+    named = client.get_registered_model("ridge").aliases
+    return {alias: client.get_model_version("ridge", number).tags["version"] for alias, number in named.items()}
+
+
+def test_aliases_follow_the_registry(mirrored: Path, versions: list[MirroredVersion]) -> None:
+    first, second = (replace(version, status=status) for version, status in zip(versions, ("active", "shadow"), strict=True))
+    mirror(mirrored, [first, second])
+    assert aliases(mirrored) == {"active": "1", "shadow": "2"}
+    mirror(mirrored, [replace(first, status="retired"), replace(second, status="active")])
+    assert aliases(mirrored) == {"active": "2"}
+
+
+def test_a_version_without_an_artefact_is_shown_all_the_same(mirrored: Path, versions: list[MirroredVersion], tmp_path: Path) -> None:
+    archived = replace(another(versions[0], "ee55"), status="archived", artefact=tmp_path / "gone")
+    assert mirror(mirrored, [archived]) == 1
+    assert runs(mirrored)["ee55"]["status"] == "archived"
+
+
 def test_the_server_shows_the_store_of_the_data_directory_on_loopback_alone(mirrored: Path) -> None:
     command = server_command(mirrored, 5001)
     options = dict(zip(command[4::2], command[5::2], strict=True))

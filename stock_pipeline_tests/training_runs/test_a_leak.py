@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from stock_pipeline.cli import FAILED
+from stock_pipeline.commands import FAILED
 from stock_pipeline.core.columns import FORWARD_RETURN, MODEL
 from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.datasets.targets import Kind

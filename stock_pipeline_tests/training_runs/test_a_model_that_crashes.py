@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from click.testing import Result
 
-from stock_pipeline.cli import FAILED
+from stock_pipeline.commands import FAILED
 from stock_pipeline.core.columns import MODEL, SESSION, TRAINING_ID
 from stock_pipeline.models import assets
 from stock_pipeline.models.catalogue import CATALOGUE, STACK

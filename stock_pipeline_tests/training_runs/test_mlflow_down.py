@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stock_pipeline.cli import FAILED
+from stock_pipeline.commands import FAILED
 from stock_pipeline.predictions.tables import SIGNALS
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline_tests.command_line import command

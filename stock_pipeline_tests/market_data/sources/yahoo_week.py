@@ -15,7 +15,7 @@ from stock_pipeline.market_data.sources.source import (
     Request,
 )
 from stock_pipeline.market_data.sources.yahoo import YahooSource
-from stock_pipeline.settings import YahooSettings
+from stock_pipeline.settings_sections import YahooSettings
 from stock_pipeline_tests.standins.yahoo import Listing, TradedBar, YahooStandIn
 
 MONDAY = date(2024, 6, 3)

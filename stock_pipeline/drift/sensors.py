@@ -1,0 +1,85 @@
+"""The sensor that has the models trained anew when what they learned from has drifted."""
+
+from datetime import date, timedelta
+
+import dagster as dg
+import polars as pl
+
+from stock_pipeline.core.columns import AS_OF, FEATURE
+from stock_pipeline.drift.severity import HIGH, SEVERITIES, at_least
+from stock_pipeline.drift.tables import FEATURE_DRIFT, SEVERITY
+from stock_pipeline.orchestration.clock import utc_now
+from stock_pipeline.orchestration.retraining_job import RETRAINING_JOB, retraining_request
+from stock_pipeline.registry.jobs import living_jobs
+from stock_pipeline.registry.retraining import REQUESTED_AT, sentence_of, unended
+from stock_pipeline.registry.tables import REASON
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage import Stores, open_stores
+
+DRIFT_RETRAINING = "drift_retraining"
+DRIFT = "drift"
+
+
+def drifted_share(drift: pl.DataFrame) -> float:
+    """The share of the features of which any statistic grades the drift HIGH or CRITICAL; 0 where there are none.
+
+    Args:
+        drift: rows of FEATURE_DRIFT of one session.
+    """
+    bad = [grade for grade in SEVERITIES if at_least(grade, HIGH)]
+    features = drift.group_by(FEATURE).agg(pl.col(SEVERITY).is_in(bad).any())
+    return float(features.select(pl.col(SEVERITY).mean()).item() or 0.0)
+
+
+def is_too_soon(jobs: pl.DataFrame, last_requested: date | None, session: date, days: int) -> bool:
+    """Whether drift had a retraining requested less than ``days`` days before ``session``.
+
+    Args:
+        jobs: rows of RETRAINING_JOBS.
+        last_requested: the session for which the last was requested; None where it is not known.
+        session: the session that was judged. The clock is not asked: on data of the past, the day of a job lies long after.
+        days: the time between two.
+    """
+    requested = jobs.filter(pl.col(REASON) == DRIFT)[REQUESTED_AT].dt.date().to_list()
+    known = [*requested, *([] if last_requested is None else [last_requested])]
+    return any(timedelta(0) <= session - day < timedelta(days=days) for day in known)
+
+
+def drift_retraining(settings: Settings) -> dg.SensorDefinition:
+    """A sensor that requests a retraining of every model that the settings name when enough features have drifted, then rests a while."""
+    rule = settings.registry.retraining
+
+    @dg.sensor(
+        name=DRIFT_RETRAINING,
+        job_name=RETRAINING_JOB,
+        minimum_interval_seconds=settings.automation.interval_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING if rule.on_drift else dg.DefaultSensorStatus.STOPPED,
+        description="Has the models retrained when the drift of enough features is HIGH or CRITICAL, not again within the cooldown.",
+    )
+    def look(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if not rule.on_drift:
+            return dg.SkipReason("registry.retraining.on_drift is false")
+        stores = open_stores(settings.home, settings.lock_wait_seconds)
+        drift = _latest(stores)
+        if drift.is_empty():
+            return dg.SkipReason("drift has not been judged yet")
+        session, share = drift[AS_OF][0], drifted_share(drift)
+        told = f"{share:.0%} of the features have drifted far on {session}"
+        if share < rule.drift_share:
+            return dg.SkipReason(f"{told}, less than the {rule.drift_share:.0%} of registry.retraining.drift_share")
+        jobs = living_jobs(stores, utc_now())
+        at_work = unended(jobs)
+        if at_work is not None:
+            return dg.SkipReason(sentence_of(at_work))
+        last = date.fromisoformat(context.cursor) if context.cursor else None
+        if is_too_soon(jobs, last, session, rule.drift_cooldown_days):
+            return dg.SkipReason(f"{told}, but the last retraining for drift is less than {rule.drift_cooldown_days} days before")
+        context.update_cursor(session.isoformat())
+        return retraining_request((), DRIFT, f"{DRIFT}-{session}")
+
+    return look
+
+
+def _latest(stores: Stores) -> pl.DataFrame:
+    rows = stores.read(FEATURE_DRIFT) if stores.exist else FEATURE_DRIFT.empty()
+    return rows.filter(pl.col(AS_OF) == pl.col(AS_OF).max())

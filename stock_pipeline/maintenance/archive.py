@@ -1,0 +1,56 @@
+"""The archive of artefacts: a compressed file for each, under ``archive/models``, from which the folder can be had again."""
+
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+from stock_pipeline.core.errors import ArtefactError
+from stock_pipeline.models.artefacts import artefact_path
+
+FOLDER = Path("archive") / "models"
+
+
+def archive_of(home: Path, model: str, training_id: str) -> Path:
+    """The file that holds a training's artefact once it is archived."""
+    return home / FOLDER / artefact_path(model, training_id).with_suffix(".tar.gz")
+
+
+def put_away(home: Path, model: str, training_id: str) -> Path | None:
+    """Write a training's artefact into the archive, and leave its folder where it is; None where there is no folder.
+
+    After a crash at any moment the file is whole or absent.
+
+    Raises:
+        ArtefactError: what was written does not hold what the folder does.
+    """
+    source, target = home / "models" / artefact_path(model, training_id), archive_of(home, model, training_id)
+    if not source.is_dir():
+        return None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.writing")
+    with tarfile.open(draft, "w:gz") as file:
+        file.add(source, training_id)
+    _compare(draft, source, training_id)
+    with draft.open("rb") as written:
+        os.fsync(written.fileno())
+    draft.replace(target)
+    return target
+
+
+def remove_folder(home: Path, model: str, training_id: str) -> bool:
+    """Delete the folder of an artefact that the archive holds; whether there was one."""
+    folder = home / "models" / artefact_path(model, training_id)
+    if not folder.is_dir() or not archive_of(home, model, training_id).is_file():
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+def _compare(written: Path, source: Path, name: str) -> None:
+    wanted = {f"{name}/{path.name}": path.read_bytes() for path in source.iterdir()}
+    with tarfile.open(written, "r:gz") as file:
+        members = [member for member in file.getmembers() if member.isfile()]
+        held = {member.name: content.read() for member in members if (content := file.extractfile(member)) is not None}
+    if held != wanted:
+        raise ArtefactError(f"{written} does not hold what {source} does; look at the disk, and let the archive run again")

@@ -1,0 +1,148 @@
+"""What a hand may do with versions: promote one, go back to one, switch a model off and on. Pure: rows in, rows out."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.registry.comparison import Comparison
+from stock_pipeline.registry.lifecycle import active_version, version_of
+from stock_pipeline.registry.promotion import judge
+from stock_pipeline.registry.registration import Registry, best_kept, figures_of
+from stock_pipeline.registry.tables import (
+    ACTIVE,
+    ACTIVE_TO,
+    ARCHIVED,
+    ENABLED,
+    FIRST,
+    FORCED,
+    HAND,
+    HOLDOUT,
+    IN_SHADOW,
+    MODEL_SWITCHES,
+    PROMOTED,
+    REASON,
+    REJECTED,
+    RETIRED,
+    ROLLED_BACK,
+    SHADOW,
+    STATUS,
+)
+from stock_pipeline.settings_sections import PromotionSettings
+
+
+def promote(
+    registry: Registry,
+    model: str,
+    version: int,
+    night: date,
+    rule: PromotionSettings,
+    compare: Callable[[str, str], Comparison | None],
+    forced: str | None = None,
+) -> Registry:
+    """The registry after a hand has promoted a version: by the rule, or, with a reason in ``forced``, against it.
+
+    Args:
+        registry: as it was.
+        model: whose version.
+        version: its number.
+        night: the session on whose night that happens.
+        rule: what a version must pass that is not forced.
+        compare: as for ``registration.judge_shadows`` where the version is in shadow, otherwise as for ``registration.register``.
+        forced: why the rule is passed over.
+
+    Raises:
+        InputError: there is no such version, it is in service already, rejected or archived, or the rule refuses it.
+    """
+    row = version_of(registry.versions, model, version)
+    _refuse_status(row, forced)
+    active = active_version(registry.versions, model)
+    figures: dict[str, Any] = {"rival": None if active is None else active[VERSION]}
+    if forced is not None:
+        return _into_service(registry, row, night, PROMOTED, FORCED, forced, figures)
+    if active is None:
+        return _into_service(registry, row, night, PROMOTED, FIRST, "no version was active", figures)
+    compared = compare(row[TRAINING_ID], active[TRAINING_ID])
+    if compared is None:
+        raise InputError(
+            f"version {version} of {model} shares no session with version {active[VERSION]}, so the two cannot be compared; "
+            "promote it all the same with --force and --reason"
+        )
+    too_early = row[STATUS] == SHADOW and (compared.sessions < rule.shadow_sessions or compared.predictions < rule.shadow_predictions)
+    if too_early:
+        raise InputError(
+            f"version {version} of {model} has {compared.predictions} predictions of {compared.sessions} sessions with outcomes in "
+            f"shadow, and needs {rule.shadow_predictions} of {rule.shadow_sessions}; wait, or promote it with --force and --reason"
+        )
+    decision = judge(compared, best_kept(registry.versions, model), rule)
+    if not decision.passed:
+        raise InputError(f"version {version} of {model} is refused: {decision.reason}; promote it all the same with --force and --reason")
+    ground = IN_SHADOW if row[STATUS] == SHADOW else HOLDOUT
+    return _into_service(registry, row, night, PROMOTED, ground, decision.reason, figures | figures_of(compared))
+
+
+def roll_back(registry: Registry, model: str, version: int | None, night: date, reason: str) -> Registry:
+    """The registry after the model has gone back to an earlier version: the one that served before, or the one given.
+
+    Raises:
+        InputError: the model has no such version, none served before, or it is not one that has served.
+    """
+    active = active_version(registry.versions, model)
+    before = version if version is not None else _served_before(registry.versions, model, active)
+    row = version_of(registry.versions, model, before)
+    if row[STATUS] != RETIRED:
+        raise InputError(
+            f"version {before} of {model} is {row[STATUS]}; going back takes a version that has served and is retired, "
+            f"see `stock-pipeline models show {model}`"
+        )
+    return _into_service(registry, row, night, ROLLED_BACK, FORCED, reason, {"rival": None if active is None else active[VERSION]})
+
+
+def switched(switches: pl.DataFrame, model: str, enabled: bool, night: date, reason: str) -> pl.DataFrame:
+    """The rows of MODEL_SWITCHES after a model has been switched on or off.
+
+    Raises:
+        InputError: it is so already.
+    """
+    if is_enabled(switches, model) == enabled:
+        raise InputError(f"{model} is switched {'on' if enabled else 'off'} already; nothing was changed")
+    row = {MODEL: model, ENABLED: enabled, AS_OF: night, REASON: reason}
+    others = switches.filter(pl.col(MODEL) != model)
+    return pl.concat([others, pl.DataFrame([row], schema=MODEL_SWITCHES.dtypes)]).sort(MODEL)
+
+
+def is_enabled(switches: pl.DataFrame, model: str) -> bool:
+    """Whether the model's predictions are made."""
+    return switches.filter((pl.col(MODEL) == model) & ~pl.col(ENABLED)).is_empty()
+
+
+def _refuse_status(row: dict[str, Any], forced: str | None) -> None:
+    named = f"version {row[VERSION]} of {row[MODEL]}"
+    if row[STATUS] == ACTIVE:
+        raise InputError(f"{named} is in service already; nothing was changed")
+    if row[STATUS] == ARCHIVED:
+        raise InputError(f"{named} is archived, its artefact is not in place; choose another, or train the model again")
+    if row[STATUS] == REJECTED and forced is None:
+        raise InputError(f"{named} was rejected: {row[REASON]}; promote it all the same with --force and --reason")
+    if row[STATUS] == RETIRED and forced is None:
+        raise InputError(f"{named} has served and is retired; go back to it with `stock-pipeline models rollback {row[MODEL]}`")
+
+
+def _served_before(versions: pl.DataFrame, model: str, active: dict[str, Any] | None) -> int:
+    """The version that was retired last."""
+    served = versions.filter((pl.col(MODEL) == model) & (pl.col(STATUS) == RETIRED))
+    if active is not None:
+        served = served.filter(pl.col(VERSION) < active[VERSION])
+    if served.is_empty():
+        raise InputError(f"{model} has no earlier version that has served, so there is none to go back to")
+    return int(served.sort(ACTIVE_TO, VERSION)[VERSION][-1])
+
+
+def _into_service(
+    registry: Registry, row: dict[str, Any], night: date, decision: str, ground: str, reason: str, figures: dict[str, Any]
+) -> Registry:
+    moved_on = registry.moved(row, ACTIVE, night, HAND, reason)
+    return moved_on.decided(row, decision, ground, night, HAND, reason, **figures)

@@ -1,0 +1,132 @@
+"""Two versions compared on the same sessions: their errors, their rank ICs, and whether one's is lower beyond chance."""
+
+from dataclasses import dataclass
+from math import ceil, pi, sqrt
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL
+from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session
+from stock_pipeline.registry.tables import ERROR, PREDICTIONS, ZERO_ERROR
+
+_LEAST_SESSIONS: Final = 8  # below it the test would rest on a single pair of waves
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two versions were worth on the same sessions; the rival is the one in service. ``test`` is None where there are too few."""
+
+    sessions: int
+    predictions: int
+    error: float
+    rival_error: float
+    zero_error: float
+    rank_ic: float | None
+    rival_rank_ic: float | None
+    test: "LowerMean | None"
+
+
+@dataclass(frozen=True)
+class LowerMean:
+    """A t statistic of a mean, and the probability of one as low where the true mean is zero."""
+
+    t_statistic: float
+    p_value: float
+
+
+def daily_measures(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
+    """What scores were worth, session by session.
+
+    Args:
+        rows: session, score, target and ``outcome``; rows that lack score or target are left out.
+        outcome: what the score is ranked against.
+
+    Returns:
+        session, predictions (Int32), error and zero_error (mean absolute, Float64) and rank_ic (null where undefined), by session.
+    """
+    known = rows.drop_nulls([SCORE, TARGET])
+    errors = known.group_by(SESSION).agg(
+        pl.len().cast(pl.Int32).alias(PREDICTIONS),
+        (pl.col(SCORE) - pl.col(TARGET)).abs().mean().alias(ERROR),
+        pl.col(TARGET).abs().mean().alias(ZERO_ERROR),
+    )
+    ranked = rank_ic_by_session(known, outcome).select(SESSION, RANK_IC)
+    return errors.join(ranked, on=SESSION, how="left").sort(SESSION)
+
+
+def on_common_rows(candidate: pl.DataFrame, rival: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The scores of two versions on the stocks and sessions that both scored, both against the candidate's target.
+
+    Args:
+        candidate: session, symbol, score, target and forward_return.
+        rival: session, symbol and score.
+    """
+    key = [SESSION, SYMBOL]
+    both = candidate.join(rival.select(*key, pl.col(SCORE).alias("rival_score")), on=key).sort(key)
+    return both.drop("rival_score"), both.with_columns(pl.col("rival_score").alias(SCORE)).drop("rival_score")
+
+
+def compare(candidate: pl.DataFrame, rival: pl.DataFrame) -> Comparison | None:
+    """Two versions compared on the sessions on which both made predictions; None where there are none.
+
+    Args:
+        candidate, rival: what ``daily_measures`` returns.
+    """
+    both = candidate.join(rival, on=SESSION, suffix="_rival").sort(SESSION)
+    if both.is_empty():
+        return None
+    weight = pl.col(PREDICTIONS)
+
+    def mean(name: str) -> pl.Expr:
+        return (pl.col(name) * weight).sum() / weight.sum()
+
+    told = both.select(
+        mean(ERROR),
+        mean(f"{ERROR}_rival"),
+        mean(ZERO_ERROR),
+        pl.col(RANK_IC).mean(),
+        pl.col(f"{RANK_IC}_rival").mean(),
+        weight.cast(pl.Int64).sum(),
+    ).row(0, named=True)
+    return Comparison(
+        sessions=both.height,
+        predictions=told[PREDICTIONS],
+        error=told[ERROR],
+        rival_error=told[f"{ERROR}_rival"],
+        zero_error=told[ZERO_ERROR],
+        rank_ic=told[RANK_IC],
+        rival_rank_ic=told[f"{RANK_IC}_rival"],
+        test=lower_mean((both[RANK_IC] - both[f"{RANK_IC}_rival"]).drop_nulls().to_numpy()),
+    )
+
+
+def lower_mean(series: NDArray[np.float64]) -> LowerMean | None:
+    """The equal-weighted-cosine (EWC) t test of a mean of zero against a lower one, robust to serial dependence.
+
+    One number a session: the stocks of a session depend on each other, and taking their rows as independent rejects far too often.
+
+    Source: Lazarus, Lewis, Stock and Watson (2018), HAR Inference: Recommendations for Practice.
+
+    Args:
+        series: shape (sessions,), in the order of time.
+
+    Returns:
+        None below 8 sessions and where the series does not vary.
+    """
+    from scipy.stats import t as student
+
+    count = len(series)
+    if count < _LEAST_SESSIONS:
+        return None
+    waves = ceil(0.4 * count ** (2 / 3))
+    moments = (np.arange(count) + 0.5) / count
+    weights = sqrt(2 / count) * np.cos(pi * np.arange(1, waves + 1)[:, None] * moments)
+    variance = float(((weights @ series) ** 2).mean())
+    if variance <= np.finfo(float).eps * float(np.square(series).mean()):
+        return None
+    t_statistic = sqrt(count) * float(series.mean()) / sqrt(variance)
+    return LowerMean(t_statistic, float(student.cdf(t_statistic, waves)))

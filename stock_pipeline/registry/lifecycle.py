@@ -1,0 +1,95 @@
+"""The life of a version: which status may follow which, and how a version moves. Nothing else changes a status."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+import polars as pl
+
+from stock_pipeline.core.columns import MODEL, VERSION
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.registry.tables import (
+    ACTIVE,
+    ACTIVE_FROM,
+    ACTIVE_TO,
+    ARCHIVED,
+    BY,
+    CANDIDATE,
+    MODEL_VERSIONS,
+    REASON,
+    REJECTED,
+    RETIRED,
+    SHADOW,
+    STATUS,
+)
+
+TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
+    CANDIDATE: frozenset({SHADOW, ACTIVE, REJECTED}),
+    SHADOW: frozenset({ACTIVE, REJECTED}),
+    ACTIVE: frozenset({RETIRED}),
+    RETIRED: frozenset({ACTIVE, ARCHIVED}),
+    REJECTED: frozenset({ACTIVE, ARCHIVED}),  # into service only by force, see ``actions``
+    ARCHIVED: frozenset(),
+}
+
+
+def version_of(versions: pl.DataFrame, model: str, version: int) -> dict[str, Any]:
+    """The row of a version.
+
+    Raises:
+        InputError: there is none of that number.
+    """
+    of_model = versions.filter(pl.col(MODEL) == model)
+    found = of_model.filter(pl.col(VERSION) == version)
+    if found.is_empty():
+        there = ", ".join(map(str, of_model[VERSION].sort())) or "none"
+        raise InputError(f"{model} has no version {version}; its versions are {there}")
+    return found.row(0, named=True)
+
+
+def active_version(versions: pl.DataFrame, model: str) -> dict[str, Any] | None:
+    """The row of the version of the model that is in service, if one is."""
+    found = versions.filter((pl.col(MODEL) == model) & (pl.col(STATUS) == ACTIVE))
+    return found.row(0, named=True) if found.height else None
+
+
+def moved(versions: pl.DataFrame, model: str, version: int, status: str, session: date, by: str, reason: str) -> pl.DataFrame:
+    """The registry after a version has taken a status; one that comes into service retires the one that was.
+
+    A version that comes back on the night on which it was retired goes on as if it had never left.
+
+    Args:
+        versions: rows of MODEL_VERSIONS.
+        model: whose version.
+        version: its number.
+        status: the status to take.
+        session: on whose night.
+        by: automation or hand.
+        reason: why, for people.
+
+    Raises:
+        InputError: there is no such version, or the status cannot follow the one it has.
+    """
+    row = version_of(versions, model, version)
+    if status not in TRANSITIONS[row[STATUS]]:
+        raise InputError(f"version {version} of {model} is {row[STATUS]}, and what is {row[STATUS]} cannot become {status}")
+    before = active_version(versions, model) if status == ACTIVE else None
+    if before is not None:
+        versions = moved(versions, model, before[VERSION], RETIRED, session, by, f"version {version} took its place")
+    changed = {STATUS: status, "changed_on": session, BY: by, REASON: reason}
+    if status == ACTIVE:
+        changed |= {ACTIVE_FROM: row[ACTIVE_FROM] if row[ACTIVE_TO] == session else session, ACTIVE_TO: None}
+    elif row[STATUS] == ACTIVE:
+        changed[ACTIVE_TO] = session
+    return _replaced(versions, row | changed)
+
+
+def _replaced(versions: pl.DataFrame, row: dict[str, Any]) -> pl.DataFrame:
+    others = versions.filter(~((pl.col(MODEL) == row[MODEL]) & (pl.col(VERSION) == row[VERSION])))
+    return pl.concat([others, pl.DataFrame([row], schema=MODEL_VERSIONS.dtypes)]).sort(MODEL, VERSION)
+
+
+def active_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:
+    """The version of each model that was in service on the night of ``session``."""
+    in_service = (pl.col(ACTIVE_FROM) <= session) & (pl.col(ACTIVE_TO).is_null() | (pl.col(ACTIVE_TO) > session))
+    return versions.filter(in_service)

@@ -1,0 +1,249 @@
+"""New trainings become versions, and versions in shadow come of age: every decision with its figures. Pure: rows in, rows out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+
+import polars as pl
+
+from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
+from stock_pipeline.registry.comparison import Comparison
+from stock_pipeline.registry.lifecycle import active_version, moved
+from stock_pipeline.registry.promotion import Decision, judge
+from stock_pipeline.registry.tables import (
+    ACTIVE,
+    ACTIVE_FROM,
+    ACTIVE_TO,
+    AGE,
+    ARCHIVED,
+    ARCHIVED_AWAY,
+    AUTOMATION,
+    BY,
+    CANDIDATE,
+    DECISION,
+    ERROR,
+    FIRST,
+    HELD,
+    HOLDOUT,
+    IN_SHADOW,
+    MODEL_VERSIONS,
+    NUMBER,
+    PREDICTIONS,
+    PROMOTED,
+    PROMOTIONS,
+    REASON,
+    REFUSED,
+    REJECTED,
+    RETIRED,
+    SHADOW,
+    SHADOWED,
+    STATUS,
+    UNUSABLE,
+    ZERO_ERROR,
+)
+from stock_pipeline.settings_sections import PromotionSettings
+
+# What the version in service and another are worth on the same sessions, by training; None where they share none.
+Compare = Callable[[str, str], Comparison | None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A training that has no version yet, with its out-of-fold measures."""
+
+    model: str
+    training_id: str
+    as_of: date
+    error: float | None
+    zero_error: float | None
+    rank_ic: float | None
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The registry's two tables: the versions, and the decisions about them."""
+
+    versions: pl.DataFrame
+    promotions: pl.DataFrame
+
+    def decided(
+        self, version: Mapping[str, Any], decision: str, ground: str, night: date, by: str, reason: str, **figures: Any
+    ) -> "Registry":
+        """The registry with one more decision on record, its status left alone."""
+        of_model = self.promotions.filter(pl.col(MODEL) == version[MODEL])
+        number = int(of_model[NUMBER].max() or 0) + 1  # type: ignore[arg-type]
+        row = dict.fromkeys(PROMOTIONS.column_names) | {
+            MODEL: version[MODEL],
+            NUMBER: number,
+            AS_OF: night,
+            VERSION: version[VERSION],
+            DECISION: decision,
+            "ground": ground,
+            BY: by,
+            REASON: reason,
+            **figures,
+        }
+        more = pl.DataFrame([row], schema=PROMOTIONS.dtypes)
+        return Registry(self.versions, pl.concat([self.promotions, more]).sort(MODEL, NUMBER))
+
+    def moved(self, version: Mapping[str, Any], status: str, night: date, by: str, reason: str) -> "Registry":
+        """The registry after the version has taken a status; see ``lifecycle.moved``."""
+        return Registry(moved(self.versions, version[MODEL], version[VERSION], status, night, by, reason), self.promotions)
+
+
+def register(
+    registry: Registry,
+    candidates: list[Candidate],
+    night: date,
+    rule: PromotionSettings,
+    compare: Compare,
+    unusable: Mapping[str, str] = MappingProxyType({}),
+) -> Registry:
+    """The registry after each candidate, in turn, has become a version and been decided on.
+
+    Args:
+        registry: as it was.
+        candidates: new trainings, oldest first.
+        night: the session on whose night that happens.
+        rule: see ``PromotionSettings``.
+        compare: the candidate's training and that of the version in service, on the same sessions out of fold.
+        unusable: trainings that cannot serve, however good they were, and why.
+    """
+    for candidate in candidates:
+        version = _new_version(registry.versions, candidate)
+        registry = Registry(pl.concat([registry.versions, pl.DataFrame([version], schema=MODEL_VERSIONS.dtypes)]), registry.promotions)
+        active = active_version(registry.versions, candidate.model)
+        if active is None:
+            registry = _into_service(registry, version, night, FIRST, "no version was active")
+        elif active[TRAINING_ID] in unusable:
+            reason = f"version {active[VERSION]} cannot serve: {unusable[active[TRAINING_ID]]}"
+            registry = _into_service(registry, version, night, UNUSABLE, reason, rival=active[VERSION])
+        elif rule.mode == "shadow":
+            reason = f"it predicts beside version {active[VERSION]} until {rule.shadow_sessions} sessions and "
+            reason += f"{rule.shadow_predictions} predictions have outcomes"
+            moved_on = registry.moved(version, SHADOW, night, AUTOMATION, reason)
+            registry = moved_on.decided(version, SHADOWED, IN_SHADOW, night, AUTOMATION, reason, rival=active[VERSION])
+        else:
+            compared = compare(candidate.training_id, active[TRAINING_ID])
+            registry = _judged(registry, version, active, compared, night, HOLDOUT, rule)
+    return Registry(registry.versions.sort(MODEL, VERSION), registry.promotions)
+
+
+def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, compare: Compare) -> Registry:
+    """The registry after every version in shadow that has evidence enough has been decided on, oldest first.
+
+    Args:
+        registry: as it was.
+        night: the session on whose night that happens.
+        rule: see ``PromotionSettings``.
+        compare: the training of the version in shadow and that of the version in service, on the nights that both predicted.
+    """
+    for version in registry.versions.filter(pl.col(STATUS) == SHADOW).sort(MODEL, VERSION).iter_rows(named=True):
+        active = active_version(registry.versions, version[MODEL])
+        if active is None:
+            registry = _into_service(registry, version, night, FIRST, "no version was active")
+            continue
+        compared = compare(version[TRAINING_ID], active[TRAINING_ID])
+        enough = compared is not None and compared.sessions >= rule.shadow_sessions and compared.predictions >= rule.shadow_predictions
+        if enough:
+            registry = _judged(registry, version, active, compared, night, IN_SHADOW, rule)
+    return registry
+
+
+def best_kept(versions: pl.DataFrame, model: str) -> float | None:
+    """The lowest error of the model's versions that serve or have served and are kept, as a multiple of that of predicting 0."""
+    kept = versions.filter((pl.col(MODEL) == model) & pl.col(STATUS).is_in([ACTIVE, RETIRED]) & (pl.col(ZERO_ERROR) > 0))
+    lowest = kept.select((pl.col(ERROR) / pl.col(ZERO_ERROR)).min()).item()
+    return None if lowest is None else float(lowest)
+
+
+def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]:
+    last = versions.filter(pl.col(MODEL) == candidate.model)[VERSION].max()
+    return {
+        MODEL: candidate.model,
+        VERSION: int(last or 0) + 1,  # type: ignore[arg-type]
+        TRAINING_ID: candidate.training_id,
+        AS_OF: candidate.as_of,
+        STATUS: CANDIDATE,
+        ACTIVE_FROM: None,
+        ACTIVE_TO: None,
+        ERROR: candidate.error,
+        ZERO_ERROR: candidate.zero_error,
+        "rank_ic": candidate.rank_ic,
+        "changed_on": candidate.as_of,
+        BY: AUTOMATION,
+        REASON: "it is to be decided on",
+    }
+
+
+def _into_service(registry: Registry, version: Mapping[str, Any], night: date, ground: str, reason: str, **figures: Any) -> Registry:
+    own = {name: version[name] for name in (ERROR, ZERO_ERROR, "rank_ic")}
+    decided = registry.moved(version, ACTIVE, night, AUTOMATION, reason)
+    return decided.decided(version, PROMOTED, ground, night, AUTOMATION, reason, **own, **figures)
+
+
+def _judged(
+    registry: Registry,
+    version: Mapping[str, Any],
+    active: Mapping[str, Any],
+    compared: Comparison | None,
+    night: date,
+    ground: str,
+    rule: PromotionSettings,
+) -> Registry:
+    if compared is None:
+        decision = Decision(False, f"it shares no session with version {active[VERSION]}, so the two cannot be compared")
+    else:
+        decision = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
+    figures = {"rival": active[VERSION], **({} if compared is None else figures_of(compared))}
+    if decision.passed and not rule.automatic:
+        return _held(registry, version, ground, night, decision.reason, figures)
+    outcome, status = (PROMOTED, ACTIVE) if decision.passed else (REFUSED, REJECTED)
+    moved_on = registry.moved(version, status, night, AUTOMATION, decision.reason)
+    return moved_on.decided(version, outcome, ground, night, AUTOMATION, decision.reason, **figures)
+
+
+def _held(registry: Registry, version: Mapping[str, Any], ground: str, night: date, reason: str, figures: Mapping[str, Any]) -> Registry:
+    """Said once: a version in shadow comes before the rule every night."""
+    said = registry.promotions.filter(
+        (pl.col(MODEL) == version[MODEL]) & (pl.col(VERSION) == version[VERSION]) & (pl.col(DECISION) == HELD)
+    )
+    waits = f"it would be promoted, and waits for a hand: {reason}"
+    return registry if said.height else registry.decided(version, HELD, ground, night, AUTOMATION, waits, **figures)
+
+
+def figures_of(compared: Comparison) -> dict[str, Any]:
+    """The columns of PROMOTIONS that tell of a comparison."""
+    return {
+        "sessions": compared.sessions,
+        PREDICTIONS: compared.predictions,
+        ERROR: compared.error,
+        "rival_error": compared.rival_error,
+        ZERO_ERROR: compared.zero_error,
+        "rank_ic": compared.rank_ic,
+        "rival_rank_ic": compared.rival_rank_ic,
+        "t_statistic": None if compared.test is None else compared.test.t_statistic,
+        "p_value": None if compared.test is None else compared.test.p_value,
+    }
+
+
+def to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.DataFrame:
+    """The versions whose time is over: retired or rejected for more than ``days``, or not among the last ``kept`` of their model.
+
+    Versions in service, in shadow or waiting for a decision count among those kept and stay, whatever their age.
+    """
+    newest = pl.col(VERSION).rank("ordinal", descending=True).over(MODEL)
+    aged = (pl.lit(night) - pl.col("changed_on")).dt.total_days() > days
+    ended = pl.col(STATUS).is_in([RETIRED, REJECTED])
+    return versions.filter(ended & (aged | (newest > kept)))
+
+
+def archived(registry: Registry, gone: pl.DataFrame, night: date) -> Registry:
+    """The registry after the artefacts of ``gone``, rows of MODEL_VERSIONS, have been put into the archive."""
+    for version in gone.iter_rows(named=True):
+        reason = f"it was {version[STATUS]} on {version['changed_on']}"
+        registry = registry.moved(version, ARCHIVED, night, AUTOMATION, reason)
+        registry = registry.decided(version, ARCHIVED_AWAY, AGE, night, AUTOMATION, reason)
+    return registry

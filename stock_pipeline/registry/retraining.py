@@ -1,0 +1,228 @@
+"""The rules of retraining jobs: how one is opened, begins and ends, and which of them are shown. Pure: rows in, rows out."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.registry.tables import COMPLETED, ERROR, FAILED, JOB, PENDING, REASON, REASONS, RETRAINING_JOBS, RUNNING, STATE, STATES
+
+DIED: Final = "its process ended without a word"
+TIME_TO_BEGIN: Final = timedelta(minutes=2)
+MODELS: Final = "models"
+SUCCEEDED: Final = "succeeded"
+MODELS_FAILED: Final = "failed"
+REQUESTED_AT, STARTED_AT, FINISHED_AT = "requested_at", "started_at", "finished_at"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a retraining is to do.
+
+    Attributes:
+        models: base models to train, and "stack" where it is named itself; the stack follows them in any case.
+        reason: one of ``REASONS``.
+        sessions: learn from so many of the last sessions; None: as the settings say.
+        dry_run: train and score, and keep nothing.
+    """
+
+    models: tuple[str, ...]
+    reason: str = "manual"
+    sessions: int | None = None
+    dry_run: bool = False
+
+
+def known_reason(reason: str) -> str:
+    """The reason, if it is one that a job may have.
+
+    Raises:
+        InputError: it is not.
+    """
+    if reason not in REASONS:
+        raise InputError(f"reason {reason!r} is not known; choose one of {', '.join(REASONS)}")
+    return reason
+
+
+def known_state(state: str) -> str:
+    """The state, in whatever case it was written.
+
+    Raises:
+        InputError: it is none that a job may be in.
+    """
+    if state.upper() not in STATES:
+        raise InputError(f"state {state!r} is not known; choose one of {', '.join(STATES)}")
+    return state.upper()
+
+
+def opened(jobs: pl.DataFrame, asked: Asked, moment: datetime) -> pl.DataFrame:
+    """The rows of RETRAINING_JOBS with one more, which waits to begin.
+
+    Raises:
+        InputError: another has not ended yet, or the reason is not known.
+    """
+    at_work = unended(jobs)
+    if at_work is not None:
+        raise InputError(f"{sentence_of(at_work)}; wait for it to end, see `stock-pipeline jobs show {at_work[JOB]}`")
+    return _with(jobs, _new_row(jobs, asked, moment))
+
+
+def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
+    """The rows once a job that was waiting is carried out.
+
+    Raises:
+        InputError: there is no such job, or it is not waiting.
+    """
+    row = job_of(jobs, number)
+    if row[STATE] != PENDING:
+        raise InputError(f"job {number} is {row[STATE]}, so it cannot begin; ask for another with `stock-pipeline retrain`")
+    return _with(jobs, row | {STATE: RUNNING, STARTED_AT: moment})
+
+
+def ended(
+    jobs: pl.DataFrame, number: int, moment: datetime, succeeded: Sequence[str], failed: Mapping[str, str], error: str | None = None
+) -> pl.DataFrame:
+    """The rows once a job has ended: FAILED where there is an error of the whole, or where no model that was asked for was trained.
+
+    Args:
+        jobs: rows of RETRAINING_JOBS.
+        number: of the job.
+        moment: when it ended, UTC.
+        succeeded: models that were trained.
+        failed: why each of the others was not.
+        error: why the job as a whole failed.
+    """
+    row = job_of(jobs, number)
+    if error is None and not set(succeeded) & set(json.loads(row[MODELS])):
+        error = "no model could be trained"
+    told = {
+        STATE: COMPLETED if error is None else FAILED,
+        FINISHED_AT: moment,
+        SUCCEEDED: json.dumps(list(succeeded)),
+        MODELS_FAILED: json.dumps(dict(failed)),
+        ERROR: error,
+    }
+    return _with(jobs, row | told)
+
+
+def without_the_dead(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+    """The rows once those have been closed whose process is gone; to be asked only by who knows that none is at work.
+
+    A job that waits has ``TIME_TO_BEGIN`` for its process to start.
+    """
+    dead = (pl.col(STATE) == RUNNING) | ((pl.col(STATE) == PENDING) & (pl.col(REQUESTED_AT) < moment - TIME_TO_BEGIN))
+    for number in jobs.filter(dead)[JOB]:
+        jobs = ended(jobs, number, moment, (), {}, DIED)
+    return jobs
+
+
+def unended(jobs: pl.DataFrame) -> dict[str, Any] | None:
+    """The row of the job that waits or is at work, if there is one."""
+    found = jobs.filter(pl.col(STATE).is_in([PENDING, RUNNING]))
+    return found.row(-1, named=True) if found.height else None
+
+
+def sentence_of(row: Mapping[str, Any]) -> str:
+    """What a job that has not ended is doing, as the first half of a sentence."""
+    if row[STATE] == RUNNING:
+        return f"retraining job {row[JOB]} ({row[REASON]}) has been at work since {row[STARTED_AT]:%Y-%m-%d %H:%M} UTC"
+    return f"retraining job {row[JOB]} ({row[REASON]}) has been waiting to begin since {row[REQUESTED_AT]:%Y-%m-%d %H:%M} UTC"
+
+
+def job_of(jobs: pl.DataFrame, number: int) -> dict[str, Any]:
+    """The row of a job.
+
+    Raises:
+        InputError: there is none of that number.
+    """
+    found = jobs.filter(pl.col(JOB) == number)
+    if found.is_empty():
+        raise InputError(f"there is no retraining job {number}; see `stock-pipeline jobs list`")
+    return found.row(0, named=True)
+
+
+def without(jobs: pl.DataFrame, number: int) -> pl.DataFrame:
+    """The rows without that of a job that has ended.
+
+    Raises:
+        InputError: there is no such job, or it has not ended.
+    """
+    row = job_of(jobs, number)
+    if row[STATE] in (PENDING, RUNNING):
+        raise InputError(f"{sentence_of(row)}, so its row stays; delete it once the job has ended")
+    return jobs.filter(pl.col(JOB) != number)
+
+
+def listed(jobs: pl.DataFrame, state: str | None, reason: str | None, page: int, per_page: int) -> tuple[pl.DataFrame, int]:
+    """One page of the jobs of a state and a reason (of all where None), latest first, and how many jobs there are on all pages.
+
+    Raises:
+        InputError: state or reason is not known, or there is no such page.
+    """
+    if state is not None:
+        jobs = jobs.filter(pl.col(STATE) == known_state(state))
+    if reason is not None:
+        jobs = jobs.filter(pl.col(REASON) == known_reason(reason))
+    pages = max(1, -(-jobs.height // per_page))
+    if page > pages:
+        raise InputError(f"there is no page {page}; the last is {pages}")
+    return jobs.sort(JOB, descending=True).slice((page - 1) * per_page, per_page), jobs.height
+
+
+def readable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with its lists and times ready for JSON."""
+    decoded = {name: json.loads(row[name]) for name in (MODELS, SUCCEEDED, MODELS_FAILED)}
+    times = {name: row[name] and row[name].isoformat(timespec="seconds") + "Z" for name in (REQUESTED_AT, STARTED_AT, FINISHED_AT)}
+    return {**row, **decoded, **times}
+
+
+def job_of_run(
+    jobs: pl.DataFrame,
+    trained: Sequence[str],
+    before: Collection[str],
+    moment: datetime,
+    failed: Mapping[str, str] | None = None,
+    by_hand: bool = False,
+) -> pl.DataFrame:
+    """The rows with one of a training that no job had asked for, such as the weekly one; as they are where a job is at work, whose it is.
+
+    Args:
+        jobs: rows of RETRAINING_JOBS.
+        trained: models whose trainings have come since.
+        before: models that had a version before: where one of the trained had none, the reason is "missing", else "schedule".
+        moment: when that was noticed, UTC.
+        failed: models whose training failed, with the reason.
+        by_hand: whether a person started the run, which makes the reason "manual".
+    """
+    failed = failed or {}
+    if unended(jobs) is not None or not (trained or failed):
+        return jobs
+    models = tuple(dict.fromkeys([*trained, *failed]))
+    reason = "manual" if by_hand else "schedule" if set(models) <= set(before) else "missing"
+    row = _new_row(jobs, Asked(models, reason), moment) | {STARTED_AT: moment}
+    return ended(_with(jobs, row), row[JOB], moment, trained, failed)
+
+
+def _new_row(jobs: pl.DataFrame, asked: Asked, moment: datetime) -> dict[str, Any]:
+    return {
+        JOB: int(jobs[JOB].max() or 0) + 1,  # type: ignore[arg-type]
+        REASON: known_reason(asked.reason),
+        MODELS: json.dumps(asked.models),
+        "sessions": asked.sessions,
+        "dry_run": asked.dry_run,
+        STATE: PENDING,
+        REQUESTED_AT: moment,
+        STARTED_AT: None,
+        FINISHED_AT: None,
+        SUCCEEDED: "[]",
+        MODELS_FAILED: "{}",
+        ERROR: None,
+    }
+
+
+def _with(jobs: pl.DataFrame, row: dict[str, Any]) -> pl.DataFrame:
+    others = jobs.filter(pl.col(JOB) != row[JOB])
+    return pl.concat([others, pl.DataFrame([row], schema=RETRAINING_JOBS.dtypes)]).sort(JOB)

@@ -1,0 +1,116 @@
+from collections.abc import Callable
+
+import pytest
+
+from stock_pipeline.core.columns import VERSION
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.registry.actions import is_enabled, promote, roll_back, switched
+from stock_pipeline.registry.comparison import Comparison
+from stock_pipeline.registry.registration import Registry
+from stock_pipeline.registry.tables import (
+    ACTIVE,
+    ARCHIVED,
+    BY,
+    CANDIDATE,
+    DECISION,
+    FORCED,
+    HAND,
+    HOLDOUT,
+    IN_SHADOW,
+    MODEL_SWITCHES,
+    PROMOTED,
+    PROMOTIONS,
+    REASON,
+    REJECTED,
+    RETIRED,
+    ROLLED_BACK,
+    SHADOW,
+    STATUS,
+)
+from stock_pipeline.settings_sections import PromotionSettings
+from stock_pipeline_tests.registry.test_lifecycle import DAYS, versions
+
+RULE = PromotionSettings(beats_zero=False)
+
+
+def registry(*statuses: str) -> Registry:
+    return Registry(versions(*statuses), PROMOTIONS.empty())
+
+
+def compared(error: float, sessions: int = 20) -> Callable[[str, str], Comparison | None]:
+    return lambda _own, _rival: Comparison(sessions, 20 * sessions, error, 0.25, 0.25, 0.01, 0.01, None) if sessions else None
+
+
+@pytest.mark.parametrize(("status", "ground"), [(CANDIDATE, HOLDOUT), (SHADOW, IN_SHADOW)])
+def test_a_hand_promotes_what_passes(status: str, ground: str) -> None:
+    found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(0.24))
+    assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
+    row = found.promotions.row(0, named=True)
+    assert (row[VERSION], row[DECISION], row["ground"], row[BY], row["rival"], row["error"]) == (2, PROMOTED, ground, HAND, 1, 0.24)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "sessions", "told"),
+    [
+        (ACTIVE, 0.2, 20, "version 2 of a is in service already"),
+        (REJECTED, 0.2, 20, "version 2 of a was rejected: no version was active; promote it all the same with --force and --reason"),
+        (ARCHIVED, 0.2, 20, "version 2 of a is archived"),
+        (RETIRED, 0.2, 20, "go back to it with `stock-pipeline models rollback a`"),
+        (CANDIDATE, 0.4, 20, "is refused: error 0.400000 on 20 sessions is 60.00% worse"),
+        (CANDIDATE, 0.2, 0, "shares no session with version 1"),
+        (SHADOW, 0.2, 19, "has 380 predictions of 19 sessions with outcomes in shadow, and needs 100 of 20"),
+    ],
+)
+def test_a_hand_is_refused_what_the_rule_refuses(status: str, error: float, sessions: int, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(error, sessions))
+
+
+@pytest.mark.parametrize("status", [CANDIDATE, SHADOW, REJECTED, RETIRED])
+def test_a_reason_passes_over_the_rule(status: str) -> None:
+    found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(9.0, 0), forced="I know better")
+    assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
+    assert found.promotions.select("ground", BY, REASON).row(0) == (FORCED, HAND, "I know better")
+
+
+def test_not_even_a_reason_brings_back_what_is_archived() -> None:
+    with pytest.raises(InputError, match="its artefact is not in place"):
+        promote(registry(ACTIVE, ARCHIVED), "a", 2, DAYS[5], RULE, compared(0.2), forced="I know better")
+
+
+def test_one_step_back_and_another_and_no_further() -> None:
+    three = promote(registry(RETIRED, ACTIVE, SHADOW), "a", 3, DAYS[5], RULE, compared(0.2))
+    once = roll_back(three, "a", None, DAYS[6], "it errs")
+    assert once.versions[STATUS].to_list() == [RETIRED, ACTIVE, RETIRED]
+    twice = roll_back(once, "a", None, DAYS[7], "it errs too")
+    assert twice.versions[STATUS].to_list() == [ACTIVE, RETIRED, RETIRED]
+    assert twice.promotions.select(VERSION, DECISION, "rival", REASON).rows()[1:] == [
+        (2, ROLLED_BACK, 3, "it errs"),
+        (1, ROLLED_BACK, 2, "it errs too"),
+    ]
+    with pytest.raises(InputError, match="a has no earlier version that has served"):
+        roll_back(twice, "a", None, DAYS[8], "on")
+
+
+def test_back_to_a_version_that_is_named() -> None:
+    found = roll_back(registry(RETIRED, RETIRED, ACTIVE), "a", 1, DAYS[5], "it was better")
+    assert found.versions[STATUS].to_list() == [ACTIVE, RETIRED, RETIRED]
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [(3, "version 3 of a is active"), (2, "version 2 of a is rejected"), (9, "a has no version 9")]
+)
+def test_going_back_takes_a_version_that_has_served(version: int, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        roll_back(registry(RETIRED, REJECTED, ACTIVE), "a", version, DAYS[5], "on")
+
+
+def test_a_model_is_switched_off_and_on_again() -> None:
+    off = switched(MODEL_SWITCHES.empty(), "a", False, DAYS[5], "it errs")
+    assert (is_enabled(off, "a"), is_enabled(off, "b")) == (False, True)
+    on = switched(off, "a", True, DAYS[6], "mended")
+    assert is_enabled(on, "a") and on.height == 1 and MODEL_SWITCHES.conform(on).equals(on)
+    with pytest.raises(InputError, match="a is switched on already"):
+        switched(on, "a", True, DAYS[6], "again")
+    with pytest.raises(InputError, match="b is switched on already"):
+        switched(MODEL_SWITCHES.empty(), "b", True, DAYS[6], "again")

@@ -1,0 +1,106 @@
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL
+from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.registry.comparison import compare, daily_measures, lower_mean, on_common_rows
+from stock_pipeline_tests.panels import sessions
+
+DAYS = sessions(30)
+
+
+def scored(seed: int, skill: float, days: int = 30, stocks: int = 12) -> pl.DataFrame:
+    rng = np.random.default_rng(99)
+    target = rng.normal(size=(30, stocks))[:days]
+    score = skill * target + np.random.default_rng(seed).normal(size=(30, stocks))[:days]
+    names = [f"S{place}" for place in range(stocks)]
+    return pl.DataFrame(
+        {
+            SESSION: [day for day in DAYS[:days] for _ in names],
+            SYMBOL: names * days,
+            SCORE: score.ravel(),
+            TARGET: target.ravel(),
+            FORWARD_RETURN: target.ravel() / 100,
+        }
+    )
+
+
+def test_the_measures_of_a_session() -> None:
+    rows = scored(1, 1.0).with_columns(pl.when(pl.col(SYMBOL) == "S3").then(None).otherwise(pl.col(SCORE)).alias(SCORE))
+    found = daily_measures(rows)
+    assert found[SESSION].to_list() == DAYS
+    first = rows.filter((pl.col(SESSION) == DAYS[0]) & (pl.col(SYMBOL) != "S3"))
+    score, target = first[SCORE].to_numpy(), first[TARGET].to_numpy()
+    ranks = [np.argsort(np.argsort(values)) for values in (score, target)]
+    expected = (11, abs(score - target).mean(), abs(target).mean(), np.corrcoef(ranks[0], ranks[1])[0, 1])
+    assert found.row(0)[1:] == pytest.approx(expected)
+
+
+def test_versions_are_compared_on_what_both_scored() -> None:
+    candidate, rival = scored(1, 1.0).filter(pl.col(SYMBOL) != "S1"), scored(2, 0.2, days=20)
+    own, other = on_common_rows(candidate, rival)
+    assert own.height == other.height == 20 * 11
+    compared = compare(daily_measures(own), daily_measures(other))
+    assert compared is not None
+    assert (compared.sessions, compared.predictions) == (20, 220)
+    common = scored(1, 1.0).filter((pl.col(SYMBOL) != "S1") & pl.col(SESSION).is_in(DAYS[:20]))
+    assert compared.error == pytest.approx((common[SCORE] - common[TARGET]).abs().mean())
+    assert compared.zero_error == pytest.approx(common[TARGET].abs().mean())
+    assert compared.rank_ic is not None and compared.rival_rank_ic is not None and compared.test is not None
+    assert compared.rank_ic > compared.rival_rank_ic and compared.test.t_statistic > 0 and compared.test.p_value > 0.9
+
+
+def test_sessions_weigh_by_their_stocks() -> None:
+    rows = scored(1, 0.5).filter((pl.col(SESSION) > DAYS[4]) | (pl.col(SYMBOL) == "S2"))
+    compared = compare(daily_measures(rows), daily_measures(rows))
+    assert compared is not None
+    assert compared.error == compared.rival_error == pytest.approx((rows[SCORE] - rows[TARGET]).abs().mean())
+
+
+def test_nothing_in_common_cannot_be_compared() -> None:
+    measures = daily_measures(scored(1, 1.0))
+    assert compare(measures.head(10), measures.tail(10)) is None
+    assert compare(measures.clear(), measures) is None
+
+
+def test_the_test_statistic_is_the_published_one() -> None:
+    """Lazarus, Lewis, Stock and Watson (2018), equations 5 and 9, written out."""
+    series = np.random.default_rng(3).normal(0.1, 1, 100)
+    waves = int(np.ceil(0.4 * 100 ** (2 / 3)))
+    projections = [
+        sum(np.sqrt(2 / 100) * np.cos(np.pi * j * (t - 0.5) / 100) * series[t - 1] for t in range(1, 101)) for j in range(1, waves + 1)
+    ]
+    expected = np.sqrt(100) * series.mean() / np.sqrt(np.mean(np.square(projections)))
+    found = lower_mean(series)
+    assert found is not None
+    assert found.t_statistic == pytest.approx(expected)
+
+
+def test_dependent_days_are_not_taken_for_evidence() -> None:
+    """Of slow swings about zero a plain t test rejects far more than the 5 % that it promises; this one stays near."""
+    rng = np.random.default_rng(11)
+    rejected = plain = 0
+    for _ in range(400):
+        steps, series = rng.normal(size=250), np.zeros(250)
+        for day in range(1, 250):
+            series[day] = 0.6 * series[day - 1] + steps[day]
+        found = lower_mean(series)
+        assert found is not None
+        rejected += found.p_value < 0.05
+        plain += series.mean() / series.std() * np.sqrt(250) < -1.65
+    assert plain / 400 > 0.15
+    assert rejected / 400 < 0.09
+
+
+def test_a_lower_mean_is_found() -> None:
+    found = lower_mean(np.random.default_rng(2).normal(-0.5, 1, 60))
+    assert found is not None and found.p_value < 0.05
+
+
+@given(st.integers(0, 40), st.floats(-1, 1))
+def test_where_nothing_varies_or_there_is_too_little_nothing_is_said(count: int, value: float) -> None:
+    assert lower_mean(np.full(count, value)) is None
+    assert lower_mean(np.arange(7.0)) is None
