@@ -209,6 +209,7 @@ class PromotionSettings(_Section):
 class RetrainingSettings(_Section):
     """When models are retrained between their regular trainings."""
 
+    on_schedule: Annotated[bool, Field(description="at the times of automation.training_cron")] = True
     when_damaged: Annotated[bool, Field(description="also where a training failed and no version is left")] = True
     on_drift: bool = True
     drift_share: Annotated[float, Field(gt=0, le=1, description="share of the features whose drift must be HIGH or CRITICAL")] = 0.5

@@ -47,8 +47,10 @@ def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[A
     if rhythm == "nightly":
         return condition.eager() & condition.all_deps_blocking_checks_passed()
     missing = condition.missing() & ~condition.any_deps_missing() & ~condition.in_progress() & ~condition.execution_failed()
-    due = condition.cron_tick_passed(settings.automation.training_cron, settings.schedule.time_zone)
-    return (missing | (due & ~condition.in_progress())) & condition.all_deps_blocking_checks_passed()
+    if settings.registry.retraining.on_schedule:
+        due = condition.cron_tick_passed(settings.automation.training_cron, settings.schedule.time_zone)
+        missing = missing | (due & ~condition.in_progress())
+    return missing & condition.all_deps_blocking_checks_passed()
 
 
 def check_condition() -> dg.AutomationCondition[Any]:

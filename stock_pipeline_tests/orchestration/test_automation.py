@@ -10,6 +10,7 @@ import pytest
 
 from stock_pipeline.orchestration.automation import condition_of, freshness_policy, limits, retry_policy, run_tags
 from stock_pipeline.orchestration.stage_asset import Rhythm
+from stock_pipeline.settings import Settings
 from stock_pipeline_tests.plain_settings import plain_settings
 
 SETTINGS = plain_settings(
@@ -29,7 +30,7 @@ BARS, FEATURES, MODEL = (dg.AssetKey(name) for name in ("bars", "features", "mod
 class Chain:
     """bars (ingestion, with a blocking check) > features (nightly) > model (training), and the instance that has seen their runs."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings = SETTINGS) -> None:
         self.instance = instance
         self.check_passes, self.training_works = True, True
         self.cursors: dict[dg.AssetKey, Any] = {}
@@ -39,10 +40,10 @@ class Chain:
         def bars() -> Iterator[dg.MaterializeResult[None]]:
             yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=self.check_passes, check_name="sound")])
 
-        @dg.asset(deps=[bars], automation_condition=condition_of(SETTINGS, "nightly"))
+        @dg.asset(deps=[bars], automation_condition=condition_of(settings, "nightly"))
         def features() -> None: ...
 
-        @dg.asset(deps=[features], automation_condition=condition_of(SETTINGS, "training"))
+        @dg.asset(deps=[features], automation_condition=condition_of(settings, "training"))
         def model() -> None:
             if not self.training_works:
                 raise ValueError("no memory left")
@@ -160,3 +161,13 @@ def test_the_freshness_that_comes_by_default_survives_a_long_weekend() -> None:
     """From Thursday's 22:45 to Tuesday's, as at Easter in London or with a holiday on Monday and one on Friday."""
     longest = timedelta(days=5)
     assert freshness_policy(plain_settings(Path("nowhere"))).fail_window.to_timedelta() >= longest  # type: ignore[attr-defined]
+
+
+def test_without_the_schedule_a_model_is_trained_when_missing_and_then_never() -> None:
+    settings = plain_settings(Path("nowhere"), registry={"retraining": {"on_schedule": False}}, automation={"training_cron": "30 4 * * 6"})
+    with dg.DagsterInstance.ephemeral() as instance:
+        chain = Chain(instance, settings)
+        chain.make(BARS, FEATURES)
+        assert "model" in chain.due()
+        chain.make(MODEL)
+        assert [chain.due(timedelta(days=1)) for _ in range(8)] == [set()] * 8
