@@ -49,7 +49,7 @@ def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[A
     missing = condition.missing() & ~condition.any_deps_missing() & ~condition.in_progress() & ~condition.execution_failed()
     if settings.registry.retraining.on_schedule:
         due = condition.cron_tick_passed(settings.automation.training_cron, settings.schedule.time_zone)
-        missing = missing | (due & ~condition.in_progress())
+        return (missing | (due & ~condition.in_progress())) & condition.all_deps_blocking_checks_passed()
     return missing & condition.all_deps_blocking_checks_passed()
 
 

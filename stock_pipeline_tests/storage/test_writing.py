@@ -41,7 +41,7 @@ PAYLOADS = st.dictionaries(
     st.tuples(st.none() | st.floats(allow_nan=False, allow_infinity=False), st.none() | st.text(max_size=5)),
     min_size=1,
 )
-WRITES = st.lists(st.tuples(PAYLOADS, st.sampled_from([None, (SESSION,), (SYMBOL,)]), st.sampled_from(DAYS)), min_size=1, max_size=3)
+WRITES = st.lists(st.tuples(PAYLOADS, st.sampled_from([None, (SESSION,), (SYMBOL,), ()]), st.sampled_from(DAYS)), min_size=1, max_size=3)
 
 
 def write(stores: Stores, rows: Readings, watermark: date = DAYS[0], minute: int = 0, **how: Any) -> Any:
@@ -69,11 +69,28 @@ def state(stores: Stores) -> State:
         return State(rows, audit, read_watermark(connection, ASSET))
 
 
+def test_a_table_that_another_has_changed_meanwhile_is_left_as_it_is(stores: Stores) -> None:
+    write(stores, nightly(3))
+    seen = stores.read(READINGS)
+    write(stores, nightly(3, DAYS[1]), DAYS[1])
+    before = state(stores)
+    with pytest.raises(RefusedWriteError, match=r"trial\.readings was changed by another while this was being worked out; try again"):
+        write(stores, nightly(3, value=9.0), DAYS[2], made_from=seen)
+    assert state(stores) == before
+    assert write(stores, nightly(3, value=9.0), DAYS[2], made_from=stores.read(READINGS)).changed
+
+
+def test_an_empty_payload_of_the_whole_table_empties_it(stores: Stores) -> None:
+    write(stores, nightly(3))
+    assert write(stores, {}, scope=(), may_be_empty=True).deleted == 3
+    assert state(stores).rows == {}
+
+
 def expected_after(held: Readings, payload: Readings, scope: tuple[str, ...] | None) -> Readings:
     """What the table holds after a write, told without SQL."""
 
     def place(key: tuple[str, date]) -> tuple[Any, ...]:
-        return tuple(dict(zip((SYMBOL, SESSION), key, strict=True))[name] for name in scope or (SYMBOL, SESSION))
+        return tuple(dict(zip((SYMBOL, SESSION), key, strict=True))[name] for name in ((SYMBOL, SESSION) if scope is None else scope))
 
     replaced = {place(key) for key in payload}
     return {key: row for key, row in held.items() if place(key) not in replaced} | dict(payload)
