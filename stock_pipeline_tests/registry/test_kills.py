@@ -1,49 +1,30 @@
 """Whoever changes the current version may be killed at any moment: the old one serves or the new one, never none, never half."""
 
-import multiprocessing
+import os
 import random
-from collections.abc import Callable
-from multiprocessing.connection import Connection
+import signal
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.registry import by_hand
-from stock_pipeline.registry.by_hand import roll_back_by_hand
 from stock_pipeline.registry.tables import ACTIVE, ACTIVE_TO, DECISION, MODEL_VERSIONS, NUMBER, PROMOTIONS, RETIRED, ROLLED_BACK, STATUS
-from stock_pipeline.storage import Stores, audit, open_stores, writing
+from stock_pipeline.storage import Stores
 from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.stored import MOMENT, ingested, put, training_row, version_row
+from stock_pipeline_tests.registry.nursery import DONE, GONE, MODEL, STEP
+from stock_pipeline_tests.stored import ingested, put, training_row, version_row
 
 KILLS = 200
+LEAST_STEPS = 5  # of a change: two tables are written and told of in the audit trail, and the watermark is moved
+PROJECT = Path(__file__).resolve().parents[2]
 DAYS = sessions(3)
-MODEL = "lightgbm"
 
 
-def there_and_back(home: Path, telling: Connection) -> None:
-    """Go from one version to the other for ever, and tell of every step on the way to the disk."""
-    for module, name in ((writing, "_delete_replaced"), (writing, "_insert"), (audit, "record_write"), (audit, "advance_watermark")):
-        setattr(module, name, told(telling, getattr(module, name)))
-    by_hand.check_artefact = lambda *_given: None  # type: ignore[assignment, attr-defined]
-    stores = open_stores(home)
-    while True:
-        back = roll_back_by_hand(stores, MODEL, serving(stores)[1], "to and fro", MOMENT)
-        telling.send(back)
-
-
-def told(telling: Connection, step: Callable[..., Any]) -> Callable[..., Any]:
-    def telling_first(*given: Any) -> Any:
-        telling.send(None)
-        return step(*given)
-
-    return telling_first
-
-
-def serving(stores: Stores) -> tuple[int, int]:
-    """The version that serves and the one that does not, once both tables agree that it is so."""
+def serving(stores: Stores) -> int:
+    """The version that serves, once both tables agree that it is the only one."""
     with stores.kept_open("ml"):
         versions, decisions = stores.read(MODEL_VERSIONS), stores.read(PROMOTIONS).sort(NUMBER)
     assert sorted(versions[STATUS]) == [ACTIVE, RETIRED]
@@ -51,30 +32,45 @@ def serving(stores: Stores) -> tuple[int, int]:
     assert active[ACTIVE_TO].null_count() == 1 and versions[ACTIVE_TO].null_count() == 1
     assert decisions[NUMBER].to_list() == list(range(1, decisions.height + 1)) and set(decisions[DECISION]) <= {ROLLED_BACK}
     assert decisions.is_empty() or decisions[VERSION][-1] == active[VERSION][0]
-    return active[VERSION][0], versions.filter(pl.col(STATUS) == RETIRED)[VERSION][0]
+    version: int = active[VERSION][0]
+    return version
+
+
+def killed_after(nursery: "subprocess.Popen[str]", lines: int) -> list[str]:
+    """What a child said until it was killed, which was right after so many lines."""
+    assert nursery.stdin is not None and nursery.stdout is not None
+    nursery.stdin.write("\n")
+    nursery.stdin.flush()
+    heard: list[str] = []
+    child = 0
+    while not child or len(heard) < lines:
+        line = nursery.stdout.readline().strip()
+        if line in (STEP, DONE):
+            heard.append(line)
+        else:
+            child = int(line)
+    os.kill(child, signal.SIGKILL)
+    while (line := nursery.stdout.readline().strip()) != GONE:
+        heard.append(line)
+    return heard
 
 
 def test_two_hundred_kills_leave_the_old_version_or_the_new_one(tmp_path: Path) -> None:
     stores = ingested(tmp_path, DAYS[-1])
     put(stores, TRAININGS, [training_row(MODEL, f"t{number}", DAYS[0]) for number in (1, 2)], DAYS[0])
     put(stores, MODEL_VERSIONS, [version_row(MODEL, 1, "t1", DAYS[0], DAYS[1]), version_row(MODEL, 2, "t2", DAYS[1])], DAYS[1])
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload([__name__])
-    moments = random.Random(7)  # noqa: S311
-    changed, acknowledged = 0, 0
-    for _ in range(KILLS):
-        before, _other = serving(stores)
-        hearing, telling = processes.Pipe(duplex=False)
-        child = processes.Process(target=there_and_back, args=(tmp_path, telling), daemon=True)
-        child.start()
-        telling.close()
-        last = None
-        for _step in range(moments.randint(1, 9)):
-            last = hearing.recv() or last
-        child.kill()
-        child.join()
-        hearing.close()
-        after, _other = serving(stores)
-        acknowledged += last is not None
-        changed += after != before
-    assert 0 < changed < KILLS and acknowledged > 0
+    moments, acknowledging = random.Random(7), 0  # noqa: S311
+    command = [sys.executable, "-m", "stock_pipeline_tests.registry.nursery", str(tmp_path)]
+    with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nursery:
+        for _ in range(KILLS):
+            before = serving(stores)
+            heard = killed_after(nursery, moments.randint(1, 9))
+            after, acknowledged = serving(stores), heard.count(DONE)
+            # What was acknowledged has happened. Of the change after it nothing has, unless all of its steps had begun.
+            as_told = before if acknowledged % 2 == 0 else 3 - before
+            left = heard[::-1].index(DONE) if acknowledged else len(heard)
+            assert after == as_told or left >= LEAST_STEPS
+            acknowledging += acknowledged > 0
+        assert nursery.stdin is not None
+        nursery.stdin.close()
+    assert 0 < acknowledging < KILLS
