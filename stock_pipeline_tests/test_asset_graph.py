@@ -182,7 +182,7 @@ def test_the_limits_of_runs_come_from_the_settings() -> None:
 def test_the_time_of_the_schedule_comes_from_the_settings() -> None:
     chosen = {"time": "06:05", "time_zone": "Europe/London"}
     schedules = asset_graph(build_definitions(plain_settings(NOWHERE, schedule=chosen)))["schedules"]
-    assert [(s["cron"], s["time_zone"]) for s in schedules.values()] == [("5 6 * * 1-5", "Europe/London")]
+    assert [(s["cron"], s["time_zone"]) for s in schedules.values()] == [("5 6 * * 1-5", "Europe/London"), ("0 */6 * * *", "Europe/London")]
 
 
 def test_one_job_makes_the_whole_journey(definitions: dg.Definitions, specs: list[dg.AssetSpec]) -> None:

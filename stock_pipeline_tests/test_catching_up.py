@@ -32,7 +32,6 @@ AWAIT_OUTCOMES = {
     "models.shap_values",
     "performance.daily_performance",
     "backtest.daily_returns",
-    "registry.shadow_results",
 }
 QUICK = {"STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW": "false"}
 
