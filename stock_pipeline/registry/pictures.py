@@ -31,6 +31,7 @@ def times_in_service(promotions: pl.DataFrame, until: date) -> bytes:
             ax.plot(days, [place] * len(days), mark, color=colour, markersize=6, label=decision if place == 0 else None)
     ax.set_yticks(range(len(models)), models, fontsize=8)
     ax.set_title("Versions in service", fontsize=10)
-    ax.legend(fontsize=7, frameon=False)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     figure.autofmt_xdate()
     return png(figure)
