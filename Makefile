@@ -30,9 +30,11 @@ ui: install  ## the web UI and the daemon with every schedule and sensor, on htt
 mlflow: install  ## every training in MLflow, on http://127.0.0.1:5000 (MLFLOW_PORT=...)
 	@$(BIN)/stock-pipeline mlflow --port $(MLFLOW_PORT)
 
-# A file's tests stay in one process, for they share what takes long to make.
+# A file's tests stay in one process, for they share what takes long to make. Those that start a daemon come after, one by one: it wants
+# both cores to itself.
 test: install  ## every test, two files at a time (JOBS=...)
-	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m "not live and not browser"
+	@$(BIN)/python -m pytest -m "live or browser"
 
 lint: install  ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
