@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from stock_pipeline.commands import FAILED, names_in, print_json, session_in, speaks_plainly
+from stock_pipeline.commands import FAILED, names_in, opened, print_json, session_in, speaks_plainly
 from stock_pipeline.model_commands import models as models_group
 from stock_pipeline.retraining_commands import jobs, retrain
 
@@ -60,11 +60,8 @@ def status(as_json: bool) -> None:
     from stock_pipeline.definitions import STAGE_ASSETS
     from stock_pipeline.orchestration.status import asset_status
     from stock_pipeline.registry.status import model_status
-    from stock_pipeline.settings import load_settings
-    from stock_pipeline.storage import open_stores
 
-    settings = load_settings()
-    stores = open_stores(settings.home, settings.lock_wait_seconds)
+    settings, stores = opened()
     assets, models = asset_status(stores, STAGE_ASSETS), model_status(stores)
     if as_json:
         print_json({"home": str(settings.home), "assets": assets, "models": models})
@@ -83,12 +80,10 @@ def suggest(profile: str, top: int, as_json: bool) -> None:
     from stock_pipeline.console import show_suggestions
     from stock_pipeline.portfolio.profiles import risk_profile
     from stock_pipeline.portfolio.reading import latest_suggestions
-    from stock_pipeline.settings import load_settings
-    from stock_pipeline.storage import open_stores
 
-    settings = load_settings()
+    _, stores = opened()
     chosen = risk_profile(profile)
-    found = latest_suggestions(open_stores(settings.home, settings.lock_wait_seconds), chosen.name).head(top)
+    found = latest_suggestions(stores, chosen.name).head(top)
     if as_json:
         print_json({"profile": chosen.name, "suggestions": found.to_dicts()})
         return

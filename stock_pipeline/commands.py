@@ -5,11 +5,15 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from functools import wraps
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
 from stock_pipeline.core.errors import InputError, StockPipelineError
+
+if TYPE_CHECKING:
+    from stock_pipeline.settings import Settings
+    from stock_pipeline.storage import Stores
 
 P = ParamSpec("P")
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
@@ -33,6 +37,15 @@ def speaks_plainly(command: Callable[P, None]) -> Callable[P, None]:
             sys.exit(INTERRUPTED)
 
     return wrapped
+
+
+def opened() -> tuple["Settings", "Stores"]:
+    """The settings, and the stores that they name."""
+    from stock_pipeline.settings import load_settings
+    from stock_pipeline.storage import open_stores
+
+    settings = load_settings()
+    return settings, open_stores(settings.home, settings.lock_wait_seconds)
 
 
 def names_in(text: str | None) -> tuple[str, ...] | None:

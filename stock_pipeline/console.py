@@ -21,6 +21,7 @@ NONE = "-"
 LONGEST_NAME = 18
 MINUTES = len("2010-08-20T22:45")
 WIDTH_WITHOUT_TERMINAL = 100
+JOB_SHOWN = ("job", "reason", "state", "requested, UTC", "finished, UTC", "trained", "not trained", "error")
 VERSION_SHOWN = {
     "status": "status",
     "trained as of": "as_of",
@@ -187,6 +188,17 @@ def show_model(found: dict[str, Any]) -> None:
     for row in found["decisions"]:
         decisions.add_row(row["as_of"], str(row["version"]), row["decision"], row["by"], row["reason"])
     console.print(decisions)
+
+
+def show_jobs(rows: Sequence[dict[str, Any]], page: int, pages: int, count: int) -> None:
+    """A page of the retraining jobs."""
+    title = f"Retraining jobs, {count} in all" + (f", page {page} of {pages}" if pages > 1 else "")
+    table = Table(*JOB_SHOWN, title=title, title_justify="left", box=SIMPLE_HEAD)
+    for row in rows:
+        times = (_shown(_to_the_minute(row[name])) for name in ("requested_at", "finished_at"))
+        models = (", ".join(row[name]) or NONE for name in ("succeeded", "failed"))
+        table.add_row(str(row["job"]), row["reason"], row["state"], *times, *models, _shown(row["error"]))
+    console.print(table)
 
 
 def show_suggestions(rows: pl.DataFrame, profile: RiskProfile) -> None:

@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stock_pipeline.commands import print_json, speaks_plainly
+from stock_pipeline.commands import opened, print_json, speaks_plainly
 from stock_pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
-    from stock_pipeline.settings import Settings
     from stock_pipeline.storage import Stores
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
@@ -28,7 +27,7 @@ def list_models(as_json: bool) -> None:
     from stock_pipeline.console import show_registry
     from stock_pipeline.registry.overview import models_overview
 
-    _, stores = _opened()
+    _, stores = opened()
     rows = models_overview(stores)
     if as_json:
         print_json({"models": rows})
@@ -45,7 +44,7 @@ def show(model: str, as_json: bool) -> None:
     from stock_pipeline.console import show_model
     from stock_pipeline.registry.overview import model_in_full
 
-    _, stores = _opened()
+    _, stores = opened()
     found = model_in_full(stores, model)
     if as_json:
         print_json(found)
@@ -67,7 +66,7 @@ def promote(model: str, version: int, force: bool, reason: str | None, as_json: 
 
     if force and not (reason and reason.strip()):
         raise InputError("--force was given without a reason; say why with --reason")
-    settings, stores = _opened()
+    settings, stores = opened()
     promote_by_hand(stores, settings, model, version, reason if force else None, utc_now())
     _done(stores, model, f"Version {version} of {model} is in service. {NEXT_RUN}", as_json)
 
@@ -83,7 +82,7 @@ def rollback(model: str, version: int | None, reason: str, as_json: bool) -> Non
     from stock_pipeline.orchestration.clock import utc_now
     from stock_pipeline.registry.by_hand import roll_back_by_hand
 
-    _, stores = _opened()
+    _, stores = opened()
     back = roll_back_by_hand(stores, model, version, reason, utc_now())
     _done(stores, model, f"Version {back} of {model} is in service again. {NEXT_RUN}", as_json)
 
@@ -115,7 +114,7 @@ def sync() -> None:
     from stock_pipeline.registry.mirroring import mirrored_versions
     from stock_pipeline.registry.mlflow_mirror import mirror
 
-    _, stores = _opened()
+    _, stores = opened()
     versions = mirrored_versions(stores) if stores.exist else []
     if not versions:
         raise InputError(f"there is no version of a model in {stores.home} yet, so nothing to show; run `stock-pipeline run` first")
@@ -127,17 +126,9 @@ def _switch(model: str, enabled: bool, reason: str, as_json: bool) -> None:
     from stock_pipeline.orchestration.clock import utc_now
     from stock_pipeline.registry.by_hand import switch_by_hand
 
-    _, stores = _opened()
+    _, stores = opened()
     switch_by_hand(stores, model, enabled, reason, utc_now())
     _done(stores, model, f"{model} is switched {'on' if enabled else 'off'}. {NEXT_RUN}", as_json)
-
-
-def _opened() -> tuple["Settings", "Stores"]:
-    from stock_pipeline.settings import load_settings
-    from stock_pipeline.storage import open_stores
-
-    settings = load_settings()
-    return settings, open_stores(settings.home, settings.lock_wait_seconds)
 
 
 def _done(stores: "Stores", model: str, sentence: str, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stock_pipeline.commands import FAILED, names_in, print_json, speaks_plainly
+from stock_pipeline.commands import FAILED, names_in, opened, print_json, speaks_plainly
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from stock_pipeline.storage import Stores
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-COLUMNS = ("job", "reason", "state", "requested, UTC", "finished, UTC", "trained", "not trained", "error")
-MINUTES = len("2010-08-20T22:45")
 
 
 @click.command()
@@ -34,7 +32,7 @@ def retrain(models: str | None, days: int | None, dry_run: bool, wait: bool, rea
     from stock_pipeline.retraining import asked_for, carry_out, retrain_apart
     from stock_pipeline.retraining import retrain as retrain_now
 
-    settings, stores = _opened()
+    settings, stores = opened()
     run = runner(build_definitions, WHOLE_JOURNEY)
     if number is not None:
         training, row = carry_out(settings, number, run)
@@ -78,15 +76,16 @@ def jobs() -> None:
 @speaks_plainly
 def list_jobs(state: str | None, reason: str | None, page: int, per_page: int, as_json: bool) -> None:
     """Show the retraining jobs, latest first."""
+    from stock_pipeline.console import show_jobs
     from stock_pipeline.registry.retraining import listed, readable
 
-    _, stores = _opened()
+    _, stores = opened()
     found, count = listed(_living(stores), state, reason, page, per_page)
     rows = [readable(row) for row in found.iter_rows(named=True)]
     if as_json:
         print_json({"jobs": rows, "page": page, "per_page": per_page, "count": count})
         return
-    _show_jobs(rows, page, -(-count // per_page), count)
+    show_jobs(rows, page, -(-count // per_page), count)
 
 
 @jobs.command()
@@ -97,7 +96,7 @@ def show(number: int, as_json: bool) -> None:
     """Show one retraining job."""
     from stock_pipeline.registry.retraining import job_of, readable
 
-    _, stores = _opened()
+    _, stores = opened()
     row = readable(job_of(_living(stores), number))
     if as_json:
         print_json(row)
@@ -114,18 +113,10 @@ def delete(number: int) -> None:
     from stock_pipeline.registry.jobs import changed
     from stock_pipeline.registry.retraining import job_of, without
 
-    _, stores = _opened()
+    _, stores = opened()
     job_of(_living(stores), number)
     changed(stores, lambda held: without(held, number), utc_now())
     click.echo(f"Retraining job {number} was deleted.")
-
-
-def _opened() -> tuple["Settings", "Stores"]:
-    from stock_pipeline.settings import load_settings
-    from stock_pipeline.storage import open_stores
-
-    settings = load_settings()
-    return settings, open_stores(settings.home, settings.lock_wait_seconds)
 
 
 def _living(stores: "Stores") -> "pl.DataFrame":
@@ -135,29 +126,9 @@ def _living(stores: "Stores") -> "pl.DataFrame":
     return living_jobs(stores, utc_now())
 
 
-def _show_jobs(rows: list[dict[str, Any]], page: int, pages: int, count: int) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    from stock_pipeline.console import console
-
-    title = f"Retraining jobs, {count} in all" + (f", page {page} of {pages}" if pages > 1 else "")
-    table = Table(*COLUMNS, title=title, title_justify="left", box=SIMPLE_HEAD)
-    for row in rows:
-        times = (_to_the_minute(row[name]) for name in ("requested_at", "finished_at"))
-        table.add_row(
-            str(row["job"]), row["reason"], row["state"], *times, _text(row["succeeded"]), _text(list(row["failed"])), _text(row["error"])
-        )
-    console.print(table)
-
-
 def _show_job(row: dict[str, Any]) -> None:
     for name, value in row.items():
         click.echo(f"{name.replace('_', ' ')}: {_text(value)}")
-
-
-def _to_the_minute(moment: str | None) -> str:
-    return _text(moment and moment[:MINUTES].replace("T", " "))
 
 
 def _text(value: object) -> str:
