@@ -82,11 +82,11 @@ def _settings(data: str, symbols: list[str]) -> dict[str, Any]:
 
 
 def _do(folder: Path, *arguments: str) -> float:
-    finished = run_cold(["-m", "stock_pipeline.cli", *arguments], folder)
+    finished = run_cold(["-m", "stock_pipeline.command_line.main", *arguments], folder)
     finished.require_success(f"stock-pipeline {' '.join(arguments)}")
     return finished.seconds
 
 
 def _told(folder: Path, *arguments: str) -> Any:
-    command = [sys.executable, "-m", "stock_pipeline.cli", *arguments, "--json"]
+    command = [sys.executable, "-m", "stock_pipeline.command_line.main", *arguments, "--json"]
     return json.loads(subprocess.check_output(command, cwd=folder, env=environment(os.environ, folder)))

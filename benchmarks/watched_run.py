@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.memory import peak_bytes, reset_peak
 from benchmarks.stage_record import StageRecord, append_record
-from stock_pipeline.commands import FAILED, speaks_plainly
+from stock_pipeline.command_line.errors import FAILED, speaks_plainly
 from stock_pipeline.orchestration.progress import Began, Ended, Event
 
 
@@ -40,7 +40,7 @@ class Gauge:
 @speaks_plainly
 def main(record: Path, files: str | None) -> None:
     """Run the whole journey; exit codes as those of the command line."""
-    from stock_pipeline.journey import run_journey
+    from stock_pipeline.command_line.full_run import run_journey
 
     if not run_journey("files" if files else "sample", files, None, None, listener=Gauge(record)):
         sys.exit(FAILED)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from stock_pipeline.backtest import assets as backtest
+from stock_pipeline.command_line.retraining import retrain_within_dagster
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets import assets as datasets
 from stock_pipeline.drift import assets as drift
@@ -29,7 +30,6 @@ from stock_pipeline.portfolio import assets as portfolio
 from stock_pipeline.predictions import assets as predictions
 from stock_pipeline.registry import assets as registry
 from stock_pipeline.registry.sensors import damaged_models
-from stock_pipeline.retraining import retrain_within_dagster
 from stock_pipeline.settings import Settings, load_settings
 
 

@@ -15,7 +15,7 @@ from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_defini
 from stock_pipeline.features.catalogue import FEATURE_SETS, FeatureSet
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.orchestration.automation import INGESTION_JOB
-from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 GOLDEN = Path(__file__).with_name("golden") / "asset_graph.json"
 RENEW = "python -m stock_pipeline_tests.test_asset_graph"

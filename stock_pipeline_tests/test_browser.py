@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stock_pipeline.definitions import STAGE_ASSETS
-from stock_pipeline_tests.services import Dagster, dagster_dev, until, workplace_that_has_run
+from stock_pipeline_tests.harness.dagster_services import Dagster, dagster_dev, until, workplace_that_has_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

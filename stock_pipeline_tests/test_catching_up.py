@@ -21,7 +21,7 @@ from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.command_line import invoke
+from stock_pipeline_tests.harness.invocation import invoke
 
 EARLIER, LAST = date(2010, 5, 3), date(2010, 6, 11)
 SYMBOLS = 40

@@ -10,13 +10,13 @@ import pytest
 from click.testing import Result
 from filelock import FileLock
 
-from stock_pipeline.commands import FAILED, INTERRUPTED, WRONG_INPUT
+from stock_pipeline.command_line.errors import FAILED, INTERRUPTED, WRONG_INPUT
 from stock_pipeline.core.columns import SESSION
 from stock_pipeline.core.errors import StoreBusyError
 from stock_pipeline.definitions import STAGE_ASSETS
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
-from stock_pipeline_tests.command_line import command, invoke
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.panels import adjusted_panel
+from stock_pipeline_tests.harness.invocation import command, invoke
 
 HEADER = "symbol,date,open,high,low,close,volume\n"
 BAR = "AAA,2010-05-03,10,11,9,10.5,1000\n"
@@ -226,14 +226,14 @@ def test_a_failure_and_an_interruption_have_their_own_exit_codes(
     def stopped(*_given: object) -> bool:
         raise error
 
-    monkeypatch.setattr("stock_pipeline.journey.run_journey", stopped)
+    monkeypatch.setattr("stock_pipeline.command_line.full_run.run_journey", stopped)
     result = invoke(home, "run")
     assert result.exit_code == code
     assert result.stderr.startswith(told)
 
 
 def test_a_run_that_fails_exits_with_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stock_pipeline.journey.run_journey", lambda *_given: False)
+    monkeypatch.setattr("stock_pipeline.command_line.full_run.run_journey", lambda *_given: False)
     assert invoke(home, "run").exit_code == FAILED
 
 
@@ -244,7 +244,7 @@ def test_the_options_reach_the_run(home: Path, monkeypatch: pytest.MonkeyPatch) 
         given.extend(arguments)
         return True
 
-    monkeypatch.setattr("stock_pipeline.journey.run_journey", run_journey)
+    monkeypatch.setattr("stock_pipeline.command_line.full_run.run_journey", run_journey)
     ended = invoke(
         home, "run", "--source", "files", "--path", "a/*.csv", "--as-of", "2010-05-03", "--models", "lightgbm, spline_ridge", "--no-train"
     )
@@ -264,6 +264,6 @@ def test_the_help_of_every_command_is_shown_without_loading_dagster(home: Path) 
         assert "--help" in invoke(home, name, "--help").stdout
     ended = command(home, "--help")
     assert ended.returncode == 0
-    code = "import sys, stock_pipeline.cli; print({'dagster', 'polars'} & set(sys.modules) or None)"
+    code = "import sys, stock_pipeline.command_line.main; print({'dagster', 'polars'} & set(sys.modules) or None)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert loaded.stdout.strip() == "None"

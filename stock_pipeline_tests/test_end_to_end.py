@@ -39,7 +39,7 @@ from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, S
 from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.registry.tables import MODEL_SWITCHES, SHADOW_RESULTS
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.command_line import command, invoke, shown
+from stock_pipeline_tests.harness.invocation import command, invoke, shown
 
 LAST = date(2010, 8, 20)
 BARS, SYMBOLS, REFUSED = 122_560, 524, {"open or close outside of low to high": 8, "high more than three times the low": 6}

@@ -21,8 +21,7 @@ from stock_pipeline.orchestration.stage_asset import Key, Rhythm
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
 from stock_pipeline.storage import open_stores
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.services import (
+from stock_pipeline_tests.harness.dagster_services import (
     REPOSITORY,
     SESSIONS,
     SYMBOLS,
@@ -33,6 +32,7 @@ from stock_pipeline_tests.services import (
     until,
     workplace_that_has_run,
 )
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 TICK_SECONDS, NIGHT_SECONDS = 120, 300  # bounds for a machine that is busy with other things; an idle one needs a minute
 MOST_RUNS = 3

@@ -14,9 +14,9 @@ from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, STATUS
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.command_line import invoke
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.stored import ingested, out_of_fold_row, put, training_row, version_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import ingested, out_of_fold_row, put, training_row, version_row
+from stock_pipeline_tests.harness.invocation import invoke
 
 DAYS = sessions(6)
 NAME = "lightgbm"

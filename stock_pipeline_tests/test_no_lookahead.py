@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import CLOSE, OPEN, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.lookahead import ROW, Violation, lookahead_violations
 from stock_pipeline.features.bars import RETURN
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.feature import Feature
@@ -15,9 +16,8 @@ from stock_pipeline.features.fundamental_ratios import PE
 from stock_pipeline.features.market import ADVANCING, MARKET_RETURN
 from stock_pipeline.labels.compute import compute_labels, label_reach, return_reach
 from stock_pipeline.labels.tables import daily_labels
-from stock_pipeline.market_data.lookahead import ROW, Violation, lookahead_violations
-from stock_pipeline_tests.features.bars import BY_NAME, EVERY_FEATURE, with_actions, with_companies
-from stock_pipeline_tests.panels import adjusted_panel, sessions
+from stock_pipeline_tests.factories.feature_bars import BY_NAME, EVERY_FEATURE, with_actions, with_companies
+from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
 
 SEED = 11
 COUNT = 125

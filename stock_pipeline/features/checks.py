@@ -8,12 +8,12 @@ import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.core.lookahead import Violation, as_table, lookahead_violations, sampled
 from stock_pipeline.features.catalogue import COMBINED, FeatureSet
 from stock_pipeline.features.compute import compute_features, session_span
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.reading import chosen_set, read_bars_for, read_features
 from stock_pipeline.features.tables import DAILY_FEATURES, DAILY_FEATURES_ASSET
-from stock_pipeline.market_data.lookahead import Violation, as_table, lookahead_violations, sampled
 from stock_pipeline.market_data.reading import sessions_of
 from stock_pipeline.orchestration.automation import check_condition
 from stock_pipeline.orchestration.metadata import table

@@ -13,8 +13,7 @@ from stock_pipeline.market_data.reading import sessions_of, stepped_bars
 from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
-from stock_pipeline.settings import Settings
-from stock_pipeline.settings_sections import LabelSettings
+from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import Write
 
 

@@ -10,15 +10,14 @@ import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
+from stock_pipeline.core.lookahead import Violation, as_table, lookahead_violations, sampled
 from stock_pipeline.labels.compute import compute_labels, label_reach, return_reach
 from stock_pipeline.labels.tables import DAILY_LABELS, VOLATILITY, column_of
-from stock_pipeline.market_data.lookahead import Violation, as_table, lookahead_violations, sampled
 from stock_pipeline.market_data.reading import sessions_of, stepped_bars
 from stock_pipeline.orchestration.automation import check_condition
 from stock_pipeline.orchestration.metadata import table
 from stock_pipeline.orchestration.resources import StoreResource
-from stock_pipeline.settings import Settings
-from stock_pipeline.settings_sections import LabelSettings
+from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import open_stores
 
 LABELS: Final = dg.AssetKey((DAILY_LABELS.stage, DAILY_LABELS.name))

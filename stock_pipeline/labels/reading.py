@@ -6,7 +6,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
 from stock_pipeline.labels.tables import DAILY_LABELS, KNOWN, VOLATILITY, column_of, daily_labels, labels_of
-from stock_pipeline.settings_sections import LabelSettings
+from stock_pipeline.settings import LabelSettings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 

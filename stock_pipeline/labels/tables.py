@@ -7,7 +7,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.settings_sections import LabelSettings
+from stock_pipeline.settings import LabelSettings
 
 VOLATILITY: Final = "volatility"  # stands for the horizon in the names of the forward volatility's own columns
 

@@ -10,7 +10,7 @@ from stock_pipeline.market_data.sources.sample import SampleSource
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
 from stock_pipeline.market_data.sources.source import Source
 from stock_pipeline.market_data.sources.yahoo import YahooSource
-from stock_pipeline.settings_sections import SourceSettings
+from stock_pipeline.settings import SourceSettings
 
 
 @dataclass(frozen=True)

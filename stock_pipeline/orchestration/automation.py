@@ -8,8 +8,7 @@ import dagster as dg
 
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.orchestration.stage_asset import Rhythm
-from stock_pipeline.settings import Settings
-from stock_pipeline.settings_sections import TaskSettings
+from stock_pipeline.settings import Settings, TaskSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition

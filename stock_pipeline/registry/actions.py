@@ -31,7 +31,7 @@ from stock_pipeline.registry.tables import (
     SHADOW,
     STATUS,
 )
-from stock_pipeline.settings_sections import PromotionSettings
+from stock_pipeline.settings import PromotionSettings
 
 
 def promote(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 
 from stock_pipeline.registry.comparison import Comparison
-from stock_pipeline.settings_sections import PromotionSettings
+from stock_pipeline.settings import PromotionSettings
 
 
 @dataclass(frozen=True)

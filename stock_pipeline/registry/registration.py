@@ -43,7 +43,7 @@ from stock_pipeline.registry.tables import (
     UNUSABLE,
     ZERO_ERROR,
 )
-from stock_pipeline.settings_sections import PromotionSettings
+from stock_pipeline.settings import PromotionSettings
 
 # What the version in service and another are worth on the same sessions, by training; None where they share none.
 Compare = Callable[[str, str], Comparison | None]

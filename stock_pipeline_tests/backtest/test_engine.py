@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from stock_pipeline.backtest.engine import daily_returns
 from stock_pipeline.backtest.tables import DAILY_RETURNS
 from stock_pipeline.core.errors import InputError, SchemaError
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 
 def by_hand(rows: Sequence[tuple[int, str, float | None, float | None]]) -> pl.DataFrame:

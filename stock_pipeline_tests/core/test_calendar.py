@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.calendar import TradingCalendar, trading_calendar
 from stock_pipeline.core.errors import InputError
-from stock_pipeline_tests.laws import law
+from stock_pipeline_tests.harness.laws import law
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAYS = st.dates(date(1970, 1, 5), date(2025, 12, 31))

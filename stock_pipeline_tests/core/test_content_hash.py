@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.content_hash import content_hash
-from stock_pipeline_tests.laws import law
+from stock_pipeline_tests.harness.laws import law
 
 SCHEMA: dict[str, Any] = {
     "key": pl.Int64,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.ordering import in_order, strictly_ordered
-from stock_pipeline_tests.laws import law
+from stock_pipeline_tests.harness.laws import law
 
 SCHEMA = {"text": pl.String, "day": pl.Date, "number": pl.Float64}
 values = st.tuples(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.ratios import sample_deviation, sharpe_ratio, sortino_ratio
-from stock_pipeline_tests.laws import law
+from stock_pipeline_tests.harness.laws import law
 
 RETURNS = np.array([0.10, -0.05, 0.02, -0.01])
 

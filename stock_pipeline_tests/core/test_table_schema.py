@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import KNOWN_FROM, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import SchemaError
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline_tests.laws import law
+from stock_pipeline_tests.harness.laws import law
 
 DAY = date(2012, 1, 3)
 COLUMNS = (

@@ -15,9 +15,9 @@ from stock_pipeline.labels.reading import read_label_ends
 from stock_pipeline.labels.tables import column_of, daily_labels
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.panels import adjusted_panel, sessions
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import empty_stores, put
+from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
+from stock_pipeline_tests.factories.rows import empty_stores, put
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 DAYS = sessions(140)
 COUNT = 120

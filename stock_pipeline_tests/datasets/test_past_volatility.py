@@ -7,7 +7,7 @@ import pytest
 from stock_pipeline.core.columns import CLOSE, PRICE_STEP, SESSION, SYMBOL
 from stock_pipeline.datasets.past_volatility import SPAN, WINDOW, past_volatility
 from stock_pipeline.datasets.targets import PAST_VOLATILITY
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 COUNT = 60
 DAYS = sessions(COUNT)

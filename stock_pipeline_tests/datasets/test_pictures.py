@@ -1,6 +1,6 @@
 from stock_pipeline.datasets.pictures import folds_picture
 from stock_pipeline.datasets.splits import split_table, walk_forward
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 
 def test_the_folds_are_a_png_that_changes_with_them() -> None:

@@ -11,8 +11,8 @@ from purgedcv import apply_embargo, purge
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split, check_split, walk_forward
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.harness.laws import law
 
 DAYS = sessions(320)
 ONE_DAY = timedelta(days=1)

@@ -18,11 +18,11 @@ from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
-from stock_pipeline_tests.features.bars import with_companies
-from stock_pipeline_tests.labels.stored_bars import put_bars
-from stock_pipeline_tests.panels import adjusted_panel, sessions
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import empty_stores, put
+from stock_pipeline_tests.factories.feature_bars import with_companies
+from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
+from stock_pipeline_tests.factories.rows import empty_stores, put
+from stock_pipeline_tests.factories.stored_bars import put_bars
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 COUNT, EARLIER = 90, 80
 DAYS = sessions(COUNT + 10)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.datasets.samples import Samples, matrix
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.harness.laws import law
 
 DAYS = sessions(12)
 NAMES = ("a", "b")

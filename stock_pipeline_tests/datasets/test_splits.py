@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split, check_split, chosen_splits, split_table, splits_from_table, walk_forward
-from stock_pipeline.settings_sections import DatasetSettings, LabelSettings
-from stock_pipeline_tests.laws import law
+from stock_pipeline.settings import DatasetSettings, LabelSettings
+from stock_pipeline_tests.harness.laws import law
 
 DAYS = [date(2020, 1, 1) + timedelta(days=i) for i in range(500)]
 

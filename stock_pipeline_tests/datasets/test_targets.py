@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, SESSION, SYMBOL
 from stock_pipeline.datasets.targets import PAST_VOLATILITY, PENALTY, TARGET, neutralised, with_target
 from stock_pipeline.datasets.training_panel import session_rank
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.harness.laws import law
 
 DAYS = sessions(5)
 EXPOSURES = ("e0", "e1", "e2")

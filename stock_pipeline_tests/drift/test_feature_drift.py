@@ -12,7 +12,7 @@ from stock_pipeline.drift.catalogue import STATISTICS
 from stock_pipeline.drift.feature_drift import feature_drift, robust_z_scores, windows
 from stock_pipeline.drift.severity import at_least
 from stock_pipeline.drift.tables import FEATURE_DRIFT
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 STOCKS = 60
 DAYS = sessions(60)

@@ -14,8 +14,8 @@ from stock_pipeline.drift.tables import FEATURE_DRIFT
 from stock_pipeline.registry.retraining import Asked, begun, ended, opened
 from stock_pipeline.registry.tables import RETRAINING_JOBS
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import ingested, put
+from stock_pipeline_tests.factories.rows import ingested, put
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 SESSION = date(2024, 5, 3)
 NOW = datetime(2024, 5, 4, 2, 45)

@@ -13,8 +13,8 @@ import talib
 from numpy.typing import NDArray
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, SESSION, SYMBOL
-from stock_pipeline_tests.features.bars import BY_NAME, bars, values
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.feature_bars import BY_NAME, bars, values
+from stock_pipeline_tests.factories.panels import adjusted_panel
 
 Window = dict[str, NDArray[np.float64]]
 PANEL = adjusted_panel(symbols=3, count=140, seed=5)

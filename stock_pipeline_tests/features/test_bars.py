@@ -4,7 +4,7 @@ import pytest
 from stock_pipeline.core.columns import CLOSE, HIGH, PRICE_STEP, SESSION, SHARE_STEP, SYMBOL, VOLUME
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS, FIRST_OF_SYMBOL, PLACE, RETURN, usable_bars
-from stock_pipeline_tests.features.bars import bars
+from stock_pipeline_tests.factories.feature_bars import bars
 
 
 @pytest.mark.parametrize("price", [0.0, -1.0, float("nan"), float("inf"), None])

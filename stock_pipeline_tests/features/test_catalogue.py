@@ -8,7 +8,7 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS
 from stock_pipeline.features.catalogue import ALPHA158, COMBINED, CORE, EXPOSURES, EXTENDED, FEATURE_SETS, FeatureSet, feature_set
 from stock_pipeline.features.feature import Family, Feature, Series, layers
-from stock_pipeline.settings_sections import FeatureSettings
+from stock_pipeline.settings import FeatureSettings
 
 FIRST, SECOND = CORE.features[:2]
 OF_EXTENDED = {"momentum", "volatility", "volume", "cross_section", "fundamentals", "regime", "sector", "factor", "seasonality"}

@@ -13,8 +13,8 @@ from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.tables import DAILY_FEATURES, DAILY_FEATURES_ASSET
 from stock_pipeline.orchestration.resources import StoreResource
 from stock_pipeline.storage import Author, Stores, Write
-from stock_pipeline_tests.features.machine import SYMBOLS, TONIGHT, Machine
-from stock_pipeline_tests.stored import MOMENT, empty_stores
+from stock_pipeline_tests.factories.rows import MOMENT, empty_stores
+from stock_pipeline_tests.harness.nightly_simulator import SYMBOLS, TONIGHT, Machine
 
 LEAK = Feature("the_next_return", "momentum", "a leak", 2, "planted", pl.col(CLOSE).shift(-1) / pl.col(CLOSE) - 1)
 

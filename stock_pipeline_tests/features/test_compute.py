@@ -12,7 +12,7 @@ from stock_pipeline.features.bars import FILL_SESSIONS
 from stock_pipeline.features.catalogue import CORE, FEATURE_SETS, FeatureSet
 from stock_pipeline.features.compute import compute_features, session_span
 from stock_pipeline.features.feature import Feature
-from stock_pipeline_tests.features.bars import (
+from stock_pipeline_tests.factories.feature_bars import (
     AWKWARD,
     BY_NAME,
     EVERY_FEATURE,
@@ -23,8 +23,8 @@ from stock_pipeline_tests.features.bars import (
     with_actions,
     with_companies,
 )
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.panels import adjusted_panel
+from stock_pipeline_tests.harness.laws import law
 
 NAMES = [feature.name for feature in EVERY_FEATURE]
 BY_FEATURE = pytest.mark.parametrize("feature", EVERY_FEATURE, ids=NAMES)

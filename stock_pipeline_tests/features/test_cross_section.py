@@ -4,8 +4,8 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL
 from stock_pipeline.features.compute import compute_features
-from stock_pipeline_tests.features.bars import BY_NAME, bars, last
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.feature_bars import BY_NAME, bars, last
+from stock_pipeline_tests.factories.panels import adjusted_panel
 
 PLAIN = {
     "return_1_rank": "return_1",

@@ -5,15 +5,15 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from stock_pipeline.core.columns import CLOSE, PRICES, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.lookahead import lookahead_violations
 from stock_pipeline.features import factors
 from stock_pipeline.features.catalogue import EXTENDED
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.factor_model import Array, own_movements
 from stock_pipeline.features.factors import FACTOR_FEATURES, METHOD
-from stock_pipeline.market_data.lookahead import lookahead_violations
-from stock_pipeline_tests.features.bars import compute_night, with_actions
+from stock_pipeline_tests.factories.feature_bars import compute_night, with_actions
+from stock_pipeline_tests.factories.panels import adjusted_panel
 from stock_pipeline_tests.features.factor_reference import NAMES, expected
-from stock_pipeline_tests.panels import adjusted_panel
 
 LISTED, DELISTED, PAUSED, PAUSED_FOR_LONG = "S05", "S11", "S17", "S18"
 

@@ -22,7 +22,7 @@ from stock_pipeline.market_data.sources.source import (
     YEAR,
 )
 from stock_pipeline.market_data.tables import INSTRUMENT
-from stock_pipeline_tests.features.a_company import COMPANY, ENDS, ENDS_BEFORE, NIGHT, known, one, ratios, series, splits
+from stock_pipeline_tests.factories.company_reports import COMPANY, ENDS, ENDS_BEFORE, NIGHT, known, one, ratios, series, splits
 
 
 def test_the_ratios_of_a_company_as_worked_by_hand() -> None:

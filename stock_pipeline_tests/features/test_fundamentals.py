@@ -5,8 +5,8 @@ from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.fundamental_ratios import DEBT_TO_EQUITY, NET_MARGIN, OPERATING_MARGIN, PB, PE, REVENUE_GROWTH, ROE
 from stock_pipeline.features.fundamentals import FUNDAMENTAL_FEATURES
-from stock_pipeline_tests.features.bars import with_companies
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.feature_bars import with_companies
+from stock_pipeline_tests.factories.panels import adjusted_panel
 
 PANEL = with_companies(adjusted_panel(symbols=3, count=30))
 SAME_AS = {

@@ -6,7 +6,7 @@ from stock_pipeline.features.bars import FILL_SESSIONS, RETURN, usable_bars
 from stock_pipeline.features.grid import AGE, DOLLAR_VOLUME, LOG_RETURN, TRUE_RANGE, TYPICAL, WEEKDAY, on_grid
 from stock_pipeline.features.market import MARKET_RETURN, market_series
 from stock_pipeline.features.spells import spells
-from stock_pipeline_tests.features.bars import bars
+from stock_pipeline_tests.factories.feature_bars import bars
 
 
 def _without(panel: pl.DataFrame, symbol: str, *positions: int) -> pl.DataFrame:

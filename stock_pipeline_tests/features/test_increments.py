@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.features.catalogue import feature_set
 from stock_pipeline.storage.database import Database
-from stock_pipeline_tests.features.machine import DAYS, HISTORY, LATE, LISTED, NIGHTS, SYMBOLS, TONIGHT, Arrival, Fate, Machine
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.stored import empty_stores
+from stock_pipeline_tests.factories.rows import empty_stores
+from stock_pipeline_tests.harness.laws import law
+from stock_pipeline_tests.harness.nightly_simulator import DAYS, HISTORY, LATE, LISTED, NIGHTS, SYMBOLS, TONIGHT, Arrival, Fate, Machine
 
 ARRIVALS = st.lists(
     st.builds(

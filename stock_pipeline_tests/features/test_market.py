@@ -5,8 +5,8 @@ import pytest
 from stock_pipeline.core.columns import CLOSE, PRICE_STEP, SESSION, SHARE_STEP, SYMBOL
 from stock_pipeline.features.bars import usable_bars
 from stock_pipeline.features.market import ADVANCING, DISPERSION, MARKET_RETURN, SQUARED_RETURN, market_series
-from stock_pipeline_tests.features.bars import bars
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.feature_bars import bars
+from stock_pipeline_tests.factories.panels import adjusted_panel
 
 
 def test_the_market_is_what_its_stocks_did() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from stock_pipeline_tests.features.bars import bars, last, values
+from stock_pipeline_tests.factories.feature_bars import bars, last, values
 
 RISING = [100.0 + i for i in range(70)]
 

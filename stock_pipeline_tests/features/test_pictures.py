@@ -8,7 +8,7 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.catalogue import CORE
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.pictures import heat_map
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.panels import adjusted_panel
 
 BY = CORE.shown_by
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -43,8 +43,8 @@ from stock_pipeline.orchestration.night import Night
 from stock_pipeline.storage import Author, Stores, Write
 from stock_pipeline.storage.audit import TaskRun
 from stock_pipeline.storage.reading import Selection
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import MOMENT, empty_stores, put
+from stock_pipeline_tests.factories.rows import MOMENT, empty_stores, put
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 ASSET = "features/fundamental_ratios"
 DAYS = [date(2022, 6, day) for day in (6, 7, 8, 9, 10, 13)]

@@ -27,8 +27,8 @@ from stock_pipeline.market_data.sources.source import (
     DataTypes,
 )
 from stock_pipeline.market_data.tables import INSTRUMENT
-from stock_pipeline_tests.features.a_company import COMPANY, ENDS, NIGHT, known, splits
-from stock_pipeline_tests.laws import law
+from stock_pipeline_tests.factories.company_reports import COMPANY, ENDS, NIGHT, known, splits
+from stock_pipeline_tests.harness.laws import law
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.features.catalogue import ALPHA158, CORE
 from stock_pipeline.features.reading import chosen_set, read_features
 from stock_pipeline.storage.reading import Selection
-from stock_pipeline_tests.features.machine import Machine
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import empty_stores
+from stock_pipeline_tests.factories.rows import empty_stores
+from stock_pipeline_tests.harness.nightly_simulator import Machine
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
 def test_the_settings_choose_the_set(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.regime import REGIME_FEATURES
-from stock_pipeline_tests.features.bars import bars, last
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.feature_bars import bars, last
+from stock_pipeline_tests.factories.panels import adjusted_panel
 
 PANEL = adjusted_panel(symbols=12, count=75)
 CLOSES = PANEL.pivot(SYMBOL, index=SESSION, values=CLOSE).drop(SESSION).to_numpy()

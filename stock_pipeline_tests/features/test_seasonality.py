@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL
+from stock_pipeline.core.lookahead import lookahead_violations
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.seasonality import SEASONALITY_FEATURES
-from stock_pipeline.market_data.lookahead import lookahead_violations
-from stock_pipeline_tests.features.bars import bars, compute_night, values, with_actions
-from stock_pipeline_tests.panels import adjusted_panel, sessions
+from stock_pipeline_tests.factories.feature_bars import bars, compute_night, values, with_actions
+from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
 
 NAME = "same_weekday_20"
 COUNT = 140

@@ -5,8 +5,8 @@ from stock_pipeline.core.columns import CLOSE, SECTOR, SESSION, SYMBOL
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.sector import SECTOR_FEATURES
-from stock_pipeline_tests.features.bars import BY_NAME, with_companies
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.feature_bars import BY_NAME, with_companies
+from stock_pipeline_tests.factories.panels import adjusted_panel
 
 SECTORS = {"S00": "Energy", "S01": "Energy", "S02": "Energy", "S03": "Utilities", "S04": "Utilities", "S05": None, "S06": None}
 PANEL = with_companies(adjusted_panel(symbols=7, count=80)).with_columns(

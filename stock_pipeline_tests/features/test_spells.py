@@ -4,7 +4,7 @@ import pytest
 from stock_pipeline.core.columns import CLOSE, HIGH, PRICE_STEP, SESSION, SHARE_STEP, SYMBOL, VOLUME
 from stock_pipeline.features.bars import PLACE, usable_bars
 from stock_pipeline.features.spells import EMPTY_BEFORE, SPELL, TARGET, spells
-from stock_pipeline_tests.features.bars import bars
+from stock_pipeline_tests.factories.feature_bars import bars
 
 SPAN = 3
 

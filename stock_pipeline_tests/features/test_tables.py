@@ -5,8 +5,8 @@ from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.features.catalogue import FEATURE_SETS, FeatureSet
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.tables import DAILY_FEATURES, daily_features
-from stock_pipeline_tests.features.bars import with_companies
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.feature_bars import with_companies
+from stock_pipeline_tests.factories.panels import adjusted_panel
 
 BY_SET = pytest.mark.parametrize("chosen", FEATURE_SETS, ids=lambda chosen: chosen.name)
 

@@ -2,7 +2,7 @@ from math import log, sqrt
 
 import pytest
 
-from stock_pipeline_tests.features.bars import bars, last
+from stock_pipeline_tests.factories.feature_bars import bars, last
 
 SWING = [100.0, 110.0] * 35  # log returns of +s and -s in turn
 S = log(1.1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from stock_pipeline.features import windows
-from stock_pipeline_tests.laws import law
+from stock_pipeline_tests.harness.laws import law
 
 X, Y = pl.col("x"), pl.col("y")
 WINDOW = 8

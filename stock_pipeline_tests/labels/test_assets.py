@@ -11,14 +11,13 @@ from stock_pipeline.labels.assets import assets
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.market_data.tables import DAILY_BARS
-from stock_pipeline.settings import Settings
-from stock_pipeline.settings_sections import LabelSettings
+from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import Author, Stores, Write
 from stock_pipeline.storage.reading import Selection
-from stock_pipeline_tests.labels.stored_bars import label, put_bars, sessions_written
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import MOMENT, empty_stores
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import MOMENT, empty_stores
+from stock_pipeline_tests.factories.stored_bars import label, put_bars, sessions_written
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 DAYS = sessions(60)
 LATER = MOMENT + timedelta(days=1)

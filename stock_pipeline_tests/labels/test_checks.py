@@ -9,12 +9,12 @@ from stock_pipeline.core.columns import OPEN, SESSION, SYMBOL
 from stock_pipeline.labels.checks import LABELS, Compute, label_checks, of_settings, reaches
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.orchestration.resources import StoreResource
-from stock_pipeline.settings_sections import LabelSettings
+from stock_pipeline.settings import LabelSettings
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.labels.stored_bars import label, put_bars
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import empty_stores
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import empty_stores
+from stock_pipeline_tests.factories.stored_bars import label, put_bars
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 DAYS = sessions(60)
 CHOSEN = {"horizons": (1, 4), "volatility_horizon": 3}

@@ -25,10 +25,10 @@ from stock_pipeline.core.columns import (
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.labels.compute import compute_labels, label_reach, return_reach
 from stock_pipeline.labels.tables import VOLATILITY, column_of
-from stock_pipeline_tests.features.bars import with_actions
-from stock_pipeline_tests.labels.made_up import DAYS, OPENS, panel, return_by_hand, scattered, volatility_by_hand, without
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.feature_bars import with_actions
+from stock_pipeline_tests.factories.label_bars import DAYS, OPENS, panel, return_by_hand, scattered, volatility_by_hand, without
+from stock_pipeline_tests.factories.panels import adjusted_panel
+from stock_pipeline_tests.harness.laws import law
 
 LAST = DAYS[150]  # by which every label of the small panels has come or never will
 RETURN_1, RETURN_3 = (column_of(FORWARD_RETURN, horizon) for horizon in (1, 3))

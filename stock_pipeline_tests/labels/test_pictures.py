@@ -4,7 +4,7 @@ import pytest
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.pictures import return_bands
-from stock_pipeline_tests.panels import adjusted_panel, sessions
+from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -7,10 +7,10 @@ from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLAT
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.reading import read_forward_volatility, read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import daily_labels
-from stock_pipeline.settings_sections import LabelSettings
+from stock_pipeline.settings import LabelSettings
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.labels.made_up import DAYS, scattered
-from stock_pipeline_tests.stored import empty_stores, put
+from stock_pipeline_tests.factories.label_bars import DAYS, scattered
+from stock_pipeline_tests.factories.rows import empty_stores, put
 
 BARS = scattered(7, count=30)
 LAST = 29

@@ -5,8 +5,8 @@ from stock_pipeline.core.columns import FORWARD_VOLATILITY
 from stock_pipeline.core.errors import SchemaError
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import DAILY_LABELS, daily_labels
-from stock_pipeline.settings_sections import LabelSettings
-from stock_pipeline_tests.labels.made_up import DAYS, OPENS, panel, scattered
+from stock_pipeline.settings import LabelSettings
+from stock_pipeline_tests.factories.label_bars import DAYS, OPENS, panel, scattered
 
 
 @pytest.mark.parametrize("horizons", [(1, 5), (3,), (10, 2, 1)])

@@ -15,9 +15,9 @@ from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
 from stock_pipeline.storage import Author, Stores
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import MOMENT, ingested, put, training_row, version_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import MOMENT, ingested, put, training_row, version_row
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 DAYS = sessions(10)
 FILES = {"manifest.json": b"{}", "model.txt": b"tree" * 1000}

@@ -13,8 +13,8 @@ from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.stored import ingested, put, training_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import ingested, put, training_row
 
 DAYS = sessions(6)
 

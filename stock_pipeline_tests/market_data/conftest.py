@@ -5,7 +5,7 @@ import pytest
 
 from stock_pipeline.market_data import assets
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.market_data.bringing import Bring, bringing
+from stock_pipeline_tests.harness.ingest_helpers import Bring, bringing
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ from stock_pipeline.market_data.sources.source import (
     Source,
 )
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN
-from stock_pipeline_tests.market_data.made_up import DAYS, bar, bars, series
-from stock_pipeline_tests.market_data.made_up_source import WITHOUT_ACTIONS, ScriptedSource, requests, told
+from stock_pipeline_tests.factories.market_rows import DAYS, bar, bars, series
+from stock_pipeline_tests.factories.scripted_source import WITHOUT_ACTIONS, ScriptedSource, requests, told
 
 SPLIT = ("A", DAYS[1], "split", 2.0)
 

@@ -19,8 +19,8 @@ from stock_pipeline.market_data.tables import (
     UNIVERSE_MEMBERS,
 )
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.market_data.bringing import ASSET, Bring
-from stock_pipeline_tests.market_data.made_up import DAYS, bar, series
+from stock_pipeline_tests.factories.market_rows import DAYS, bar, series
+from stock_pipeline_tests.harness.ingest_helpers import ASSET, Bring
 
 Known = list[tuple[Any, ...]]
 

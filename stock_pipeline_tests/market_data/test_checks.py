@@ -11,10 +11,10 @@ from stock_pipeline.market_data.flags import JUMP_FLAG, REVERSAL, SCALE
 from stock_pipeline.market_data.tables import INGESTION_FAILURES
 from stock_pipeline.orchestration.resources import StoreResource
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.market_data.bringing import Bring
-from stock_pipeline_tests.market_data.made_up import DAYS, bar, bars, series
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import put
+from stock_pipeline_tests.factories.market_rows import DAYS, bar, bars, series
+from stock_pipeline_tests.factories.rows import put
+from stock_pipeline_tests.harness.ingest_helpers import Bring
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
 def test_sound_bars_are_not_found_unsound() -> None:

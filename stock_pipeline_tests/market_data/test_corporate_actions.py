@@ -9,8 +9,8 @@ from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, SESSION, S
 from stock_pipeline.market_data.corporate_actions import BROKEN_RATIOS, DIVIDEND, SPLIT, derive_actions
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
 from stock_pipeline.market_data.sources.source import ACTIONS, CAPTURED, KIND
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.market_data.made_up import DAYS, bars, known, series
+from stock_pipeline_tests.factories.market_rows import DAYS, bars, known, series
+from stock_pipeline_tests.harness.laws import law
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from stock_pipeline.market_data.coverage import SESSIONS_BEFORE, Coverage, cover
 from stock_pipeline.market_data.tables import SYMBOL_HISTORY, UNIVERSE_MEMBERS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.market_data.made_up import DAYS
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import put
+from stock_pipeline_tests.factories.market_rows import DAYS
+from stock_pipeline_tests.factories.rows import put
+from stock_pipeline_tests.harness.laws import law
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 LONG = [date(2012, 1, day) for day in range(1, 32)]
 NOBODY = UNIVERSE_MEMBERS.empty()

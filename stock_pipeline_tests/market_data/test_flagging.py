@@ -15,9 +15,9 @@ from stock_pipeline.market_data.flags import CONTEXT, FlagRules, flags
 from stock_pipeline.market_data.sources.source import BASIS, CAPTURED
 from stock_pipeline.market_data.tables import BAR_FLAGS, CORPORATE_ACTIONS, DAILY_BARS, FLAG, RAISED_ON, WITHDRAWN_ON
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.market_data.made_up import actions, bar, bars, stored
-from stock_pipeline_tests.stored import put
+from stock_pipeline_tests.factories.market_rows import actions, bar, bars, stored
+from stock_pipeline_tests.factories.rows import put
+from stock_pipeline_tests.harness.laws import law
 
 CALENDAR = trading_calendar("XNYS")
 SESSIONS = CALENDAR.sessions_between(date(2012, 1, 3), date(2012, 8, 1))

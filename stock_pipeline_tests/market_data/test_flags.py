@@ -14,8 +14,8 @@ from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
 from stock_pipeline.market_data.flags import CONTEXT, FLAGS, FlagRules, disagreements, flags, follow_up
 from stock_pipeline.market_data.sources.source import BASIS, RAW, SPLIT_ADJUSTED
 from stock_pipeline.market_data.tables import BAR_FLAGS, FLAG, RAISED_ON, WITHDRAWN_ON
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.market_data.made_up import actions
+from stock_pipeline_tests.factories.market_rows import actions
+from stock_pipeline_tests.harness.laws import law
 
 SESSIONS = [date(2012, 1, 1) + timedelta(days=i) for i in range(60)]
 TOLERANT = FlagRules(jump_ratio=1.4, source_tolerance=0.01)

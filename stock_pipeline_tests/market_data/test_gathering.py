@@ -15,11 +15,10 @@ from stock_pipeline.market_data.sources.sample import SampleSource
 from stock_pipeline.market_data.sources.source import Source
 from stock_pipeline.market_data.sources.yahoo import YahooSource
 from stock_pipeline.market_data.tables import INGESTION_REPORTS
-from stock_pipeline.settings import Settings
-from stock_pipeline.settings_sections import YahooSettings
+from stock_pipeline.settings import Settings, YahooSettings
 from stock_pipeline.storage import Author, Stores, Write, open_stores
-from stock_pipeline_tests.market_data.made_up import DAYS, bar, bars, series
-from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.factories.market_rows import DAYS, bar, bars, series
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from stock_pipeline.market_data.tables import ACTIONS_KNOWN, CORPORATE_ACTIONS, 
 from stock_pipeline.market_data.tables import FUNDAMENTALS as FUNDAMENTALS_TABLE
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.market_data.made_up import DAYS, actions, bar, bars, known, series, stored
-from stock_pipeline_tests.stored import put
+from stock_pipeline_tests.factories.market_rows import DAYS, actions, bar, bars, known, series, stored
+from stock_pipeline_tests.factories.rows import put
+from stock_pipeline_tests.harness.laws import law
 
 Rows = list[tuple[Any, ...]]
 NIGHT = DAYS[5]

@@ -13,7 +13,7 @@ from stock_pipeline.market_data.ingestion import Ingested, Screening, prepare
 from stock_pipeline.market_data.quality import DUPLICATE
 from stock_pipeline.market_data.sources.source import CAPTURED, CURRENCY, FUNDAMENTALS, INSTRUMENTS, KIND
 from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INGESTION_REPORTS, QUARANTINED_BARS, REASON
-from stock_pipeline_tests.market_data.made_up import DAYS, SATURDAY, actions, bar, bars, gathered, series
+from stock_pipeline_tests.factories.market_rows import DAYS, SATURDAY, actions, bar, bars, gathered, series
 
 CALENDAR: TradingCalendar = trading_calendar("XNYS")
 PANEL = (*series("A", [10.0, 11.0, 12.0]), *series("B", [20.0, None, 22.0]))

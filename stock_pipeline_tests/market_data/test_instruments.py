@@ -12,7 +12,7 @@ from stock_pipeline.market_data.sources.errors import NoDataError, SaidDelistedE
 from stock_pipeline.market_data.sources.source import CONTRACT
 from stock_pipeline.market_data.sources.source import INSTRUMENTS as TOLD
 from stock_pipeline.market_data.tables import DELISTED_ON, INSTRUMENT, INSTRUMENTS, REASON, SYMBOL_HISTORY
-from stock_pipeline_tests.market_data.made_up import DAYS
+from stock_pipeline_tests.factories.market_rows import DAYS
 
 LATER = date(2014, 3, 3)  # more than a year after DAYS
 SAID, SILENT = SaidDelistedError.word, NoDataError.word

@@ -11,8 +11,8 @@ from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.market_data.landing import FOLDER, Landing
 from stock_pipeline.market_data.sources.errors import NoDataError
 from stock_pipeline.market_data.sources.source import FUNDAMENTALS, INSTRUMENTS, Answer, MarketData, Request
-from stock_pipeline_tests.market_data.made_up import DAYS
-from stock_pipeline_tests.market_data.made_up_source import (
+from stock_pipeline_tests.factories.market_rows import DAYS
+from stock_pipeline_tests.factories.scripted_source import (
     ANSWERED,
     ASKED,
     STOPPED,
@@ -23,7 +23,7 @@ from stock_pipeline_tests.market_data.made_up_source import (
     requests,
     told,
 )
-from stock_pipeline_tests.storage.processes import heard
+from stock_pipeline_tests.harness.store_processes import heard
 
 NIGHT = DAYS[2]
 HOSTILE = ["../x", "../../x", "/etc/x", "A'; DROP TABLE", ".", "", "con", "x\0y", "x\\..\\y", "📈", "é", "e\u0301", "X" * 300]

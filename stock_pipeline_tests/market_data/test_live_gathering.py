@@ -17,10 +17,10 @@ from stock_pipeline.market_data.sources.source import Request, Source
 from stock_pipeline.market_data.tables import DAILY_BARS, FIRST, INGESTION_FAILURES, INSTRUMENT, INSTRUMENTS, LAST, SYMBOL_HISTORY
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.market_data.made_up import DAYS, SATURDAY
-from stock_pipeline_tests.market_data.made_up_source import WITHOUT_ACTIONS, ScriptedSource, told
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import put
+from stock_pipeline_tests.factories.market_rows import DAYS, SATURDAY
+from stock_pipeline_tests.factories.rows import put
+from stock_pipeline_tests.factories.scripted_source import WITHOUT_ACTIONS, ScriptedSource, told
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 CALENDAR = trading_calendar("XNYS")
 HISTORY_FROM = date(2011, 12, 1)

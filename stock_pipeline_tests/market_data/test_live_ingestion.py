@@ -32,7 +32,7 @@ from stock_pipeline.market_data.tables import (
 )
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.storage import Author, Stores
-from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 from stock_pipeline_tests.standins import ibkr as broker
 from stock_pipeline_tests.standins import yahoo as web
 

@@ -1,7 +1,7 @@
 from stock_pipeline.core.columns import VOLUME
 from stock_pipeline.market_data.pictures import SESSIONS_SHOWN, candlesticks, most_traded
-from stock_pipeline_tests.market_data.made_up import DAYS, bar, bars, series
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.factories.market_rows import DAYS, bar, bars, series
+from stock_pipeline_tests.factories.panels import adjusted_panel
 
 
 def test_the_most_traded_have_the_largest_mean_turnover() -> None:

@@ -10,8 +10,8 @@ from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, JUMP, LOW, OPEN,
 from stock_pipeline.market_data import prices
 from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT, derive_actions
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.market_data.made_up import DAYS, actions, bar, bars, known, series, stored
+from stock_pipeline_tests.factories.market_rows import DAYS, actions, bar, bars, known, series, stored
+from stock_pipeline_tests.harness.laws import law
 
 RATIO = 1.4
 NONE = actions()

@@ -11,8 +11,8 @@ from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, PRICES, SESSION,
 from stock_pipeline.market_data.quality import DUPLICATE, BarRules, refusals, screen
 from stock_pipeline.market_data.sources.source import BARS, CAPTURED, CURRENCY
 from stock_pipeline.market_data.tables import REASON
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.market_data.made_up import DAYS, SATURDAY, bar, bars
+from stock_pipeline_tests.factories.market_rows import DAYS, SATURDAY, bar, bars
+from stock_pipeline_tests.harness.laws import law
 
 TOLERANCE = 0.005
 RULES = BarRules(DAYS, TOLERANCE, "USD")

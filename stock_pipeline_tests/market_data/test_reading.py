@@ -29,7 +29,7 @@ from stock_pipeline.market_data.tables import (
     SYMBOL_HISTORY,
 )
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.stored import put
+from stock_pipeline_tests.factories.rows import put
 
 RENAMED = date(2022, 6, 9)
 BEFORE, AFTER = date(2022, 6, 8), date(2022, 6, 10)

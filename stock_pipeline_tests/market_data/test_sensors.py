@@ -13,10 +13,10 @@ from stock_pipeline.market_data.sources.source import Source
 from stock_pipeline.market_data.tables import DAILY_BARS, FIRST, INSTRUMENT, LAST, SYMBOL_HISTORY, UNIVERSE_MEMBERS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.market_data.made_up import DAYS
-from stock_pipeline_tests.market_data.made_up_source import ScriptedSource
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import put
+from stock_pipeline_tests.factories.market_rows import DAYS
+from stock_pipeline_tests.factories.rows import put
+from stock_pipeline_tests.factories.scripted_source import ScriptedSource
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 ASSET = "market_data/daily_bars"
 LIVE, ARCHIVE = ScriptedSource({}, "ibkr"), ScriptedSource({}, "files", is_archive=True)

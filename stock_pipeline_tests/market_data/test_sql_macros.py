@@ -9,8 +9,8 @@ from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data.reading import ACTION_COLUMNS, BAR_COLUMNS, actions_known, adjusted_bars, raw_bars
 from stock_pipeline.market_data.sources.source import CAPTURED
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.market_data.bringing import Bring
-from stock_pipeline_tests.market_data.made_up import DAYS, bar, series
+from stock_pipeline_tests.factories.market_rows import DAYS, bar, series
+from stock_pipeline_tests.harness.ingest_helpers import Bring
 
 NEVER = 1e9  # a jump that does not occur: in SQL unannounced jumps are not taken out
 

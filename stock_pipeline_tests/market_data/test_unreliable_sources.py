@@ -21,9 +21,9 @@ from stock_pipeline.market_data.sources.source import BASIS, RAW, SPLIT_ADJUSTED
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.storage import Author, Stores
-from stock_pipeline_tests.market_data.bringing import ASSET
-from stock_pipeline_tests.market_data.made_up import actions, bar, bars
-from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.factories.market_rows import actions, bar, bars
+from stock_pipeline_tests.harness.ingest_helpers import ASSET
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 SESSIONS = trading_calendar("XNYS").sessions_between(date(2024, 1, 2), date(2024, 2, 29))
 SPLITS = {"A": {9: 2.0, 22: 0.5}, "B": {14: 3.0}, "C": {}}

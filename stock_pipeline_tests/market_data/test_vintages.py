@@ -15,9 +15,9 @@ from stock_pipeline.market_data.reading import actions_known, raw_bars
 from stock_pipeline.market_data.sources.source import CAPTURED
 from stock_pipeline.market_data.tables import BAR_FLAGS, CORPORATE_ACTIONS, DAILY_BARS, INSTRUMENTS, QUARANTINED_BARS, SYMBOL_HISTORY
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.market_data.bringing import bringing
-from stock_pipeline_tests.market_data.made_up import DAYS, SATURDAY, bar
+from stock_pipeline_tests.factories.market_rows import DAYS, SATURDAY, bar
+from stock_pipeline_tests.harness.ingest_helpers import bringing
+from stock_pipeline_tests.harness.laws import law
 
 # A capture of a Saturday knows what Friday's night knew.
 CAPTURE_DAYS = sorted([*DAYS[:5], SATURDAY])

@@ -22,7 +22,7 @@ from stock_pipeline.models.artefacts import (
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.estimators.estimator import Conditions, Estimator
 from stock_pipeline.models.stacking import StackedModel
-from stock_pipeline_tests.models.made_up import FEATURES, ONE_THREAD, panel, quick, samples_of
+from stock_pipeline_tests.factories.training_panels import FEATURES, ONE_THREAD, panel, quick, samples_of
 
 AS_OF = date(2020, 5, 4)
 INPUTS = {

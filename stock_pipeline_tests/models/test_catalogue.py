@@ -7,7 +7,7 @@ import pytest
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, model_entry, parse_models, ranking_models, stacked_models
 from stock_pipeline.models.estimators.estimator import Conditions
-from stock_pipeline_tests.models.stub_estimators import Stub, entry_of
+from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
 
 EIGHT = ("spline_ridge", "lightgbm", "xgboost", "catboost", "random_forest", "mlp", "n_hits", "patch_tst")
 

@@ -16,8 +16,8 @@ from stock_pipeline.models.explanations import (
     importances,
     strongest,
 )
-from stock_pipeline_tests.models.made_up import DAYS, FEATURES, ONE_THREAD, panel, samples_of
-from stock_pipeline_tests.models.stub_estimators import Stub
+from stock_pipeline_tests.factories.stub_estimators import Stub
+from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, ONE_THREAD, panel, samples_of
 
 ROWS = panel(symbols=20, count=40)
 SAMPLES = samples_of(ROWS)

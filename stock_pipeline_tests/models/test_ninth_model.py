@@ -20,7 +20,7 @@ from stock_pipeline.models.recording import metrics_of
 from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.training import train
-from stock_pipeline_tests.models.made_up import DAYS, FEATURES, panel, plan_of, samples_of
+from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, panel, plan_of, samples_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "add-a-model.md"
 MODULE = "the_ninth_model"

@@ -10,8 +10,7 @@ from polars.testing import assert_frame_equal
 from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.own_process import FRAMES, TrainingFailedError, trained_apart
 from stock_pipeline.models.training import train
-from stock_pipeline_tests.models.made_up import panel, plan_of, quick, samples_of
-from stock_pipeline_tests.models.stub_estimators import (
+from stock_pipeline_tests.factories.stub_estimators import (
     Aborts,
     Exits,
     IsKilled,
@@ -21,6 +20,7 @@ from stock_pipeline_tests.models.stub_estimators import (
     Stub,
     entry_of,
 )
+from stock_pipeline_tests.factories.training_panels import panel, plan_of, quick, samples_of
 
 ROWS = panel(symbols=5, count=100)
 

@@ -9,7 +9,7 @@ from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models import pictures
 from stock_pipeline.models.explanations import CONTRIBUTION
 from stock_pipeline.models.pictures import calibration_picture, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 PNG = b"\x89PNG"
 

@@ -16,9 +16,9 @@ from stock_pipeline.models.recording import RETURN_SCALE, Said, latest_trainings
 from stock_pipeline.models.scores import ALL_FOLDS, PART, PERIOD, TEST, TRAIN, WHOLE, overall
 from stock_pipeline.models.stacking import StackedModel
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
-from stock_pipeline_tests.models.made_up import FEATURES, panel
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.stored import training_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import training_row
+from stock_pipeline_tests.factories.training_panels import FEATURES, panel
 
 DAYS = sessions(5)
 STACKED = StackedModel(weights={"a": 1.0}, members={"a": "t0"})

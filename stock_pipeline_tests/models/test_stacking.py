@@ -24,7 +24,7 @@ from stock_pipeline.models.stacking import (
     stack_weights,
     widen,
 )
-from stock_pipeline_tests.models.made_up import panel
+from stock_pipeline_tests.factories.training_panels import panel
 
 MODELS = ["good", "fair", "noise"]
 

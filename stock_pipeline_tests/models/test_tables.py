@@ -6,7 +6,7 @@ from stock_pipeline.models.explanations import importances
 from stock_pipeline.models.scores import scores_of
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRIALS
 from stock_pipeline.models.training import train
-from stock_pipeline_tests.models.made_up import FEATURES, panel, plan_of
+from stock_pipeline_tests.factories.training_panels import FEATURES, panel, plan_of
 
 
 def test_what_a_training_says_fits_its_tables() -> None:

@@ -13,8 +13,8 @@ from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.scoring import scored
 from stock_pipeline.models.training import SESSIONS_SEEN, fit, train
-from stock_pipeline_tests.models.made_up import DAYS, FEATURES, REACH, panel, plan_of, quick, samples_of, unlabelled_from
-from stock_pipeline_tests.models.stub_estimators import Stub, entry_of
+from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
+from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, REACH, panel, plan_of, quick, samples_of, unlabelled_from
 
 RIDGE = model_entry("spline_ridge")
 SAID = [MODEL, FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN]

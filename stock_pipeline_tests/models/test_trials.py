@@ -16,8 +16,8 @@ from stock_pipeline.datasets.targets import TARGET, Kind
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.scores import RANK_IC
 from stock_pipeline.models.trials import FEWEST_SESSIONS, TRIED, choose_parameters
-from stock_pipeline_tests.models.made_up import DAYS, ENDS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick, samples_of
-from stock_pipeline_tests.models.stub_estimators import Stub, entry_of
+from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
+from stock_pipeline_tests.factories.training_panels import DAYS, ENDS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick, samples_of
 
 RIDGE = model_entry("spline_ridge")
 

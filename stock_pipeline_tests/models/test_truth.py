@@ -20,7 +20,7 @@ from stock_pipeline.models.recording import ranked_against
 from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session, score_table
 from stock_pipeline.models.stacking import stack_out_of_fold, widen
 from stock_pipeline.models.training import Plan, train
-from stock_pipeline_tests.models.made_up import FEATURES, LEAK, panel, plan_of, quick
+from stock_pipeline_tests.factories.training_panels import FEATURES, LEAK, panel, plan_of, quick
 
 SEEDS = (0, 1, 2)
 NAMES = (*(entry.name for entry in CATALOGUE), STACK)

@@ -16,9 +16,9 @@ from stock_pipeline.orchestration.progress import Began, Ended, Noted
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
 from stock_pipeline.storage import Stores, Write
-from stock_pipeline_tests.orchestration.workshop import DAYS, NAME, Workshop, declared, product
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import ingested
+from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, product
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.progress import Ended
 from stock_pipeline.orchestration.stage_asset import Rhythm, StageAsset, StageCheck, key_of
 from stock_pipeline.settings import Settings
-from stock_pipeline_tests.orchestration.workshop import DAYS, NAME, Workshop, declared, product
-from stock_pipeline_tests.stored import ingested
+from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, product
 
 DOWNSTREAM = ("maintenance", "after_backups")
 

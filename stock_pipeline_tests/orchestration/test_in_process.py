@@ -11,7 +11,7 @@ from stock_pipeline.orchestration.progress import Began, Event, Stopped, announc
 from stock_pipeline.orchestration.resources import RunScope
 from stock_pipeline.orchestration.stage_asset import Key
 from stock_pipeline.settings import Settings
-from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 FIRST, SECOND, THIRD = [("stage", name) for name in ("first", "second", "third")]
 

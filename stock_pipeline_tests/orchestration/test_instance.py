@@ -5,7 +5,7 @@ import pytest
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.instance import prepare_dagster_home
-from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
 @pytest.fixture(autouse=True)

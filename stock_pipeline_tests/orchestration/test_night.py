@@ -12,8 +12,8 @@ from stock_pipeline.core.errors import InputError, StockPipelineError
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 DAYS = sessions(10)
 SETTINGS = plain_settings(Path("nowhere"))

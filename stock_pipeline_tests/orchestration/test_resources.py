@@ -5,8 +5,8 @@ import pytest
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.resources import RunScope, StoreResource, resources
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import empty_stores
+from stock_pipeline_tests.factories.rows import empty_stores
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
 def test_both_stores_lie_in_the_data_directory_and_wait_as_the_settings_say(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from stock_pipeline.definitions import build_definitions
-from stock_pipeline_tests.plain_settings import plain_settings
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 NEW_YORK = ZoneInfo("America/New_York")
 

@@ -16,9 +16,9 @@ from stock_pipeline.performance.log import best_tenth_by_session, performance_lo
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, PERFORMANCE_LOG
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import ERROR, SHADOW_RESULTS
-from stock_pipeline_tests.performance.nights import CAST, CHANGE, COUNT, DAYS, FIRST, LOG, MEASURE, Nights, said_on
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import ingested
+from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline_tests.harness.performance_nights import CAST, CHANGE, COUNT, DAYS, FIRST, LOG, MEASURE, Nights, said_on
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 LAST = COUNT - 1
 KINDS: dict[str, Kind] = {"lightgbm": "return", "stack": "return", "risk": "volatility", "direction": "direction"}

@@ -17,8 +17,8 @@ from stock_pipeline.core.ratios import sharpe_ratio, sortino_ratio
 from stock_pipeline.models.scores import wilson_interval
 from stock_pipeline.performance.log import SESSION_RETURN, TRADES, best_tenth_by_session, performance_log
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.harness.laws import law
 
 DAYS = sessions(300)
 STOCKS = 40

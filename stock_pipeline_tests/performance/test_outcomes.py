@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from stock_pipeline.performance.outcomes import daily_performance, with_outcomes
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 DAY = date(2020, 3, 5)
 

@@ -3,7 +3,7 @@ import polars as pl
 from stock_pipeline.performance.log import SESSION_RETURN
 from stock_pipeline.performance.pictures import cumulative_rank_ic, cumulative_return
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

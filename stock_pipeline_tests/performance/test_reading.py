@@ -6,8 +6,8 @@ from stock_pipeline.performance.results import KIND
 from stock_pipeline.performance.tables import LIVE, ORIGIN, OUT_OF_FOLD
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW, STATUS
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.stored import empty_stores, out_of_fold_row, prediction_row, put, training_row, version_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import empty_stores, out_of_fold_row, prediction_row, put, training_row, version_row
 
 DAYS = sessions(4)
 MODEL = "spline_ridge"

@@ -12,7 +12,7 @@ from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, SCORE, SESSION, S
 from stock_pipeline.datasets.targets import KINDS, TARGET, Kind
 from stock_pipeline.performance.results import KIND, session_results
 from stock_pipeline.registry.tables import ERROR, SHADOW_RESULTS, ZERO_ERROR
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 STOCKS, COUNT = 12, 3
 DAYS = sessions(COUNT)

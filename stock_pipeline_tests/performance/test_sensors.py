@@ -10,8 +10,8 @@ from stock_pipeline.orchestration.asset_factory import build_asset
 from stock_pipeline.performance.assets import ASSETS
 from stock_pipeline.performance.sensors import PERFORMANCE_JOB, performance_schedule
 from stock_pipeline.settings import Settings
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import empty_stores, ingested
+from stock_pipeline_tests.factories.rows import empty_stores, ingested
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
 def defined(settings: Settings) -> dg.Definitions:

@@ -18,10 +18,10 @@ from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.performance.targets import read_past_volatility_of, read_targets
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.labels.stored_bars import label, put_bars
-from stock_pipeline_tests.panels import adjusted_panel, sessions
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import empty_stores, put
+from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
+from stock_pipeline_tests.factories.rows import empty_stores, put
+from stock_pipeline_tests.factories.stored_bars import label, put_bars
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 SYMBOLS, COUNT, EARLIER = 9, 90, 80
 DAYS = sessions(COUNT)

@@ -8,8 +8,8 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.portfolio.reading import latest_suggestions
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.storage import open_stores
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.stored import empty_stores, put
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import empty_stores, put
 
 DAYS = sessions(3)
 

@@ -4,7 +4,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.portfolio.risk import risk_figures
-from stock_pipeline_tests.panels import adjusted_panel, sessions
+from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
 
 DAYS = sessions(60)
 

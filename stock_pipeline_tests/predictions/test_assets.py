@@ -25,11 +25,11 @@ from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, P
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import Author, Stores
 from stock_pipeline.storage.reading import Selection
-from stock_pipeline_tests.labels.stored_bars import put_bars
-from stock_pipeline_tests.models.made_up import ONE_THREAD, quick
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import MOMENT, empty_stores, put, training_row, version_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import MOMENT, empty_stores, put, training_row, version_row
+from stock_pipeline_tests.factories.stored_bars import put_bars
+from stock_pipeline_tests.factories.training_panels import ONE_THREAD, quick
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 SYMBOLS, SESSIONS = 6, 50
 DAYS = sessions(SESSIONS)

@@ -21,7 +21,7 @@ from stock_pipeline.models.recording import RETURN_SCALE
 from stock_pipeline.models.stacking import StackedModel, combine
 from stock_pipeline.predictions.inference import explanations, load_service, predict
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP
-from stock_pipeline_tests.models.made_up import FEATURES, ONE_THREAD, panel, quick
+from stock_pipeline_tests.factories.training_panels import FEATURES, ONE_THREAD, panel, quick
 
 AS_OF = date(2012, 6, 1)
 PANEL = panel(symbols=20, count=60, signal=1.0)

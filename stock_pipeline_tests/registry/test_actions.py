@@ -27,7 +27,7 @@ from stock_pipeline.registry.tables import (
     SHADOW,
     STATUS,
 )
-from stock_pipeline.settings_sections import PromotionSettings
+from stock_pipeline.settings import PromotionSettings
 from stock_pipeline_tests.registry.test_lifecycle import DAYS, versions
 
 RULE = PromotionSettings(beats_zero=False)

@@ -25,9 +25,9 @@ from stock_pipeline.registry.tables import (
     STATUS,
 )
 from stock_pipeline.storage import Author, Stores
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import MOMENT, ingested, out_of_fold_row, put, training_row, version_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import MOMENT, ingested, out_of_fold_row, put, training_row, version_row
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 DAYS = sessions(3)
 DAY = DAYS[-1]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL
 from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.registry.comparison import compare, daily_measures, lower_mean, on_common_rows
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 DAYS = sessions(30)
 

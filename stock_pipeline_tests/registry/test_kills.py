@@ -13,9 +13,9 @@ from stock_pipeline.core.columns import VERSION
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry.tables import ACTIVE, ACTIVE_TO, DECISION, MODEL_VERSIONS, NUMBER, PROMOTIONS, RETIRED, ROLLED_BACK, STATUS
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.registry.nursery import DONE, GONE, MODEL, STEP
-from stock_pipeline_tests.stored import ingested, put, training_row, version_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
+from stock_pipeline_tests.harness.kill_loop import DONE, GONE, MODEL, STEP
 
 KILLS = 200
 LEAST_STEPS = 5  # of a change: two tables are written and told of in the audit trail, and the watermark is moved
@@ -60,7 +60,7 @@ def test_two_hundred_kills_leave_the_old_version_or_the_new_one(tmp_path: Path) 
     put(stores, TRAININGS, [training_row(MODEL, f"t{number}", DAYS[0]) for number in (1, 2)], DAYS[0])
     put(stores, MODEL_VERSIONS, [version_row(MODEL, 1, "t1", DAYS[0], DAYS[1]), version_row(MODEL, 2, "t2", DAYS[1])], DAYS[1])
     moments, acknowledging = random.Random(7), 0  # noqa: S311
-    command = [sys.executable, "-m", "stock_pipeline_tests.registry.nursery", str(tmp_path)]
+    command = [sys.executable, "-m", "stock_pipeline_tests.harness.kill_loop", str(tmp_path)]
     with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nursery:
         for _ in range(KILLS):
             before = serving(stores)

@@ -24,8 +24,8 @@ from stock_pipeline.registry.tables import (
     STATUS,
     STATUSES,
 )
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.stored import version_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import version_row
 
 DAYS = sessions(12)
 

@@ -5,7 +5,7 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, MODEL, VERSION
 from stock_pipeline.registry.pictures import times_in_service
 from stock_pipeline.registry.tables import DECISION, NUMBER, PROMOTED, REFUSED, ROLLED_BACK
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline_tests.factories.panels import sessions
 
 DAYS = sessions(8)
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from stock_pipeline.registry.comparison import Comparison, LowerMean
 from stock_pipeline.registry.promotion import judge
-from stock_pipeline.settings_sections import PromotionSettings
+from stock_pipeline.settings import PromotionSettings
 
 RULE = PromotionSettings(beats_zero=False, not_inferior=False, no_slipping=False)
 errors = st.floats(0, 10, allow_subnormal=False)

@@ -11,8 +11,8 @@ from stock_pipeline.registry.status import model_status
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline.storage.audit import TaskRun
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.stored import MOMENT, empty_stores, put, training_row, version_row
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.factories.rows import MOMENT, empty_stores, put, training_row, version_row
 
 DAYS = sessions(6)
 MODEL = CATALOGUE[0].name

@@ -33,8 +33,8 @@ from stock_pipeline.registry.tables import (
     STATUS,
     UNUSABLE,
 )
-from stock_pipeline.settings_sections import PromotionSettings
-from stock_pipeline_tests.panels import sessions
+from stock_pipeline.settings import PromotionSettings
+from stock_pipeline_tests.factories.panels import sessions
 
 DAYS = sessions(12)
 RULE = PromotionSettings(beats_zero=False, no_slipping=False)

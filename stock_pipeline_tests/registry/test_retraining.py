@@ -28,7 +28,7 @@ from stock_pipeline.registry.retraining import (
 )
 from stock_pipeline.registry.tables import COMPLETED, FAILED, JOB, PENDING, REASON, RETRAINING_JOBS, RUNNING, STATE
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.stored import empty_stores, ingested, put
+from stock_pipeline_tests.factories.rows import empty_stores, ingested, put
 
 NOW = datetime(2024, 5, 3, 22, 45, 10)
 LATER = NOW + timedelta(minutes=9)

@@ -19,8 +19,8 @@ from stock_pipeline.registry.sensors import DAMAGED_MODELS, damaged_models
 from stock_pipeline.registry.tables import MODEL_VERSIONS, RETRAINING_JOBS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.audit import TaskRun, TaskState
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.stored import ingested, put, training_row, version_row
+from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 SESSION = date(2024, 5, 3)
 NOW = datetime(2024, 5, 3, 22, 45)

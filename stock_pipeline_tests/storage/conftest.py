@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.storage.made_up import copied, make_stores
+from stock_pipeline_tests.factories.trial_tables import copied, make_stores
 
 
 @pytest.fixture(scope="session")

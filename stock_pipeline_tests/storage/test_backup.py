@@ -8,8 +8,8 @@ from stock_pipeline.storage.backup import copy_store
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.migrations import migrate
 from stock_pipeline.storage.stores import Stores as StoresAt
-from stock_pipeline_tests.storage.made_up import DAYS, READINGS, TABLES, VERSIONS, audit_rows, author, readings
-from stock_pipeline_tests.storage.processes import HELD, heard, other_process
+from stock_pipeline_tests.factories.trial_tables import DAYS, READINGS, TABLES, VERSIONS, audit_rows, author, readings
+from stock_pipeline_tests.harness.store_processes import HELD, heard, other_process
 
 EVERYTHING = "SELECT schema_name, table_name, sql FROM duckdb_tables() ORDER BY ALL"
 

@@ -6,7 +6,7 @@ import pytest
 from stock_pipeline.core.errors import StockPipelineError, StoreBusyError
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline.storage.database import HARDENING, Database
-from stock_pipeline_tests.storage.processes import DONE, HELD, heard, other_process, tell
+from stock_pipeline_tests.harness.store_processes import DONE, HELD, heard, other_process, tell
 
 INSERTION = "INSERT INTO trial.names VALUES ('A', 'a name')"
 COUNT = "SELECT count(*) FROM trial.names"

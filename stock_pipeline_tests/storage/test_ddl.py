@@ -6,7 +6,7 @@ import pytest
 from stock_pipeline.core.table_schema import Column
 from stock_pipeline.definitions import TABLES
 from stock_pipeline.storage.ddl import SQL_TYPES, add_column_statement, create_statement, quoted, quoted_list, table_identifier
-from stock_pipeline_tests.storage.made_up import CATALOGUED, NAMES, READINGS
+from stock_pipeline_tests.factories.trial_tables import CATALOGUED, NAMES, READINGS
 
 
 def test_a_statement_holds_every_column_with_type_and_nullability_and_no_key() -> None:

@@ -5,8 +5,8 @@ import pytest
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.audit import Watermark
-from stock_pipeline_tests.storage.made_up import DAYS, READINGS, audit_rows
-from stock_pipeline_tests.storage.processes import DONE, ROWS, STOPPED, heard, many_readings, other_process, write_many
+from stock_pipeline_tests.factories.trial_tables import DAYS, READINGS, audit_rows
+from stock_pipeline_tests.harness.store_processes import DONE, ROWS, STOPPED, heard, many_readings, other_process, write_many
 
 ASSET = "trial/readings"
 OLD, NEW = 1.0, 2.0

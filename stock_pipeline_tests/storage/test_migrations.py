@@ -10,7 +10,7 @@ from stock_pipeline.storage import Stores, migrations, open_stores
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import SQL_TYPES, create_statement
 from stock_pipeline.storage.migrations import migrate, migrations_of
-from stock_pipeline_tests.storage.processes import HELD, STOPPED, heard, other_process, tell
+from stock_pipeline_tests.harness.store_processes import HELD, STOPPED, heard, other_process, tell
 
 LEDGER = "SELECT number, name FROM audit.migrations ORDER BY number"
 

@@ -11,7 +11,7 @@ from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.migrations import LEDGER, migrate, migrations_of
 from stock_pipeline.storage.reading import Selection, read
-from stock_pipeline_tests.stored import training_row
+from stock_pipeline_tests.factories.rows import training_row
 
 BEFORE = 15  # migrations that such a store has
 FIRST, SECOND = date(2020, 1, 2), date(2020, 1, 3)

@@ -13,8 +13,7 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import Stores, Write
 from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline.storage.reading import Selection
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.storage.made_up import (
+from stock_pipeline_tests.factories.trial_tables import (
     CATALOGUED,
     DAYS,
     MORE_CATALOGUED,
@@ -26,6 +25,7 @@ from stock_pipeline_tests.storage.made_up import (
     copied,
     readings,
 )
+from stock_pipeline_tests.harness.laws import law
 
 NASTY = ["A'; DROP TABLE trial.readings; --", 'B"', "C%", "😀", "S" * 300, "", "null", "a\nb", "O''Hara", "?", "$1", "{}", " A "]
 

@@ -9,7 +9,7 @@ from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.storage import Author, Stores, Write, open_stores
 from stock_pipeline.storage.audit import TaskRun
 from stock_pipeline.storage.ddl import create_statement
-from stock_pipeline_tests.storage.made_up import DAYS, NAMES, NOTE, READINGS, audit_rows, author, readings
+from stock_pipeline_tests.factories.trial_tables import DAYS, NAMES, NOTE, READINGS, audit_rows, author, readings
 
 BEGAN = datetime(2012, 1, 10, 22, 0)
 

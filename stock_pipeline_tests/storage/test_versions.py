@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SOURCE, SYMBOL, VALUE
 from stock_pipeline.storage.versions import notice_restatements, weave
-from stock_pipeline_tests.laws import law
+from stock_pipeline_tests.harness.laws import law
 
 NIGHTS = [date(2012, 1, day) for day in range(2, 9)]
 COLUMNS: dict[str, Any] = {SYMBOL: pl.String, SESSION: pl.Date, VALUE: pl.Float64, SOURCE: pl.String, KNOWN_FROM: pl.Date}

@@ -17,8 +17,7 @@ from stock_pipeline.storage import Stores, Write
 from stock_pipeline.storage.audit import Watermark, read_watermark
 from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline.storage.reading import Selection, read
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.storage.made_up import (
+from stock_pipeline_tests.factories.trial_tables import (
     CATALOGUED,
     DAYS,
     MORE_CATALOGUED,
@@ -34,6 +33,7 @@ from stock_pipeline_tests.storage.made_up import (
     readings,
     stored,
 )
+from stock_pipeline_tests.harness.laws import law
 
 ASSET = "trial/readings"
 PAYLOADS = st.dictionaries(

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from stock_pipeline.commands import FAILED
+from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.core.columns import FORWARD_RETURN, MODEL
 from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.datasets.targets import Kind
@@ -17,7 +17,7 @@ from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.training_runs.own_files import OwnFiles
+from stock_pipeline_tests.harness.own_files import OwnFiles
 
 FEATURE = "return_1"
 

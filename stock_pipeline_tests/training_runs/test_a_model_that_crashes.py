@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from click.testing import Result
 
-from stock_pipeline.commands import FAILED
+from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.core.columns import MODEL, SESSION, TRAINING_ID
 from stock_pipeline.models import assets
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
@@ -20,9 +20,9 @@ from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, S
 from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.registry.status import model_status
 from stock_pipeline.settings import Settings
-from stock_pipeline_tests.command_line import invoke
-from stock_pipeline_tests.panels import sessions
-from stock_pipeline_tests.training_runs.own_files import QUICK, SESSIONS, OwnFiles
+from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.harness.invocation import invoke
+from stock_pipeline_tests.harness.own_files import QUICK, SESSIONS, OwnFiles
 
 MODELS = "spline_ridge,xgboost,risk"
 BROKEN = "xgboost"

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from stock_pipeline.commands import FAILED
+from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.predictions.tables import SIGNALS
 from stock_pipeline.registry.tables import MODEL_VERSIONS
-from stock_pipeline_tests.command_line import command
-from stock_pipeline_tests.training_runs.own_files import QUICK, OwnFiles
+from stock_pipeline_tests.harness.invocation import command
+from stock_pipeline_tests.harness.own_files import QUICK, OwnFiles
 
 MIRRORED = {"STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW": "true"}
 

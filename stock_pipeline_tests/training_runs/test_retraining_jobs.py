@@ -16,7 +16,8 @@ import polars as pl
 import pytest
 from filelock import FileLock
 
-from stock_pipeline.commands import FAILED, WRONG_INPUT
+from stock_pipeline.command_line.errors import FAILED, WRONG_INPUT
+from stock_pipeline.command_line.retraining import REGISTRY, Training, retrain_within_dagster
 from stock_pipeline.core.columns import MODEL
 from stock_pipeline.definitions import STAGE_ASSETS, WHOLE_JOURNEY, build_definitions
 from stock_pipeline.models.tables import TRAININGS
@@ -26,12 +27,11 @@ from stock_pipeline.orchestration.retraining_job import STARTED_BY, retraining_j
 from stock_pipeline.registry.jobs import LOCK, log_of
 from stock_pipeline.registry.retraining import DIED
 from stock_pipeline.registry.tables import MODEL_VERSIONS, RETRAINING_JOBS
-from stock_pipeline.retraining import REGISTRY, Training, retrain_within_dagster
-from stock_pipeline_tests.command_line import invoke
-from stock_pipeline_tests.plain_settings import plain_settings
-from stock_pipeline_tests.services import until
-from stock_pipeline_tests.stored import ingested
-from stock_pipeline_tests.training_runs.own_files import QUICK, OwnFiles
+from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline_tests.harness.dagster_services import until
+from stock_pipeline_tests.harness.invocation import invoke
+from stock_pipeline_tests.harness.own_files import QUICK, OwnFiles
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 SESSION = date(2024, 5, 3)
 SECONDS_TO_BEGIN = 120  # for a machine that is busy with other things

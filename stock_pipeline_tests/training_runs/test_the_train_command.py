@@ -10,8 +10,8 @@ from click.testing import Result
 from stock_pipeline.core.columns import FOLD, MODEL
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS, TRIALS
-from stock_pipeline_tests.command_line import invoke
-from stock_pipeline_tests.training_runs.own_files import QUICK, OwnFiles
+from stock_pipeline_tests.harness.invocation import invoke
+from stock_pipeline_tests.harness.own_files import QUICK, OwnFiles
 
 WRONG_INPUT = 2
 

@@ -38,7 +38,7 @@ from stock_pipeline.market_data.sources.ibkr_gateway import Gateway
 from stock_pipeline.market_data.sources.pacing import Pace
 from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
 from stock_pipeline.market_data.sources.streaming import streamed
-from stock_pipeline.settings_sections import IbkrSettings
+from stock_pipeline.settings import IbkrSettings
 
 if TYPE_CHECKING:
     from ib_async import BarData

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stock_pipeline.market_data.sources.errors import RequestTimeoutError, SourceDownError, SourceError
 from stock_pipeline.market_data.sources.ibkr_answers import RESTART, Instrument, broker_symbol, duration, end_of, meaning, only_one
 from stock_pipeline.market_data.sources.source import Request
-from stock_pipeline.settings_sections import IbkrSettings
+from stock_pipeline.settings import IbkrSettings
 
 if TYPE_CHECKING:
     from ib_async import BarData, Contract, ContractDetails

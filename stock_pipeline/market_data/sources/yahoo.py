@@ -26,7 +26,7 @@ from stock_pipeline.market_data.sources.yahoo_answers import (
     raw_market_data,
     yahoo_symbol,
 )
-from stock_pipeline.settings_sections import YahooSettings
+from stock_pipeline.settings import YahooSettings
 
 if TYPE_CHECKING:
     import yfinance as yf

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import CLOSE, PRICES, SESSION, SYMBOL, VOLUME
 from stock_pipeline.features.alpha158 import ALPHA158_FEATURES
 from stock_pipeline.features.compute import compute_features
+from stock_pipeline_tests.factories.feature_bars import awkward_panel
+from stock_pipeline_tests.factories.panels import adjusted_panel
 from stock_pipeline_tests.features.alpha158.oracle import CANDLES, KINDS_BY_WINDOW, NAMES, WINDOWS, Bars, alpha158
-from stock_pipeline_tests.features.bars import awkward_panel
-from stock_pipeline_tests.laws import law
-from stock_pipeline_tests.panels import adjusted_panel
+from stock_pipeline_tests.harness.laws import law
 
 OF_CHANGES = {"ROC", "CORD", "CNTP", "CNTN", "CNTD", "SUMP", "SUMN", "SUMD", "WVMA", "VSUMP", "VSUMN", "VSUMD"}
 

@@ -2,7 +2,7 @@ import pytest
 
 from stock_pipeline.features.alpha158.candle import CANDLE_FEATURES
 from stock_pipeline.features.compute import compute_features
-from stock_pipeline_tests.features.bars import bars
+from stock_pipeline_tests.factories.feature_bars import bars
 
 
 def _row(opening: float, high: float, low: float, close: float) -> dict[str, float | None]:

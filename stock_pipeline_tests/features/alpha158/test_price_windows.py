@@ -1,7 +1,7 @@
 import pytest
 
 from stock_pipeline.features.alpha158.price_windows import PRICE_LEVEL_FEATURES, PRICE_MOVE_FEATURES
-from stock_pipeline_tests.features.bars import bars, values_of
+from stock_pipeline_tests.factories.feature_bars import bars, values_of
 
 FEATURES = {feature.name: feature for feature in (*PRICE_LEVEL_FEATURES, *PRICE_MOVE_FEATURES)}
 CLOSES = [8.0, 2.0, 4.0, 4.0, 1.0, 4.0]

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from stock_pipeline.features.alpha158.volume_windows import PRICE_WITH_VOLUME_FEATURES, VOLUME_WINDOW_FEATURES
-from stock_pipeline_tests.features.bars import bars, values_of
+from stock_pipeline_tests.factories.feature_bars import bars, values_of
 
 FEATURES = {feature.name: feature for feature in (*PRICE_WITH_VOLUME_FEATURES, *VOLUME_WINDOW_FEATURES)}
 CLOSES = [10.0, 11.0, 11.0, 22.0, 11.0, 22.0]

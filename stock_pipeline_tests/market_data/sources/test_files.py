@@ -20,8 +20,8 @@ from stock_pipeline.market_data.sources.source import (
     Request,
 )
 from stock_pipeline.market_data.sources.tabular import SYMBOL_LIMIT
-from stock_pipeline.settings_sections import SourceSettings
-from stock_pipeline_tests.market_data.sources.bar_files import BAR, HEADER, NO_SYMBOL, ROW, csv, fetched, given, parquet, refusal
+from stock_pipeline.settings import SourceSettings
+from stock_pipeline_tests.factories.bar_files import BAR, HEADER, NO_SYMBOL, ROW, csv, fetched, given, parquet, refusal
 
 
 def test_a_csv_file_is_read_with_the_types_of_a_bar(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.core.columns import SYMBOL
-from stock_pipeline_tests.market_data.sources.bar_files import BAR, HEADER, ROW, csv, fetched, parquet, refusal
+from stock_pipeline_tests.factories.bar_files import BAR, HEADER, ROW, csv, fetched, parquet, refusal
 
 MAY_MEAN = "which may mean {}; write one of these"
 

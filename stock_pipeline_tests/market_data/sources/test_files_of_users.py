@@ -12,7 +12,7 @@ from stock_pipeline.market_data.sources.source import (
     BASIS,
     CURRENCY,
 )
-from stock_pipeline_tests.market_data.sources.bar_files import BAR, COLUMNS, HEADER, NO_SYMBOL, ROW, csv, fetched, refusal
+from stock_pipeline_tests.factories.bar_files import BAR, COLUMNS, HEADER, NO_SYMBOL, ROW, csv, fetched, refusal
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])

@@ -24,7 +24,7 @@ from stock_pipeline.market_data.sources.errors import (
 )
 from stock_pipeline.market_data.sources.ibkr import HUNG_LIMIT, RETRY_DELAYS, IbkrSource
 from stock_pipeline.market_data.sources.source import Answer, Request, Source
-from stock_pipeline.settings_sections import IbkrSettings
+from stock_pipeline.settings import IbkrSettings
 from stock_pipeline_tests.standins.fake_time import FakeTime
 from stock_pipeline_tests.standins.ibkr import BARS, CALL_OFF, DETAILS, POSITIONS, START, IbkrStandIn, Listing, Refusal
 

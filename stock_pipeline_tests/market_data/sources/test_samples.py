@@ -23,7 +23,7 @@ from stock_pipeline.market_data.sources.source import (
     Request,
     Source,
 )
-from stock_pipeline.settings_sections import SourceSettings
+from stock_pipeline.settings import SourceSettings
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from stock_pipeline.market_data.sources.source import (
 )
 from stock_pipeline.market_data.sources.yahoo import YahooSource
 from stock_pipeline.market_data.sources.yahoo_answers import yahoo_symbol
-from stock_pipeline_tests.market_data.sources.yahoo_week import (
+from stock_pipeline_tests.factories.yahoo_week import (
     ABOUT,
     FRIDAY,
     MONDAY,

@@ -21,7 +21,7 @@ from stock_pipeline.market_data.sources.errors import (
     UnreadableAnswerError,
 )
 from stock_pipeline.market_data.sources.yahoo import YahooSource
-from stock_pipeline_tests.market_data.sources.yahoo_week import (
+from stock_pipeline_tests.factories.yahoo_week import (
     ABOUT,
     NOT_AT_ONCE,
     QUIET_WEEK,

@@ -12,7 +12,7 @@ from stock_pipeline.models.estimators import cat_boost
 from stock_pipeline.models.estimators.cat_boost import CatBoost
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.symmetric_trees import SymmetricTrees
-from stock_pipeline_tests.models.estimators.made_up_samples import ONE_THREAD, made_up, samples_of, saved_bytes
+from stock_pipeline_tests.factories.samples import ONE_THREAD, made_up, samples_of, saved_bytes
 
 
 def test_scores_and_contributions_are_the_librarys_own_and_tree_shaps(tmp_path: Path) -> None:

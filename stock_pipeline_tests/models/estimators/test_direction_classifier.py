@@ -7,7 +7,7 @@ from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.models.estimators import direction_classifier
 from stock_pipeline.models.estimators.direction_classifier import DirectionClassifier, _parts, platt
 from stock_pipeline.models.estimators.lightgbm_trees import LightGBMTrees
-from stock_pipeline_tests.models.estimators.made_up_samples import ONE_THREAD, samples_of, saved_bytes
+from stock_pipeline_tests.factories.samples import ONE_THREAD, samples_of, saved_bytes
 
 
 def directions(

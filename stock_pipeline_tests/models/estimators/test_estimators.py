@@ -11,9 +11,9 @@ from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
-from stock_pipeline_tests.models.estimators.made_up_samples import ONE_THREAD, saved_bytes
-from stock_pipeline_tests.models.estimators.made_up_samples import samples_of as samples_of_array
-from stock_pipeline_tests.models.made_up import FEATURES, panel, quick, samples_of
+from stock_pipeline_tests.factories.samples import ONE_THREAD, saved_bytes
+from stock_pipeline_tests.factories.samples import samples_of as samples_of_array
+from stock_pipeline_tests.factories.training_panels import FEATURES, panel, quick, samples_of
 
 NAMES = tuple(entry.name for entry in CATALOGUE)
 # They have no exact contributions, or compute them in single precision.

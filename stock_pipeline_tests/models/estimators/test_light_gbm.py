@@ -9,7 +9,7 @@ from stock_pipeline.models.estimators import light_gbm, lightgbm_trees
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.light_gbm import LightGBM
 from stock_pipeline.models.estimators.trees import min_data_in_leaf
-from stock_pipeline_tests.models.estimators.made_up_samples import ONE_THREAD, made_up, saved_bytes
+from stock_pipeline_tests.factories.samples import ONE_THREAD, made_up, saved_bytes
 
 
 @pytest.mark.parametrize(("samples", "least"), [(50, 5), (1_250, 12), (90_000, 900), (500_000, 1000)])

@@ -6,7 +6,7 @@ import numpy as np
 import shap
 
 from stock_pipeline.models.estimators.random_forest import RandomForest
-from stock_pipeline_tests.models.estimators.made_up_samples import ONE_THREAD, made_up, saved_bytes
+from stock_pipeline_tests.factories.samples import ONE_THREAD, made_up, saved_bytes
 
 
 def leaf_of(node: dict[str, Any], row: np.ndarray) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_info
 
 from stock_pipeline.models.estimators import spline_ridge
 from stock_pipeline.models.estimators.spline_ridge import SplineRidge, splines
-from stock_pipeline_tests.models.estimators.made_up_samples import ONE_THREAD, made_up, samples_of, saved_bytes
+from stock_pipeline_tests.factories.samples import ONE_THREAD, made_up, samples_of, saved_bytes
 
 
 def uniform(rows: int, features: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import xgboost
 from stock_pipeline.models.estimators import random_forest, xg_boost, xgboost_trees
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.xg_boost import XGBoost
-from stock_pipeline_tests.models.estimators.made_up_samples import ONE_THREAD, made_up, samples_of, saved_bytes
+from stock_pipeline_tests.factories.samples import ONE_THREAD, made_up, samples_of, saved_bytes
 
 
 def test_scores_and_contributions_are_the_librarys_own_and_tree_shaps() -> None:

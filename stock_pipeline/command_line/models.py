@@ -1,0 +1,140 @@
+"""``stock-pipeline models``: look at the versions of the models and decide on them by hand."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from stock_pipeline.command_line.errors import opened, print_json, speaks_plainly
+from stock_pipeline.core.errors import InputError
+
+if TYPE_CHECKING:
+    from stock_pipeline.storage import Stores
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+NEXT_RUN = "Predictions follow with the next run."
+
+
+@click.group()
+def models() -> None:
+    """Versions of the models: list, show, promote, roll back, switch off and on, sync MLflow."""
+
+
+@models.command("list")
+@AS_JSON
+@speaks_plainly
+def list_models(as_json: bool) -> None:
+    """Every model: which version serves, which are in shadow, and the last decision."""
+    from stock_pipeline.command_line.tables import show_registry
+    from stock_pipeline.registry.overview import models_overview
+
+    _, stores = opened()
+    rows = models_overview(stores)
+    if as_json:
+        print_json({"models": rows})
+    else:
+        show_registry(rows)
+
+
+@models.command()
+@click.argument("model")
+@AS_JSON
+@speaks_plainly
+def show(model: str, as_json: bool) -> None:
+    """One model: its versions and every decision about them."""
+    from stock_pipeline.command_line.tables import show_model
+    from stock_pipeline.registry.overview import model_in_full
+
+    _, stores = opened()
+    found = model_in_full(stores, model)
+    if as_json:
+        print_json(found)
+    else:
+        show_model(found)
+
+
+@models.command()
+@click.argument("model")
+@click.argument("version", type=click.IntRange(min=1))
+@click.option("--force", is_flag=True, help="Pass over the rule; say why with --reason.")
+@click.option("--reason", help="Why, for the record.")
+@AS_JSON
+@speaks_plainly
+def promote(model: str, version: int, force: bool, reason: str | None, as_json: bool) -> None:
+    """Put VERSION of MODEL into service, if the rule lets it pass."""
+    from stock_pipeline.orchestration.clock import utc_now
+    from stock_pipeline.registry.by_hand import promote_by_hand
+
+    if force and not (reason and reason.strip()):
+        raise InputError("--force was given without a reason; say why with --reason")
+    settings, stores = opened()
+    promote_by_hand(stores, settings, model, version, reason if force else None, utc_now())
+    _done(stores, model, f"Version {version} of {model} is in service. {NEXT_RUN}", as_json)
+
+
+@models.command()
+@click.argument("model")
+@click.option("--to", "version", type=click.IntRange(min=1), help="Version to go back to. By default the one that served before.")
+@click.option("--reason", default="rolled back by hand", show_default=True, help="Why, for the record.")
+@AS_JSON
+@speaks_plainly
+def rollback(model: str, version: int | None, reason: str, as_json: bool) -> None:
+    """Go back to the version of MODEL that served before. Predictions that were made stay."""
+    from stock_pipeline.orchestration.clock import utc_now
+    from stock_pipeline.registry.by_hand import roll_back_by_hand
+
+    _, stores = opened()
+    back = roll_back_by_hand(stores, model, version, reason, utc_now())
+    _done(stores, model, f"Version {back} of {model} is in service again. {NEXT_RUN}", as_json)
+
+
+@models.command()
+@click.argument("model")
+@click.option("--reason", default="switched off by hand", show_default=True, help="Why, for the record.")
+@AS_JSON
+@speaks_plainly
+def disable(model: str, reason: str, as_json: bool) -> None:
+    """Switch MODEL off: it predicts nothing, and the stack goes on without it. Without the stack, stocks are suggested without models."""
+    _switch(model, False, reason, as_json)
+
+
+@models.command()
+@click.argument("model")
+@click.option("--reason", default="switched on by hand", show_default=True, help="Why, for the record.")
+@AS_JSON
+@speaks_plainly
+def enable(model: str, reason: str, as_json: bool) -> None:
+    """Switch MODEL on again."""
+    _switch(model, True, reason, as_json)
+
+
+@models.command()
+@speaks_plainly
+def sync() -> None:
+    """Bring MLflow up to the registry: runs, versions and aliases; all of them where its folder was thrown away."""
+    from stock_pipeline.registry.mirroring import mirrored_versions
+    from stock_pipeline.registry.mlflow_mirror import mirror
+
+    _, stores = opened()
+    versions = mirrored_versions(stores) if stores.exist else []
+    if not versions:
+        raise InputError(f"there is no version of a model in {stores.home} yet, so nothing to show; run `stock-pipeline run` first")
+    added = mirror(stores.home, versions)
+    click.echo(f"MLflow shows {len(versions)} versions; {added} runs were added.")
+
+
+def _switch(model: str, enabled: bool, reason: str, as_json: bool) -> None:
+    from stock_pipeline.orchestration.clock import utc_now
+    from stock_pipeline.registry.by_hand import switch_by_hand
+
+    _, stores = opened()
+    switch_by_hand(stores, model, enabled, reason, utc_now())
+    _done(stores, model, f"{model} is switched {'on' if enabled else 'off'}. {NEXT_RUN}", as_json)
+
+
+def _done(stores: "Stores", model: str, sentence: str, as_json: bool) -> None:
+    from stock_pipeline.registry.overview import model_in_full
+
+    if as_json:
+        print_json(model_in_full(stores, model))
+    else:
+        click.echo(sentence)

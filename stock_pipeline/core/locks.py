@@ -1,0 +1,30 @@
+"""Locks between processes. The system takes a lock from a process that dies."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+FOREVER = -1.0
+
+
+@contextmanager
+def exclusive(path: Path, busy: Callable[[], Exception], wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the lock file ``path`` inside the block; its folder is made where it is missing.
+
+    Args:
+        path: the lock file, which stays where it is.
+        busy: the error to raise where another process holds the lock all the time; asked for only then.
+        wait_seconds: how long to wait for it; ``FOREVER`` waits without end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=wait_seconds)
+    except Timeout as error:
+        raise busy() from error
+    try:
+        yield
+    finally:
+        lock.release()

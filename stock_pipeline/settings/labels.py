@@ -1,0 +1,30 @@
+"""What the models are to predict."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from stock_pipeline.settings.kinds import Section, Sessions
+
+
+def _one_or_more_apart(horizons: tuple[int, ...]) -> tuple[int, ...]:
+    if not horizons or len(set(horizons)) < len(horizons):
+        raise ValueError("it should name one horizon or more, none of them twice, as in [1, 5]")
+    return horizons
+
+
+def _enough_for_a_deviation(sessions: int) -> int:
+    if sessions < 2:
+        raise ValueError("it should be 2 sessions or more, as a standard deviation needs two returns")
+    return sessions
+
+
+class LabelSettings(Section):
+    """What the models are to predict."""
+
+    horizons: Annotated[
+        tuple[Sessions, ...],
+        AfterValidator(_one_or_more_apart),
+        Field(description="sessions from the fill at the next open to the way out; models learn to predict the first"),
+    ] = (1, 5)
+    volatility_horizon: Annotated[int, AfterValidator(_enough_for_a_deviation)] = 5

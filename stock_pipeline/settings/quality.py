@@ -1,0 +1,16 @@
+"""What makes a bar suspect or unusable."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stock_pipeline.settings.kinds import Section, Share
+
+
+class QualitySettings(Section):
+    """What makes a bar doubtful or unusable."""
+
+    price_tolerance: Share = 0.005
+    jump_ratio: Annotated[float, Field(gt=1)] = 1.4
+    source_tolerance: Annotated[Share, Field(description="share by which two sources' closes may differ without a flag")] = 0.01
+    minimum_coverage: Annotated[Share, Field(description="share of the expected symbols without which nothing is made downstream")] = 0.95

@@ -1,0 +1,117 @@
+"""Made-up training panels: noise, or a signal planted in known features."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, SESSION, SYMBOL
+from stock_pipeline.datasets.samples import Samples
+from stock_pipeline.datasets.splits import walk_forward
+from stock_pipeline.datasets.targets import PAST_VOLATILITY, TARGET, Kind, with_target
+from stock_pipeline.datasets.training_panel import model_inputs, training_panel
+from stock_pipeline.models.catalogue import ModelEntry
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.training import Plan
+from stock_pipeline_tests.factories.panels import sessions
+
+FEATURES = ("f0", "f1", "f2", "f3", "f4", "f5")
+LEAK: Final = "leak"
+REACH = 2
+ONE_THREAD: Final = Conditions(seed=7, threads=1)
+DAYS: Final = sessions(700)
+ENDS: Final = dict(zip(DAYS, DAYS[REACH:], strict=False))  # when the label of each session is known
+
+# What makes a fit a matter of tenths of a second; each still learns.
+QUICK: Final[Mapping[str, Mapping[str, Any]]] = {
+    "lightgbm": {"trees": 30, "learning_rate": 0.1},
+    "xgboost": {"trees": 30, "learning_rate": 0.1},
+    "catboost": {"trees": 30, "learning_rate": 0.1},
+    "random_forest": {"trees": 30},
+    "mlp": {"members": 1, "hidden": 16, "most_samples": 200_000, "most_epochs": 6, "batch": 256},
+    "n_hits": {"window": 4, "pooling": (2, 1), "ratios": (0.5, 1.0), "hidden": 16, "most_epochs": 2, "learning_rate": 0.01},
+    "patch_tst": {
+        "window": 4,
+        "patch": 2,
+        "width": 8,
+        "series": 4,
+        "most_samples": 300_000,
+        "most_epochs": 6,
+        "batch": 1024,
+        "learning_rate": 0.01,
+    },
+    "risk": {"trees": 30},
+    "direction": {"trees": 30},
+}
+
+
+def panel(
+    symbols: int = 30,
+    count: int = 150,
+    signal: float = 0.0,
+    seed: int = 0,
+    kind: Kind = "return",
+    exposures: Sequence[str] = (),
+    leak: float | None = None,
+) -> pl.DataFrame:
+    """A training panel of six features, every row with its target.
+
+    Args:
+        symbols, count: stocks and sessions.
+        signal: the weight of f0 (rising) and of f1 squared (a U) in the outcome, beside noise of weight 1.
+        seed: of everything random.
+        kind: which target.
+        exposures: the features that the target is freed from.
+        leak: where given, a seventh feature, ``leak``, is the outcome itself under noise of this weight.
+    """
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(count, symbols, len(FEATURES)))
+    outcome = rng.normal(size=(count, symbols)) + signal * (values[:, :, 0] + values[:, :, 1] ** 2)
+    # A level that all stocks of a session share must make no difference.
+    market = rng.normal(size=(count, 1))
+    returns = 0.01 * (outcome + market).ravel()
+    key = {
+        SYMBOL: [f"S{i:02d}" for i in range(symbols)] * count,
+        SESSION: [day for day in sessions(count) for _ in range(symbols)],
+    }
+    columns = {name: (values[:, :, j] + market).ravel() for j, name in enumerate(FEATURES)}
+    if leak is not None:
+        columns[LEAK] = (outcome + leak * rng.normal(size=outcome.shape)).ravel()
+    features = pl.DataFrame({**key, **columns})
+    volatility = {FORWARD_VOLATILITY: 0.02 * np.exp(0.3 * outcome).ravel(), PAST_VOLATILITY: np.full(returns.shape, 0.02)}
+    labels = pl.DataFrame({**key, FORWARD_RETURN: returns, DIRECTION: (returns > 0).astype(np.int8)})
+    if kind == "volatility":
+        labels = labels.with_columns(pl.Series(name, held) for name, held in volatility.items())
+    return with_target(training_panel(model_inputs(features, list(columns), {}), labels, list(columns)), kind, exposures)
+
+
+def samples_of(rows: pl.DataFrame, names: Sequence[str] = FEATURES) -> Samples:
+    """Every row of a panel as a sample."""
+    return Samples.of(rows, names)
+
+
+def unlabelled_from(rows: pl.DataFrame, first: date) -> pl.DataFrame:
+    """The panel on a night on which what came of the sessions from ``first`` on is not known yet."""
+    later = pl.col(SESSION) >= first
+    return rows.with_columns(pl.when(~later).then(name).alias(name) for name in (TARGET, FORWARD_RETURN))
+
+
+def quick(entry: ModelEntry, most_samples: int | None = None) -> ModelEntry:
+    """The entry with a smaller budget, a network's smaller still where ``most_samples`` says so; it can be sent to another process."""
+    budget = dict(QUICK.get(entry.name, {}))
+    if most_samples is not None and entry.kinds == ("pytorch",):
+        budget["most_samples"] = most_samples
+    return replace(entry, make=partial(entry.make, **budget))
+
+
+def plan_of(
+    entry: ModelEntry, rows: pl.DataFrame, names: Sequence[str] = FEATURES, folds: int = 2, min_train: int = 60, **changes: Any
+) -> Plan:
+    """How to train an entry on a panel: walk-forward folds, purged and embargoed."""
+    splits = walk_forward(rows[SESSION].to_list(), folds=folds, reach=REACH, embargo=3, min_train=min_train)
+    plain = Plan(entry, tuple(names), (), tuple(splits), ENDS, ONE_THREAD)
+    return replace(plain, **changes)
