@@ -28,7 +28,7 @@ from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.market_data.catalogue import open_source
 from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.orchestration.night import Night
-from stock_pipeline.orchestration.stage_asset import key_of
+from stock_pipeline.orchestration.stage import key_of
 from stock_pipeline.settings import FeatureSettings, load_settings
 from stock_pipeline.storage import Author, Stores
 from stock_pipeline.storage.audit import TaskRun

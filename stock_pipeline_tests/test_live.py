@@ -17,7 +17,7 @@ from stock_pipeline.market_data.checks import BLOCKING
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.automation import INGESTION_JOB
-from stock_pipeline.orchestration.stage_asset import Key, Rhythm
+from stock_pipeline.orchestration.stage import Key, Rhythm
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
 from stock_pipeline.storage import open_stores

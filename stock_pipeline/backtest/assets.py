@@ -11,18 +11,17 @@ from stock_pipeline.backtest.tables import DAILY_RETURNS, SUMMARY
 from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
-from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
-from stock_pipeline.performance.reading import predictions_on_record
+from stock_pipeline.orchestration.stage import Stage, key_of, via
+from stock_pipeline.performance.reading import ADMITTED_TABLES, RECORD_TABLES, predictions_on_record
 from stock_pipeline.performance.tables import LIVE, ORIGIN
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
+from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Write
 
 
 def trade(night: Night) -> Product | None:
     """Trade on what each model said before it knew: out of fold first, live where it has been in service."""
-    if not night.has_news((DAILY_PREDICTIONS, DAILY_LABELS, OUT_OF_FOLD_PREDICTIONS)):
+    if not night.has_news():
         return None
     labels = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
     scored = _one_score_each(predictions_on_record(night.stores)).join(labels, on=[SESSION, SYMBOL], how="left")
@@ -36,7 +35,7 @@ def trade(night: Night) -> Product | None:
         return Product(writes=(), watermark=night.as_of)
     made = pl.concat(parts).select(DAILY_RETURNS.column_names)
     return Product(
-        writes=(Write(DAILY_RETURNS, made, scope=(MODEL,), minimum_share=0.0),),
+        writes=(Write(DAILY_RETURNS, made, scope=() if night.full_refresh else (MODEL,), minimum_share=0.0),),
         watermark=night.as_of,
         pictures={"equity": equity_curve(made)},
         facts={"sessions": made[SESSION].n_unique(), "fill": "next_open", "cost_bps": settings.cost_bps},
@@ -45,7 +44,7 @@ def trade(night: Night) -> Product | None:
 
 def sum_up(night: Night) -> Product | None:
     """The figures of every model's record."""
-    if not night.has_news((DAILY_RETURNS,)):
+    if not night.has_news():
         return None
     daily = night.read(DAILY_RETURNS)
     rows = [
@@ -55,7 +54,8 @@ def sum_up(night: Night) -> Product | None:
     ]
     made = pl.DataFrame(rows, schema=SUMMARY.dtypes)
     return Product(
-        writes=(Write(SUMMARY, made, scope=(AS_OF,), may_be_empty=True),),
+        # The figures of earlier nights were made by another rule, of records that are not kept.
+        writes=(Write(SUMMARY, made, scope=() if night.full_refresh else (AS_OF,), may_be_empty=True),),
         watermark=night.as_of,
         tables={"figures": made.pivot(on=MODEL, index=METRIC, values=VALUE)} if made.height else {},
     )
@@ -67,19 +67,21 @@ def _one_score_each(predictions: pl.DataFrame) -> pl.DataFrame:
     return ranked.unique([MODEL, SESSION, SYMBOL], keep="first", maintain_order=True)
 
 
-ASSETS: Sequence[StageAsset] = (
-    StageAsset(
+STAGES: Sequence[Stage] = (
+    Stage(
         keys=(key_of(DAILY_RETURNS),),
         description="What trading on the scores would have earned, session by session, after costs.",
         tables=(DAILY_RETURNS,),
-        depends_on=(key_of(DAILY_PREDICTIONS), key_of(DAILY_LABELS)),
+        reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS),
         body=trade,
+        settings=("backtest", "labels.horizons"),
     ),
-    StageAsset(
+    Stage(
         keys=(key_of(SUMMARY),),
         description="The figures of the backtest.",
         tables=(SUMMARY,),
-        depends_on=(key_of(DAILY_RETURNS),),
+        reads=(DAILY_RETURNS,),
         body=sum_up,
+        settings=("backtest", "labels.horizons"),
     ),
 )

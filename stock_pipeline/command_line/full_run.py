@@ -35,7 +35,7 @@ from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.in_process import runner
 from stock_pipeline.orchestration.progress import Event
-from stock_pipeline.orchestration.stage_asset import Key
+from stock_pipeline.orchestration.stage import Key
 from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.reading import latest_suggestions
 from stock_pipeline.registry.jobs import session_reached

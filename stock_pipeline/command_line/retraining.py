@@ -15,7 +15,7 @@ from stock_pipeline.models.catalogue import STACK, parse_models
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.in_process import Run, alone
 from stock_pipeline.orchestration.progress import Ended, Event, Noted, Stopped
-from stock_pipeline.orchestration.stage_asset import Key, key_of
+from stock_pipeline.orchestration.stage import Key, key_of
 from stock_pipeline.registry import jobs
 from stock_pipeline.registry.retraining import Asked, begun, ended, job_of, known_reason, opened, readable, unended, without_the_dead
 from stock_pipeline.registry.status import model_status

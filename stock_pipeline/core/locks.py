@@ -6,24 +6,22 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-FOREVER = -1.0
-
 
 @contextmanager
-def exclusive(path: Path, busy: Callable[[], Exception], wait_seconds: float = 0.0) -> Iterator[None]:
+def exclusive(path: Path, busy: Callable[[], Exception] | None = None, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the lock file ``path`` inside the block; its folder is made where it is missing.
 
     Args:
         path: the lock file, which stays where it is.
-        busy: the error to raise where another process holds the lock all the time; asked for only then.
-        wait_seconds: how long to wait for it; ``FOREVER`` waits without end.
+        busy: the error to raise where another process holds the lock all the time, asked for only then; waits without end when None.
+        wait_seconds: how long to wait for it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=wait_seconds)
+        lock.acquire(timeout=-1 if busy is None else wait_seconds)
     except Timeout as error:
-        raise busy() from error
+        raise (error if busy is None else busy()) from error
     try:
         yield
     finally:

@@ -8,15 +8,16 @@ import polars as pl
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.features.catalogue import FeatureSet
+from stock_pipeline.features.checks import FEATURE_CHECKS
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, as_traded, ratios_of_sessions
 from stock_pipeline.features.pictures import heat_map
 from stock_pipeline.features.reading import chosen_set, read_bars_for
 from stock_pipeline.features.tables import DAILY_FEATURES, FUNDAMENTAL_RATIOS, daily_features
-from stock_pipeline.market_data.reading import actions_by_instrument, closes_of_their_nights, reports_by_instrument, sessions_of
-from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, FUNDAMENTALS, INSTRUMENTS
+from stock_pipeline.market_data.reading import BAR_TABLES, actions_by_instrument, closes_of_their_nights, reports_by_instrument, sessions_of
+from stock_pipeline.market_data.tables import FUNDAMENTALS, INSTRUMENTS
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Write
 
@@ -26,7 +27,7 @@ def make_features(night: Night) -> Product | None:
     chosen = chosen_set(night.settings)
     with night.stores.kept_open("market"):
         sessions = sessions_of(night.stores, night.as_of)
-        first = night.first_to_make(_upstream(chosen), sessions)
+        first = night.first_to_make(sessions)
         if first is None:
             return None
         place = sessions.index(first)
@@ -51,7 +52,7 @@ def make_features(night: Night) -> Product | None:
 def _upstream(chosen: FeatureSet) -> tuple[TableSchema, ...]:
     reports = (FUNDAMENTAL_RATIOS,) if chosen.needs_reports else ()
     sectors = (INSTRUMENTS,) if chosen.needs_sectors else ()
-    return (DAILY_BARS, CORPORATE_ACTIONS, *reports, *sectors)
+    return (*BAR_TABLES, *reports, *sectors)
 
 
 def _null_shares(made: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -62,7 +63,7 @@ def _null_shares(made: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 def make_fundamental_ratios(night: Night) -> Product | None:
     """Bring the ratios up to the session, each night from the reports, closes and splits that were known on it."""
     sessions = sessions_of(night.stores, night.as_of)
-    first = night.first_to_make((DAILY_BARS, FUNDAMENTALS, CORPORATE_ACTIONS), sessions)
+    first = night.first_to_make(sessions)
     if first is None:
         return None
     reports = reports_by_instrument(night.stores, night.as_of)
@@ -86,24 +87,27 @@ def _ratios_from(night: Night, reports: pl.DataFrame, first: date) -> pl.DataFra
     return ratios_of_sessions(reports, actions, traded, night.settings.source.currency)
 
 
-def assets(settings: Settings) -> tuple[StageAsset, ...]:
+def stages(settings: Settings) -> tuple[Stage, ...]:
     """The assets, with the columns of the set that the settings choose."""
     chosen = chosen_set(settings)
     return (
-        StageAsset(
+        Stage(
             keys=(key_of(DAILY_FEATURES),),
             description="Features of every stock and session.",
             tables=(daily_features(chosen),),
-            depends_on=tuple(key_of(table) for table in _upstream(chosen)),
+            reads=_upstream(chosen),
             body=make_features,
+            settings=("features.set", "quality.jump_ratio"),
             code_version=chosen.hash,
+            checks=(FEATURE_CHECKS,),
         ),
-        StageAsset(
+        Stage(
             keys=(key_of(FUNDAMENTAL_RATIOS),),
             description="Ratios of what companies report to each other and to the price.",
             tables=(FUNDAMENTAL_RATIOS,),
-            depends_on=(key_of(DAILY_BARS), key_of(FUNDAMENTALS), key_of(CORPORATE_ACTIONS)),
+            reads=(*BAR_TABLES, FUNDAMENTALS),
             body=make_fundamental_ratios,
+            settings=("source.currency",),
             code_version="2",
         ),
     )

@@ -1,10 +1,9 @@
 """Checks on the features. When one fails nothing downstream is made of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
-import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
@@ -13,16 +12,15 @@ from stock_pipeline.features.catalogue import COMBINED, FeatureSet
 from stock_pipeline.features.compute import compute_features, session_span
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.reading import chosen_set, read_bars_for, read_features
-from stock_pipeline.features.tables import DAILY_FEATURES, DAILY_FEATURES_ASSET
+from stock_pipeline.features.tables import DAILY_FEATURES_ASSET, FUNDAMENTAL_RATIOS
 from stock_pipeline.market_data.reading import sessions_of
-from stock_pipeline.orchestration.automation import check_condition
-from stock_pipeline.orchestration.metadata import table
-from stock_pipeline.orchestration.resources import StoreResource
+from stock_pipeline.market_data.tables import INSTRUMENTS
+from stock_pipeline.orchestration.night import Night, Verdict
+from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
-FEATURES: Final = dg.AssetKey((DAILY_FEATURES.stage, DAILY_FEATURES.name))
 EVERY_FEATURE: Final = COMBINED.features
 SAMPLE: Final = 12  # symbols, others every night
 EXAMPLES: Final = 5
@@ -35,37 +33,33 @@ DESCRIPTIONS: Final = {
 }
 
 
-def feature_checks(settings: Settings, features: Sequence[Feature] = EVERY_FEATURE) -> Sequence[dg.AssetChecksDefinition]:
-    """The checks as one step; look-ahead is sought in a sample of symbols that changes from night to night.
+def judge_features(night: Night, features: Sequence[Feature] = EVERY_FEATURE) -> dict[str, Verdict]:
+    """The verdicts on the features; look-ahead is sought in a sample of symbols that changes from night to night.
 
     Args:
-        settings: for the set that is stored, and the sources' rules.
+        night: for the set that is stored, and the sources' rules.
         features: those to be tried for look-ahead.
     """
+    reached = night.stores.watermark("ml", DAILY_FEATURES_ASSET)
+    if reached is None:
+        return dict.fromkeys(DESCRIPTIONS, Verdict(False, {"problem": "there are no features yet; materialise them first"}))
+    panel = last_sessions(night.stores, night.settings, reached.session, session_span(features) + max(CUTS))
+    sample = sampled(panel, SAMPLE, seed=reached.session.toordinal())
+    violations = lookahead_of(features, sample, reached.session)
+    chosen = chosen_set(night.settings)
+    different = unlike_stored(night.stores, chosen, panel, reached.session)
+    shown = {"set": chosen.name, "session": str(reached.session), "rows_that_differ": different.height}
+    return {
+        "no_lookahead": Verdict(not violations, _tried(sample, len(features)) | {"violations": as_table(violations)}),
+        "stored_as_computed": Verdict(different.is_empty(), shown | {"examples": different.head(EXAMPLES)}),
+    }
 
-    @dg.multi_asset_check(
-        name="features__proofs",
-        specs=[
-            dg.AssetCheckSpec(name, asset=FEATURES, blocking=True, description=text, automation_condition=check_condition())
-            for name, text in DESCRIPTIONS.items()
-        ],
-    )
-    def check_features(ml: StoreResource) -> Iterator[dg.AssetCheckResult]:
-        stores = open_stores(settings.home, ml.wait_seconds)
-        reached = stores.watermark("ml", DAILY_FEATURES_ASSET)
-        if reached is None:
-            yield from (_result(name, False, {"problem": "there are no features yet; materialise them first"}) for name in DESCRIPTIONS)
-            return
-        panel = last_sessions(stores, settings, reached.session, session_span(features) + max(CUTS))
-        sample = sampled(panel, SAMPLE, seed=reached.session.toordinal())
-        violations = lookahead_of(features, sample, reached.session)
-        yield _result("no_lookahead", not violations, _tried(sample, len(features)) | {"violations": table(as_table(violations))})
-        chosen = chosen_set(settings)
-        different = unlike_stored(stores, chosen, panel, reached.session)
-        shown = {"set": chosen.name, "session": str(reached.session), "rows_that_differ": different.height}
-        yield _result("stored_as_computed", different.is_empty(), shown | {"examples": table(different.head(EXAMPLES))})
 
-    return [check_features]
+FEATURE_CHECKS = StageCheck(
+    specs=tuple(CheckSpec(name, text, blocking=True) for name, text in DESCRIPTIONS.items()),
+    judge=judge_features,
+    reads=(FUNDAMENTAL_RATIOS, INSTRUMENTS),  # the proof tries every feature of every set
+)
 
 
 def last_sessions(stores: Stores, settings: Settings, as_of: date, sessions: int) -> pl.DataFrame:
@@ -94,7 +88,3 @@ def unlike_stored(stores: Stores, chosen: FeatureSet, panel: pl.DataFrame, as_of
 def _tried(panel: pl.DataFrame, features: int) -> dict[str, Any]:
     symbols = panel[SYMBOL].unique().sort()
     return {"features": features, "symbols": ", ".join(symbols), "sessions": panel[SESSION].n_unique()}
-
-
-def _result(name: str, passed: bool, shown: dict[str, Any]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(check_name=name, asset_key=FEATURES, passed=passed, severity=dg.AssetCheckSeverity.ERROR, metadata=shown)

@@ -6,13 +6,13 @@ import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import FORWARD_RETURN, OUTCOME, SESSION
+from stock_pipeline.labels.checks import LABEL_CHECK
 from stock_pipeline.labels.compute import compute_labels, label_reach
 from stock_pipeline.labels.pictures import return_bands
 from stock_pipeline.labels.tables import KNOWN, OUTCOMES, column_of, daily_labels, labels_of
-from stock_pipeline.market_data.reading import sessions_of, stepped_bars
-from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS
+from stock_pipeline.market_data.reading import BAR_TABLES, sessions_of, stepped_bars
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import Write
 
@@ -20,7 +20,7 @@ from stock_pipeline.storage import Write
 def make_labels(night: Night) -> Product | None:
     """Label every session up to ``as_of``; those whose outcome has only now become known are made again."""
     sessions = sessions_of(night.stores, night.as_of)
-    first = night.first_to_make((DAILY_BARS, CORPORATE_ACTIONS), sessions)
+    first = night.first_to_make(sessions)
     if first is None:
         return None
     chosen = night.settings.labels
@@ -58,18 +58,18 @@ def _facts(outcomes: pl.DataFrame) -> dict[str, int]:
     return {f"{label}_{outcome.replace(' ', '_')}": rows for label, outcome, rows in without.iter_rows()}
 
 
-def assets(settings: Settings) -> tuple[StageAsset, ...]:
-    """The asset of the labels of these settings' horizons; other horizons are another version of its code, so that all are made anew."""
-    chosen = settings.labels
-    schema = daily_labels(chosen.horizons)
-    horizons = ",".join(map(str, chosen.horizons))
+def stages(settings: Settings) -> tuple[Stage, ...]:
+    """The asset of the labels of these settings' horizons."""
+    schema = daily_labels(settings.labels.horizons)
     return (
-        StageAsset(
+        Stage(
             keys=(key_of(schema),),
             description="What followed each session.",
             tables=(schema,),
-            depends_on=(key_of(DAILY_BARS), key_of(CORPORATE_ACTIONS)),
+            reads=BAR_TABLES,
             body=make_labels,
-            code_version=f"2 horizons {horizons} volatility {chosen.volatility_horizon}",
+            settings=("exchange", "labels", "quality.jump_ratio"),
+            code_version="2",
+            checks=(LABEL_CHECK,),
         ),
     )

@@ -5,7 +5,6 @@ from datetime import date
 from functools import partial
 from typing import Final
 
-import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
@@ -14,13 +13,10 @@ from stock_pipeline.core.lookahead import Violation, as_table, lookahead_violati
 from stock_pipeline.labels.compute import compute_labels, label_reach, return_reach
 from stock_pipeline.labels.tables import DAILY_LABELS, VOLATILITY, column_of
 from stock_pipeline.market_data.reading import sessions_of, stepped_bars
-from stock_pipeline.orchestration.automation import check_condition
-from stock_pipeline.orchestration.metadata import table
-from stock_pipeline.orchestration.resources import StoreResource
+from stock_pipeline.orchestration.night import Night, Verdict
+from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.settings import LabelSettings, Settings
-from stock_pipeline.storage import open_stores
 
-LABELS: Final = dg.AssetKey((DAILY_LABELS.stage, DAILY_LABELS.name))
 ASSET: Final = f"{DAILY_LABELS.stage}/{DAILY_LABELS.name}"
 NAME: Final = "no_lookahead"
 SAMPLE: Final = 12  # symbols, others every night
@@ -30,39 +26,30 @@ LAST_CUTS: Final = (1, 4)  # sessions before the last one; a leak shows only whe
 Compute = Callable[[pl.DataFrame], pl.DataFrame]
 
 
-def label_checks(settings: Settings, compute: Compute | None = None) -> Sequence[dg.AssetChecksDefinition]:
-    """The check, on a sample of symbols that changes from night to night.
+def judge_labels(night: Night, compute: Compute | None = None) -> dict[str, Verdict]:
+    """The verdict on the labels, from a sample of symbols that changes from night to night.
 
     Args:
-        settings: for the horizons, the exchange and the sources' rules.
+        night: for the horizons, the exchange and the sources' rules.
         compute: from bars to labels; the stage's own when left out.
     """
+    stores, settings = night.stores, night.settings
+    reached = stores.watermark("ml", ASSET)
+    if reached is None:
+        return {NAME: Verdict(False, {"problem": "there are no labels yet; materialise them first"})}
+    chosen, as_of = settings.labels, reached.session
+    tried = SESSIONS_TRIED + label_reach(chosen.horizons, chosen.volatility_horizon)
+    first = sessions_of(stores, as_of)[-tried:][0]
+    panel = sampled(stepped_bars(stores, as_of, settings.quality.jump_ratio, first), SAMPLE, seed=as_of.toordinal())
+    violations = lookahead_of(compute or of_settings(settings, first), panel, as_of, reaches(chosen))
+    symbols = ", ".join(panel[SYMBOL].unique().sort())
+    return {NAME: Verdict(not violations, {"symbols": symbols, "sessions": panel[SESSION].n_unique(), "violations": as_table(violations)})}
 
-    @dg.asset_check(
-        name=NAME,
-        asset=LABELS,
-        blocking=True,
-        automation_condition=check_condition(),
-        description="No label changes when what came after the session on which it is known is cut off or altered.",
-    )
-    def check_labels(ml: StoreResource) -> dg.AssetCheckResult:
-        stores = open_stores(settings.home, ml.wait_seconds)
-        reached = stores.watermark("ml", ASSET)
-        if reached is None:
-            return dg.AssetCheckResult(passed=False, metadata={"problem": "there are no labels yet; materialise them first"})
-        chosen, as_of = settings.labels, reached.session
-        tried = SESSIONS_TRIED + label_reach(chosen.horizons, chosen.volatility_horizon)
-        first = sessions_of(stores, as_of)[-tried:][0]
-        panel = sampled(stepped_bars(stores, as_of, settings.quality.jump_ratio, first), SAMPLE, seed=as_of.toordinal())
-        violations = lookahead_of(compute or of_settings(settings, first), panel, as_of, reaches(chosen))
-        symbols = ", ".join(panel[SYMBOL].unique().sort())
-        return dg.AssetCheckResult(
-            passed=not violations,
-            severity=dg.AssetCheckSeverity.ERROR,
-            metadata={"symbols": symbols, "sessions": panel[SESSION].n_unique(), "violations": table(as_table(violations))},
-        )
 
-    return [check_labels]
+LABEL_CHECK = StageCheck(
+    (CheckSpec(NAME, "No label changes when what came after the session on which it is known is cut off or altered.", blocking=True),),
+    judge_labels,
+)
 
 
 def reaches(chosen: LabelSettings) -> dict[tuple[str, ...], int]:

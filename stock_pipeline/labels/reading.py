@@ -33,6 +33,14 @@ def read_forward_volatility(stores: Stores, as_of: date) -> pl.DataFrame:
     return labels.filter((pl.col(outcome) == KNOWN) & (pl.col(known_on) <= as_of)).select(SYMBOL, SESSION, FORWARD_VOLATILITY)
 
 
+def read_first_known(stores: Stores, as_of: date, horizon: int) -> dict[date, date]:
+    """For each session of which a return over ``horizon`` sessions was known on the night of ``as_of``, in order, the first such night."""
+    outcome, known_on = column_of(OUTCOME, horizon), column_of(KNOWN_ON, horizon)
+    labels = stores.read(daily_labels((horizon,)), Selection(columns=(SESSION, outcome, known_on), last=as_of, equals={outcome: [KNOWN]}))
+    first = labels.group_by(SESSION).agg(pl.col(known_on).min()).filter(pl.col(known_on) <= as_of).sort(SESSION)
+    return dict(first.iter_rows())
+
+
 def read_label_ends(stores: Stores, as_of: date, chosen: LabelSettings) -> dict[date, date]:
     """For each session up to ``as_of`` the one on which the last of its labels, of whatever horizon, is known; it may be yet to come."""
     schema = daily_labels(chosen.horizons)

@@ -15,14 +15,17 @@ from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
-from stock_pipeline.performance.tables import DAILY_PERFORMANCE
+from stock_pipeline.orchestration.stage import Stage, key_of, via
+from stock_pipeline.performance.tables import PERFORMANCE_LOG
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
+from stock_pipeline.predictions.tables import SIGNALS
 from stock_pipeline.registry.registration import Registry, archived, to_archive
 from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
 from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
+
+
+ARCHIVE = ("maintenance", "archive")
 
 
 def keep_backups(night: Night) -> Product | None:
@@ -83,20 +86,24 @@ def _needed(night: Night, versions: pl.DataFrame) -> list[str]:
     return [training for text in parameters for training in json.loads(text)["members"].values()]
 
 
-ASSETS: Sequence[StageAsset] = (
-    StageAsset(
-        keys=(("maintenance", "archive"),),
+STAGES: Sequence[Stage] = (
+    Stage(
+        keys=(ARCHIVE,),
         description="Artefacts of versions whose time is over, put into the archive; what is in service stays.",
         tables=(),
-        depends_on=(key_of(DAILY_PREDICTIONS), key_of(DAILY_PERFORMANCE)),
+        reads=(SHADOW_RESULTS, *via((key_of(MODEL_VERSIONS),), TRAININGS)),
+        amends=(MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS),
         body=keep_archive,
+        settings_ahead=("registry.retention",),
     ),
-    StageAsset(
+    Stage(
         keys=(key_of(BACKUPS),),
         description="Copies of both stores.",
         tables=(BACKUPS,),
-        depends_on=(("maintenance", "archive"), *map(key_of, (SIGNALS, SUGGESTED_STOCKS, DAILY_PERFORMANCE, SUMMARY, FEATURE_DRIFT))),
+        # Everything else is made before one of these.
+        reads=(SIGNALS, SUGGESTED_STOCKS, PERFORMANCE_LOG, SUMMARY, FEATURE_DRIFT, *via((ARCHIVE,), MODEL_VERSIONS)),
         body=keep_backups,
+        settings=("maintenance.backups_kept",),
         kinds=("duckdb",),
     ),
 )

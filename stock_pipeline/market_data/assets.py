@@ -7,6 +7,7 @@ import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import AS_OF, SOURCE, SYMBOL
+from stock_pipeline.market_data.checks import BAR_CHECKS
 from stock_pipeline.market_data.flagging import doubts_after
 from stock_pipeline.market_data.flags import FlagRules
 from stock_pipeline.market_data.gathering import Held, chosen_sources, gather, held_by, members_told, refuse_mixing, renames_told
@@ -33,9 +34,8 @@ from stock_pipeline.market_data.tables import (
     UNIVERSE_MEMBERS,
     WITHDRAWN_ON,
 )
-from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.storage import Stores, Write
 from stock_pipeline.storage.reading import Selection
 
@@ -56,13 +56,13 @@ TABLES = (
 def ingest(night: Night) -> Product | None:
     """Bring bars, actions, fundamentals and instruments up to the last session of the sources."""
     stores, settings = night.stores, night.settings
-    sources = chosen_sources(settings, night.source, night.path)
+    sources = chosen_sources(settings, night.options.source, night.options.path)
     Landing(settings.home, night.watermark or date.min).clear(night.watermark)
     with stores.kept_open("market"):
         refuse_mixing(stores, sources, settings)
         held = held_by(stores)
     night.say(f"reading source {', '.join(source.name for source in sources)}")
-    gathered = gather(sources, settings, held, night.requested, utc_now().replace(tzinfo=UTC), night.say)
+    gathered = gather(sources, settings, held, night.options.as_of, night.moment.replace(tzinfo=UTC), night.say)
     if gathered is None:
         return None
     night.say(f"storing {gathered.bars.height:,} bars")
@@ -155,15 +155,18 @@ def _facts(gathered: Ingested, doubts: pl.DataFrame) -> dict[str, int]:
     return {name: int(gathered.report[name].sum()) for name in summed} | {"bars_flagged": doubts.height}
 
 
-ASSETS: Sequence[StageAsset] = (
-    StageAsset(
+STAGES: Sequence[Stage] = (
+    Stage(
         keys=tuple(key_of(table) for table in TABLES),
         description="Market data from the sources of the settings, screened and versioned.",
         tables=TABLES,
-        depends_on=(),
+        reads=(),
         body=ingest,
+        settings=("exchange", "quality.jump_ratio"),
+        settings_ahead=("source", "quality.minimum_coverage", "quality.price_tolerance", "quality.source_tolerance"),
         rhythm="ingestion",
         store="market",
         code_version="2",
+        checks=(BAR_CHECKS,),
     ),
 )

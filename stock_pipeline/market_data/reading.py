@@ -21,6 +21,9 @@ from stock_pipeline.market_data.tables import (
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
+# What bars are read from, adjusted or not: under the symbol that their instrument bore last.
+BAR_TABLES = (DAILY_BARS, CORPORATE_ACTIONS, SYMBOL_HISTORY)
+
 ACTION_COLUMNS = (SYMBOL, SESSION, KIND, VALUE)
 BAR_COLUMNS = (SYMBOL, SESSION, *PRICES, VOLUME, BASIS, ACTIONS_KNOWN)
 REPORT_COLUMNS = (PERIOD_END, PERIOD, ITEM, VALUE, CURRENCY)

@@ -22,6 +22,7 @@ from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
+from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.models.artefacts import Manifest, Saveable, artefact_path, hash_features, read_manifest, training_id
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.device import device_for
@@ -35,12 +36,13 @@ from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stac
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
 from stock_pipeline.models.training import Plan
 from stock_pipeline.orchestration.night import Night, Product, Verdict
-from stock_pipeline.orchestration.stage_asset import StageAsset, StageCheck, key_of
+from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage.reading import Selection
 
 TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS)
 REMEDY = "look for a feature or label that knows the future; if the model is right, raise models.suspicious_rank_ic"
+NO_LEAK = "no_leak"
 SHOWN_METRICS = ("rank_ic", "icir", "mae", "zero_mae", "r2", "hit_rate")
 
 
@@ -121,7 +123,7 @@ def train_stack(night: Night) -> Product | None:
 
 def _splits(night: Night, sessions: pl.Series) -> list[Split]:
     """The splits of the night, or, where a run has chosen its own folds or days, those of the sessions given."""
-    if night.chosen:
+    if night.options.choose_training:
         return chosen_splits(sessions.unique().sort().to_list(), night.settings.datasets, night.settings.labels)
     table = night.read(WALK_FORWARD_SPLITS, Selection(last=night.as_of))
     return splits_from_table(table.filter(pl.col(AS_OF) == pl.col(AS_OF).max()))
@@ -132,7 +134,7 @@ def _longest_window(night: Night, members: dict[str, str]) -> int:
 
 
 def _recorded(night: Night, model: Saveable, manifest: Manifest, said: Said, sessions: int) -> Training:
-    if not night.dry_run:
+    if not night.options.dry_run:
         return record(night.models_root, model, manifest, said, sessions, _number(night, manifest))
     with TemporaryDirectory(prefix="stock_pipeline_dry_run_") as folder:
         return record(Path(folder), model, manifest, said, sessions, _number(night, manifest))
@@ -203,37 +205,50 @@ def _product(night: Night, training: Training, manifest: Manifest) -> Product:
     )
 
 
-def _is_plausible(night: Night) -> Verdict:
+def _is_plausible(night: Night) -> dict[str, Verdict]:
     """Whether the model's latest training scores no better than is to be had without knowing the future."""
     model = night.asset.split("/")[1]
     held = latest_trainings(night.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
     if held.is_empty() or held["target"][0] == "volatility":
-        return Verdict(True, {"note": "nothing to judge"})
+        return {NO_LEAK: Verdict(True, {"note": "nothing to judge"})}
     scores = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
     metrics = dict(overall(scores).select(METRIC, VALUE).iter_rows())
     limit = night.settings.models.suspicious_rank_ic
     passed = is_plausible(metrics, limit)
     shown = {name: round(metrics[name], 4) for name in (RANK_IC, "rank_ic_t") if metrics.get(name) is not None}
-    return Verdict(passed, {**shown, "suspicious_rank_ic": limit} | ({} if passed else {"remedy": REMEDY}))
+    return {NO_LEAK: Verdict(passed, {**shown, "suspicious_rank_ic": limit} | ({} if passed else {"remedy": REMEDY}))}
 
 
 PLAUSIBLE = StageCheck(
-    "no_leak",
-    "The rank IC out of fold is none that only knowledge of the future explains (models.suspicious_rank_ic).",
+    (CheckSpec(NO_LEAK, "The rank IC out of fold is none that only knowledge of the future explains (models.suspicious_rank_ic).", blocking=True),),
     _is_plausible,
-    blocking=True,
+)
+# A training learns from features and labels, so that what these depend on is among them.
+SETTINGS = (
+    "datasets",
+    "exchange",
+    "features.set",
+    "labels",
+    "models.device",
+    "models.seed",
+    "models.threads",
+    "models.trials",
+    "quality.jump_ratio",
 )
 
 
-def assets(settings: Settings) -> tuple[StageAsset, ...]:
-    """The assets of the models, to be trained anew where the settings choose other features or another horizon."""
-    version = f"2 {chosen_set(settings).hash[:16]} horizon {settings.labels.horizons[0]}"
-    stack = StageAsset(
+def stages(settings: Settings) -> tuple[Stage, ...]:
+    """The assets of the models, to be trained anew where the catalogue of the chosen features changes."""
+    version = f"2 {chosen_set(settings).hash[:16]}"
+    members = tuple(("models", name) for name in stacked_models(None))
+    stack = Stage(
         keys=(("models", STACK),),
         description="The models of the return, ranked and weighted by their out-of-fold scores, shrunk to equal weights.",
         tables=TABLES,
-        depends_on=(key_of(WALK_FORWARD_SPLITS), *(("models", name) for name in stacked_models(None))),
+        reads=(DAILY_LABELS, WALK_FORWARD_SPLITS, *via(members, TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES)),
         body=train_stack,
+        settings=(*SETTINGS, "models.names"),
+        settings_ahead=("models.suspicious_rank_ic",),
         kinds=("scipy",),
         rhythm="training",
         code_version=version,
@@ -243,13 +258,15 @@ def assets(settings: Settings) -> tuple[StageAsset, ...]:
     return (*(_asset(entry, version) for entry in CATALOGUE), stack)
 
 
-def _asset(entry: ModelEntry, version: str) -> StageAsset:
-    return StageAsset(
+def _asset(entry: ModelEntry, version: str) -> Stage:
+    return Stage(
         keys=(("models", entry.name),),
         description=entry.description,
         tables=TABLES,
-        depends_on=(key_of(DAILY_FEATURES), key_of(DAILY_LABELS), key_of(WALK_FORWARD_SPLITS)),
+        reads=(DAILY_FEATURES, DAILY_LABELS, WALK_FORWARD_SPLITS, *(BAR_TABLES if entry.target == "volatility" else ())),
         body=train_model(entry),
+        settings=SETTINGS,
+        settings_ahead=("models.names", "models.suspicious_rank_ic"),
         kinds=entry.kinds,
         rhythm="training",
         code_version=version,

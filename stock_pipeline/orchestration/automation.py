@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.orchestration.stage_asset import Rhythm
+from stock_pipeline.orchestration.stage import Rhythm, Stage
 from stock_pipeline.settings import Settings, TaskSettings
 
 if TYPE_CHECKING:
@@ -38,36 +38,34 @@ def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[A
     """When an asset of that rhythm is due.
 
     Nightly assets follow what lies upstream, once its blocking checks have passed, which ``eager`` alone does not ask.
-    Models are trained when missing, unless that has just failed, and at their own times; of nothing that fails its checks either.
+    Models are trained when missing, unless that has just failed, and at their own times; of nothing that fails its checks either. Either is
+    due when its code or a setting that its rows depend on has changed.
     """
-    condition = dg.AutomationCondition
     if rhythm == "ingestion":
         return None
+    condition = dg.AutomationCondition
+    changed = condition.code_version_changed().since_last_handled() & ~condition.any_deps_missing() & ~condition.in_progress()
     if rhythm == "nightly":
-        return condition.eager() & condition.all_deps_blocking_checks_passed()
-    missing = condition.missing() & ~condition.any_deps_missing() & ~condition.in_progress() & ~condition.execution_failed()
+        return (condition.eager() | changed) & condition.all_deps_blocking_checks_passed()
+    due = condition.missing() & ~condition.any_deps_missing() & ~condition.in_progress() & ~condition.execution_failed()
     if settings.registry.retraining.on_schedule:
-        due = condition.cron_tick_passed(settings.automation.training_cron, settings.schedule.time_zone)
-        return (missing | (due & ~condition.in_progress())) & condition.all_deps_blocking_checks_passed()
-    return missing & condition.all_deps_blocking_checks_passed()
+        tick = condition.cron_tick_passed(settings.automation.training_cron, settings.schedule.time_zone)
+        due = due | (tick & ~condition.in_progress())
+    return (due | changed) & condition.all_deps_blocking_checks_passed()
 
 
-def check_condition() -> dg.AutomationCondition[Any]:
-    """When a check that stands in a step of its own is due: with its asset, whose automation would leave it out."""
-    return dg.AutomationCondition.eager()
-
-
-def automation_sensors(groups: dict[Rhythm, Sequence[str]], settings: Settings) -> list[dg.AutomationConditionSensorDefinition]:
-    """One sensor per rhythm over its groups of assets, running by default; its runs carry the rhythm's timeout."""
+def automation_sensors(stages: Sequence[Stage], settings: Settings) -> list[dg.AutomationConditionSensorDefinition]:
+    """One sensor per rhythm over the groups of its stages, running by default; its runs carry the rhythm's timeout."""
+    rhythms: tuple[Rhythm, ...] = ("nightly", "training")
     return [
         dg.AutomationConditionSensorDefinition(
             name=f"{rhythm}_automation",
-            target=dg.AssetSelection.groups(*names),
+            target=dg.AssetSelection.groups(*dict.fromkeys(stage.keys[0][0] for stage in stages if stage.rhythm == rhythm)),
             default_status=dg.DefaultSensorStatus.RUNNING,
             minimum_interval_seconds=settings.automation.interval_seconds,
             run_tags=run_tags(settings, rhythm),
         )
-        for rhythm, names in groups.items()
+        for rhythm in rhythms
     ]
 
 

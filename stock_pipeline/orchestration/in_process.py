@@ -1,104 +1,44 @@
-"""Running assets in this process, one after another, with someone watching."""
+"""Executing stages in this process, one after another, and telling the Dagster instance what came of them.
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+No run of Dagster's is made: its events cost more than many a stage, and its pools would be kept by a process that is killed.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-from filelock import FileLock, Timeout
 
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.layout import Layout
+from stock_pipeline.core.locks import exclusive
+from stock_pipeline.orchestration.asset_factory import code_version
+from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
 from stock_pipeline.orchestration.instance import given_dagster_home, prepare_dagster_home
-from stock_pipeline.orchestration.progress import Event, Stopped, listening
-from stock_pipeline.orchestration.stage_asset import Key
-from stock_pipeline.settings import Settings
-
-Build = Callable[[Settings], dg.Definitions]
-# Runs assets with a scope, telling a listener; returns whether all of them succeeded.
-Run = Callable[[Settings, dict[str, Any], Callable[[Event], None], list[Key]], bool]
-PLAIN = (dg.TextMetadataValue, dg.IntMetadataValue, dg.FloatMetadataValue)
+from stock_pipeline.orchestration.reporting import events_of
+from stock_pipeline.orchestration.stage import Stage
 
 
-def without_retries(settings: Settings) -> Settings:
-    """The settings for a run that someone watches: a failure is shown at once instead of being tried again for minutes."""
-    automation = settings.automation
-    watched = {name: getattr(automation, name).model_copy(update={"retries": 0}) for name in ("nightly", "training")}
-    return settings.model_copy(update={"automation": automation.model_copy(update=watched)})
+def run_in_process(stages: Sequence[Stage], run: Run) -> list[Outcome]:
+    """Execute the stages in their order, and return the outcomes of those that did not fail and were not left out.
 
-
-def runner(build: Build, job: str, instance: dg.DagsterInstance | None = None, **recorded: Any) -> Run:
-    """``run_in_process`` for those who know nothing of Dagster; nothing is tried again.
+    The materialisations and checks are recorded in the Dagster instance under the data directory, or in DAGSTER_HOME.
 
     Args:
-        build: the code location for settings.
-        job: name of the job whose assets are run.
-        instance: as for ``run_in_process``.
-        recorded: ``run_id`` and ``tags`` of the run.
-    """
-
-    def run(settings: Settings, scope: dict[str, Any], listener: Callable[[Event], None], keys: list[Key]) -> bool:
-        return run_in_process(build(without_retries(settings)), job, scope, settings, listener, keys, instance, **recorded)
-
-    return run
-
-
-def run_in_process(
-    definitions: dg.Definitions,
-    job: str,
-    scope: dict[str, Any],
-    settings: Settings,
-    listener: Callable[[Event], None],
-    keys: list[Key],
-    instance: dg.DagsterInstance | None = None,
-    run_id: str | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> bool:
-    """Run the assets ``keys`` of a job and return whether all of them succeeded.
-
-    The run is recorded in an instance, so the web UI shows it.
-
-    Args:
-        definitions: the code location.
-        job: name of the job.
-        scope: configuration of the resource ``scope``.
-        settings: where the data directory is.
-        listener: told of every asset that begins and ends.
-        keys: assets to make.
-        instance: where the run is recorded; by default the one under the data directory, or in DAGSTER_HOME.
-        run_id: the run's id; a new one by default.
-        tags: the run's tags.
+        stages: in the order in which data travels.
+        run: where, as of which session, for whom.
 
     Raises:
         InputError: another run is at work in the same data directory, or a directory that is needed cannot be had.
     """
     given_dagster_home()  # tried before anything is written
-    with (
-        alone(settings.home),
-        _opened(settings) if instance is None else nullcontext(instance) as recording,
-        listening(listener),
-    ):
-        result = definitions.resolve_job_def(job).execute_in_process(
-            run_config={"resources": {"scope": {"config": scope}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            instance=recording,
-            raise_on_error=False,
-            asset_selection=[dg.AssetKey(key) for key in keys],
-            run_id=run_id,
-            tags=dict(tags or {}),
-        )
-    for evaluation in result.get_asset_check_evaluations():
-        if evaluation.blocking and not evaluation.passed:
-            listener(Stopped(evaluation.asset_key.to_user_string(), evaluation.check_name, _facts(evaluation.metadata)))
-    return result.success
-
-
-def _facts(metadata: Mapping[str, dg.MetadataValue[Any]]) -> str:
-    """What is short enough for a sentence."""
-    return ", ".join(f"{name} {found.value}" for name, found in metadata.items() if isinstance(found, PLAIN))
-
-
-def _opened(settings: Settings) -> dg.DagsterInstance:
-    return dg.DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+    with alone(run.stores.home), dg.DagsterInstance.from_config(str(prepare_dagster_home(run.settings))) as instance:
+        found = []
+        for outcome in execute_stages(stages, run):
+            for event in events_of(outcome, code_version(outcome.stage, run.settings), instance):
+                instance.report_runless_asset_event(event)
+            found.append(outcome)
+        return found
 
 
 @contextmanager
@@ -112,12 +52,5 @@ def alone(home: Path) -> Iterator[None]:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"data directory {home} cannot be made: {error.strerror}; choose another with STOCK_PIPELINE_HOME") from error
-    lock = FileLock(home / ".run.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f"another `stock-pipeline run` is at work in {home}; wait for it to end") from error
-    try:
+    with exclusive(Layout(home).run_lock, lambda: InputError(f"another `stock-pipeline run` is at work in {home}; wait for it to end")):
         yield
-    finally:
-        lock.release()

@@ -4,10 +4,12 @@
 """
 
 import os
-import shutil
 from pathlib import Path
 
+from stock_pipeline.core.atomic_files import write_text
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.layout import Layout
+from stock_pipeline.core.locks import exclusive
 from stock_pipeline.settings import Settings, load_settings
 
 VARIABLE = "DAGSTER_HOME"
@@ -37,11 +39,9 @@ def prepare_dagster_home(settings: Settings) -> Path:
     if given is not None:
         return given
     import dagster as dg
-    from filelock import FileLock
 
-    home = (settings.home / "dagster").resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / ".lock"):
+    home = Layout(settings.home).dagster.resolve()
+    with exclusive(home / ".lock"):
         _copy_config(home)
         with dg.DagsterInstance.from_config(str(home)) as instance:
             instance.get_runs(limit=1)
@@ -53,9 +53,7 @@ def _copy_config(home: Path) -> None:
     """Give the instance the project's dagster.yaml by renaming it into place: a daemon may be reading the one that is there."""
     config = PROJECT_FOLDER / CONFIG
     if config.is_file():
-        unfinished = home / f"{CONFIG}.unfinished"
-        shutil.copyfile(config, unfinished)
-        unfinished.replace(home / CONFIG)
+        write_text(home / CONFIG, config.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

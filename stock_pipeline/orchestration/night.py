@@ -1,14 +1,15 @@
-"""What an asset's body receives, and what it gives back."""
+"""What a stage's body receives, and what it gives back."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from stock_pipeline.core.errors import InputError, StockPipelineError
 from stock_pipeline.core.table_schema import StoreName, TableSchema
+from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores, Write
 from stock_pipeline.storage.reading import Selection
@@ -16,29 +17,37 @@ from stock_pipeline.storage.reading import Selection
 
 @dataclass(frozen=True)
 class Night:
-    """One execution of an asset: as of which session it works, how far it has come, and where it reads.
+    """One execution of a stage: as of which session it works, how far it has come, and where it reads.
 
-    ``watermark`` is the session that the asset itself has reached, ``market_watermark`` the one that ingestion has. ``chosen`` says that
-    the run has chosen how to train, so that ``settings`` are its own; a ``dry_run`` writes nothing.
+    Attributes:
+        asset: name of the stage.
+        store: which it writes to.
+        news: the tables in which a change is news for it.
+        stores: both stores.
+        settings: with what the run has chosen for its training.
+        options: what the run was asked to do.
+        watermark: the session that the stage itself has reached.
+        market_watermark: the session that ingestion has reached.
+        full_refresh: whether everything is to be made again: asked for, or because the code or a setting is another.
+        moment: when the execution began, UTC; for the audit trail and for ingestion, never for data.
+        say: tells whoever watches what is being done.
     """
 
     asset: str
     store: StoreName
+    news: tuple[TableSchema, ...]
     stores: Stores
     settings: Settings
-    requested: date | None
+    options: RunOptions
     watermark: date | None
     market_watermark: date | None
-    full_refresh: bool = False
-    source: str | None = None
-    path: str | None = None
-    chosen: bool = False
-    dry_run: bool = False
+    full_refresh: bool
+    moment: datetime
     say: Callable[[str], None] = field(default=lambda _note: None)
 
     @property
     def as_of(self) -> date:
-        """The session whose night's knowledge the asset works with.
+        """The session whose night's knowledge the stage works with.
 
         Raises:
             InputError: the session asked for lies beyond what has been ingested.
@@ -46,30 +55,47 @@ class Night:
         """
         if self.market_watermark is None:
             raise StockPipelineError("there are no bars yet; materialise market_data/daily_bars first")
-        if self.requested is not None and self.requested > self.market_watermark:
-            raise InputError(f"as-of {self.requested} lies beyond the last session ingested, {self.market_watermark}")
-        return self.requested or self.market_watermark
+        requested = self.options.as_of
+        if requested is not None and requested > self.market_watermark:
+            raise InputError(f"as-of {requested} lies beyond the last session ingested, {self.market_watermark}")
+        return requested or self.market_watermark
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether the asset has already reached the session, so that there is nothing to do."""
-        return not (self.full_refresh or self.chosen or self.dry_run) and self.watermark is not None and self.watermark >= self.as_of
+        """Whether the stage has already reached the session, so that there is nothing to do."""
+        if self.full_refresh or self.options.choose_training or self.options.dry_run:
+            return False
+        return self.watermark is not None and self.watermark >= self.as_of
 
-    def first_to_make(self, upstream: Sequence[TableSchema], sessions: Sequence[date]) -> date | None:
+    def first_to_make(self, sessions: Sequence[date], of: Sequence[TableSchema] | None = None) -> date | None:
         """The first of ``sessions`` that is to be made: beyond the watermark, or changed upstream since; None where there is none.
 
         So that a restatement reaches everything made of it, whatever it finds already there.
+
+        Args:
+            sessions: in order.
+            of: the tables whose changes count; all that are news when None.
         """
         if self.full_refresh or self.watermark is None:
             return sessions[0] if sessions else None
         watermark = self.watermark
-        changed = self.stores.changed_from(upstream, self.store, self.asset)
+        changed = self.stores.changed_from(self.news if of is None else of, self.store, self.asset)
         wanted = [day for day in sessions if day > watermark or (changed is not None and day >= changed)]
         return wanted[0] if wanted else None
 
-    def has_news(self, upstream: Sequence[TableSchema]) -> bool:
+    def has_news(self) -> bool:
         """Whether there is anything to do: a session to reach, or rows upstream that have changed since."""
-        return not self.is_up_to_date or self.stores.changed_from(upstream, self.store, self.asset) is not None
+        return not self.is_up_to_date or self.stores.changed_from(self.news, self.store, self.asset) is not None
+
+    def nights_to_make(self, schema: TableSchema) -> list[date]:
+        """The nights whose rows of ``schema``, a log with a row for each night, are to be made: this one, and after a change of a setting
+        those on record before it.
+        """
+        session = schema.session_column
+        if not self.full_refresh or session is None:
+            return [self.as_of]
+        held = self.read(schema, Selection(columns=(session,), last=self.as_of, distinct=True))[session]
+        return sorted({*held, self.as_of})
 
     @property
     def models_root(self) -> Path:
@@ -83,10 +109,10 @@ class Night:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a check holds, and what people are to see of it."""
+    """Whether a check holds, and what people are to see of it; a frame is shown as a table."""
 
     passed: bool
-    facts: Mapping[str, float | int | str] = field(default_factory=dict)
+    facts: Mapping[str, float | int | str | pl.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

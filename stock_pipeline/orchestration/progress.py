@@ -1,4 +1,4 @@
-"""Telling whoever watches an in-process run what it is doing."""
+"""Telling whoever watches a run what it is doing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Began:
-    """An asset has begun."""
+    """A stage has begun."""
 
     asset: str
 
 
 @dataclass(frozen=True)
 class Noted:
-    """A step inside an asset, such as the fold of a training."""
+    """A step inside a stage, such as the fold of a training."""
 
     asset: str
     note: str
@@ -23,13 +23,14 @@ class Noted:
 
 @dataclass(frozen=True)
 class Ended:
-    """An asset has ended: with rows, or with the sentence of its error."""
+    """A stage has ended: with rows, or with the sentence of its error. ``remade`` says which setting had everything made again."""
 
     asset: str
     rows: int
     seconds: float
     up_to_date: bool = False
     error: str | None = None
+    remade: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Stopped:
 
 
 Event = Began | Noted | Ended | Stopped
-_listener: ContextVar[Callable[[Event], None] | None] = ContextVar("progress_listener", default=None)
+Listener = Callable[[Event], None]
+_listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)
 
 
 def announce(event: Event) -> None:
@@ -53,7 +55,7 @@ def announce(event: Event) -> None:
 
 
 @contextmanager
-def listening(listener: Callable[[Event], None]) -> Iterator[None]:
+def listening(listener: Listener) -> Iterator[None]:
     """Send every event announced inside the block to ``listener``."""
     token = _listener.set(listener)
     try:

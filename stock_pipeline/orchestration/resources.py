@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +9,8 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.layout import Layout
+from stock_pipeline.orchestration.options import RunOptions, parse_session
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage.database import Database
 
@@ -48,44 +48,20 @@ class RunScope(dg.ConfigurableResource[None]):
     dry_run: bool = Field(default=False, description="do all but write: train and score, keep nothing")
 
     @property
-    def session(self) -> date | None:
-        """``as_of`` as a date.
+    def options(self) -> RunOptions:
+        """What is asked, once nothing is found wrong with it.
 
         Raises:
-            InputError: it is not a date.
+            InputError: ``as_of`` is not a date, or a number is less than 1.
         """
-        if self.as_of is None:
-            return None
-        try:
-            return date.fromisoformat(self.as_of)
-        except ValueError as error:
-            raise InputError(f"as-of {self.as_of!r} is not a date; write it as 2010-08-20") from error
-
-    @property
-    def chooses(self) -> bool:
-        """Whether the run says itself how to train."""
-        return any(choice is not None for choice in (self.sessions, self.folds, self.trials))
-
-    def applied_to(self, settings: Settings) -> Settings:
-        """The settings with what the run says of its training.
-
-        Raises:
-            InputError: a number is less than 1.
-        """
-        datasets = {name: value for name, value in (("sessions", self.sessions), ("folds", self.folds)) if value is not None}
-        models = {} if self.trials is None else {"trials": self.trials}
-        for name, value in {**datasets, **models}.items():
-            if value < 1:
-                raise InputError(f"the run was asked for {name} {value}; give 1 or more")
-        changed = {"datasets": settings.datasets.model_copy(update=datasets), "models": settings.models.model_copy(update=models)}
-        return settings.model_copy(update=changed)
+        return RunOptions(**self.model_dump() | {"as_of": parse_session(self.as_of, "as-of")})
 
 
 def resources(settings: Settings) -> dict[str, dg.ConfigurableResource[None]]:
     """The resources of the code location under their keys."""
-    wait = float(settings.lock_wait_seconds)
+    wait, layout = float(settings.lock_wait_seconds), Layout(settings.home)
     return {
-        "market": StoreResource(database=str(settings.home / "market.duckdb"), store="market", wait_seconds=wait),
-        "ml": StoreResource(database=str(settings.home / "ml.duckdb"), store="ml", wait_seconds=wait),
+        "market": StoreResource(database=str(layout.market_store), store="market", wait_seconds=wait),
+        "ml": StoreResource(database=str(layout.ml_store), store="ml", wait_seconds=wait),
         "scope": RunScope(),
     }

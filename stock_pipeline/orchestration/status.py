@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from stock_pipeline.orchestration.stage_asset import StageAsset
+from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.storage import Stores
 
 
-def asset_status(stores: Stores, assets: Iterable[StageAsset]) -> list[dict[str, Any]]:
+def asset_status(stores: Stores, assets: Iterable[Stage]) -> list[dict[str, Any]]:
     """One row per asset key: asset, table, rows, watermark, last_run, last_result, error. Values are ready for JSON.
 
     Where the stores do not exist yet, rows are 0 and the rest is null.

@@ -1,7 +1,7 @@
 """The assets of the models' performance."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -11,13 +11,13 @@ from stock_pipeline.labels.compute import label_reach
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.models.scores import PERIOD, WHOLE
-from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS
+from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.log import best_tenth_by_session, performance_log
 from stock_pipeline.performance.outcomes import daily_performance
 from stock_pipeline.performance.pictures import cumulative_rank_ic, cumulative_return
-from stock_pipeline.performance.reading import live_predictions, predictions_of_every_version, predictions_on_record
+from stock_pipeline.performance.reading import ADMITTED_TABLES, RECORD_TABLES, live_predictions, predictions_of_every_version, predictions_on_record
 from stock_pipeline.performance.results import KIND, session_results
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN, PERFORMANCE_LOG
 from stock_pipeline.performance.targets import read_targets
@@ -33,14 +33,15 @@ PERIODS_SHOWN = ("60 sessions", WHOLE)
 
 def measure_performance(night: Night) -> Product | None:
     """Join what the models said to what came of it."""
-    if not night.has_news((*JOINED, OUT_OF_FOLD_PREDICTIONS, MODEL_VERSIONS)):
+    if not night.has_news():
         return None
     outcomes = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
     made = daily_performance(predictions_on_record(night.stores), outcomes)
     results = _results_of_versions(night, outcomes)
+    anew = () if night.full_refresh else None
     means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", HIT_RATE, LONG_SHORT_RETURN).mean())
     return Product(
-        writes=(Write(DAILY_PERFORMANCE, made, may_be_empty=True), Write(SHADOW_RESULTS, results, may_be_empty=True)),
+        writes=(Write(DAILY_PERFORMANCE, made, scope=anew, may_be_empty=True), Write(SHADOW_RESULTS, results, scope=anew, may_be_empty=True)),
         watermark=night.as_of,
         pictures={"rank_ic": cumulative_rank_ic(made)} if made.height else {},
         tables={"means": means.sort(MODEL, ORIGIN)},
@@ -53,7 +54,7 @@ def _results_of_versions(night: Night, outcomes: pl.DataFrame) -> pl.DataFrame:
     kept_from = night.as_of - timedelta(days=night.settings.registry.retention.shadow_days)
     wanted = Selection(columns=(SESSION,), first=kept_from, last=night.as_of, distinct=True)
     sessions = night.read(DAILY_PREDICTIONS, wanted)[SESSION].to_list()
-    first = night.first_to_make(JOINED, sessions)
+    first = night.first_to_make(sessions, JOINED)
     if first is None:
         return SHADOW_RESULTS.empty()
     labels = night.settings.labels
@@ -65,14 +66,13 @@ def _results_of_versions(night: Night, outcomes: pl.DataFrame) -> pl.DataFrame:
 
 def log_performance(night: Night) -> Product | None:
     """Measure what each model's live predictions were worth lately and on the whole."""
-    if not night.has_news((DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS)):
+    if not night.has_news():
         return None
-    outcomes = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
-    said = live_predictions(night.stores, night.as_of)
-    daily = best_tenth_by_session(said, outcomes, night.settings.performance.cost_bps)
-    made = performance_log(daily, night.as_of)
+    records = {day: _best_tenth(night, day) for day in night.nights_to_make(PERFORMANCE_LOG)}
+    daily, every = records[night.as_of], [performance_log(record, day) for day, record in records.items()]
+    made, scope = every[-1], () if night.full_refresh else ("as_of",)
     return Product(
-        writes=(Write(PERFORMANCE_LOG, made, scope=("as_of",), minimum_share=0.0, may_be_empty=True),),
+        writes=(Write(PERFORMANCE_LOG, pl.concat(every), scope=scope, minimum_share=0.0, may_be_empty=True),),
         watermark=night.as_of,
         pictures={"best_tenth": cumulative_return(daily)} if daily.height else {},
         tables={"figures": made.filter(pl.col(PERIOD).is_in(PERIODS_SHOWN))},
@@ -80,20 +80,28 @@ def log_performance(night: Night) -> Product | None:
     )
 
 
-ASSETS: Sequence[StageAsset] = (
-    StageAsset(
+def _best_tenth(night: Night, as_of: date) -> pl.DataFrame:
+    """What the best tenth of each session earned, as far as it was known on a night; see ``best_tenth_by_session``."""
+    outcomes = read_outcomes(night.stores, as_of, night.settings.labels.horizons[0])
+    return best_tenth_by_session(live_predictions(night.stores, as_of), outcomes, night.settings.performance.cost_bps)
+
+
+STAGES: Sequence[Stage] = (
+    Stage(
         keys=(key_of(DAILY_PERFORMANCE),),
         description="How good the models' scores turned out to be, session by session.",
         tables=(DAILY_PERFORMANCE, SHADOW_RESULTS),
-        depends_on=(key_of(DAILY_PREDICTIONS), key_of(DAILY_LABELS), key_of(DAILY_FEATURES)),
+        reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS, DAILY_FEATURES, *BAR_TABLES),
         body=measure_performance,
+        settings=("features.set", "labels", "quality.jump_ratio", "registry.retention.shadow_days"),
         code_version="2",
     ),
-    StageAsset(
+    Stage(
         keys=(key_of(PERFORMANCE_LOG),),
         description="What each model's live predictions were worth over the last sessions and on the whole.",
         tables=(PERFORMANCE_LOG,),
-        depends_on=(key_of(DAILY_PERFORMANCE), key_of(DAILY_PREDICTIONS), key_of(DAILY_LABELS)),
+        reads=(DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS),
         body=log_performance,
+        settings=("labels.horizons", "performance.cost_bps"),
     ),
 )

@@ -15,6 +15,10 @@ from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
+# What the record is read from; of the last two only what the registry has admitted.
+RECORD_TABLES = (DAILY_PREDICTIONS, MODEL_VERSIONS)
+ADMITTED_TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS)
+
 COLUMNS = (SESSION, SYMBOL, MODEL, TRAINING_ID, SCORE)
 
 

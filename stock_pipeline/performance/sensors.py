@@ -4,7 +4,7 @@ import dagster as dg
 
 from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.orchestration.automation import run_tags
-from stock_pipeline.orchestration.stage_asset import key_of
+from stock_pipeline.orchestration.stage import key_of
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, PERFORMANCE_LOG
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores

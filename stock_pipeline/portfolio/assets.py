@@ -6,11 +6,11 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import INDUSTRY, MODEL, SCORE, SESSION, SYMBOL
-from stock_pipeline.market_data.reading import adjusted_bars, particulars, sessions_of
-from stock_pipeline.market_data.tables import DAILY_BARS, INSTRUMENTS
+from stock_pipeline.market_data.reading import BAR_TABLES, adjusted_bars, particulars, sessions_of
+from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.portfolio.pictures import suggestion_bars
 from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.risk import WINDOW, risk_figures
@@ -26,7 +26,7 @@ from stock_pipeline.storage.reading import Selection
 def suggest(night: Night) -> Product | None:
     """Suggest stocks for every profile: of the session of the run, or of each night missed since the last."""
     sessions = sessions_of(night.stores, night.as_of)
-    if not night.has_news((DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_SWITCHES)):
+    if not night.has_news():
         return None
     wanted = [day for day in sessions if night.watermark is not None and day > night.watermark] or sessions[-1:]
     made = pl.concat(_suggestions(night, sessions, day, night.as_of if day == sessions[-1] else day) for day in wanted)
@@ -59,12 +59,13 @@ def _scores(night: Night, session: date) -> pl.DataFrame:
     return heard.select(SYMBOL, SCORE, PREDICTED_RETURN)
 
 
-ASSETS: Sequence[StageAsset] = (
-    StageAsset(
+STAGES: Sequence[Stage] = (
+    Stage(
         keys=(key_of(SUGGESTED_STOCKS),),
         description="Stocks to look at, for each risk profile.",
         tables=(SUGGESTED_STOCKS,),
-        depends_on=(key_of(DAILY_PREDICTIONS), key_of(DAILY_BARS), key_of(INSTRUMENTS)),
+        reads=(DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_SWITCHES, *BAR_TABLES, INSTRUMENTS),
         body=suggest,
+        settings_ahead=("quality.jump_ratio",),
     ),
 )

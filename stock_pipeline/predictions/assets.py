@@ -12,9 +12,11 @@ from stock_pipeline.core.errors import ArtefactError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
 from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.models.catalogue import STACK, stacked_models
+from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.predictions.inference import Service, explanations, load_service, predict
 from stock_pipeline.predictions.pictures import prediction_bars
 from stock_pipeline.predictions.signals import signals
@@ -60,7 +62,7 @@ def make_predictions(night: Night) -> Product | None:
 
 def make_signals(night: Night) -> Product | None:
     """Turn the stack's predictions into what to do at the next open; without a stack, those of the first model there is."""
-    if not night.has_news((DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_SWITCHES)):
+    if not night.has_news():
         return None
     since = _last_session(night, SIGNALS)
     off = switched_off(night.stores)
@@ -141,19 +143,21 @@ def _best_model(predictions: pl.DataFrame) -> pl.DataFrame:
     return of_stack if of_stack.height else of_return.filter(pl.col(MODEL) == pl.col(MODEL).min())
 
 
-ASSETS: Sequence[StageAsset] = (
-    StageAsset(
+STAGES: Sequence[Stage] = (
+    Stage(
         keys=(key_of(DAILY_PREDICTIONS),),
         description="What the versions in service say of every stock.",
         tables=(DAILY_PREDICTIONS, EXPLANATIONS),
-        depends_on=(key_of(DAILY_FEATURES), key_of(MODEL_VERSIONS)),
+        reads=(DAILY_FEATURES, MODEL_VERSIONS, MODEL_SWITCHES, *via((key_of(MODEL_VERSIONS),), TRAININGS), *BAR_TABLES),
         body=make_predictions,
+        settings_ahead=("features.set", "quality.jump_ratio"),
     ),
-    StageAsset(
+    Stage(
         keys=(key_of(SIGNALS),),
         description="What to buy and sell at the next open.",
         tables=(SIGNALS,),
-        depends_on=(key_of(DAILY_PREDICTIONS),),
+        reads=(DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_SWITCHES),
         body=make_signals,
+        settings_ahead=("exchange",),
     ),
 )

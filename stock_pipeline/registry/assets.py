@@ -6,15 +6,12 @@ import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
 from stock_pipeline.features.reading import chosen_set
-from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.models.artefacts import hash_features
-from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.plausibility import is_plausible
 from stock_pipeline.models.scores import OVERALL
-from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
-from stock_pipeline.orchestration.clock import utc_now
+from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.orchestration.night import Night, Product, Verdict
-from stock_pipeline.orchestration.stage_asset import StageAsset, StageCheck, key_of
+from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
 from stock_pipeline.registry.damage import damaged_trainings
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.mirroring import as_frame, mirrored_versions
@@ -39,12 +36,13 @@ from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
 MLFLOW_MIRROR = ("registry", "mlflow_mirror")
+ARTEFACTS = "artefacts"
 DECISIONS_SHOWN = (AS_OF, MODEL, VERSION, DECISION, REASON)
 
 
 def register_versions(night: Night) -> Product | None:
     """Make a version of every training that has none, and decide on it and on the versions in shadow that have evidence enough."""
-    if not night.has_news((TRAININGS, SHADOW_RESULTS)):
+    if not night.has_news():
         return None
     held = Registry(night.read(MODEL_VERSIONS), night.read(PROMOTIONS))
     rule, stores = night.settings.registry.promotion, night.stores
@@ -77,13 +75,13 @@ def _job(night: Night, candidates: list[Candidate], versions: pl.DataFrame) -> l
         return []
     jobs = night.read(RETRAINING_JOBS)
     trained = list(dict.fromkeys(candidate.model for candidate in candidates))
-    told = job_of_run(jobs, trained, set(versions[MODEL]), utc_now(), by_hand=night.full_refresh)
+    told = job_of_run(jobs, trained, set(versions[MODEL]), night.moment)
     return [] if told.equals(jobs) else [Write(RETRAINING_JOBS, told, made_from=jobs)]
 
 
 def mirror_to_mlflow(night: Night) -> Product | None:
     """Show every version in MLflow. The registry is the truth: MLflow may be thrown away and is made again from it."""
-    if not night.settings.registry.mirror_to_mlflow or not night.has_news((MODEL_VERSIONS,)):
+    if not night.settings.registry.mirror_to_mlflow or not night.has_news():
         return None
     mirrored = mirrored_versions(night.stores)
     night.say(f"{len(mirrored)} versions")
@@ -118,33 +116,33 @@ def _features_hash(night: Night) -> str:
     return hash_features(chosen_set(night.settings).names)
 
 
-def _are_whole(night: Night) -> Verdict:
+def _are_whole(night: Night) -> dict[str, Verdict]:
     damaged = damaged_trainings(night.stores)
-    return Verdict(not damaged, damaged or {"note": "every file is the one that was written"})
+    return {ARTEFACTS: Verdict(not damaged, damaged or {"note": "every file is the one that was written"})}
 
 
 WHOLE_ARTEFACTS = StageCheck(
-    "artefacts",
-    "The artefacts of the versions in service, and of the stack's members, are there and undamaged.",
-    _are_whole,
+    (CheckSpec(ARTEFACTS, "The artefacts of the versions in service, and of the stack's members, are there and undamaged."),), _are_whole
 )
 
-ASSETS: Sequence[StageAsset] = (
-    StageAsset(
+STAGES: Sequence[Stage] = (
+    Stage(
         keys=(key_of(MODEL_VERSIONS),),
         description="Versions of the models.",
         tables=(MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, RETRAINING_JOBS),
-        # Labels come every night, and with them the time to decide on versions in shadow.
-        depends_on=(*(("models", entry.name) for entry in CATALOGUE), ("models", STACK), key_of(DAILY_LABELS)),
+        reads=(TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS),
+        reads_back=(SHADOW_RESULTS,),
         body=register_versions,
+        settings_ahead=("features.set", "models.suspicious_rank_ic", "registry.promotion"),
         checks=(WHOLE_ARTEFACTS,),
     ),
-    StageAsset(
+    Stage(
         keys=(MLFLOW_MIRROR,),
         description="The registry shown in MLflow: a run per version with parameters, measures and artefact.",
         tables=(),
-        depends_on=(key_of(MODEL_VERSIONS),),
+        reads=(MODEL_VERSIONS, *via((key_of(MODEL_VERSIONS),), TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES)),
         body=mirror_to_mlflow,
+        settings=("registry.mirror_to_mlflow",),
         failure_is_shown=True,
         kinds=("mlflow",),
     ),

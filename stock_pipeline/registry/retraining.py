@@ -185,7 +185,6 @@ def job_of_run(
     before: Collection[str],
     moment: datetime,
     failed: Mapping[str, str] | None = None,
-    by_hand: bool = False,
 ) -> pl.DataFrame:
     """The rows with one of a training that no job had asked for, such as the weekly one; as they are where a job is at work, whose it is.
 
@@ -195,13 +194,12 @@ def job_of_run(
         before: models that had a version before: where one of the trained had none, the reason is "missing", else "schedule".
         moment: when that was noticed, UTC.
         failed: models whose training failed, with the reason.
-        by_hand: whether a person started the run, which makes the reason "manual".
     """
     failed = failed or {}
     if unended(jobs) is not None or not (trained or failed):
         return jobs
     models = tuple(dict.fromkeys([*trained, *failed]))
-    reason = "manual" if by_hand else "schedule" if set(models) <= set(before) else "missing"
+    reason = "schedule" if set(models) <= set(before) else "missing"
     row = _new_row(jobs, Asked(models, reason), moment) | {STARTED_AT: moment}
     return ended(_with(jobs, row), row[JOB], moment, trained, failed)
 

@@ -28,10 +28,11 @@ class TaskRun:
 
 @dataclass(frozen=True)
 class Watermark:
-    """The last session that an asset has brought its tables to, and the version of the code that did it."""
+    """The last session that an asset has brought its tables to, and the version of the code and the settings (JSON) that did it."""
 
     session: date
     code_version: str
+    settings: str
 
 
 def record_write(connection: duckdb.DuckDBPyConnection, author: "Author", report: "WriteReport") -> None:
@@ -53,20 +54,27 @@ def record_write(connection: duckdb.DuckDBPyConnection, author: "Author", report
     )
 
 
-def advance_watermark(connection: duckdb.DuckDBPyConnection, asset: str, watermark: date, code_version: str) -> None:
-    """Move the asset's watermark forward to the session, made by that version of the code; it never moves back."""
-    held = read_watermark(connection, asset)
-    if held is None:
-        connection.execute("INSERT INTO audit.watermarks VALUES (?, ?, ?)", [asset, watermark, code_version])
-    elif watermark > held.session or code_version != held.code_version:
-        reached = max(watermark, held.session)
-        connection.execute("UPDATE audit.watermarks SET watermark = ?, code_version = ? WHERE asset = ?", [reached, code_version, asset])
+def advance_watermark(connection: duckdb.DuckDBPyConnection, author: "Author", watermark: date) -> None:
+    """Move the asset's watermark forward to the session, made by its version of the code and its settings; it never moves back."""
+    held = read_watermark(connection, author.asset)
+    reached = watermark if held is None else max(watermark, held.session)
+    made = Watermark(reached, author.code_version, author.settings)
+    if made == held:
+        return
+    connection.execute("DELETE FROM audit.watermarks WHERE asset = ?", [author.asset])
+    connection.execute("INSERT INTO audit.watermarks VALUES (?, ?, ?, ?)", [author.asset, reached, author.code_version, author.settings])
 
 
 def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> Watermark | None:
     """How far the asset has brought its tables."""
-    rows = connection.execute("SELECT watermark, code_version FROM audit.watermarks WHERE asset = ?", [asset]).fetchall()
+    rows = connection.execute("SELECT watermark, code_version, settings FROM audit.watermarks WHERE asset = ?", [asset]).fetchall()
     return Watermark(*rows[0]) if rows else None
+
+
+def last_watermark(connection: duckdb.DuckDBPyConnection) -> date | None:
+    """The last session that any asset of the store has reached."""
+    found: date | None = connection.execute("SELECT max(watermark) FROM audit.watermarks").fetchall()[0][0]
+    return found
 
 
 def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], since: datetime) -> date | None:

@@ -79,6 +79,13 @@ class Stores:
         with self.database(store).reader() as connection:
             return audit.read_watermark(connection, asset)
 
+    def market_session(self) -> date | None:
+        """The session that ingestion, which alone writes to it, has brought the market store to; None where there is nothing yet."""
+        if not self.market.path.exists():
+            return None
+        with self.market.reader() as connection:
+            return audit.last_watermark(connection)
+
     def standing(self, store: StoreName, asset: str, tables: Sequence[TableSchema]) -> tuple[Watermark | None, dict[str, int]]:
         """How far the asset has brought its tables, and how many rows each has, by qualified name."""
         with self.database(store).reader() as connection:

@@ -63,12 +63,13 @@ class WriteReport:
 
 @dataclass(frozen=True)
 class Author:
-    """Who writes: the asset, the version of its code, the run and the moment, for the audit trail."""
+    """Who writes: the asset, the version of its code, the run, the moment, and the settings (JSON) that its rows depend on."""
 
     asset: str
     code_version: str
     run_id: str
     written_at: datetime
+    settings: str = "{}"
 
 
 def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date) -> list[WriteReport]:
@@ -90,7 +91,7 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
         for report in reports:
             if report.changed:
                 audit.record_write(connection, author, report)
-        audit.advance_watermark(connection, author.asset, watermark, author.code_version)
+        audit.advance_watermark(connection, author, watermark)
     return reports
 
 

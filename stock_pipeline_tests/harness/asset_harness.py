@@ -14,7 +14,7 @@ from stock_pipeline.orchestration.asset_factory import build_asset
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.progress import Event, listening
 from stock_pipeline.orchestration.resources import resources
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.storage import Stores, Write
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -25,9 +25,9 @@ NAME = "maintenance/backups"
 Body = Callable[[Night], Product | None]
 
 
-def declared(body: Body, **values: Any) -> StageAsset:
+def declared(body: Body, **values: Any) -> Stage:
     """An asset of the table of backups with that body."""
-    return replace(StageAsset((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), body), **values)
+    return replace(Stage((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), body), **values)
 
 
 def product(size: int = 5, watermark: date = DAYS[3]) -> Product:
@@ -54,7 +54,7 @@ class Workshop:
         """Execute an asset with that body."""
         return self.run_all(declared(body, code_version=code_version), retries=retries, **scope)
 
-    def run_all(self, *assets: StageAsset, retries: int = 0, **scope: object) -> dg.ExecuteInProcessResult:
+    def run_all(self, *assets: Stage, retries: int = 0, **scope: object) -> dg.ExecuteInProcessResult:
         """Execute assets in one run."""
         limits = {"retries": retries, "retry_delay_seconds": 1}
         settings = plain_settings(self.home, automation={"nightly": limits, "training": limits})

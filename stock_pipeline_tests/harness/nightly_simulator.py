@@ -27,7 +27,7 @@ from stock_pipeline.market_data.tables import (
     SYMBOL_HISTORY,
 )
 from stock_pipeline.orchestration.night import Night
-from stock_pipeline.orchestration.stage_asset import StageAsset
+from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Author, Stores, Write
 from stock_pipeline.storage.audit import TaskRun
@@ -100,7 +100,7 @@ class Machine:
         """What is stored."""
         return self.stores.read(daily_features(feature_set(self.chosen)))
 
-    def _run(self, asset: StageAsset, as_of: date, fate: Fate) -> None:
+    def _run(self, asset: Stage, as_of: date, fate: Fate) -> None:
         held = self.stores.watermark("ml", asset.name)
         reached = None if held is None else held.session
         began = self._tick()

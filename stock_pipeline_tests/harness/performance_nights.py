@@ -16,7 +16,7 @@ from stock_pipeline.features.catalogue import CORE
 from stock_pipeline.features.tables import daily_features
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.stage_asset import StageAsset
+from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.performance.assets import ASSETS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW, STATUS
@@ -78,7 +78,7 @@ class Nights:
         """Write rows, dated by the clock."""
         self.stores.write(schema.store, Author(asset, "1", "a-run", self.later()), (Write(schema, rows),), DAYS[FIRST])
 
-    def run(self, asset: StageAsset, last: int, **chosen: Any) -> Product | None:
+    def run(self, asset: Stage, last: int, **chosen: Any) -> Product | None:
         """Run an asset as of the session of that number, and write what it makes."""
         held, moment = self.stores.watermark("ml", asset.name), self.later()
         watermark = None if held is None else held.session

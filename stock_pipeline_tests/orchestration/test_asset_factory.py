@@ -14,7 +14,7 @@ from stock_pipeline.orchestration.asset_factory import UP_TO_DATE_CHECK, build_a
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.progress import Began, Ended, Noted
 from stock_pipeline.orchestration.resources import resources
-from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
+from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.storage import Stores, Write
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, product
@@ -178,7 +178,7 @@ def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(worksh
 
 
 def test_several_keys_are_made_together(workshop: Workshop) -> None:
-    together = StageAsset(
+    together = Stage(
         keys=(key_of(BACKUPS), key_of(TRAININGS), ("maintenance", "no_table")),
         description="Made up.",
         tables=(BACKUPS, TRAININGS),

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from stock_pipeline.orchestration.automation import condition_of, freshness_policy, limits, retry_policy, run_tags
-from stock_pipeline.orchestration.stage_asset import Rhythm
+from stock_pipeline.orchestration.stage import Rhythm
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 

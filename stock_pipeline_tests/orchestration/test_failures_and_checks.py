@@ -15,7 +15,7 @@ from stock_pipeline.orchestration.asset_factory import MADE_CHECK
 from stock_pipeline.orchestration.automation import limits
 from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.progress import Ended
-from stock_pipeline.orchestration.stage_asset import Rhythm, StageAsset, StageCheck, key_of
+from stock_pipeline.orchestration.stage import Rhythm, Stage, StageCheck, key_of
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, product
@@ -48,14 +48,14 @@ def failing(error: Exception, times: int = 99) -> Callable[[Night], Product]:
     return body
 
 
-def after(seen: list[int]) -> StageAsset:
+def after(seen: list[int]) -> Stage:
     """An asset downstream, which notes how many rows there are when it is made."""
 
     def body(night: Night) -> Product:
         seen.append(night.stores.count(BACKUPS))
         return Product(writes=(), watermark=night.as_of)
 
-    return StageAsset((DOWNSTREAM,), "Made up.", (), (key_of(BACKUPS),), body)
+    return Stage((DOWNSTREAM,), "Made up.", (), (key_of(BACKUPS),), body)
 
 
 def checks(ran: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:

@@ -9,7 +9,7 @@ from stock_pipeline.orchestration.in_process import run_in_process, without_retr
 from stock_pipeline.orchestration.instance import prepare_dagster_home
 from stock_pipeline.orchestration.progress import Began, Event, Stopped, announce
 from stock_pipeline.orchestration.resources import RunScope
-from stock_pipeline.orchestration.stage_asset import Key
+from stock_pipeline.orchestration.stage import Key
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 

@@ -1,0 +1,78 @@
+"""What a user may have got wrong about sources and files, tried before anything is written."""
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.market_data.catalogue import source_entry
+from stock_pipeline.market_data.coverage import coverage_among
+from stock_pipeline.market_data.gathering import NOTHING_HELD, chosen_sources, gather, members_told, refuse_mixing
+from stock_pipeline.market_data.reading import sessions_of
+from stock_pipeline.market_data.tables import DAILY_BARS, SYMBOL_HISTORY, UNIVERSE_MEMBERS
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage import Stores
+from stock_pipeline.storage.reading import Selection
+
+
+def check_sources(
+    settings: Settings, stores: Stores, source: str | None, path: str | None, as_of: date | None, moment: datetime
+) -> list[date] | None:
+    """The sessions that there will be once the sources are ingested, in order; None where a live source would have to be asked.
+
+    A live source is asked once, by the run itself: asking takes minutes, and services count requests.
+
+    Args:
+        settings: for the sources and their rules.
+        stores: as they are; they need not exist.
+        source: the sources that the run names, in place of those of the settings.
+        path: the files that the run names.
+        as_of: the session to work as of.
+        moment: now, UTC without a zone.
+
+    Raises:
+        InputError: a source, a file or the session cannot be used, or too few symbols have a bar of the last session.
+    """
+    chosen = chosen_sources(settings, source, path)
+    if path is not None and not any(source_entry(found.name).takes_path for found in chosen):
+        named = ", ".join(found.name for found in chosen)
+        raise InputError(f"--path {path!r} was given, but source {named} reads no files of yours; give --source files with it")
+    refuse_mixing(stores, chosen, settings)
+    _refuse_going_back(stores, as_of)
+    if not all(found.is_archive for found in chosen):
+        return None
+    gathered = gather(chosen, settings, NOTHING_HELD, as_of, moment.replace(tzinfo=UTC))
+    if gathered is None:
+        return None
+    _check_coverage(settings, stores, gathered.bars.select(SYMBOL, SESSION), gathered.as_of)
+    held = sessions_of(stores, gathered.as_of) if stores.exist else []
+    return sorted({*held, *gathered.bars[SESSION]})
+
+
+def _refuse_going_back(stores: Stores, as_of: date | None) -> None:
+    reached = stores.market_session()
+    if as_of is not None and reached is not None and as_of < reached:
+        raise InputError(
+            f"--as-of {as_of} lies before {reached}, which {stores.home} has reached already; "
+            f"to work as of an earlier session choose another directory with STOCK_PIPELINE_HOME"
+        )
+
+
+def _check_coverage(settings: Settings, stores: Stores, bars: pl.DataFrame, as_of: date) -> None:
+    """Files of which one goes on for longer than the others would bring the store to a session on which nothing can be made."""
+    members, history = members_told(settings), SYMBOL_HISTORY.empty()
+    if stores.exist:
+        held = stores.read(DAILY_BARS, Selection(columns=(SYMBOL, SESSION), last=as_of, known_on=as_of))
+        bars, history = pl.concat([bars, held]).unique(), stores.read(SYMBOL_HISTORY)
+    covered = coverage_among(bars, settings.source.symbols, UNIVERSE_MEMBERS.empty() if members is None else members, history)
+    required = settings.quality.minimum_coverage
+    if covered.share >= required:
+        return
+    ends = bars.filter(pl.col(SYMBOL).is_in(list(covered.missing))).group_by(SYMBOL).agg(pl.col(SESSION).max())
+    usual = ends[SESSION].mode().max()
+    remedy = f"most of the others end on {usual!s}: give --as-of {usual!s}, " if usual is not None else ""
+    raise InputError(
+        f"{covered.expected - len(covered.missing)} of {covered.expected} expected symbols have a bar of {covered.session}, less than the "
+        f"{required:.0%} that quality.minimum_coverage asks for, so nothing was written; {remedy}bring the missing bars, or lower it"
+    )

@@ -1,0 +1,229 @@
+"""Executing a stage on stores: what the asset factory, training jobs, tests and benchmarks call. Knows nothing of Dagster.
+
+Around a body stand: the night that it works as of, one transaction for what it made, the audit trail, progress, and its checks.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from uuid import uuid4
+
+import polars as pl
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.orchestration.clock import utc_now
+from stock_pipeline.orchestration.declared import declared_settings, declared_stores
+from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.options import RunOptions
+from stock_pipeline.orchestration.progress import Began, Ended, Noted, Stopped, announce
+from stock_pipeline.orchestration.stage import Key, Stage, dependencies
+from stock_pipeline.settings import Settings
+from stock_pipeline.settings.values import difference, values_of
+from stock_pipeline.storage import Author, Stores, WriteReport
+from stock_pipeline.storage.audit import TaskRun, TaskState, Watermark
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the stages of one run share.
+
+    Attributes:
+        stores: both stores.
+        settings: as they are; what ``options`` choose for a training is applied to them.
+        options: what the run is asked to do.
+        run_id: for the audit trail.
+        clock: tells the moment, UTC, at which an execution begins.
+        strict: whether a body that reads a table or a setting which its stage does not declare fails.
+    """
+
+    stores: Stores
+    settings: Settings
+    options: RunOptions = RunOptions()
+    run_id: str = field(default_factory=lambda: str(uuid4()))
+    clock: Callable[[], datetime] = utc_now
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one execution.
+
+    Attributes:
+        stage: what was executed.
+        state: how it ended; failed only where the stage shows its failures as a check.
+        product: what the body made; None where there was nothing to do or it failed.
+        reports: what was written, a report per table.
+        counts: rows of each table of the stage, by qualified name.
+        reached: the session that the stage has reached.
+        wanted: the session that it was to reach.
+        checks: the verdicts, by name of the check.
+        seconds: how long it took.
+        error: the sentence of the failure.
+        remade: which changed setting had everything made again.
+        dry_run: whether nothing was to be written.
+    """
+
+    stage: Stage
+    state: TaskState
+    product: Product | None
+    reports: tuple[WriteReport, ...]
+    counts: Mapping[str, int]
+    reached: date | None
+    wanted: date | None
+    checks: Mapping[str, Verdict]
+    seconds: float
+    error: str | None = None
+    remade: str | None = None
+    dry_run: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows were inserted."""
+        return sum(report.inserted for report in self.reports)
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the stage has reached the session that it was to reach."""
+        return self.reached is not None and self.wanted is not None and self.reached >= self.wanted
+
+    @property
+    def blocked(self) -> Mapping[str, Verdict]:
+        """The blocking checks that failed."""
+        blocking = {spec.name for check in self.stage.checks for spec in check.specs if spec.blocking}
+        return {name: verdict for name, verdict in self.checks.items() if name in blocking and not verdict.passed}
+
+
+def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
+    """Execute a stage: read how far it has come, run its body, write what it made, judge its checks.
+
+    Args:
+        stage: what to execute.
+        run: where, as of which session, for whom.
+        retries_left: how often the caller would try again; a failure that a stage shows as a check is raised as long as it would.
+
+    Raises:
+        InputError: the user's input is wrong; trying again would not help.
+        Exception: whatever the body or the writing raised, once it is in the audit trail.
+    """
+    moment, began = run.clock(), time.perf_counter()
+    announce(Began(stage.name))
+
+    def record(state: TaskState, rows: int, error: str | None, remade: str | None) -> float:
+        seconds = time.perf_counter() - began
+        announce(Ended(stage.name, rows, seconds, state == "up to date", error, remade))
+        _record(stage, run, TaskRun(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error))
+        return seconds
+
+    try:
+        run.stores.migrate()
+        held = run.stores.watermark(stage.store, stage.name)
+        remade = _changed_setting(stage, run.settings, held)
+        night = _night(stage, run, held, moment, remade)
+        try:
+            product, reports = _make(stage, run, night)
+            error = None
+        except Exception as problem:
+            if not stage.failure_is_shown or (retries_left and not isinstance(problem, InputError)):
+                raise
+            product, reports, error = None, (), sentence_of(problem)
+        outcome = _outcome(stage, night, product, reports, error)
+    except Exception as problem:
+        record("failed", 0, sentence_of(problem), None)
+        raise
+    remade = remade if outcome.state == "succeeded" else None
+    seconds = record(outcome.state, outcome.rows, error, remade)
+    for name, verdict in outcome.blocked.items():
+        announce(Stopped(stage.name, name, facts_of(verdict)))
+    return replace(outcome, seconds=seconds, remade=remade)
+
+
+def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[Outcome]:
+    """Execute stages in their order, and leave out those downstream of one that failed or whose blocking check did.
+
+    What a stage raises is in the audit trail and in its ``Ended``; the others go on.
+
+    Args:
+        stages: in the order in which data travels.
+        run: where, as of which session, for whom.
+    """
+    barred: set[Key] = set()
+    for stage in stages:
+        if barred.intersection(dependencies(stage, stages)):
+            barred.update(stage.keys)
+            continue
+        try:
+            outcome = execute_stage(stage, run)
+        except Exception:  # noqa: BLE001  (recorded and announced; the others go on)
+            barred.update(stage.keys)
+            continue
+        if outcome.blocked:
+            barred.update(stage.keys)
+        yield outcome
+
+
+def sentence_of(error: BaseException) -> str:
+    """The error in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def facts_of(verdict: Verdict) -> str:
+    """What is short enough for a sentence."""
+    return ", ".join(f"{name} {value}" for name, value in verdict.facts.items() if not isinstance(value, pl.DataFrame))
+
+
+def _changed_setting(stage: Stage, settings: Settings, held: Watermark | None) -> str | None:
+    """Which setting that the rows depend on is another than when they were made."""
+    return None if held is None else difference(json.loads(held.settings), values_of(settings, stage.settings))
+
+
+def _night(stage: Stage, run: Run, held: Watermark | None, moment: datetime, remade: str | None) -> Night:
+    stores, settings = run.stores, run.options.applied_to(run.settings)
+    if run.strict:
+        stores, settings = declared_stores(stores, stage), declared_settings(settings, stage)
+    return Night(
+        asset=stage.name,
+        store=stage.store,
+        news=stage.news,
+        stores=stores,
+        settings=settings,
+        options=run.options,
+        watermark=None if held is None else held.session,
+        market_watermark=run.stores.market_session(),
+        # Rows that another version of the code or another setting made may differ from what would be made now.
+        full_refresh=run.options.full_refresh or remade is not None or (held is not None and held.code_version != stage.code_version),
+        moment=moment,
+        say=lambda note: announce(Noted(stage.name, note)),
+    )
+
+
+def _make(stage: Stage, run: Run, night: Night) -> tuple[Product | None, tuple[WriteReport, ...]]:
+    if night.options.dry_run and stage.rhythm != "training":
+        return None, ()
+    product = stage.body(night)
+    if product is None or night.options.dry_run:
+        return product, ()
+    made_with = json.dumps(values_of(run.settings, stage.settings))
+    author = Author(stage.name, stage.code_version, run.run_id, night.moment, made_with)
+    return product, tuple(run.stores.write(stage.store, author, product.writes, product.watermark))
+
+
+def _outcome(stage: Stage, night: Night, product: Product | None, reports: tuple[WriteReport, ...], error: str | None) -> Outcome:
+    held, counts = night.stores.standing(stage.store, stage.name, stage.tables)
+    reached = None if held is None else held.session
+    changed = product is not None and (not reports or any(report.changed for report in reports))
+    state: TaskState = "failed" if error is not None else "succeeded" if changed else "up to date"
+    checks = {name: verdict for check in stage.checks for name, verdict in check.judge(night).items()}
+    # Ingestion has only now learnt how far the source goes, so what it reached is what was wanted.
+    wanted = night.options.as_of or (reached if stage.rhythm == "ingestion" else night.as_of)
+    return Outcome(stage, state, product, reports, counts, reached, wanted, checks, 0.0, error, dry_run=night.options.dry_run)
+
+
+def _record(stage: Stage, run: Run, task: TaskRun) -> None:
+    try:
+        run.stores.record_task(stage.store, task)
+    except Exception as problem:  # noqa: BLE001
+        # A trail that cannot be written must not hide the error that it was to tell of, nor undo what is committed.
+        logging.getLogger(__name__).warning("the audit row of %s could not be written: %s", stage.name, problem)

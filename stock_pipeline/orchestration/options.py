@@ -1,0 +1,68 @@
+"""What one run is asked to do, whoever asks."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What one run is asked to do, beyond the settings.
+
+    Attributes:
+        as_of: session to work as of; the last that there is when None.
+        full_refresh: rebuild from the first session instead of bringing tables up to date.
+        source: source of market data, in place of the one in the settings.
+        path: file or glob for the source files.
+        sessions: train on so many of the last sessions, in place of datasets.sessions.
+        folds: walk-forward folds, in place of datasets.folds.
+        trials: sets of parameters to try per model, in place of models.trials.
+        dry_run: do all but write: train and score, keep nothing.
+    """
+
+    as_of: date | None = None
+    full_refresh: bool = False
+    source: str | None = None
+    path: str | None = None
+    sessions: int | None = None
+    folds: int | None = None
+    trials: int | None = None
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("sessions", "folds", "trials"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"the run was asked for {name} {value}; give 1 or more")
+
+    @property
+    def choose_training(self) -> bool:
+        """Whether the run says itself how to train."""
+        return any(choice is not None for choice in (self.sessions, self.folds, self.trials))
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """The settings with what the run says of its training."""
+        datasets = {name: value for name, value in (("sessions", self.sessions), ("folds", self.folds)) if value is not None}
+        models = {} if self.trials is None else {"trials": self.trials}
+        changed = {"datasets": settings.datasets.model_copy(update=datasets), "models": settings.models.model_copy(update=models)}
+        return settings.model_copy(update=changed)
+
+
+def parse_session(text: str | None, name: str) -> date | None:
+    """The session that a text such as 2010-08-20 names; None where there is none.
+
+    Args:
+        text: as the user gave it.
+        name: what the user calls it, for the message.
+
+    Raises:
+        InputError: it is not a date.
+    """
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{name} {text!r} is not a date; write it as 2010-08-20") from error

@@ -1,0 +1,142 @@
+"""The declaration of a stage: plain data and a body. What it reads and which settings its rows depend on are said here and nowhere else."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from stock_pipeline.core.table_schema import StoreName, TableSchema
+from stock_pipeline.orchestration.night import Night, Product, Verdict
+
+Key = tuple[str, str]  # (stage, name)
+Rhythm = Literal["ingestion", "nightly", "training"]
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """A check as the web UI names it.
+
+    Attributes:
+        name: of the check.
+        description: what holds where it passes.
+        blocking: whether nothing is made downstream of an asset that fails it.
+        warns: whether a failure is a warning rather than an error.
+    """
+
+    name: str
+    description: str
+    blocking: bool = False
+    warns: bool = False
+
+
+@dataclass(frozen=True)
+class StageCheck:
+    """Checks that are judged together, after every execution of the stage, from what is stored.
+
+    Attributes:
+        specs: the checks.
+        judge: reads what is stored and returns the verdict on each of the checks, by name.
+        reads: tables that only the checks read, not the body.
+    """
+
+    specs: tuple[CheckSpec, ...]
+    judge: Callable[[Night], Mapping[str, Verdict]]
+    reads: tuple[TableSchema, ...] = ()
+
+
+@dataclass(frozen=True)
+class Via:
+    """A table of which a stage reads only the rows that have come through these assets: those they made, or admitted."""
+
+    table: TableSchema
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One asset, or several that are made together.
+
+    Attributes:
+        keys: asset keys (stage, name); the first names the whole and carries the pictures.
+        tables: tables that the body writes; the one that bears a key's name is shown with that asset.
+        reads: tables that the body reads. From them follow the assets that the stage depends on and whether there is news for it.
+        body: receives a Night and returns a Product, or None where there is nothing to do.
+        reads_back: tables that the body reads although they are made after it: feedback of earlier nights. It is news, but no dependency;
+            as it comes with a new night, such a stage follows ingestion.
+        amends: tables of other stages that the body changes once the night has read them.
+        settings: the settings, sections or single ones with dots between, that the rows depend on: where one of them has changed, the
+            rows are made again.
+        settings_ahead: settings that count only for what is made from now on: a decision once taken stands, a bar once told is kept.
+        rhythm: ``ingestion`` runs by schedule, ``nightly`` when something upstream has changed, ``training`` when missing or due.
+        store: the store that is written to; one writer at a time has it.
+        code_version: to be raised when the same input gives other rows.
+        checks: judged after every execution; they carry the first key.
+        failure_is_shown: a failure (after the last retry) is a failed check of the asset rather than the end of the run, so that what
+            lies downstream goes on with what there is.
+    """
+
+    keys: tuple[Key, ...]
+    description: str
+    tables: tuple[TableSchema, ...]
+    reads: tuple[TableSchema | Via, ...]
+    body: Callable[[Night], Product | None]
+    reads_back: tuple[TableSchema, ...] = ()
+    amends: tuple[TableSchema, ...] = ()
+    settings: tuple[str, ...] = ()
+    settings_ahead: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ("polars", "duckdb")
+    rhythm: Rhythm = "nightly"
+    store: StoreName = "ml"
+    code_version: str = "1"
+    checks: tuple[StageCheck, ...] = ()
+    failure_is_shown: bool = False
+
+    @property
+    def name(self) -> str:
+        """``stage/name`` of the first key: how the audit trail and the watermarks call the asset."""
+        return "/".join(self.keys[0])
+
+    @property
+    def news(self) -> tuple[TableSchema, ...]:
+        """The tables in which a change is news for the stage."""
+        return (*(read.table if isinstance(read, Via) else read for read in self.reads), *self.reads_back)
+
+    @property
+    def readable(self) -> frozenset[str]:
+        """The qualified names of the tables that the body and the checks may read."""
+        checked = (table for check in self.checks for table in check.reads)
+        return frozenset(table.qualified_name for table in (*self.tables, *self.amends, *self.news, *checked))
+
+    def table_of(self, key: Key) -> TableSchema | None:
+        """The table shown with the asset of that key."""
+        return next((table for table in self.tables if (table.stage, table.name) == key), None)
+
+
+def key_of(schema: TableSchema) -> Key:
+    """The asset key of a table."""
+    return schema.stage, schema.name
+
+
+def via(keys: tuple[Key, ...], *tables: TableSchema) -> tuple[Via, ...]:
+    """Tables of which a stage reads only the rows that have come through the assets of these keys."""
+    return tuple(Via(table, keys) for table in tables)
+
+
+def dependencies(stage: Stage, stages: Sequence[Stage]) -> tuple[Key, ...]:
+    """The keys of the assets that make what a stage reads, in the order of its reads; never its own.
+
+    Args:
+        stage: whose.
+        stages: all there are.
+    """
+    found: dict[Key, None] = {}
+    for read in stage.reads:
+        found |= dict.fromkeys(read.keys if isinstance(read, Via) else _makers(read, stages))
+    if stage.reads_back:
+        found |= {other.keys[0]: None for other in stages if other.rhythm == "ingestion"}
+    return tuple(key for key in found if key not in stage.keys)
+
+
+def _makers(table: TableSchema, stages: Iterable[Stage]) -> list[Key]:
+    name, key = table.qualified_name, key_of(table)
+    makers = [stage for stage in stages if name in (made.qualified_name for made in stage.tables)]
+    return [key if key in stage.keys else stage.keys[0] for stage in makers]
