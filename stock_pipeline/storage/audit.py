@@ -3,14 +3,39 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import duckdb
 
-if TYPE_CHECKING:
-    from stock_pipeline.storage.writing import Author, WriteReport
-
 TaskState = Literal["succeeded", "up to date", "failed"]
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who writes: the asset, the version of its code, the run and the moment, for the audit trail."""
+
+    asset: str
+    code_version: str
+    run_id: str
+    written_at: datetime
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What a write did to its table. ``first_session`` is the earliest session among the rows that it inserted."""
+
+    table: str
+    rows_in: int
+    inserted: int
+    deleted: int
+    quarantined: int
+    first_session: date | None
+    content_hash: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the table is another than before."""
+        return self.inserted > 0 or self.deleted > 0
 
 
 @dataclass(frozen=True)
@@ -34,7 +59,7 @@ class Watermark:
     code_version: str
 
 
-def record_write(connection: duckdb.DuckDBPyConnection, author: "Author", report: "WriteReport") -> None:
+def record_write(connection: duckdb.DuckDBPyConnection, author: Author, report: WriteReport) -> None:
     """Add the row that says what a write did, inside the write's own transaction."""
     connection.execute(
         "INSERT INTO audit.writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -13,12 +13,12 @@ from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.table_schema import StoreName, TableSchema
 from stock_pipeline.storage import audit
-from stock_pipeline.storage.audit import TaskRun, Watermark
+from stock_pipeline.storage.audit import Author, TaskRun, Watermark, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import table_identifier
 from stock_pipeline.storage.migrations import migrate
 from stock_pipeline.storage.reading import Selection, read
-from stock_pipeline.storage.writing import Author, Write, WriteReport, write_all
+from stock_pipeline.storage.writing import Write, write_all
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 import duckdb
 import polars as pl
@@ -11,6 +11,7 @@ from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import RefusedWriteError, SchemaError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import audit
+from stock_pipeline.storage.audit import Author, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import add_column_statement, quoted, quoted_list, table_identifier
 from stock_pipeline.storage.reading import Selection, read, stored_columns
@@ -41,34 +42,6 @@ class Write:
     minimum_share: float = 0.9
     may_be_empty: bool = False
     made_from: pl.DataFrame | None = None
-
-
-@dataclass(frozen=True)
-class WriteReport:
-    """What a write did to its table. ``first_session`` is the earliest session among the rows that it inserted."""
-
-    table: str
-    rows_in: int
-    inserted: int
-    deleted: int
-    quarantined: int
-    first_session: date | None
-    content_hash: str
-
-    @property
-    def changed(self) -> bool:
-        """Whether the table is another than before."""
-        return self.inserted > 0 or self.deleted > 0
-
-
-@dataclass(frozen=True)
-class Author:
-    """Who writes: the asset, the version of its code, the run and the moment, for the audit trail."""
-
-    asset: str
-    code_version: str
-    run_id: str
-    written_at: datetime
 
 
 def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date) -> list[WriteReport]:
