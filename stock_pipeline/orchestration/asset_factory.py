@@ -146,7 +146,7 @@ class _Execution:
         product = self.asset.body(night)
         if product is None or night.dry_run:
             return Made(product, (), product is None)
-        author = Author(self.asset.name, self.asset.code_version, self.context.run.run_id, utc_now())
+        author = Author.of_asset(self.asset.name, self.asset.code_version, self.context.run.run_id, utc_now())
         reports = self.stores.write(self.asset.store, author, product.writes, product.watermark)
         return Made(product, tuple(reports), bool(reports) and not any(report.changed for report in reports))
 

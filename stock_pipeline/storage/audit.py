@@ -7,17 +7,36 @@ from typing import Literal
 
 import duckdb
 
+from stock_pipeline import __version__
+
+AuthorKind = Literal["asset", "person", "job"]
 TaskState = Literal["succeeded", "up to date", "failed"]
 
 
 @dataclass(frozen=True)
 class Author:
-    """Who writes: the asset, the version of its code, the run and the moment, for the audit trail."""
+    """Who writes, and when (UTC), for the audit trail: an asset, a person or a job. Only an asset has a watermark."""
 
-    asset: str
+    kind: AuthorKind
+    name: str
     code_version: str
     run_id: str
     written_at: datetime
+
+    @classmethod
+    def of_asset(cls, name: str, code_version: str, run_id: str, written_at: datetime) -> "Author":
+        """An asset that a run executes; another ``code_version`` would make other rows."""
+        return cls("asset", name, code_version, run_id, written_at)
+
+    @classmethod
+    def of_person(cls, name: str, run_id: str, written_at: datetime) -> "Author":
+        """Somebody who gave a command."""
+        return cls("person", name, __version__, run_id, written_at)
+
+    @classmethod
+    def of_job(cls, name: str, run_id: str, written_at: datetime) -> "Author":
+        """A job that keeps its own record."""
+        return cls("job", name, __version__, run_id, written_at)
 
 
 @dataclass(frozen=True)
@@ -62,10 +81,11 @@ class Watermark:
 def record_write(connection: duckdb.DuckDBPyConnection, author: Author, report: WriteReport) -> None:
     """Add the row that says what a write did, inside the write's own transaction."""
     connection.execute(
-        "INSERT INTO audit.writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO audit.writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             author.run_id,
-            author.asset,
+            author.kind,
+            author.name,
             report.table,
             author.written_at,
             report.rows_in,
@@ -114,7 +134,7 @@ def last_completed_task(connection: duckdb.DuckDBPyConnection, asset: str) -> da
 
 def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) -> datetime | None:
     """When the asset last changed something in the table."""
-    query = "SELECT max(written_at) FROM audit.writes WHERE asset = ? AND table_name = ?"
+    query = "SELECT max(written_at) FROM audit.writes WHERE author_kind = 'asset' AND author = ? AND table_name = ?"
     found: datetime | None = connection.execute(query, [asset, table]).fetchall()[0][0]
     return found
 

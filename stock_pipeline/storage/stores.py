@@ -63,15 +63,18 @@ class Stores:
         """A hash of everything in the table, whatever the order of its rows."""
         return content_hash(self.read(schema), (*schema.key, "known_from") if schema.versioned else schema.key)
 
-    def write(self, store: StoreName, author: Author, writes: Sequence[Write], watermark: date) -> list[WriteReport]:
-        """Write every table of one asset, and its watermark, in one transaction; see ``writing.write_all``.
+    def write(self, store: StoreName, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
+        """Write every table of one author, and an asset's watermark, in one transaction; see ``writing.write_all``.
 
         Raises:
-            StockPipelineError: a table lies in another store, where this transaction does not reach.
+            StockPipelineError: a table lies in another store, where this transaction does not reach, or an asset does not say how far it
+                has come, or another author does.
         """
+        if (author.kind == "asset") != (watermark is not None):
+            raise StockPipelineError(f"the {author.kind} {author.name} writes with watermark {watermark}; an asset has one, others none")
         strangers = [write.schema.qualified_name for write in writes if write.schema.store != store]
         if strangers:
-            raise StockPipelineError(f"{author.asset} writes to the {store} store, but {', '.join(strangers)} lies in the other")
+            raise StockPipelineError(f"{author.name} writes to the {store} store, but {', '.join(strangers)} lies in the other")
         return write_all(self.database(store), author, writes, watermark)
 
     def watermark(self, store: StoreName, asset: str) -> Watermark | None:

@@ -44,8 +44,8 @@ class Write:
     made_from: pl.DataFrame | None = None
 
 
-def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date) -> list[WriteReport]:
-    """Write every table of one asset in one transaction, with its audit rows and its watermark.
+def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
+    """Write every table of one author in one transaction, with its audit rows and, of an asset, its watermark.
 
     Tables whose rows are already there are left untouched and leave no audit row; the watermark only moves forward.
 
@@ -56,14 +56,15 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
     staged = [(write, write.schema.conform(write.frame)) for write in writes]
     for write, frame in staged:
         if frame.is_empty() and not write.may_be_empty:
-            raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {author.asset} has no rows, so nothing was written")
+            raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {author.name} has no rows, so nothing was written")
     hashes = [content_hash(frame, _row_key(write.schema)) for write, frame in staged]
     with database.writer() as connection:
         reports = [_write_one(connection, write, frame, digest) for (write, frame), digest in zip(staged, hashes, strict=True)]
         for report in reports:
             if report.changed:
                 audit.record_write(connection, author, report)
-        audit.advance_watermark(connection, author.asset, watermark, author.code_version)
+        if watermark is not None:
+            audit.advance_watermark(connection, author.name, watermark, author.code_version)
     return reports
 
 

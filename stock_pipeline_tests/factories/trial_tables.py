@@ -60,7 +60,7 @@ Readings = Mapping[tuple[str, date], tuple[float | None, str | None]]
 
 
 def author(asset: str = "trial/readings", code_version: str = "1", run_id: str = "run-1", minute: int = 0) -> Author:
-    return Author(asset, code_version, run_id, datetime(2012, 1, 10, 22, minute))
+    return Author.of_asset(asset, code_version, run_id, datetime(2012, 1, 10, 22, minute))
 
 
 def readings(rows: Readings) -> pl.DataFrame:

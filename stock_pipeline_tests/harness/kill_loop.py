@@ -54,7 +54,7 @@ def _there_and_back(home: Path) -> NoReturn:
             Write(MODEL_VERSIONS, after.versions, made_from=held.versions),
             Write(PROMOTIONS, after.promotions, made_from=held.promotions, may_be_empty=True),
         )
-        stores.write("ml", Author("registry/model_versions", "1", "to-and-fro", MOMENT), writes, NIGHT)
+        stores.write("ml", Author.of_asset("registry/model_versions", "1", "to-and-fro", MOMENT), writes, NIGHT)
         say(DONE)
 
 

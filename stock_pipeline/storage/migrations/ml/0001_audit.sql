@@ -1,6 +1,7 @@
 CREATE TABLE audit.writes (
     run_id VARCHAR NOT NULL,
-    asset VARCHAR NOT NULL,
+    author_kind VARCHAR NOT NULL,
+    author VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
     written_at TIMESTAMP NOT NULL,
     rows_in BIGINT NOT NULL,
