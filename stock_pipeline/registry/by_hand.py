@@ -15,9 +15,8 @@ from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.registry.actions import promote, roll_back, switched
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.lifecycle import version_of
-from stock_pipeline.registry.reading import all_versions
-from stock_pipeline.registry.registration import Registry
-from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, MODEL_VERSIONS, NUMBER, PROMOTIONS, SHADOW, STATUS
+from stock_pipeline.registry.reading import HeldRegistry, all_versions, held_registry
+from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, NUMBER, SHADOW, STATUS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Author, Stores, Write
 
@@ -30,11 +29,13 @@ def promote_by_hand(stores: Stores, settings: Settings, model: str, version: int
     Raises:
         InputError: there is no such model or version, it is refused, or its artefact is missing or damaged.
     """
-    night, held = _opened(stores, model)
+    night, stored = _opened(stores, model)
+    held = stored.registry
     stands = version_of(held.versions, model, version)[STATUS]
     _refuse_damaged(stores, model, version)
     compare = in_shadow(stores) if stands == SHADOW else out_of_fold(stores)
-    _write(stores, held, promote(held, model, version, night, settings.registry.promotion, compare, forced), now)
+    after = promote(held, model, version, night, settings.registry.promotion, compare, forced)
+    stores.write("ml", _by_hand(now), stored.writes(after), watermark=None)
 
 
 def roll_back_by_hand(stores: Stores, model: str, version: int | None, reason: str, now: datetime) -> int:
@@ -43,11 +44,12 @@ def roll_back_by_hand(stores: Stores, model: str, version: int | None, reason: s
     Raises:
         InputError: there is no such model or version, or its artefact is missing or damaged.
     """
-    night, held = _opened(stores, model)
+    night, stored = _opened(stores, model)
+    held = stored.registry
     after = roll_back(held, model, version, night, reason)
     back = int(after.promotions.join(held.promotions, on=[MODEL, NUMBER], how="anti")[VERSION][0])
     _refuse_damaged(stores, model, back)
-    _write(stores, held, after, now)
+    stores.write("ml", _by_hand(now), stored.writes(after), watermark=None)
     return back
 
 
@@ -58,8 +60,8 @@ def switch_by_hand(stores: Stores, model: str, enabled: bool, reason: str, now: 
         InputError: there is no such model, or it is so already.
     """
     night, _ = _opened(stores, model)
-    switches = stores.read(MODEL_SWITCHES)
-    write = Write(MODEL_SWITCHES, switched(switches, model, enabled, night, reason), made_from=switches)
+    switches = stores.read_versioned(MODEL_SWITCHES)
+    write = Write(MODEL_SWITCHES, switched(switches.frame, model, enabled, night, reason), expected_version=switches.version)
     stores.write("ml", _by_hand(now), [write], watermark=None)
 
 
@@ -74,13 +76,13 @@ def refuse_unknown(model: str) -> None:
         raise InputError(f"there is no model {model!r}; the models are {', '.join(names)}")
 
 
-def _opened(stores: Stores, model: str) -> tuple[date, Registry]:
+def _opened(stores: Stores, model: str) -> tuple[date, HeldRegistry]:
     refuse_unknown(model)
     held = stores.watermark("market", INGESTION) if stores.exist else None
     if held is None:
         raise InputError(f"there is nothing in {stores.home} yet; run `stock-pipeline run` first")
     stores.migrate()
-    return held.session, Registry(stores.read(MODEL_VERSIONS), stores.read(PROMOTIONS))
+    return held.session, held_registry(stores)
 
 
 def _refuse_damaged(stores: Stores, model: str, version: int) -> None:
@@ -89,14 +91,6 @@ def _refuse_damaged(stores: Stores, model: str, version: int) -> None:
         check_artefact(stores.home / "models" / Path(row["artefact"]), row["sha256"])
     except ArtefactError as error:
         raise InputError(f"version {version} of {model} cannot serve: {error}") from error
-
-
-def _write(stores: Stores, held: Registry, after: Registry, now: datetime) -> None:
-    writes = (
-        Write(MODEL_VERSIONS, after.versions, made_from=held.versions),
-        Write(PROMOTIONS, after.promotions, made_from=held.promotions),
-    )
-    stores.write("ml", _by_hand(now), writes, watermark=None)
 
 
 def _by_hand(now: datetime) -> Author:

@@ -75,12 +75,12 @@ def changed(stores: Stores, change: Change, moment: datetime) -> pl.DataFrame:
     """
     session_reached(stores)  # without bars there is nothing to retrain on
     for attempt in range(1, ATTEMPTS + 1):
-        held = stores.read(RETRAINING_JOBS)
-        rows = change(held)
-        if rows.equals(held):
-            return held
+        held = stores.read_versioned(RETRAINING_JOBS)
+        rows = change(held.frame)
+        if rows.equals(held.frame):
+            return rows
         # As a whole, so that rows that were taken out go.
-        write = Write(RETRAINING_JOBS, rows, scope=(), may_be_empty=True, made_from=held)
+        write = Write(RETRAINING_JOBS, rows, scope=(), may_be_empty=True, expected_version=held.version)
         try:
             stores.write("ml", Author.of_job(AUTHOR, AUTHOR, moment), (write,), watermark=None)
         except RefusedWriteError:

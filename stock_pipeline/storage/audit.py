@@ -79,9 +79,9 @@ class Watermark:
 
 
 def record_write(connection: duckdb.DuckDBPyConnection, author: Author, report: WriteReport) -> None:
-    """Add the row that says what a write did, inside the write's own transaction."""
+    """Add the row that says what a write did, inside the write's own transaction, with the next number of the store."""
     connection.execute(
-        "INSERT INTO audit.writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO audit.writes SELECT coalesce(max(sequence), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM audit.writes",
         [
             author.run_id,
             author.kind,
@@ -112,6 +112,12 @@ def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> Waterma
     """How far the asset has brought its tables."""
     rows = connection.execute("SELECT watermark, code_version FROM audit.watermarks WHERE asset = ?", [asset]).fetchall()
     return Watermark(*rows[0]) if rows else None
+
+
+def version_of(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """The number of the write that changed the table last; 0 where none has."""
+    query = "SELECT coalesce(max(sequence), 0) FROM audit.writes WHERE table_name = ?"
+    return int(connection.execute(query, [table]).fetchall()[0][0])
 
 
 def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], since: datetime) -> date | None:

@@ -22,6 +22,14 @@ from stock_pipeline.storage.writing import Write, write_all
 
 
 @dataclass(frozen=True)
+class VersionedRows:
+    """Rows of a table, and its version from before they were read: what a write that rests on them expects."""
+
+    frame: pl.DataFrame
+    version: int
+
+
+@dataclass(frozen=True)
 class Stores:
     """Both stores. A schema knows which of them holds its table."""
 
@@ -47,6 +55,17 @@ class Stores:
         """The selected rows of a table (all of them by default), ordered by its key."""
         with self.database(schema.store).reader() as connection:
             return read(connection, schema, selection or Selection())
+
+    def read_versioned(self, schema: TableSchema) -> VersionedRows:
+        """All rows of a table, ordered by its key, and the version that they are of."""
+        with self.database(schema.store).reader() as connection:
+            version = audit.version_of(connection, schema.qualified_name)
+            return VersionedRows(read(connection, schema, Selection()), version)
+
+    def version(self, schema: TableSchema) -> int:
+        """The number, in its store, of the write that changed the table last; 0 where none has."""
+        with self.database(schema.store).reader() as connection:
+            return audit.version_of(connection, schema.qualified_name)
 
     @contextmanager
     def kept_open(self, store: StoreName) -> Iterator[None]:

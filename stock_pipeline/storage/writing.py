@@ -14,7 +14,7 @@ from stock_pipeline.storage import audit
 from stock_pipeline.storage.audit import Author, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import add_column_statement, quoted, quoted_list, table_identifier
-from stock_pipeline.storage.reading import Selection, read, stored_columns
+from stock_pipeline.storage.reading import stored_columns
 
 STAGED, NEWS = "staged_rows", "new_rows"
 MOST_ROWS_AT_ONCE = 250_000
@@ -31,8 +31,8 @@ class Write:
     A payload that is empty, or that would leave a scope with less than ``minimum_share`` of the rows it has, is refused,
     because a source that broke looks just like that; ``may_be_empty`` says that no rows is a true answer.
 
-    ``made_from`` is the whole table as it was read to make the payload: where another has written to it since, the write is refused,
-    lest that be lost.
+    ``expected_version`` is the table's version (``Stores.read_versioned``) from before its rows were read to make the payload: where
+    another has written to it since, the write is refused, lest that be lost.
     """
 
     schema: TableSchema
@@ -41,7 +41,7 @@ class Write:
     quarantined: int = 0
     minimum_share: float = 0.9
     may_be_empty: bool = False
-    made_from: pl.DataFrame | None = None
+    expected_version: int | None = None
 
 
 def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
@@ -51,7 +51,7 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
 
     Raises:
         SchemaError: a frame does not fit its table, or a scope is not part of its key.
-        RefusedWriteError: a payload is empty or has shrunk, or its table is not the one that it was made from.
+        RefusedWriteError: a payload is empty or has shrunk, or its table is in another version than the one it was made from.
     """
     staged = [(write, write.schema.conform(write.frame)) for write in writes]
     for write, frame in staged:
@@ -72,7 +72,7 @@ def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.Da
     schema = write.schema
     if schema.open_columns:
         _add_missing_columns(connection, schema)
-    if write.made_from is not None and not read(connection, schema, Selection()).equals(write.made_from):
+    if write.expected_version not in (None, audit.version_of(connection, schema.qualified_name)):
         raise RefusedWriteError(f"{schema.qualified_name} was changed by another while this was being worked out; try again")
     done = [_write_part(connection, write, part) for part in _parts(write, frame)]
     return WriteReport(

@@ -93,7 +93,7 @@ def copied(template: Stores, home: Path) -> Stores:
 
 def audit_rows(stores: Stores) -> list[tuple[object, ...]]:
     with stores.ml.reader() as connection:
-        return connection.execute("SELECT * FROM audit.writes ORDER BY written_at, table_name").fetchall()
+        return connection.execute("SELECT * FROM audit.writes ORDER BY sequence").fetchall()
 
 
 def stored(stores: Stores, table: TableSchema = READINGS) -> pl.DataFrame:

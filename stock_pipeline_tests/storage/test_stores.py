@@ -111,7 +111,7 @@ def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: St
 def test_moments_are_kept_to_the_microsecond(stores: Stores) -> None:
     moment = datetime(2012, 1, 10, 22, 45, 1, 123456)
     stores.write("ml", replace(author(), written_at=moment), [Write(READINGS, readings({("A", DAYS[0]): (1.0, None)}))], DAYS[0])
-    assert audit_rows(stores)[0][4] == moment
+    assert audit_rows(stores)[0][5] == moment
 
 
 def test_a_store_is_read_while_it_is_kept_open_and_written_to_afterwards(stores: Stores) -> None:

@@ -1,4 +1,5 @@
 CREATE TABLE audit.writes (
+    sequence BIGINT NOT NULL,
     run_id VARCHAR NOT NULL,
     author_kind VARCHAR NOT NULL,
     author VARCHAR NOT NULL,
