@@ -42,4 +42,4 @@ def bring_file(stores: Stores, file: Path) -> None:
         product = assets.ingest(night)
     if product is None:
         raise RuntimeError(f"{file} brought nothing new")
-    stores.write("market", Author(INGESTION_ASSET, "1", "benchmark", WRITTEN), product.writes, product.watermark)
+    stores.write("market", Author.of_asset(INGESTION_ASSET, "1", "benchmark", WRITTEN), product.writes, product.watermark)

@@ -112,7 +112,7 @@ class _Machine:
             product = self.asset.body(night)
         if product is None:
             raise RuntimeError("there was nothing to make")
-        author = Author(night.asset, self.asset.code_version, "benchmark", self._tick())
+        author = Author.of_asset(night.asset, self.asset.code_version, "benchmark", self._tick())
         self.stores.write("ml", author, product.writes, product.watermark)
         self.stores.record_task("ml", TaskRun(night.asset, "benchmark", began, self._tick(), "succeeded", 0, None))
         return product.writes[0].frame.height

@@ -19,8 +19,9 @@ from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import SIGNALS
-from stock_pipeline.registry.registration import Registry, archived, to_archive
-from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
+from stock_pipeline.registry.reading import held_registry
+from stock_pipeline.registry.registration import archived, to_archive
+from stock_pipeline.registry.tables import ARCHIVED, SHADOW_RESULTS, STATUS
 from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
@@ -55,8 +56,8 @@ def keep_archive(night: Night) -> Product | None:
     if night.is_up_to_date:
         return None
     retention = night.settings.registry.retention
-    held = Registry(night.read(MODEL_VERSIONS), night.read(PROMOTIONS))
-    home = night.stores.home
+    stored = held_registry(night.stores)
+    held, home = stored.registry, night.stores.home
     done = held.versions.filter(pl.col(STATUS) == ARCHIVED)
     removed = [remove_folder(home, row[MODEL], row[TRAINING_ID]) for row in done.iter_rows(named=True)]
     due = to_archive(held.versions, night.as_of, retention.versions, retention.archive_after_days)
@@ -65,17 +66,16 @@ def keep_archive(night: Night) -> Product | None:
         night.say(f"version {row[VERSION]} of {row[MODEL]}")
         put_away(home, row[MODEL], row[TRAINING_ID])
     now = archived(held, gone, night.as_of)
-    results = night.read(SHADOW_RESULTS)
-    recent = results.filter(pl.col(SESSION) >= night.as_of - timedelta(days=retention.shadow_days))
+    results = night.stores.read_versioned(SHADOW_RESULTS)
+    recent = results.frame.filter(pl.col(SESSION) >= night.as_of - timedelta(days=retention.shadow_days))
     return Product(
         writes=(
-            Write(MODEL_VERSIONS, now.versions, may_be_empty=True, made_from=held.versions),
-            Write(PROMOTIONS, now.promotions, may_be_empty=True, made_from=held.promotions),
-            Write(SHADOW_RESULTS, recent, scope=(), may_be_empty=True, made_from=results),
+            *stored.writes(now),
+            Write(SHADOW_RESULTS, recent, scope=(), may_be_empty=True, expected_version=results.version),
         ),
         watermark=night.as_of,
         tables={"archived": gone.select(MODEL, VERSION, AS_OF, STATUS, "changed_on")},
-        facts={"archived": gone.height, "folders_removed": sum(removed), "shadow_results_removed": results.height - recent.height},
+        facts={"archived": gone.height, "folders_removed": sum(removed), "shadow_results_removed": results.frame.height - recent.height},
     )
 
 

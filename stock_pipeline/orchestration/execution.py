@@ -23,7 +23,7 @@ from stock_pipeline.orchestration.stage import Key, Stage, dependencies
 from stock_pipeline.settings import Settings
 from stock_pipeline.settings.values import difference, values_of
 from stock_pipeline.storage import Author, Stores, WriteReport
-from stock_pipeline.storage.audit import TaskRun, TaskState, Watermark
+from stock_pipeline.storage.audit import Seen, TaskRun, TaskState, Watermark
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,13 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
     def record(state: TaskState, rows: int, error: str | None, remade: str | None) -> float:
         seconds = time.perf_counter() - began
         announce(Ended(stage.name, rows, seconds, state == "up to date", error, remade))
-        _record(stage, run, TaskRun(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error))
+        _record(stage, run, TaskRun(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error, seen))
         return seconds
 
+    seen: Seen | None = None
     try:
         run.stores.migrate()
+        seen = run.stores.seen()
         held = run.stores.watermark(stage.store, stage.name)
         remade = _changed_setting(stage, run.settings, held)
         night = _night(stage, run, held, moment, remade)
@@ -206,7 +208,7 @@ def _make(stage: Stage, run: Run, night: Night) -> tuple[Product | None, tuple[W
     if product is None or night.options.dry_run:
         return product, ()
     made_with = json.dumps(values_of(run.settings, stage.settings))
-    author = Author(stage.name, stage.code_version, run.run_id, night.moment, made_with)
+    author = Author.of_asset(stage.name, stage.code_version, run.run_id, night.moment, made_with)
     return product, tuple(run.stores.write(stage.store, author, product.writes, product.watermark))
 
 

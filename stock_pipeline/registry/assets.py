@@ -17,7 +17,8 @@ from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.mirroring import as_frame, mirrored_versions
 from stock_pipeline.registry.mlflow_mirror import mirror
 from stock_pipeline.registry.pictures import times_in_service
-from stock_pipeline.registry.registration import Candidate, Registry, judge_shadows, register
+from stock_pipeline.registry.reading import held_registry
+from stock_pipeline.registry.registration import Candidate, judge_shadows, register
 from stock_pipeline.registry.retraining import job_of_run
 from stock_pipeline.registry.tables import (
     ACTIVE,
@@ -44,8 +45,9 @@ def register_versions(night: Night) -> Product | None:
     """Make a version of every training that has none, and decide on it and on the versions in shadow that have evidence enough."""
     if not night.has_news():
         return None
-    held = Registry(night.read(MODEL_VERSIONS), night.read(PROMOTIONS))
     rule, stores = night.settings.registry.promotion, night.stores
+    stored = held_registry(stores)
+    held = stored.registry
     candidates = _candidates(night, held.versions)
     now = register(held, candidates, night.as_of, rule, out_of_fold(stores), _unusable(night))
     now = judge_shadows(now, night.as_of, rule, in_shadow(stores))
@@ -55,8 +57,7 @@ def register_versions(night: Night) -> Product | None:
     versions = now.versions
     return Product(
         writes=(
-            Write(MODEL_VERSIONS, versions, may_be_empty=True, made_from=held.versions),
-            Write(PROMOTIONS, now.promotions, may_be_empty=True, made_from=held.promotions),
+            *stored.writes(now),
             *_job(night, candidates, held.versions),
         ),
         watermark=night.as_of,
@@ -73,10 +74,10 @@ def _job(night: Night, candidates: list[Candidate], versions: pl.DataFrame) -> l
     """The row of trainings that no job made: those of the weekly training, or of a model that was missing."""
     if not candidates:
         return []
-    jobs = night.read(RETRAINING_JOBS)
+    held = night.stores.read_versioned(RETRAINING_JOBS)
     trained = list(dict.fromkeys(candidate.model for candidate in candidates))
-    told = job_of_run(jobs, trained, set(versions[MODEL]), night.moment)
-    return [] if told.equals(jobs) else [Write(RETRAINING_JOBS, told, made_from=jobs)]
+    told = job_of_run(held.frame, trained, set(versions[MODEL]), night.moment)
+    return [] if told.equals(held.frame) else [Write(RETRAINING_JOBS, told, expected_version=held.version)]
 
 
 def mirror_to_mlflow(night: Night) -> Product | None:

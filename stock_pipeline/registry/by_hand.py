@@ -15,13 +15,12 @@ from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.registry.actions import promote, roll_back, switched
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.lifecycle import version_of
-from stock_pipeline.registry.reading import all_versions
-from stock_pipeline.registry.registration import Registry
-from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS, NUMBER, PROMOTIONS, SHADOW, STATUS
+from stock_pipeline.registry.reading import HeldRegistry, all_versions, held_registry
+from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, NUMBER, SHADOW, STATUS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Author, Stores, Write
 
-ASSET, INGESTION = (f"{table.stage}/{table.name}" for table in (MODEL_VERSIONS, DAILY_BARS))
+INGESTION = f"{DAILY_BARS.stage}/{DAILY_BARS.name}"
 
 
 def promote_by_hand(stores: Stores, settings: Settings, model: str, version: int, forced: str | None, now: datetime) -> None:
@@ -30,11 +29,13 @@ def promote_by_hand(stores: Stores, settings: Settings, model: str, version: int
     Raises:
         InputError: there is no such model or version, it is refused, or its artefact is missing or damaged.
     """
-    night, held = _opened(stores, model)
+    night, stored = _opened(stores, model)
+    held = stored.registry
     stands = version_of(held.versions, model, version)[STATUS]
     _refuse_damaged(stores, model, version)
     compare = in_shadow(stores) if stands == SHADOW else out_of_fold(stores)
-    _write(stores, held, promote(held, model, version, night, settings.registry.promotion, compare, forced), night, now)
+    after = promote(held, model, version, night, settings.registry.promotion, compare, forced)
+    stores.write("ml", _by_hand(now), stored.writes(after), watermark=None)
 
 
 def roll_back_by_hand(stores: Stores, model: str, version: int | None, reason: str, now: datetime) -> int:
@@ -43,11 +44,12 @@ def roll_back_by_hand(stores: Stores, model: str, version: int | None, reason: s
     Raises:
         InputError: there is no such model or version, or its artefact is missing or damaged.
     """
-    night, held = _opened(stores, model)
+    night, stored = _opened(stores, model)
+    held = stored.registry
     after = roll_back(held, model, version, night, reason)
     back = int(after.promotions.join(held.promotions, on=[MODEL, NUMBER], how="anti")[VERSION][0])
     _refuse_damaged(stores, model, back)
-    _write(stores, held, after, night, now)
+    stores.write("ml", _by_hand(now), stored.writes(after), watermark=None)
     return back
 
 
@@ -58,9 +60,9 @@ def switch_by_hand(stores: Stores, model: str, enabled: bool, reason: str, now: 
         InputError: there is no such model, or it is so already.
     """
     night, _ = _opened(stores, model)
-    switches = stores.read(MODEL_SWITCHES)
-    write = Write(MODEL_SWITCHES, switched(switches, model, enabled, night, reason), made_from=switches)
-    stores.write("ml", _author(stores, now), [write], night)
+    switches = stores.read_versioned(MODEL_SWITCHES)
+    write = Write(MODEL_SWITCHES, switched(switches.frame, model, enabled, night, reason), expected_version=switches.version)
+    stores.write("ml", _by_hand(now), [write], watermark=None)
 
 
 def refuse_unknown(model: str) -> None:
@@ -74,13 +76,13 @@ def refuse_unknown(model: str) -> None:
         raise InputError(f"there is no model {model!r}; the models are {', '.join(names)}")
 
 
-def _opened(stores: Stores, model: str) -> tuple[date, Registry]:
+def _opened(stores: Stores, model: str) -> tuple[date, HeldRegistry]:
     refuse_unknown(model)
     held = stores.watermark("market", INGESTION) if stores.exist else None
     if held is None:
         raise InputError(f"there is nothing in {stores.home} yet; run `stock-pipeline run` first")
     stores.migrate()
-    return held.session, Registry(stores.read(MODEL_VERSIONS), stores.read(PROMOTIONS))
+    return held.session, held_registry(stores)
 
 
 def _refuse_damaged(stores: Stores, model: str, version: int) -> None:
@@ -91,15 +93,5 @@ def _refuse_damaged(stores: Stores, model: str, version: int) -> None:
         raise InputError(f"version {version} of {model} cannot serve: {error}") from error
 
 
-def _write(stores: Stores, held: Registry, after: Registry, night: date, now: datetime) -> None:
-    writes = (
-        Write(MODEL_VERSIONS, after.versions, made_from=held.versions),
-        Write(PROMOTIONS, after.promotions, made_from=held.promotions),
-    )
-    stores.write("ml", _author(stores, now), writes, night)
-
-
-def _author(stores: Stores, now: datetime) -> Author:
-    """A hand writes in the name of the registry's asset, whose tables these are; the run's name tells that it was a hand."""
-    held = stores.watermark("ml", ASSET)
-    return Author(ASSET, "1" if held is None else held.code_version, f"by-hand-{uuid4().hex[:12]}", now)
+def _by_hand(now: datetime) -> Author:
+    return Author.of_person(HAND, f"by-hand-{uuid4().hex[:12]}", now)

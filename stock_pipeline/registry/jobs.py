@@ -9,7 +9,6 @@ from typing import Final
 import polars as pl
 from filelock import FileLock, Timeout
 
-from stock_pipeline import __version__
 from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.registry.retraining import sentence_of, unended, without_the_dead
@@ -74,16 +73,16 @@ def changed(stores: Stores, change: Change, moment: datetime) -> pl.DataFrame:
     Raises:
         InputError: nothing has been ingested yet.
     """
-    session = session_reached(stores)
+    session_reached(stores)  # without bars there is nothing to retrain on
     for attempt in range(1, ATTEMPTS + 1):
-        held = stores.read(RETRAINING_JOBS)
-        rows = change(held)
-        if rows.equals(held):
-            return held
+        held = stores.read_versioned(RETRAINING_JOBS)
+        rows = change(held.frame)
+        if rows.equals(held.frame):
+            return rows
         # As a whole, so that rows that were taken out go.
-        write = Write(RETRAINING_JOBS, rows, scope=(), may_be_empty=True, made_from=held)
+        write = Write(RETRAINING_JOBS, rows, scope=(), may_be_empty=True, expected_version=held.version)
         try:
-            stores.write("ml", Author(AUTHOR, __version__, AUTHOR, moment), (write,), session)
+            stores.write("ml", Author.of_job(AUTHOR, AUTHOR, moment), (write,), watermark=None)
         except RefusedWriteError:
             if attempt == ATTEMPTS:
                 raise

@@ -3,7 +3,8 @@
 What does not belong here: what the tables mean (each stage's ``tables.py``), when they are written (orchestration/).
 """
 
+from stock_pipeline.storage.audit import Author, WriteReport
 from stock_pipeline.storage.stores import Stores, open_stores
-from stock_pipeline.storage.writing import Author, Write, WriteReport
+from stock_pipeline.storage.writing import Write
 
 __all__ = ["Author", "Stores", "Write", "WriteReport", "open_stores"]

@@ -3,19 +3,72 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import duckdb
 
-if TYPE_CHECKING:
-    from stock_pipeline.storage.writing import Author, WriteReport
+from stock_pipeline import __version__
 
+AuthorKind = Literal["asset", "person", "job"]
 TaskState = Literal["succeeded", "up to date", "failed"]
 
 
 @dataclass(frozen=True)
+class Author:
+    """Who writes, and when (UTC), for the audit trail: an asset, a person or a job. Only an asset has a watermark."""
+
+    kind: AuthorKind
+    name: str
+    code_version: str
+    run_id: str
+    written_at: datetime
+    settings: str = "{}"
+
+    @classmethod
+    def of_asset(cls, name: str, code_version: str, run_id: str, written_at: datetime, settings: str = "{}") -> "Author":
+        """An asset that a run executes; another ``code_version``, or other ``settings`` (JSON), would make other rows."""
+        return cls("asset", name, code_version, run_id, written_at, settings)
+
+    @classmethod
+    def of_person(cls, name: str, run_id: str, written_at: datetime) -> "Author":
+        """Somebody who gave a command."""
+        return cls("person", name, __version__, run_id, written_at)
+
+    @classmethod
+    def of_job(cls, name: str, run_id: str, written_at: datetime) -> "Author":
+        """A job that keeps its own record."""
+        return cls("job", name, __version__, run_id, written_at)
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What a write did to its table. ``first_session`` is the earliest session among the rows that it inserted."""
+
+    table: str
+    rows_in: int
+    inserted: int
+    deleted: int
+    quarantined: int
+    first_session: date | None
+    content_hash: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the table is another than before."""
+        return self.inserted > 0 or self.deleted > 0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The numbers of the last writes to the two stores that whoever reads them now sees."""
+
+    market: int
+    ml: int
+
+
+@dataclass(frozen=True)
 class TaskRun:
-    """One execution of an asset: when, how it ended, what it wrote."""
+    """One execution of an asset: when, how it ended, what it wrote, and which writes to the stores it saw."""
 
     asset: str
     run_id: str
@@ -24,6 +77,7 @@ class TaskRun:
     state: TaskState
     rows: int
     error: str | None = None
+    seen: "Seen | None" = None
 
 
 @dataclass(frozen=True)
@@ -35,13 +89,14 @@ class Watermark:
     settings: str
 
 
-def record_write(connection: duckdb.DuckDBPyConnection, author: "Author", report: "WriteReport") -> None:
-    """Add the row that says what a write did, inside the write's own transaction."""
+def record_write(connection: duckdb.DuckDBPyConnection, author: Author, report: WriteReport) -> None:
+    """Add the row that says what a write did, inside the write's own transaction, with the next number of the store."""
     connection.execute(
-        "INSERT INTO audit.writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO audit.writes SELECT coalesce(max(sequence), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM audit.writes",
         [
             author.run_id,
-            author.asset,
+            author.kind,
+            author.name,
             report.table,
             author.written_at,
             report.rows_in,
@@ -54,15 +109,14 @@ def record_write(connection: duckdb.DuckDBPyConnection, author: "Author", report
     )
 
 
-def advance_watermark(connection: duckdb.DuckDBPyConnection, author: "Author", watermark: date) -> None:
+def advance_watermark(connection: duckdb.DuckDBPyConnection, author: Author, watermark: date) -> None:
     """Move the asset's watermark forward to the session, made by its version of the code and its settings; it never moves back."""
-    held = read_watermark(connection, author.asset)
+    held = read_watermark(connection, author.name)
     reached = watermark if held is None else max(watermark, held.session)
-    made = Watermark(reached, author.code_version, author.settings)
-    if made == held:
+    if held == Watermark(reached, author.code_version, author.settings):
         return
-    connection.execute("DELETE FROM audit.watermarks WHERE asset = ?", [author.asset])
-    connection.execute("INSERT INTO audit.watermarks VALUES (?, ?, ?, ?)", [author.asset, reached, author.code_version, author.settings])
+    connection.execute("DELETE FROM audit.watermarks WHERE asset = ?", [author.name])
+    connection.execute("INSERT INTO audit.watermarks VALUES (?, ?, ?, ?)", [author.name, reached, author.code_version, author.settings])
 
 
 def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> Watermark | None:
@@ -77,27 +131,38 @@ def last_watermark(connection: duckdb.DuckDBPyConnection) -> date | None:
     return found
 
 
-def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], since: datetime) -> date | None:
-    """The earliest session whose rows in any of the tables have changed after the moment ``since``.
+def version_of(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """The number of the write that changed the table last; 0 where none has."""
+    query = "SELECT coalesce(max(sequence), 0) FROM audit.writes WHERE table_name = ?"
+    return int(connection.execute(query, [table]).fetchall()[0][0])
+
+
+def last_sequence(connection: duckdb.DuckDBPyConnection) -> int:
+    """The number of the last write to the store; 0 where there was none."""
+    return int(connection.execute("SELECT coalesce(max(sequence), 0) FROM audit.writes").fetchall()[0][0])
+
+
+def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], seen: int) -> date | None:
+    """The earliest session whose rows in any of the tables were changed by a write later than the one numbered ``seen``.
 
     A change that has no session, because its table has none or because it only took rows away, may concern every one of them.
     """
     marks = ", ".join("?" * len(tables))
-    query = f"SELECT min(coalesce(first_session, DATE '0001-01-01')) FROM audit.writes WHERE written_at > ? AND table_name IN ({marks})"  # noqa: S608
-    found: date | None = connection.execute(query, [since, *tables]).fetchall()[0][0]
+    query = f"SELECT min(coalesce(first_session, DATE '0001-01-01')) FROM audit.writes WHERE sequence > ? AND table_name IN ({marks})"  # noqa: S608
+    found: date | None = connection.execute(query, [seen, *tables]).fetchall()[0][0]
     return found
 
 
-def last_completed_task(connection: duckdb.DuckDBPyConnection, asset: str) -> datetime | None:
-    """When the latest execution of the asset that did not fail began."""
-    query = "SELECT max(started_at) FROM audit.task_runs WHERE asset = ? AND state <> 'failed'"
-    found: datetime | None = connection.execute(query, [asset]).fetchall()[0][0]
-    return found
+def last_seen(connection: duckdb.DuckDBPyConnection, asset: str) -> Seen | None:
+    """Up to which writes the asset has seen in executions that did not fail; None where there was none."""
+    query = "SELECT max(seen_market), max(seen_ml) FROM audit.task_runs WHERE asset = ? AND state <> 'failed'"
+    market, ml = connection.execute(query, [asset]).fetchall()[0]
+    return None if market is None else Seen(market, ml)
 
 
 def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) -> datetime | None:
     """When the asset last changed something in the table."""
-    query = "SELECT max(written_at) FROM audit.writes WHERE asset = ? AND table_name = ?"
+    query = "SELECT max(written_at) FROM audit.writes WHERE author_kind = 'asset' AND author = ? AND table_name = ?"
     found: datetime | None = connection.execute(query, [asset, table]).fetchall()[0][0]
     return found
 
@@ -105,8 +170,9 @@ def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) ->
 def record_task(connection: duckdb.DuckDBPyConnection, run: TaskRun) -> None:
     """Add one execution to the trail."""
     connection.execute(
-        "INSERT INTO audit.task_runs VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error],
+        "INSERT INTO audit.task_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error]
+        + ([None, None] if run.seen is None else [run.seen.market, run.seen.ml]),
     )
 
 

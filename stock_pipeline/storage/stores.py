@@ -13,12 +13,20 @@ from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.table_schema import StoreName, TableSchema
 from stock_pipeline.storage import audit
-from stock_pipeline.storage.audit import TaskRun, Watermark
+from stock_pipeline.storage.audit import Seen, Author, TaskRun, Watermark, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import table_identifier
 from stock_pipeline.storage.migrations import migrate
 from stock_pipeline.storage.reading import Selection, read
-from stock_pipeline.storage.writing import Author, Write, WriteReport, write_all
+from stock_pipeline.storage.writing import Write, write_all
+
+
+@dataclass(frozen=True)
+class VersionedRows:
+    """Rows of a table, and its version from before they were read: what a write that rests on them expects."""
+
+    frame: pl.DataFrame
+    version: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,17 @@ class Stores:
         with self.database(schema.store).reader() as connection:
             return read(connection, schema, selection or Selection())
 
+    def read_versioned(self, schema: TableSchema) -> VersionedRows:
+        """All rows of a table, ordered by its key, and the version that they are of."""
+        with self.database(schema.store).reader() as connection:
+            version = audit.version_of(connection, schema.qualified_name)
+            return VersionedRows(read(connection, schema, Selection()), version)
+
+    def version(self, schema: TableSchema) -> int:
+        """The number, in its store, of the write that changed the table last; 0 where none has."""
+        with self.database(schema.store).reader() as connection:
+            return audit.version_of(connection, schema.qualified_name)
+
     @contextmanager
     def kept_open(self, store: StoreName) -> Iterator[None]:
         """Within it, reads of the store share one opening of its file, which takes longer than most of them; nobody can write to it."""
@@ -63,15 +82,18 @@ class Stores:
         """A hash of everything in the table, whatever the order of its rows."""
         return content_hash(self.read(schema), (*schema.key, "known_from") if schema.versioned else schema.key)
 
-    def write(self, store: StoreName, author: Author, writes: Sequence[Write], watermark: date) -> list[WriteReport]:
-        """Write every table of one asset, and its watermark, in one transaction; see ``writing.write_all``.
+    def write(self, store: StoreName, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
+        """Write every table of one author, and an asset's watermark, in one transaction; see ``writing.write_all``.
 
         Raises:
-            StockPipelineError: a table lies in another store, where this transaction does not reach.
+            StockPipelineError: a table lies in another store, where this transaction does not reach, or an asset does not say how far it
+                has come, or another author does.
         """
+        if (author.kind == "asset") != (watermark is not None):
+            raise StockPipelineError(f"the {author.kind} {author.name} writes with watermark {watermark}; an asset has one, others none")
         strangers = [write.schema.qualified_name for write in writes if write.schema.store != store]
         if strangers:
-            raise StockPipelineError(f"{author.asset} writes to the {store} store, but {', '.join(strangers)} lies in the other")
+            raise StockPipelineError(f"{author.name} writes to the {store} store, but {', '.join(strangers)} lies in the other")
         return write_all(self.database(store), author, writes, watermark)
 
     def watermark(self, store: StoreName, asset: str) -> Watermark | None:
@@ -97,18 +119,25 @@ class Stores:
         The first of all days where it never did: it may have been killed after it had written, and what it saw is not known.
         """
         with self.database(store).reader() as connection:
-            since = audit.last_completed_task(connection, asset)
-        if since is None:
+            seen = audit.last_seen(connection, asset)
+        if seen is None:
             return date.min
-        names: dict[StoreName, list[str]] = {}
-        for table in tables:
-            names.setdefault(table.store, []).append(table.qualified_name)
         found: list[date] = []
-        for upstream, held in names.items():
-            with self.database(upstream).reader() as connection:
-                changed = audit.changed_from(connection, held, since)
-            found += [changed] if changed is not None else []
+        for database, number in ((self.market, seen.market), (self.ml, seen.ml)):
+            names = [table.qualified_name for table in tables if table.store == database.store]
+            if names:
+                with database.reader() as connection:
+                    changed = audit.changed_from(connection, names, number)
+                found += [changed] if changed is not None else []
         return min(found, default=None)
+
+    def seen(self) -> Seen:
+        """The numbers of the last writes to both stores: to be asked before reading, and told when what was read has been dealt with."""
+        numbers = []
+        for database in (self.market, self.ml):
+            with database.reader() as connection:
+                numbers.append(audit.last_sequence(connection))
+        return Seen(*numbers)
 
     def last_write(self, schema: TableSchema, asset: str) -> datetime | None:
         """When the asset last changed something in the table, in UTC."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 import duckdb
 import polars as pl
@@ -11,9 +11,10 @@ from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import RefusedWriteError, SchemaError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import audit
+from stock_pipeline.storage.audit import Author, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import add_column_statement, quoted, quoted_list, table_identifier
-from stock_pipeline.storage.reading import Selection, read, stored_columns
+from stock_pipeline.storage.reading import stored_columns
 
 STAGED, NEWS = "staged_rows", "new_rows"
 MOST_ROWS_AT_ONCE = 250_000
@@ -30,8 +31,8 @@ class Write:
     A payload that is empty, or that would leave a scope with less than ``minimum_share`` of the rows it has, is refused,
     because a source that broke looks just like that; ``may_be_empty`` says that no rows is a true answer.
 
-    ``made_from`` is the whole table as it was read to make the payload: where another has written to it since, the write is refused,
-    lest that be lost.
+    ``expected_version`` is the table's version (``Stores.read_versioned``) from before its rows were read to make the payload: where
+    another has written to it since, the write is refused, lest that be lost.
     """
 
     schema: TableSchema
@@ -40,58 +41,30 @@ class Write:
     quarantined: int = 0
     minimum_share: float = 0.9
     may_be_empty: bool = False
-    made_from: pl.DataFrame | None = None
+    expected_version: int | None = None
 
 
-@dataclass(frozen=True)
-class WriteReport:
-    """What a write did to its table. ``first_session`` is the earliest session among the rows that it inserted."""
-
-    table: str
-    rows_in: int
-    inserted: int
-    deleted: int
-    quarantined: int
-    first_session: date | None
-    content_hash: str
-
-    @property
-    def changed(self) -> bool:
-        """Whether the table is another than before."""
-        return self.inserted > 0 or self.deleted > 0
-
-
-@dataclass(frozen=True)
-class Author:
-    """Who writes: the asset, the version of its code, the run, the moment, and the settings (JSON) that its rows depend on."""
-
-    asset: str
-    code_version: str
-    run_id: str
-    written_at: datetime
-    settings: str = "{}"
-
-
-def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date) -> list[WriteReport]:
-    """Write every table of one asset in one transaction, with its audit rows and its watermark.
+def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
+    """Write every table of one author in one transaction, with its audit rows and, of an asset, its watermark.
 
     Tables whose rows are already there are left untouched and leave no audit row; the watermark only moves forward.
 
     Raises:
         SchemaError: a frame does not fit its table, or a scope is not part of its key.
-        RefusedWriteError: a payload is empty or has shrunk, or its table is not the one that it was made from.
+        RefusedWriteError: a payload is empty or has shrunk, or its table is in another version than the one it was made from.
     """
     staged = [(write, write.schema.conform(write.frame)) for write in writes]
     for write, frame in staged:
         if frame.is_empty() and not write.may_be_empty:
-            raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {author.asset} has no rows, so nothing was written")
+            raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {author.name} has no rows, so nothing was written")
     hashes = [content_hash(frame, _row_key(write.schema)) for write, frame in staged]
     with database.writer() as connection:
         reports = [_write_one(connection, write, frame, digest) for (write, frame), digest in zip(staged, hashes, strict=True)]
         for report in reports:
             if report.changed:
                 audit.record_write(connection, author, report)
-        audit.advance_watermark(connection, author, watermark)
+        if watermark is not None:
+            audit.advance_watermark(connection, author, watermark)
     return reports
 
 
@@ -99,7 +72,7 @@ def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.Da
     schema = write.schema
     if schema.open_columns:
         _add_missing_columns(connection, schema)
-    if write.made_from is not None and not read(connection, schema, Selection()).equals(write.made_from):
+    if write.expected_version not in (None, audit.version_of(connection, schema.qualified_name)):
         raise RefusedWriteError(f"{schema.qualified_name} was changed by another while this was being worked out; try again")
     done = [_write_part(connection, write, part) for part in _parts(write, frame)]
     return WriteReport(

@@ -31,7 +31,7 @@ def put(
 ) -> None:
     """Write ``rows`` into the table; an asset of that name has then reached ``watermark``."""
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), schema=schema.dtypes)
-    stores.write(schema.store, Author(asset, "1", "a-run", MOMENT), (Write(schema, frame),), watermark)
+    stores.write(schema.store, Author.of_asset(asset, "1", "a-run", MOMENT), (Write(schema, frame),), watermark)
 
 
 def ingested(home: Path, watermark: date) -> Stores:

@@ -45,7 +45,7 @@ def label(stores: Stores, settings: Settings, as_of: date, moment: datetime = MO
     )
     product = asset.body(night)
     if product is not None:
-        stores.write("ml", Author(asset.name, asset.code_version, "a-run", moment), product.writes, product.watermark)
+        stores.write("ml", Author.of_asset(asset.name, asset.code_version, "a-run", moment), product.writes, product.watermark)
     stores.record_task("ml", TaskRun(asset.name, "a-run", moment, moment, "succeeded", 0, None))
     return product
 

@@ -60,7 +60,7 @@ Readings = Mapping[tuple[str, date], tuple[float | None, str | None]]
 
 
 def author(asset: str = "trial/readings", code_version: str = "1", run_id: str = "run-1", minute: int = 0) -> Author:
-    return Author(asset, code_version, run_id, datetime(2012, 1, 10, 22, minute))
+    return Author.of_asset(asset, code_version, run_id, datetime(2012, 1, 10, 22, minute))
 
 
 def readings(rows: Readings) -> pl.DataFrame:
@@ -93,7 +93,7 @@ def copied(template: Stores, home: Path) -> Stores:
 
 def audit_rows(stores: Stores) -> list[tuple[object, ...]]:
     with stores.ml.reader() as connection:
-        return connection.execute("SELECT * FROM audit.writes ORDER BY written_at, table_name").fetchall()
+        return connection.execute("SELECT * FROM audit.writes ORDER BY sequence").fetchall()
 
 
 def stored(stores: Stores, table: TableSchema = READINGS) -> pl.DataFrame:

@@ -41,7 +41,7 @@ def told(result: dg.AssetCheckResult, name: str) -> Any:
 
 
 def spoil(stores: Stores, frame: pl.DataFrame) -> None:
-    stores.write("ml", Author(DAILY_FEATURES_ASSET, CORE.hash, "a-run", MOMENT), (Write(DAILY_FEATURES, frame),), TONIGHT[0])
+    stores.write("ml", Author.of_asset(DAILY_FEATURES_ASSET, CORE.hash, "a-run", MOMENT), (Write(DAILY_FEATURES, frame),), TONIGHT[0])
 
 
 def test_both_checks_block_what_lies_downstream(machine: Machine) -> None:

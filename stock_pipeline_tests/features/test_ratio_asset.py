@@ -101,7 +101,7 @@ def run(night: Night, moment: datetime = MOMENT) -> pl.DataFrame:
     """What the asset makes, once it is written and its run is in the audit trail."""
     product = make_fundamental_ratios(night)
     assert product is not None
-    night.stores.write("ml", Author(ASSET, "1", "a-run", moment), product.writes, product.watermark)
+    night.stores.write("ml", Author.of_asset(ASSET, "1", "a-run", moment), product.writes, product.watermark)
     night.stores.record_task("ml", TaskRun(ASSET, "a-run", moment, moment, "succeeded", 0, None))
     return product.writes[0].frame
 
@@ -173,7 +173,7 @@ def test_a_split_told_late_makes_the_ratios_again_from_its_ex_session_on(night: 
     caught_up = replace(night, watermark=DAYS[-1])
     assert make_fundamental_ratios(caught_up) is None
     late = CORPORATE_ACTIONS.conform(pl.DataFrame([a_split("T", DAYS[3])], schema=CORPORATE_ACTIONS.dtypes))
-    stores.write("market", Author("tests", "1", "a-run", LATER), (Write(CORPORATE_ACTIONS, late),), DAYS[-1])
+    stores.write("market", Author.of_asset("tests", "1", "a-run", LATER), (Write(CORPORATE_ACTIONS, late),), DAYS[-1])
     again = run(caught_up, datetime(2024, 2, 2))
     assert again[SESSION].unique().sort().to_list() == DAYS[3:]
     assert of(stores.read(FUNDAMENTAL_RATIOS), "T") == [1000.0, 1000.0, 2000.0, 2000.0, 2000.0]

@@ -37,6 +37,6 @@ def bringing(stores: Stores) -> Bring:
         chosen = plain.settings.model_copy(update={"source": plain.settings.source.model_copy(update=settings)})
         product = ingest(replace(plain, settings=chosen, requested=as_of, watermark=None if held is None else held.session))
         assert product is not None
-        return stores.write("market", Author(ASSET, "1", "run", datetime(2012, 1, 13)), product.writes, product.watermark)
+        return stores.write("market", Author.of_asset(ASSET, "1", "run", datetime(2012, 1, 13)), product.writes, product.watermark)
 
     return brought

@@ -13,9 +13,9 @@ import polars as pl
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.registry.actions import roll_back
-from stock_pipeline.registry.registration import Registry
-from stock_pipeline.registry.tables import MODEL_VERSIONS, PROMOTIONS, RETIRED, STATUS
-from stock_pipeline.storage import Author, Write, audit, open_stores, writing
+from stock_pipeline.registry.reading import held_registry
+from stock_pipeline.registry.tables import RETIRED, STATUS
+from stock_pipeline.storage import Author, audit, open_stores, writing
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import MOMENT
 
@@ -47,14 +47,11 @@ def _there_and_back(home: Path) -> NoReturn:
     stores = open_stores(home)
     while True:
         with stores.kept_open("ml"):
-            held = Registry(stores.read(MODEL_VERSIONS), stores.read(PROMOTIONS))
+            stored = held_registry(stores)
+        held = stored.registry
         resting = held.versions.filter(pl.col(STATUS) == RETIRED)[VERSION][0]
         after = roll_back(held, MODEL, resting, NIGHT, "to and fro")
-        writes = (
-            Write(MODEL_VERSIONS, after.versions, made_from=held.versions),
-            Write(PROMOTIONS, after.promotions, made_from=held.promotions, may_be_empty=True),
-        )
-        stores.write("ml", Author("registry/model_versions", "1", "to-and-fro", MOMENT), writes, NIGHT)
+        stores.write("ml", Author.of_asset("registry/model_versions", "1", "to-and-fro", MOMENT), stored.writes(after), NIGHT)
         say(DONE)
 
 

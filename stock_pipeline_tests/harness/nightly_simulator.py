@@ -116,7 +116,8 @@ class Machine:
         if fate == "is killed before it writes":
             return
         if product is not None:
-            self.stores.write("ml", Author(asset.name, asset.code_version, "a-run", self._tick()), product.writes, product.watermark)
+            author = Author.of_asset(asset.name, asset.code_version, "a-run", self._tick())
+            self.stores.write("ml", author, product.writes, product.watermark)
         if fate != "is killed after it has written":
             self.stores.record_task("ml", TaskRun(asset.name, "a-run", began, self._tick(), "succeeded", 0, None))
 
@@ -163,7 +164,7 @@ class Machine:
         known = {SOURCE: pl.lit("tests"), KNOWN_TO: pl.lit(None, pl.Date)}
         missing = [known.get(name, pl.lit(None, dtype)).alias(name) for name, dtype in schema.dtypes.items() if name not in rows.columns]
         frame = rows.with_columns(missing).select(schema.column_names)
-        self.stores.write("market", Author("market_data/daily_bars", "1", "a-run", self._tick()), (Write(schema, frame),), tonight)
+        self.stores.write("market", Author.of_asset("market_data/daily_bars", "1", "a-run", self._tick()), (Write(schema, frame),), tonight)
 
     def _tick(self) -> datetime:
         self.moment += timedelta(seconds=1)

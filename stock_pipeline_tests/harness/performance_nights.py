@@ -76,7 +76,7 @@ class Nights:
 
     def write(self, schema: TableSchema, rows: pl.DataFrame, asset: str = "tests") -> None:
         """Write rows, dated by the clock."""
-        self.stores.write(schema.store, Author(asset, "1", "a-run", self.later()), (Write(schema, rows),), DAYS[FIRST])
+        self.stores.write(schema.store, Author.of_asset(asset, "1", "a-run", self.later()), (Write(schema, rows),), DAYS[FIRST])
 
     def run(self, asset: Stage, last: int, **chosen: Any) -> Product | None:
         """Run an asset as of the session of that number, and write what it makes."""
@@ -85,7 +85,7 @@ class Nights:
         night = Night(asset.name, "ml", self.stores, self.settings, None, watermark, DAYS[last], **chosen)
         product = asset.body(night)
         if product is not None:
-            self.stores.write("ml", Author(asset.name, asset.code_version, "a-run", moment), product.writes, product.watermark)
+            self.stores.write("ml", Author.of_asset(asset.name, asset.code_version, "a-run", moment), product.writes, product.watermark)
         self.stores.record_task("ml", TaskRun(asset.name, "a-run", moment, moment, "succeeded", 0, None))
         return product
 

@@ -54,7 +54,7 @@ def archive_night(stores: Stores, as_of: date, **retention: int) -> None:
     settings = plain_settings(stores.home, registry={"retention": retention})
     product = keep_archive(Night("maintenance/archive", "ml", stores, settings, as_of, None, DAYS[-1]))
     assert product is not None
-    stores.write("ml", Author("maintenance/archive", "1", "a-run", MOMENT), product.writes, as_of)
+    stores.write("ml", Author.of_asset("maintenance/archive", "1", "a-run", MOMENT), product.writes, as_of)
 
 
 def test_the_oldest_versions_go_into_the_archive_and_then_their_folders_go(stores: Stores) -> None:

@@ -37,7 +37,7 @@ def hold(stores: Stores, *sources: str) -> None:
         report = pl.DataFrame(
             [row | {"as_of": DAYS[0], "source": source, "first_session": DAYS[0], "seconds": 0.1}], schema=INGESTION_REPORTS.dtypes
         )
-        stores.write("market", Author("a", "1", "run", datetime(2012, 1, 3)), [Write(INGESTION_REPORTS, report)], DAYS[0])
+        stores.write("market", Author.of_asset("a", "1", "run", datetime(2012, 1, 3)), [Write(INGESTION_REPORTS, report)], DAYS[0])
 
 
 MOMENT = datetime(2012, 6, 1, tzinfo=UTC)

@@ -84,7 +84,7 @@ class World:
         product = self.gather(night, as_of)
         if product is None:
             return False
-        author = Author(ASSET, "1", "run", datetime(2026, 1, 10))
+        author = Author.of_asset(ASSET, "1", "run", datetime(2026, 1, 10))
         return any(report.changed for report in self.stores.write("market", author, product.writes, product.watermark))
 
     def _night(self, as_of: date | None) -> Night:

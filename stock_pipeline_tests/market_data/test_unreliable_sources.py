@@ -101,7 +101,7 @@ def test_whatever_failed_adjusted_prices_are_right_once_both_sources_answer(
             failed += 1
             continue
         if product is not None:
-            stores.write("market", Author(ASSET, "1", "run", datetime(2024, 3, 1)), product.writes, product.watermark)
+            stores.write("market", Author.of_asset(ASSET, "1", "run", datetime(2024, 3, 1)), product.writes, product.watermark)
     assert failed < len(SESSIONS) // 2
     last = len(SESSIONS) - 1
     in_force = stores.read(DAILY_BARS).filter(pl.col(KNOWN_TO).is_null())

@@ -247,5 +247,5 @@ def test_a_body_is_given_what_the_run_chose(workshop: Workshop) -> None:
 def writes(workshop: Workshop) -> int:
     """How many writes of the asset the audit trail tells of."""
     with workshop.stores.ml.reader() as connection:
-        found = connection.execute("SELECT count(*) AS count FROM audit.writes WHERE asset = ?", [NAME]).pl()
+        found = connection.execute("SELECT count(*) AS count FROM audit.writes WHERE author = ?", [NAME]).pl()
     return int(found.select(pl.col("count")).item())

@@ -89,7 +89,7 @@ def predict_night(stores: Stores, as_of: date) -> Product | None:
     night = Night(NAME, "ml", stores, plain_settings(stores.home), as_of, None if held is None else held.session, DAYS[-1])
     product = make_predictions(night)
     if product is not None:
-        stores.write("ml", Author(NAME, "1", "a-run", MOMENT), product.writes, product.watermark)
+        stores.write("ml", Author.of_asset(NAME, "1", "a-run", MOMENT), product.writes, product.watermark)
     return product
 
 

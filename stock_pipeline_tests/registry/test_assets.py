@@ -65,7 +65,7 @@ def registered(stores: Stores, chosen: str, **promotion: object) -> list[tuple[i
     settings = plain_settings(stores.home, features={"set": chosen}, registry={"promotion": promotion})
     product = register_versions(Night("registry/model_versions", "ml", stores, settings, None, None, DAY))
     assert product is not None
-    stores.write("ml", Author("registry/model_versions", "1", "a-run", MOMENT), product.writes, DAY)
+    stores.write("ml", Author.of_asset("registry/model_versions", "1", "a-run", MOMENT), product.writes, DAY)
     return stores.read(MODEL_VERSIONS).sort(VERSION).select(VERSION, TRAINING_ID, STATUS).rows()
 
 
@@ -137,7 +137,7 @@ def test_what_a_hand_decided_in_the_meantime_is_not_lost(stores: Stores) -> None
     assert product is not None
     put(stores, MODEL_VERSIONS, [version_row("ridge", 1, "t1", DAY)], DAY)
     with pytest.raises(RefusedWriteError, match=r"registry\.model_versions was changed by another while this was being worked out"):
-        stores.write("ml", Author("registry/model_versions", "1", "a-run", MOMENT), product.writes, DAY)
+        stores.write("ml", Author.of_asset("registry/model_versions", "1", "a-run", MOMENT), product.writes, DAY)
     assert stores.count(PROMOTIONS) == 0
 
 

@@ -24,7 +24,7 @@ def state_left(stores: Stores, hashes: dict[float, str]) -> float:
     found = stores.content_hash(READINGS)
     assert found in hashes.values()
     value = NEW if found == hashes[NEW] else OLD
-    assert [row[0] for row in audit_rows(stores)] == [f"run-{held}" for held in (OLD, NEW) if held <= value]
+    assert [row[1] for row in audit_rows(stores)] == [f"run-{held}" for held in (OLD, NEW) if held <= value]
     assert stores.watermark("ml", ASSET) == Watermark(DAYS[-1] if value == NEW else DAYS[0], "1")
     return value
 

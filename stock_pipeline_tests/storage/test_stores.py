@@ -20,7 +20,7 @@ def task(asset: str, minute: int, state: Literal["succeeded", "up to date", "fai
 
 
 def bring(stores: Stores, day: date, minute: int, value: float = 1.0) -> None:
-    by = Author("trial/readings", "1", f"run-{minute}", BEGAN + timedelta(minutes=minute))
+    by = Author.of_asset("trial/readings", "1", f"run-{minute}", BEGAN + timedelta(minutes=minute))
     stores.write("ml", by, [Write(READINGS, readings({("A", day): (value, None)}))], day)
 
 
@@ -94,7 +94,7 @@ def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: St
         connection.execute("CREATE SCHEMA trial")
         for table in (elsewhere, undated):
             connection.execute(create_statement(table))
-    by = Author("trial/elsewhere", "1", "run", BEGAN + timedelta(minutes=9))
+    by = Author.of_asset("trial/elsewhere", "1", "run", BEGAN + timedelta(minutes=9))
     stores.write("market", by, [Write(undated, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
     assert stores.changed_from([undated], "ml", "trial/later") == date.min  # it may concern any session
     stores.write("market", by, [Write(elsewhere, readings({("A", DAYS[2]): (1.0, None)}))], DAYS[2])
@@ -111,7 +111,7 @@ def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: St
 def test_moments_are_kept_to_the_microsecond(stores: Stores) -> None:
     moment = datetime(2012, 1, 10, 22, 45, 1, 123456)
     stores.write("ml", replace(author(), written_at=moment), [Write(READINGS, readings({("A", DAYS[0]): (1.0, None)}))], DAYS[0])
-    assert audit_rows(stores)[0][3] == moment
+    assert audit_rows(stores)[0][5] == moment
 
 
 def test_a_store_is_read_while_it_is_kept_open_and_written_to_afterwards(stores: Stores) -> None:

@@ -1,6 +1,6 @@
 import tempfile
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import RefusedWriteError, SchemaError, StockPipelineError
-from stock_pipeline.storage import Stores, Write
+from stock_pipeline.storage import Author, Stores, Write
 from stock_pipeline.storage.audit import Watermark, read_watermark
 from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline.storage.reading import Selection, read
@@ -36,6 +36,7 @@ from stock_pipeline_tests.factories.trial_tables import (
 from stock_pipeline_tests.harness.laws import law
 
 ASSET = "trial/readings"
+MOMENT = datetime(2012, 1, 10, 23)
 PAYLOADS = st.dictionaries(
     st.tuples(st.sampled_from(["A", "B", "a'; --"]), st.sampled_from(DAYS[:3])),
     st.tuples(st.none() | st.floats(allow_nan=False, allow_infinity=False), st.none() | st.text(max_size=5)),
@@ -65,19 +66,49 @@ class State:
 def state(stores: Stores) -> State:
     with stores.ml.reader() as connection:
         rows = as_rows(read(connection, READINGS, Selection()))
-        audit = connection.execute("SELECT * FROM audit.writes ORDER BY written_at").fetchall()
+        audit = connection.execute("SELECT * FROM audit.writes ORDER BY sequence").fetchall()
         return State(rows, audit, read_watermark(connection, ASSET))
 
 
 def test_a_table_that_another_has_changed_meanwhile_is_left_as_it_is(stores: Stores) -> None:
     write(stores, nightly(3))
-    seen = stores.read(READINGS)
-    write(stores, nightly(3, DAYS[1]), DAYS[1])
+    seen = stores.read_versioned(READINGS)
+    write(stores, nightly(3, value=2.0))
+    write(stores, nightly(3))  # as it was, and yet not the same version
     before = state(stores)
     with pytest.raises(RefusedWriteError, match=r"trial\.readings was changed by another while this was being worked out; try again"):
-        write(stores, nightly(3, value=9.0), DAYS[2], made_from=seen)
+        write(stores, nightly(3, value=9.0), DAYS[2], expected_version=seen.version)
     assert state(stores) == before
-    assert write(stores, nightly(3, value=9.0), DAYS[2], made_from=stores.read(READINGS)).changed
+    now = stores.read_versioned(READINGS)
+    assert now.frame.equals(seen.frame)
+    assert write(stores, nightly(3, value=9.0), DAYS[2], expected_version=now.version).changed
+
+
+def test_a_table_that_nobody_has_written_to_has_version_nought(stores: Stores) -> None:
+    assert (stores.version(READINGS), stores.read_versioned(READINGS).version) == (0, 0)
+    assert write(stores, nightly(3), expected_version=0).changed
+    with pytest.raises(RefusedWriteError, match="was changed by another"):
+        write(stores, nightly(4), expected_version=0)
+
+
+def test_a_write_that_changes_something_gets_the_next_number_of_its_store(stores: Stores) -> None:
+    names = Write(NAMES, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))
+    seen = []
+    for rows in (nightly(1), nightly(1), nightly(1, value=2.0)):  # the second changes nothing
+        stores.write("ml", author(), [Write(READINGS, readings(rows)), names], DAYS[0])
+        seen.append((stores.version(READINGS), stores.version(NAMES)))
+    assert seen == [(1, 2), (1, 2), (3, 2)]
+    assert [row[0] for row in audit_rows(stores)] == [1, 2, 3]
+
+
+def test_a_write_that_fails_uses_up_no_number(stores: Stores) -> None:
+    write(stores, nightly(10))
+    names = Write(NAMES, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))
+    with pytest.raises(RefusedWriteError):
+        stores.write("ml", author(), [names, Write(READINGS, readings(nightly(1)), scope=(SESSION,))], DAYS[0])
+    assert stores.version(NAMES) == 0
+    stores.write("ml", author(), [names], DAYS[0])
+    assert stores.version(NAMES) == 2
 
 
 def test_an_empty_payload_of_the_whole_table_empties_it(stores: Stores) -> None:
@@ -161,8 +192,25 @@ def test_the_audit_row_tells_who_wrote_what(stores: Stores) -> None:
     report = write(stores, rows, DAYS[2], minute=7, quarantined=3)
     digest = content_hash(READINGS.conform(readings(rows)), READINGS.key)
     written_at = author(minute=7).written_at
-    assert audit_rows(stores) == [("run-1", ASSET, "trial.readings", written_at, 2, 2, 0, 3, DAYS[1], digest)]
+    assert audit_rows(stores) == [(1, "run-1", "asset", ASSET, "trial.readings", written_at, 2, 2, 0, 3, DAYS[1], digest)]
     assert report.content_hash == digest == stores.content_hash(READINGS)
+
+
+OTHERS = (Author.of_person("hand", "run-2", MOMENT), Author.of_job("trial/job", "run-2", MOMENT))
+
+
+@pytest.mark.parametrize("by", OTHERS, ids=lambda by: by.kind)
+def test_whoever_is_no_asset_leaves_its_name_and_moves_no_watermark(by: Author, stores: Stores) -> None:
+    rows = readings(nightly(1))
+    assert stores.write("ml", by, [Write(READINGS, rows)], watermark=None)[0].changed
+    assert audit_rows(stores)[0][1:4] == ("run-2", by.kind, by.name)
+    assert (stores.watermark("ml", by.name), stores.last_write(READINGS, by.name)) == (None, None)
+    with pytest.raises(
+        StockPipelineError, match=f"the {by.kind} {by.name} writes with watermark 2012-01-03; an asset has one, others none"
+    ):
+        stores.write("ml", by, [Write(READINGS, rows)], DAYS[0])
+    with pytest.raises(StockPipelineError, match="the asset trial/readings writes with watermark None"):
+        stores.write("ml", author(), [Write(READINGS, rows)], watermark=None)
 
 
 def test_the_first_session_is_the_earliest_inserted_not_the_earliest_given(stores: Stores) -> None:
@@ -249,7 +297,7 @@ def test_all_tables_of_an_asset_are_written_or_none(stores: Stores) -> None:
     assert state(stores) == before
     reports = stores.write("ml", author(minute=1), [names, Write(READINGS, readings(nightly(1, DAYS[1])))], DAYS[3])
     assert [report.table for report in reports] == ["trial.names", "trial.readings"]
-    assert [row[2] for row in audit_rows(stores)[-2:]] == ["trial.names", "trial.readings"]
+    assert [row[4] for row in audit_rows(stores)[-2:]] == ["trial.names", "trial.readings"]
 
 
 def test_a_failure_inside_the_database_undoes_the_tables_before_it(stores: Stores) -> None:

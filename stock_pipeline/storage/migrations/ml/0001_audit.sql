@@ -1,6 +1,8 @@
 CREATE TABLE audit.writes (
+    sequence BIGINT NOT NULL,
     run_id VARCHAR NOT NULL,
-    asset VARCHAR NOT NULL,
+    author_kind VARCHAR NOT NULL,
+    author VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
     written_at TIMESTAMP NOT NULL,
     rows_in BIGINT NOT NULL,
@@ -14,7 +16,8 @@ CREATE TABLE audit.writes (
 CREATE TABLE audit.watermarks (
     asset VARCHAR NOT NULL,
     watermark DATE NOT NULL,
-    code_version VARCHAR NOT NULL
+    code_version VARCHAR NOT NULL,
+    settings VARCHAR NOT NULL
 );
 
 CREATE TABLE audit.task_runs (
@@ -24,5 +27,7 @@ CREATE TABLE audit.task_runs (
     finished_at TIMESTAMP NOT NULL,
     state VARCHAR NOT NULL,
     rows BIGINT NOT NULL,
-    error VARCHAR
+    error VARCHAR,
+    seen_market BIGINT,
+    seen_ml BIGINT
 );
