@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stock_pipeline.command_line.errors import opened, print_json, speaks_plainly
+from stock_pipeline.command_line.errors import speaks_plainly
+from stock_pipeline.command_line.options import AS_JSON, opened, print_json
 from stock_pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
     from stock_pipeline.storage import Stores
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 NEXT_RUN = "Predictions follow with the next run."
 
 

@@ -1,20 +1,17 @@
-"""What the command line shows: a progress bar while a run works, tables when it is done."""
+"""The tables that the command line shows."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any
 
 import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from stock_pipeline.core.columns import METRIC, MODEL, VALUE
 from stock_pipeline.drift.severity import SEVERITIES
-from stock_pipeline.orchestration.progress import Began, Ended, Event, Noted, Stopped
+from stock_pipeline.orchestration.progress import Ended, Stopped
 from stock_pipeline.portfolio.profiles import RiskProfile
 
 NONE = "-"
@@ -61,67 +58,15 @@ PERCENT = {"total_return", "benchmark_total_return", "annual_volatility", "maxim
 console = Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)
 
 
-class RunWatcher:
-    """A progress bar over the assets of a run; where there is no terminal, a line for each that ends."""
-
-    def __init__(self, assets: int) -> None:
-        self.ended: list[Ended] = []
-        self.stopped: list[Stopped] = []
-        self._output = _output_of_its_own()
-        self._console = Console(file=self._output, width=console.width)
-        self._progress = Progress(
-            TextColumn("[bold]{task.fields[asset]:<32}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self._console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task("run", total=assets, asset="starting", note="")
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._progress.stop()
-        if self._output is not sys.stdout:
-            self._output.close()
-
-    def __call__(self, event: Event) -> None:
-        """Show one event."""
-        if isinstance(event, Began):
-            self._progress.update(self._task, asset=event.asset, note="")
-        elif isinstance(event, Noted):
-            self._progress.update(self._task, asset=event.asset, note=event.note)
-        elif isinstance(event, Stopped):
-            self.stopped.append(event)
-        else:
-            self.ended.append(event)
-            self._progress.advance(self._task)
-            if not self._console.is_terminal:
-                self._console.print(f"{event.asset}: {_outcome(event)}, {event.rows:,} rows, {event.seconds:.1f} s", highlight=False)
-
-
-def _output_of_its_own() -> TextIO:
-    """A second handle on standard output: while an asset runs, Dagster sends what goes to the first into its own log files."""
-    try:
-        return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    except (OSError, ValueError):  # standard output is no file, as under a test runner
-        return sys.stdout
-
-
 def show_made(ended: Sequence[Ended], stopped: Sequence[Stopped], seconds: float) -> None:
     """What each asset of a run did, the errors in full, and the checks that stopped it."""
     table = _table(f"Made in {seconds:.0f} s", "asset", "rows written", "seconds", "result")
     for event in ended:
-        table.add_row(event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", _outcome(event))
+        table.add_row(event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", outcome_of(event))
     console.print(table)
     for event in ended:
+        if event.remade is not None:
+            console.print(f"{event.asset} was made again: {event.remade}", highlight=False)
         if event.error is not None:
             console.print(f"[red]{event.asset} failed:[/red] {event.error}", highlight=False, markup=True)
     for check in stopped:
@@ -191,8 +136,8 @@ def show_model(found: dict[str, Any]) -> None:
 
 
 def show_jobs(rows: Sequence[dict[str, Any]], page: int, pages: int, count: int) -> None:
-    """A page of the retraining jobs."""
-    title = f"Retraining jobs, {count} in all" + (f", page {page} of {pages}" if pages > 1 else "")
+    """A page of the training jobs."""
+    title = f"Training jobs, {count} in all" + (f", page {page} of {pages}" if pages > 1 else "")
     table = Table(*JOB_SHOWN, title=title, title_justify="left", box=SIMPLE_HEAD)
     for row in rows:
         times = (_shown(_to_the_minute(row[name])) for name in ("requested_at", "finished_at"))
@@ -264,7 +209,8 @@ def _to_the_minute(moment: str | None) -> str | None:
     return None if moment is None else moment[:MINUTES].replace("T", " ")
 
 
-def _outcome(event: Ended) -> str:
+def outcome_of(event: Ended) -> str:
+    """How a stage ended, in a word or two."""
     return "failed" if event.error is not None else "up to date" if event.up_to_date else "made"
 
 

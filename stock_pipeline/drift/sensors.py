@@ -9,10 +9,10 @@ from stock_pipeline.core.columns import AS_OF, FEATURE
 from stock_pipeline.drift.severity import HIGH, SEVERITIES, at_least
 from stock_pipeline.drift.tables import FEATURE_DRIFT, SEVERITY
 from stock_pipeline.orchestration.clock import utc_now
-from stock_pipeline.orchestration.retraining_job import RETRAINING_JOB, retraining_request
-from stock_pipeline.registry.jobs import living_jobs
-from stock_pipeline.registry.retraining import REQUESTED_AT, sentence_of, unended
+from stock_pipeline.orchestration.training_request import TRAINING_JOB, training_request
+from stock_pipeline.registry.ledger import living_jobs
 from stock_pipeline.registry.tables import REASON
+from stock_pipeline.registry.training_jobs import REQUESTED_AT, sentence_of, unended
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores, open_stores
 
@@ -35,7 +35,7 @@ def is_too_soon(jobs: pl.DataFrame, last_requested: date | None, session: date, 
     """Whether drift had a retraining requested less than ``days`` days before ``session``.
 
     Args:
-        jobs: rows of RETRAINING_JOBS.
+        jobs: rows of TRAINING_JOBS.
         last_requested: the session for which the last was requested; None where it is not known.
         session: the session that was judged. The clock is not asked: on data of the past, the day of a job lies long after.
         days: the time between two.
@@ -51,7 +51,7 @@ def drift_retraining(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=DRIFT_RETRAINING,
-        job_name=RETRAINING_JOB,
+        job_name=TRAINING_JOB,
         minimum_interval_seconds=settings.automation.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if rule.on_drift else dg.DefaultSensorStatus.STOPPED,
         description="Has the models retrained when the drift of enough features is HIGH or CRITICAL, not again within the cooldown.",
@@ -75,7 +75,7 @@ def drift_retraining(settings: Settings) -> dg.SensorDefinition:
         if is_too_soon(jobs, last, session, rule.drift_cooldown_days):
             return dg.SkipReason(f"{told}, but the last retraining for drift is less than {rule.drift_cooldown_days} days before")
         context.update_cursor(session.isoformat())
-        return retraining_request((), DRIFT, f"{DRIFT}-{session}")
+        return training_request((), DRIFT, f"{DRIFT}-{session}")
 
     return look
 

@@ -92,6 +92,15 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
     chosen = chosen_set(settings)
     return (
         Stage(
+            keys=(key_of(FUNDAMENTAL_RATIOS),),
+            description="Ratios of what companies report to each other and to the price.",
+            tables=(FUNDAMENTAL_RATIOS,),
+            reads=(*BAR_TABLES, FUNDAMENTALS),
+            body=make_fundamental_ratios,
+            settings=("source.currency",),
+            code_version="2",
+        ),
+        Stage(
             keys=(key_of(DAILY_FEATURES),),
             description="Features of every stock and session.",
             tables=(daily_features(chosen),),
@@ -100,14 +109,5 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
             settings=("features.set", "quality.jump_ratio"),
             code_version=chosen.hash,
             checks=(FEATURE_CHECKS,),
-        ),
-        Stage(
-            keys=(key_of(FUNDAMENTAL_RATIOS),),
-            description="Ratios of what companies report to each other and to the price.",
-            tables=(FUNDAMENTAL_RATIOS,),
-            reads=(*BAR_TABLES, FUNDAMENTALS),
-            body=make_fundamental_ratios,
-            settings=("source.currency",),
-            code_version="2",
         ),
     )

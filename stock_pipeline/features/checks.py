@@ -48,7 +48,7 @@ def judge_features(night: Night, features: Sequence[Feature] = EVERY_FEATURE) ->
     violations = lookahead_of(features, sample, reached.session)
     chosen = chosen_set(night.settings)
     different = unlike_stored(night.stores, chosen, panel, reached.session)
-    shown = {"set": chosen.name, "session": str(reached.session), "rows_that_differ": different.height}
+    shown: dict[str, Any] = {"set": chosen.name, "session": str(reached.session), "rows_that_differ": different.height}
     return {
         "no_lookahead": Verdict(not violations, _tried(sample, len(features)) | {"violations": as_table(violations)}),
         "stored_as_computed": Verdict(different.is_empty(), shown | {"examples": different.head(EXAMPLES)}),

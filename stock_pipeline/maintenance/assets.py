@@ -19,12 +19,11 @@ from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import SIGNALS
-from stock_pipeline.registry.reading import held_registry
+from stock_pipeline.registry.ledger import stored_registry
 from stock_pipeline.registry.registration import archived, to_archive
-from stock_pipeline.registry.tables import ARCHIVED, SHADOW_RESULTS, STATUS
+from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
 from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
-
 
 ARCHIVE = ("maintenance", "archive")
 
@@ -56,7 +55,7 @@ def keep_archive(night: Night) -> Product | None:
     if night.is_up_to_date:
         return None
     retention = night.settings.registry.retention
-    stored = held_registry(night.stores)
+    stored = stored_registry(night.stores)
     held, home = stored.registry, night.stores.home
     done = held.versions.filter(pl.col(STATUS) == ARCHIVED)
     removed = [remove_folder(home, row[MODEL], row[TRAINING_ID]) for row in done.iter_rows(named=True)]

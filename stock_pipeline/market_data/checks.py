@@ -10,7 +10,7 @@ from stock_pipeline.core.columns import AS_OF, CLOSE, HIGH, KNOWN_FROM, KNOWN_TO
 from stock_pipeline.market_data.coverage import Coverage, coverage_of
 from stock_pipeline.market_data.flags import FLAGS, REVERSAL
 from stock_pipeline.market_data.tables import BAR_FLAGS, DAILY_BARS, FLAG, INGESTION_FAILURES, QUARANTINED_BARS, REASON, WITHDRAWN_ON
-from stock_pipeline.orchestration.night import Night, Verdict
+from stock_pipeline.orchestration.night import Facts, Night, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -53,9 +53,12 @@ def judge_bars(night: Night) -> dict[str, Verdict]:
     columns = (SYMBOL, SESSION, OPEN, HIGH, LOW, CLOSE, VOLUME, KNOWN_FROM, KNOWN_TO)
     bars = stores.read(DAILY_BARS, Selection(columns=columns)).filter(pl.col(KNOWN_TO).is_null())
     unsound = unsound_bars(bars, quality.price_tolerance)
-    blocking = {name: _found(rows, bars=bars.height) for name, rows in (("prices_sound", unsound), ("one_version_in_force", doubly_in_force(bars)))}
     covered = coverage_of(stores, night.settings, bars)
-    blocking["coverage"] = _covered(covered, quality.minimum_coverage, reasons_of(stores, covered))
+    blocking = {
+        "prices_sound": _found(unsound, bars=bars.height),
+        "one_version_in_force": _found(doubly_in_force(bars), bars=bars.height),
+        "coverage": _covered(covered, quality.minimum_coverage, reasons_of(stores, covered)),
+    }
     return blocking | dict(_warnings(stores, bars[SESSION].unique().sort(descending=True).head(2).to_list()))
 
 
@@ -81,7 +84,7 @@ def reasons_of(stores: Stores, covered: Coverage) -> str:
 
 
 def _covered(covered: Coverage, required: float, reasons: str) -> Verdict:
-    facts = {
+    facts: Facts = {
         "session": str(covered.session),
         "share": covered.share,
         "required": required,

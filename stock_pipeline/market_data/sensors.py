@@ -64,8 +64,7 @@ def watchdog(settings: Settings) -> dg.SensorDefinition:
         except InputError as error:
             return dg.SkipReason(str(error))
         stores = open_stores(settings.home, settings.lock_wait_seconds)
-        held = stores.watermark("market", f"{DAILY_BARS.stage}/{DAILY_BARS.name}") if stores.exist else None
-        reached, moment = None if held is None else held.session, utc_now().replace(tzinfo=UTC)
+        reached, moment = stores.market_session(), utc_now().replace(tzinfo=UTC)
         missing = missing_session(sources, reached, trading_calendar(settings.exchange), moment)
         if missing is None and is_incomplete(stores, settings, sources):
             missing = reached

@@ -36,7 +36,7 @@ from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stac
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
 from stock_pipeline.models.training import Plan
 from stock_pipeline.orchestration.night import Night, Product, Verdict
-from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
+from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, via
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage.reading import Selection
 
@@ -220,7 +220,13 @@ def _is_plausible(night: Night) -> dict[str, Verdict]:
 
 
 PLAUSIBLE = StageCheck(
-    (CheckSpec(NO_LEAK, "The rank IC out of fold is none that only knowledge of the future explains (models.suspicious_rank_ic).", blocking=True),),
+    (
+        CheckSpec(
+            NO_LEAK,
+            "The rank IC out of fold is none that only knowledge of the future explains (models.suspicious_rank_ic).",
+            blocking=True,
+        ),
+    ),
     _is_plausible,
 )
 # A training learns from features and labels, so that what these depend on is among them.

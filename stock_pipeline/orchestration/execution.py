@@ -41,7 +41,7 @@ class Run:
 
     stores: Stores
     settings: Settings
-    options: RunOptions = RunOptions()
+    options: RunOptions = field(default_factory=RunOptions)
     run_id: str = field(default_factory=lambda: str(uuid4()))
     clock: Callable[[], datetime] = utc_now
     strict: bool = False
@@ -142,10 +142,16 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
     return replace(outcome, seconds=seconds, remade=remade)
 
 
-def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[Outcome]:
-    """Execute stages in their order, and leave out those downstream of one that failed or whose blocking check did.
+@dataclass(frozen=True)
+class Failure:
+    """An execution that raised, in one sentence; what is downstream of the stage is left out."""
 
-    What a stage raises is in the audit trail and in its ``Ended``; the others go on.
+    stage: Stage
+    error: str
+
+
+def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[Outcome | Failure]:
+    """Execute stages in their order, and leave out those downstream of one that failed or whose blocking check did.
 
     Args:
         stages: in the order in which data travels.
@@ -153,17 +159,17 @@ def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[Outcome]:
     """
     barred: set[Key] = set()
     for stage in stages:
+        result: Outcome | Failure
         if barred.intersection(dependencies(stage, stages)):
             barred.update(stage.keys)
             continue
         try:
-            outcome = execute_stage(stage, run)
-        except Exception:  # noqa: BLE001  (recorded and announced; the others go on)
+            result = execute_stage(stage, run)
+        except Exception as problem:
+            result = Failure(stage, sentence_of(problem))
+        if isinstance(result, Failure) or result.blocked:
             barred.update(stage.keys)
-            continue
-        if outcome.blocked:
-            barred.update(stage.keys)
-        yield outcome
+        yield result
 
 
 def sentence_of(error: BaseException) -> str:
@@ -226,6 +232,6 @@ def _outcome(stage: Stage, night: Night, product: Product | None, reports: tuple
 def _record(stage: Stage, run: Run, task: TaskRun) -> None:
     try:
         run.stores.record_task(stage.store, task)
-    except Exception as problem:  # noqa: BLE001
+    except Exception as problem:
         # A trail that cannot be written must not hide the error that it was to tell of, nor undo what is committed.
         logging.getLogger(__name__).warning("the audit row of %s could not be written: %s", stage.name, problem)

@@ -1,9 +1,9 @@
-"""Executing stages in this process, one after another, and telling the Dagster instance what came of them.
+"""What whoever executes stages in this process does around them: be alone in the data directory, and tell the Dagster instance.
 
 No run of Dagster's is made: its events cost more than many a stage, and its pools would be kept by a process that is killed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,32 +13,29 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.orchestration.asset_factory import code_version
-from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
+from stock_pipeline.orchestration.execution import Outcome
 from stock_pipeline.orchestration.instance import given_dagster_home, prepare_dagster_home
 from stock_pipeline.orchestration.reporting import events_of
-from stock_pipeline.orchestration.stage import Stage
+from stock_pipeline.settings import Settings
 
 
-def run_in_process(stages: Sequence[Stage], run: Run) -> list[Outcome]:
-    """Execute the stages in their order, and return the outcomes of those that did not fail and were not left out.
+@contextmanager
+def recording(settings: Settings) -> Iterator[Callable[[Outcome], None]]:
+    """Be alone in the data directory; gives what records an outcome's materialisations and checks in the Dagster instance.
 
-    The materialisations and checks are recorded in the Dagster instance under the data directory, or in DAGSTER_HOME.
-
-    Args:
-        stages: in the order in which data travels.
-        run: where, as of which session, for whom.
+    The instance is the one under the data directory, or in DAGSTER_HOME.
 
     Raises:
         InputError: another run is at work in the same data directory, or a directory that is needed cannot be had.
     """
     given_dagster_home()  # tried before anything is written
-    with alone(run.stores.home), dg.DagsterInstance.from_config(str(prepare_dagster_home(run.settings))) as instance:
-        found = []
-        for outcome in execute_stages(stages, run):
-            for event in events_of(outcome, code_version(outcome.stage, run.settings), instance):
+    with alone(settings.home), dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
+
+        def record(outcome: Outcome) -> None:
+            for event in events_of(outcome, code_version(outcome.stage, settings), instance):
                 instance.report_runless_asset_event(event)
-            found.append(outcome)
-        return found
+
+        yield record
 
 
 @contextmanager

@@ -107,12 +107,15 @@ class Night:
         return self.stores.read(schema, selection)
 
 
+Facts = Mapping[str, float | int | str | pl.DataFrame]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Whether a check holds, and what people are to see of it; a frame is shown as a table."""
 
     passed: bool
-    facts: Mapping[str, float | int | str | pl.DataFrame] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import polars as pl
 
 from stock_pipeline.orchestration import metadata
 from stock_pipeline.orchestration.execution import Outcome
-from stock_pipeline.orchestration.night import Verdict
+from stock_pipeline.orchestration.night import Facts, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, Key, Stage
 
 UP_TO_DATE = CheckSpec("data_date", "The table has reached the session that the run works as of.", warns=True)
@@ -26,7 +26,7 @@ def check_specs(stage: Stage, key: Key) -> list[CheckSpec]:
 
 def check_results(outcome: Outcome, key: Key) -> Iterator[dg.AssetCheckResult]:
     """The result of each of those checks."""
-    reached: dict[str, float | int | str | pl.DataFrame] = {"reached": str(outcome.reached), "as_of": str(outcome.wanted)}
+    reached: Facts = {"reached": str(outcome.reached), "as_of": str(outcome.wanted)}
     made = Verdict(outcome.error is None, {} if outcome.error is None else {"reason": outcome.error})
     verdicts = {UP_TO_DATE.name: Verdict(outcome.up_to_date, reached), MADE.name: made, **outcome.checks}
     for spec in check_specs(outcome.stage, key):

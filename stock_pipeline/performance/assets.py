@@ -10,14 +10,20 @@ from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.compute import label_reach
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
-from stock_pipeline.models.scores import PERIOD, WHOLE
 from stock_pipeline.market_data.reading import BAR_TABLES
+from stock_pipeline.models.scores import PERIOD, WHOLE
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.log import best_tenth_by_session, performance_log
 from stock_pipeline.performance.outcomes import daily_performance
 from stock_pipeline.performance.pictures import cumulative_rank_ic, cumulative_return
-from stock_pipeline.performance.reading import ADMITTED_TABLES, RECORD_TABLES, live_predictions, predictions_of_every_version, predictions_on_record
+from stock_pipeline.performance.reading import (
+    ADMITTED_TABLES,
+    RECORD_TABLES,
+    live_predictions,
+    predictions_of_every_version,
+    predictions_on_record,
+)
 from stock_pipeline.performance.results import KIND, session_results
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN, PERFORMANCE_LOG
 from stock_pipeline.performance.targets import read_targets
@@ -38,10 +44,10 @@ def measure_performance(night: Night) -> Product | None:
     outcomes = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
     made = daily_performance(predictions_on_record(night.stores), outcomes)
     results = _results_of_versions(night, outcomes)
-    anew = () if night.full_refresh else None
+    written, scope = {DAILY_PERFORMANCE: made, SHADOW_RESULTS: results}, () if night.full_refresh else None
     means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", HIT_RATE, LONG_SHORT_RETURN).mean())
     return Product(
-        writes=(Write(DAILY_PERFORMANCE, made, scope=anew, may_be_empty=True), Write(SHADOW_RESULTS, results, scope=anew, may_be_empty=True)),
+        writes=tuple(Write(table, rows, scope=scope, may_be_empty=True) for table, rows in written.items()),
         watermark=night.as_of,
         pictures={"rank_ic": cumulative_rank_ic(made)} if made.height else {},
         tables={"means": means.sort(MODEL, ORIGIN)},

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.orchestration.automation import run_tags
 from stock_pipeline.orchestration.stage import key_of
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, PERFORMANCE_LOG
@@ -24,7 +23,7 @@ def performance_schedule(settings: Settings) -> dg.ScheduleDefinition:
 
     def where_there_are_bars(_context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         stores = open_stores(settings.home, settings.lock_wait_seconds)
-        if not stores.exist or stores.watermark("market", INGESTION_ASSET) is None:
+        if not stores.exist or stores.market_session() is None:
             return dg.SkipReason("there are no bars yet")
         return dg.RunRequest()
 

@@ -14,12 +14,11 @@ from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
 from stock_pipeline.registry.damage import damaged_trainings
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
+from stock_pipeline.registry.ledger import job_writes, stored_registry
 from stock_pipeline.registry.mirroring import as_frame, mirrored_versions
 from stock_pipeline.registry.mlflow_mirror import mirror
 from stock_pipeline.registry.pictures import times_in_service
-from stock_pipeline.registry.reading import held_registry
 from stock_pipeline.registry.registration import Candidate, judge_shadows, register
-from stock_pipeline.registry.retraining import job_of_run
 from stock_pipeline.registry.tables import (
     ACTIVE,
     DECISION,
@@ -28,11 +27,12 @@ from stock_pipeline.registry.tables import (
     NUMBER,
     PROMOTIONS,
     REASON,
-    RETRAINING_JOBS,
     SHADOW,
     SHADOW_RESULTS,
     STATUS,
+    TRAINING_JOBS,
 )
+from stock_pipeline.registry.training_jobs import job_of_run
 from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
@@ -46,7 +46,7 @@ def register_versions(night: Night) -> Product | None:
     if not night.has_news():
         return None
     rule, stores = night.settings.registry.promotion, night.stores
-    stored = held_registry(stores)
+    stored = stored_registry(stores)
     held = stored.registry
     candidates = _candidates(night, held.versions)
     now = register(held, candidates, night.as_of, rule, out_of_fold(stores), _unusable(night))
@@ -74,10 +74,8 @@ def _job(night: Night, candidates: list[Candidate], versions: pl.DataFrame) -> l
     """The row of trainings that no job made: those of the weekly training, or of a model that was missing."""
     if not candidates:
         return []
-    held = night.stores.read_versioned(RETRAINING_JOBS)
     trained = list(dict.fromkeys(candidate.model for candidate in candidates))
-    told = job_of_run(held.frame, trained, set(versions[MODEL]), night.moment)
-    return [] if told.equals(held.frame) else [Write(RETRAINING_JOBS, told, expected_version=held.version)]
+    return job_writes(night.stores, lambda jobs: job_of_run(jobs, trained, set(versions[MODEL]), night.moment))
 
 
 def mirror_to_mlflow(night: Night) -> Product | None:
@@ -130,7 +128,7 @@ STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(MODEL_VERSIONS),),
         description="Versions of the models.",
-        tables=(MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, RETRAINING_JOBS),
+        tables=(MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, TRAINING_JOBS),
         reads=(TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS),
         reads_back=(SHADOW_RESULTS,),
         body=register_versions,

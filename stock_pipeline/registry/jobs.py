@@ -1,110 +1,194 @@
-"""The retraining jobs as they are stored: one at a time has the lock, whoever finds a dead one closes it, nothing written is lost."""
+"""Training jobs carried out, whoever asked for them: the stages are executed in order, and the job's row says what came of it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-import polars as pl
-from filelock import FileLock, Timeout
+import dagster as dg
 
-from stock_pipeline.core.errors import InputError, RefusedWriteError
-from stock_pipeline.market_data.tables import DAILY_BARS
-from stock_pipeline.registry.retraining import sentence_of, unended, without_the_dead
-from stock_pipeline.registry.tables import RETRAINING_JOBS
-from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.orchestration.asset_factory import code_version
+from stock_pipeline.orchestration.automation import run_tags
+from stock_pipeline.orchestration.execution import Failure, Outcome, Run, execute_stages, facts_of, sentence_of
+from stock_pipeline.orchestration.in_process import alone
+from stock_pipeline.orchestration.options import RunOptions
+from stock_pipeline.orchestration.reporting import events_of
+from stock_pipeline.orchestration.stage import Stage
+from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, TrainingConfig
+from stock_pipeline.registry.ledger import change_jobs, session_reached, training_lock
+from stock_pipeline.registry.tables import JOB, TRAINING_JOBS
+from stock_pipeline.registry.training_jobs import (
+    CHOICES,
+    TrainingRequest,
+    begun,
+    chosen_models,
+    ended,
+    job_of,
+    models_weighed,
+    opened,
+    readable,
+    unended,
+    without_the_dead,
+)
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage import Stores, open_stores
 
-LOCK: Final = ".retraining.lock"
-LOGS: Final = "logs"
-AUTHOR: Final = "registry/retraining_jobs"
-ATTEMPTS: Final = 5
-# Whoever only looks after the dead holds the lock for a moment.
-SECONDS_TO_WAIT: Final = 2.0
-
-Change = Callable[[pl.DataFrame], pl.DataFrame]
-
-
-@contextmanager
-def alone(stores: Stores, wait_seconds: float = SECONDS_TO_WAIT) -> Iterator[None]:
-    """Hold the lock that the process has which carries a job out. The system takes it from a process that dies.
-
-    Raises:
-        InputError: a job is at work; the sentence names it.
-    """
-    lock = FileLock(stores.home / LOCK)
-    try:
-        lock.acquire(timeout=wait_seconds)
-    except Timeout as error:
-        row = unended(stores.read(RETRAINING_JOBS))
-        what = f"another retraining is at work in {stores.home}" if row is None else sentence_of(row)
-        raise InputError(f"{what}; wait for it to end, see `stock-pipeline jobs list`") from error
-    try:
-        yield
-    finally:
-        lock.release()
+REGISTRY: Final = "registry"  # the room that is brought up to date with every training
+SHOWN: Final = ("job", "state", "models", "succeeded", "failed")
+Report = Callable[[Outcome], None]
 
 
-def session_reached(stores: Stores) -> date:
-    """The last session ingested.
+def open_job(run: Run, request: TrainingRequest) -> int:
+    """Open a job and return its number.
 
     Raises:
-        InputError: there is none yet.
+        InputError: nothing has been ingested yet, or another job has not ended.
     """
-    held = stores.watermark("market", f"{DAILY_BARS.stage}/{DAILY_BARS.name}") if stores.exist else None
-    if held is None:
-        raise InputError(f"there are no bars in {stores.home} yet, so nothing to train on; run `stock-pipeline run` first")
-    return held.session
+    session_reached(run.stores)
+    run.stores.migrate()
+    now = run.clock()
+    change_jobs(run.stores, lambda held: without_the_dead(held, now), now)
+    waiting = unended(change_jobs(run.stores, lambda held: opened(held, request, now), now))
+    assert waiting is not None  # noqa: S101
+    return int(waiting[JOB])
 
 
-def log_of(home: Path, number: int) -> Path:
-    """Where a job that is carried out by a process of its own writes its log."""
-    return home / LOGS / f"retraining-{number}.log"
+@dataclass(frozen=True)
+class Carried:
+    """A job that was carried out: its row, ready for JSON, and whether every stage of it went well."""
+
+    row: dict[str, Any]
+    went_well: bool
 
 
-def changed(stores: Stores, change: Change, moment: datetime) -> pl.DataFrame:
-    """The jobs after ``change``, which is worked out again where another has written to the table meanwhile.
+def stages_of_job(number: int, stages: Sequence[Stage], stores: Stores) -> list[Stage]:
+    """The stages that a job consists of.
+
+    Raises:
+        InputError: there is no such job.
+    """
+    row = readable(job_of(stores.read(TRAINING_JOBS), number))
+    return training_stages(stages, row["models"], dry_run=row["dry_run"])
+
+
+def carry_out(number: int, stages: Sequence[Stage], run: Run, report: Report) -> Carried:
+    """Carry out a job that waits. To be called under ``ledger.training_lock``.
 
     Args:
-        stores: the stores.
-        change: from the rows of RETRAINING_JOBS to what they are to be.
-        moment: now, UTC.
+        number: of the job.
+        stages: all there are.
+        run: where; the settings and options are those of the job.
+        report: told of every outcome.
 
     Raises:
-        InputError: nothing has been ingested yet.
+        InputError: there is no such job, or it is not waiting.
     """
-    session_reached(stores)  # without bars there is nothing to retrain on
-    for attempt in range(1, ATTEMPTS + 1):
-        held = stores.read_versioned(RETRAINING_JOBS)
-        rows = change(held.frame)
-        if rows.equals(held.frame):
-            return rows
-        # As a whole, so that rows that were taken out go.
-        write = Write(RETRAINING_JOBS, rows, scope=(), may_be_empty=True, expected_version=held.version)
-        try:
-            stores.write("ml", Author.of_job(AUTHOR, AUTHOR, moment), (write,), watermark=None)
-        except RefusedWriteError:
-            if attempt == ATTEMPTS:
-                raise
-        else:
-            return rows
-    raise AssertionError
-
-
-def living_jobs(stores: Stores, moment: datetime) -> pl.DataFrame:
-    """The jobs, once those whose process is gone have been closed; none where there are no stores yet."""
-    if not stores.exist:
-        return RETRAINING_JOBS.empty()
-    stores.migrate()
-    held = stores.read(RETRAINING_JOBS)
-    if without_the_dead(held, moment).equals(held):
-        return held
-    lock = FileLock(stores.home / LOCK)
+    now = run.clock()
+    row = readable(job_of(change_jobs(run.stores, lambda held: begun(held, number, now), now), number))
+    chosen = models_weighed(run.settings.models.names, row["models"])
+    settings = run.settings.model_copy(update={"models": run.settings.models.model_copy(update={"names": chosen})})
+    options = RunOptions(full_refresh=True, dry_run=row["dry_run"], **{name: row[name] for name in CHOICES})
+    own = stages_of_job(number, stages, run.stores)
+    results: list[Outcome | Failure] = []
+    error: str | None = "it was stopped"
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return held
-    try:
-        return changed(stores, lambda jobs: without_the_dead(jobs, moment), moment)
+        for result in execute_stages(own, replace(run, settings=settings, options=options)):
+            results.append(result)
+            if isinstance(result, Outcome):
+                report(result)
+        error = None if row["dry_run"] else _unregistered(own, results)
+    except BaseException as problem:
+        error = sentence_of(problem)
+        raise
     finally:
-        lock.release()
+        succeeded, failed = _trained(own, results)
+        then = run.clock()
+        rows = change_jobs(run.stores, lambda held: ended(held, number, then, succeeded, failed, error), then)
+    sound = [result for result in results if _problem(result) is None]
+    return Carried(readable(job_of(rows, number)), len(sound) == len(own))
+
+
+def training_stages(stages: Sequence[Stage], models: Sequence[str], dry_run: bool) -> list[Stage]:
+    """The stages of a training in their order: the models, then the stack and the registry.
+
+    A dry run leaves the stack (unless it was named) and the registry alone.
+    """
+    trained = {*models} if dry_run else {*models, STACK}
+    return [
+        stage
+        for stage in stages
+        if (stage.rhythm == "training" and stage.keys[0][1] in trained) or (stage.keys[0][0] == REGISTRY and not dry_run)
+    ]
+
+
+def _trained(stages: Sequence[Stage], results: Sequence[Outcome | Failure]) -> tuple[list[str], dict[str, str]]:
+    """The models that were trained, and why each of the others was not."""
+    problems = {result.stage.name: _problem(result) for result in results}
+    succeeded, failed = [], {}
+    for stage in stages:
+        if stage.rhythm == "training":
+            problem = problems.get(stage.name, "the run ended before it was trained")
+            if problem is None:
+                succeeded.append(stage.keys[0][1])
+            else:
+                failed[stage.keys[0][1]] = problem
+    return succeeded, failed
+
+
+def _problem(result: Outcome | Failure) -> str | None:
+    if isinstance(result, Failure) or result.error is not None:
+        return result.error
+    return next((f"check {name} failed: {facts_of(verdict)}" for name, verdict in result.blocked.items()), None)
+
+
+def _unregistered(stages: Sequence[Stage], results: Sequence[Outcome | Failure]) -> str | None:
+    """Why nothing came of the whole; None where something did."""
+    registry = next(stage.name for stage in stages if stage.keys[0][0] == REGISTRY)
+    for result in results:
+        if result.stage.name == registry:
+            return None if result.error is None else f"{registry} failed: {result.error}"
+    barred = "; ".join(f"{result.stage.name}: {problem}" for result in results if (problem := _problem(result)) is not None)
+    return f"nothing was registered: {barred or 'the run ended before'}"
+
+
+def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinition:
+    """The Dagster job ``training``, of one op: what people fill in to have models trained, and what sensors request."""
+
+    @dg.op(name=OP, description="Train models, then weigh them and register what came of it.")
+    def train_models(context: dg.OpExecutionContext, config: TrainingConfig) -> None:
+        run = Run(open_stores(settings.home, settings.lock_wait_seconds), settings, run_id=context.run_id)
+
+        def report(outcome: Outcome) -> None:
+            for event in events_of(outcome, code_version(outcome.stage, settings), context.instance):
+                context.log_event(event)  # type: ignore[arg-type]  # it takes check evaluations, too
+
+        try:
+            chosen = config.model_dump() | {"models": chosen_models(settings.models.names, config.models or None)}
+            request = TrainingRequest(**chosen)
+            with training_lock(run.stores), alone(settings.home):
+                row = carry_out(open_job(run, request), stages, run, report).row
+        except InputError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        shown = {name: dg.MetadataValue.text(_text(row[name])) for name in SHOWN}
+        context.add_output_metadata(shown)
+        for model, reason in row["failed"].items():
+            context.log.warning(f"{model} was not trained: {reason}")
+        if row["error"] is not None:
+            raise dg.Failure(f"training job {row['job']} failed: {row['error']}", metadata=shown, allow_retries=False)
+
+    @dg.job(
+        name=TRAINING_JOB,
+        description="Train models on what is stored, and register what came of it; see `stock-pipeline training-jobs list`.",
+        tags=run_tags(settings, "training"),
+    )
+    def training() -> None:
+        train_models()
+
+    return training
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {why}" for name, why in value.items()) or "none"
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)

@@ -1,6 +1,5 @@
 """Reading the registry: which versions serve or stand in shadow, and where their artefacts lie."""
 
-from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -8,7 +7,6 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry.lifecycle import active_on
-from stock_pipeline.registry.registration import Registry
 from stock_pipeline.registry.tables import (
     ACTIVE,
     ACTIVE_FROM,
@@ -16,34 +14,11 @@ from stock_pipeline.registry.tables import (
     ENABLED,
     MODEL_SWITCHES,
     MODEL_VERSIONS,
-    PROMOTIONS,
     RETIRED,
     SHADOW,
     STATUS,
 )
-from stock_pipeline.storage import Stores, Write
-
-
-@dataclass(frozen=True)
-class HeldRegistry:
-    """The registry as it was read, and the version of each of its tables then."""
-
-    registry: Registry
-    versions_version: int
-    promotions_version: int
-
-    def writes(self, after: Registry) -> tuple[Write, Write]:
-        """What makes ``after`` of it; refused where another has changed it since."""
-        return (
-            Write(MODEL_VERSIONS, after.versions, may_be_empty=True, expected_version=self.versions_version),
-            Write(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions_version),
-        )
-
-
-def held_registry(stores: Stores) -> HeldRegistry:
-    """The registry, to be changed."""
-    versions, promotions = stores.read_versioned(MODEL_VERSIONS), stores.read_versioned(PROMOTIONS)
-    return HeldRegistry(Registry(versions.frame, promotions.frame), versions.version, promotions.version)
+from stock_pipeline.storage import Stores
 
 
 def active_versions(stores: Stores) -> pl.DataFrame:

@@ -4,10 +4,10 @@ import dagster as dg
 
 from stock_pipeline.models.catalogue import parse_models
 from stock_pipeline.orchestration.clock import utc_now
-from stock_pipeline.orchestration.retraining_job import RETRAINING_JOB, retraining_request
+from stock_pipeline.orchestration.training_request import TRAINING_JOB, training_request
 from stock_pipeline.registry.damage import models_to_mend
-from stock_pipeline.registry.jobs import living_jobs, session_reached
-from stock_pipeline.registry.retraining import sentence_of, unended
+from stock_pipeline.registry.ledger import living_jobs, session_reached
+from stock_pipeline.registry.training_jobs import sentence_of, unended
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 
@@ -20,7 +20,7 @@ def damaged_models(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=DAMAGED_MODELS,
-        job_name=RETRAINING_JOB,
+        job_name=TRAINING_JOB,
         minimum_interval_seconds=settings.automation.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED,
         description="Has models retrained whose artefact is missing or damaged, or whose training failed and left no version.",
@@ -37,6 +37,6 @@ def damaged_models(settings: Settings) -> dg.SensorDefinition:
         found = models_to_mend(stores, [entry.name for entry in parse_models(settings.models.names or ())])
         if not found:
             return dg.SkipReason("every version in service is whole, and no training failed that left none")
-        return retraining_request(list(found), "missing", f"{DAMAGED_MODELS}-{'-'.join(found)}-{session_reached(stores)}")
+        return training_request(list(found), "missing", f"{DAMAGED_MODELS}-{'-'.join(found)}-{session_reached(stores)}")
 
     return look

@@ -1,4 +1,4 @@
-"""The tables of the registry: versions, decisions about them, what they turned out to be worth, switches and retraining jobs."""
+"""The tables of the registry: versions, decisions about them, what they turned out to be worth, switches and training jobs."""
 
 from typing import Final
 
@@ -135,16 +135,18 @@ STATE: Final = "state"
 PENDING, RUNNING, COMPLETED, FAILED = STATES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 REASONS: Final = ("schedule", "drift", "missing", "manual")
 
-RETRAINING_JOBS: Final = TableSchema(
+TRAINING_JOBS: Final = TableSchema(
     store="ml",
     stage="registry",
-    name="retraining_jobs",
-    description="Every retraining that was asked for: of which models, why, and what became of it.",
+    name="training_jobs",
+    description="Every training that was asked for: of which models, why, and what became of it.",
     columns=(
         Column(JOB, pl.Int32, "number of the job, from 1", minimum=1),
         Column(REASON, pl.String, "why it was asked for", allowed=REASONS),
         Column("models", pl.String, "models to train, as a JSON list"),
         Column("sessions", pl.Int32, "learn from so many of the last sessions; null: as the settings say", nullable=True, minimum=1),
+        Column("folds", pl.Int32, "walk-forward folds; null: as the settings say", nullable=True, minimum=1),
+        Column("trials", pl.Int32, "sets of parameters to try per model; null: as the settings say", nullable=True, minimum=1),
         Column("dry_run", pl.Boolean, "whether nothing was to be kept"),
         Column(STATE, pl.String, "how far it has come", allowed=STATES),
         Column("requested_at", pl.Datetime("us"), "when it was asked for, UTC"),

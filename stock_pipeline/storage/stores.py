@@ -13,7 +13,7 @@ from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.table_schema import StoreName, TableSchema
 from stock_pipeline.storage import audit
-from stock_pipeline.storage.audit import Seen, Author, TaskRun, Watermark, WriteReport
+from stock_pipeline.storage.audit import Author, Seen, TaskRun, Watermark, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import table_identifier
 from stock_pipeline.storage.migrations import migrate

@@ -64,11 +64,13 @@ CREATE TABLE "registry"."model_switches" (
     "reason" VARCHAR NOT NULL
 );
 
-CREATE TABLE "registry"."retraining_jobs" (
+CREATE TABLE "registry"."training_jobs" (
     "job" INTEGER NOT NULL,
     "reason" VARCHAR NOT NULL,
     "models" VARCHAR NOT NULL,
     "sessions" INTEGER,
+    "folds" INTEGER,
+    "trials" INTEGER,
     "dry_run" BOOLEAN NOT NULL,
     "state" VARCHAR NOT NULL,
     "requested_at" TIMESTAMP NOT NULL,

@@ -1,4 +1,4 @@
-"""The rules of retraining jobs: how one is opened, begins and ends, and which of them are shown. Pure: rows in, rows out."""
+"""The rules of training jobs: how one is opened, begins and ends, and which of them are shown. Pure: rows in, rows out."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -9,31 +9,72 @@ from typing import Any, Final
 import polars as pl
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.registry.tables import COMPLETED, ERROR, FAILED, JOB, PENDING, REASON, REASONS, RETRAINING_JOBS, RUNNING, STATE, STATES
+from stock_pipeline.models.catalogue import STACK, parse_models
+from stock_pipeline.registry.tables import COMPLETED, ERROR, FAILED, JOB, PENDING, REASON, REASONS, RUNNING, STATE, STATES, TRAINING_JOBS
 
 DIED: Final = "its process ended without a word"
 TIME_TO_BEGIN: Final = timedelta(minutes=2)
 MODELS: Final = "models"
 SUCCEEDED: Final = "succeeded"
 MODELS_FAILED: Final = "failed"
+CHOICES: Final = ("sessions", "folds", "trials")  # what a request may say in place of the settings
 REQUESTED_AT, STARTED_AT, FINISHED_AT = "requested_at", "started_at", "finished_at"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a retraining is to do.
+class TrainingRequest:
+    """What a training job is to do.
 
     Attributes:
         models: base models to train, and "stack" where it is named itself; the stack follows them in any case.
         reason: one of ``REASONS``.
         sessions: learn from so many of the last sessions; None: as the settings say.
+        folds: walk-forward folds; None: as the settings say.
+        trials: sets of parameters to try per model; None: as the settings say.
         dry_run: train and score, and keep nothing.
     """
 
     models: tuple[str, ...]
     reason: str = "manual"
     sessions: int | None = None
+    folds: int | None = None
+    trials: int | None = None
     dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        known_reason(self.reason)
+        for name in CHOICES:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"the training was asked for {name} {value}; give 1 or more")
+
+
+def chosen_models(own: Sequence[str] | None, names: Sequence[str] | None) -> tuple[str, ...]:
+    """The models to train, in the order of the catalogue, the stack last where it is named.
+
+    Args:
+        own: the models of the settings; all of the catalogue when None.
+        names: those that were asked for; those of the settings when None.
+
+    Raises:
+        InputError: a model is not known, or the list is empty.
+    """
+    chosen = names if names is not None else own
+    if chosen is not None and not chosen:
+        raise InputError("--models is empty; name at least one model or leave it out")
+    bases = [name for name in chosen or () if name != STACK]
+    found = () if chosen and not bases else tuple(entry.name for entry in parse_models(bases))
+    return (*found, STACK) if chosen and STACK in chosen else found
+
+
+def models_weighed(own: tuple[str, ...] | None, trained: Sequence[str]) -> tuple[str, ...] | None:
+    """The models that the stack goes on weighing: all that the settings name, not those alone that are trained now; None for all.
+
+    Args:
+        own: the models of the settings; all of the catalogue when None.
+        trained: those that are trained now.
+    """
+    return own and tuple(entry.name for entry in parse_models([*own, *(name for name in trained if name != STACK)]))
 
 
 def known_reason(reason: str) -> str:
@@ -58,16 +99,16 @@ def known_state(state: str) -> str:
     return state.upper()
 
 
-def opened(jobs: pl.DataFrame, asked: Asked, moment: datetime) -> pl.DataFrame:
-    """The rows of RETRAINING_JOBS with one more, which waits to begin.
+def opened(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> pl.DataFrame:
+    """The rows of TRAINING_JOBS with one more, which waits to begin.
 
     Raises:
         InputError: another has not ended yet, or the reason is not known.
     """
     at_work = unended(jobs)
     if at_work is not None:
-        raise InputError(f"{sentence_of(at_work)}; wait for it to end, see `stock-pipeline jobs show {at_work[JOB]}`")
-    return _with(jobs, _new_row(jobs, asked, moment))
+        raise InputError(f"{sentence_of(at_work)}; wait for it to end, see `stock-pipeline training-jobs show {at_work[JOB]}`")
+    return _with(jobs, _new_row(jobs, request, moment))
 
 
 def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
@@ -78,7 +119,7 @@ def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
     """
     row = job_of(jobs, number)
     if row[STATE] != PENDING:
-        raise InputError(f"job {number} is {row[STATE]}, so it cannot begin; ask for another with `stock-pipeline retrain`")
+        raise InputError(f"job {number} is {row[STATE]}, so it cannot begin; ask for another with `stock-pipeline train`")
     return _with(jobs, row | {STATE: RUNNING, STARTED_AT: moment})
 
 
@@ -88,7 +129,7 @@ def ended(
     """The rows once a job has ended: FAILED where there is an error of the whole, or where no model that was asked for was trained.
 
     Args:
-        jobs: rows of RETRAINING_JOBS.
+        jobs: rows of TRAINING_JOBS.
         number: of the job.
         moment: when it ended, UTC.
         succeeded: models that were trained.
@@ -128,8 +169,8 @@ def unended(jobs: pl.DataFrame) -> dict[str, Any] | None:
 def sentence_of(row: Mapping[str, Any]) -> str:
     """What a job that has not ended is doing, as the first half of a sentence."""
     if row[STATE] == RUNNING:
-        return f"retraining job {row[JOB]} ({row[REASON]}) has been at work since {row[STARTED_AT]:%Y-%m-%d %H:%M} UTC"
-    return f"retraining job {row[JOB]} ({row[REASON]}) has been waiting to begin since {row[REQUESTED_AT]:%Y-%m-%d %H:%M} UTC"
+        return f"training job {row[JOB]} ({row[REASON]}) has been at work since {row[STARTED_AT]:%Y-%m-%d %H:%M} UTC"
+    return f"training job {row[JOB]} ({row[REASON]}) has been waiting to begin since {row[REQUESTED_AT]:%Y-%m-%d %H:%M} UTC"
 
 
 def job_of(jobs: pl.DataFrame, number: int) -> dict[str, Any]:
@@ -140,7 +181,7 @@ def job_of(jobs: pl.DataFrame, number: int) -> dict[str, Any]:
     """
     found = jobs.filter(pl.col(JOB) == number)
     if found.is_empty():
-        raise InputError(f"there is no retraining job {number}; see `stock-pipeline jobs list`")
+        raise InputError(f"there is no training job {number}; see `stock-pipeline training-jobs list`")
     return found.row(0, named=True)
 
 
@@ -184,33 +225,30 @@ def job_of_run(
     trained: Sequence[str],
     before: Collection[str],
     moment: datetime,
-    failed: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:
     """The rows with one of a training that no job had asked for, such as the weekly one; as they are where a job is at work, whose it is.
 
     Args:
-        jobs: rows of RETRAINING_JOBS.
+        jobs: rows of TRAINING_JOBS.
         trained: models whose trainings have come since.
         before: models that had a version before: where one of the trained had none, the reason is "missing", else "schedule".
         moment: when that was noticed, UTC.
-        failed: models whose training failed, with the reason.
     """
-    failed = failed or {}
-    if unended(jobs) is not None or not (trained or failed):
+    if unended(jobs) is not None or not trained:
         return jobs
-    models = tuple(dict.fromkeys([*trained, *failed]))
+    models = tuple(dict.fromkeys(trained))
     reason = "schedule" if set(models) <= set(before) else "missing"
-    row = _new_row(jobs, Asked(models, reason), moment) | {STARTED_AT: moment}
-    return ended(_with(jobs, row), row[JOB], moment, trained, failed)
+    row = _new_row(jobs, TrainingRequest(models, reason), moment) | {STARTED_AT: moment}
+    return ended(_with(jobs, row), row[JOB], moment, trained, {})
 
 
-def _new_row(jobs: pl.DataFrame, asked: Asked, moment: datetime) -> dict[str, Any]:
+def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> dict[str, Any]:
     return {
         JOB: int(jobs[JOB].max() or 0) + 1,  # type: ignore[arg-type]
-        REASON: known_reason(asked.reason),
-        MODELS: json.dumps(asked.models),
-        "sessions": asked.sessions,
-        "dry_run": asked.dry_run,
+        REASON: request.reason,
+        MODELS: json.dumps(request.models),
+        **{name: getattr(request, name) for name in CHOICES},
+        "dry_run": request.dry_run,
         STATE: PENDING,
         REQUESTED_AT: moment,
         STARTED_AT: None,
@@ -223,4 +261,4 @@ def _new_row(jobs: pl.DataFrame, asked: Asked, moment: datetime) -> dict[str, An
 
 def _with(jobs: pl.DataFrame, row: dict[str, Any]) -> pl.DataFrame:
     others = jobs.filter(pl.col(JOB) != row[JOB])
-    return pl.concat([others, pl.DataFrame([row], schema=RETRAINING_JOBS.dtypes)]).sort(JOB)
+    return pl.concat([others, pl.DataFrame([row], schema=TRAINING_JOBS.dtypes)]).sort(JOB)

@@ -1,0 +1,139 @@
+"""``stock-pipeline run``: the whole journey once, checked beforehand, shown while it works, and summed up at the end."""
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from stock_pipeline.command_line.errors import FAILED, speaks_plainly
+from stock_pipeline.command_line.options import MODELS, names_in
+from stock_pipeline.core.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from stock_pipeline.core.table_schema import TableSchema
+    from stock_pipeline.orchestration.options import RunOptions
+    from stock_pipeline.orchestration.progress import Listener
+    from stock_pipeline.orchestration.stage import Stage
+    from stock_pipeline.settings import Settings
+    from stock_pipeline.storage import Stores
+
+TOP = 10
+
+
+@click.command()
+@click.option(
+    "--source",
+    help="Source of market data: sample, sample-long, files, ibkr or yahoo; several with commas between, asked in that order. "
+    "By default those in the settings.",
+)
+@click.option("--path", help="File or glob for the source files, such as 'bars/*.csv'.")
+@click.option("--as-of", "as_of", help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
+@MODELS
+@click.option("--train/--no-train", default=True, help="Whether to train the models. Without it those in service predict.")
+@speaks_plainly
+def run(source: str | None, path: str | None, as_of: str | None, models: str | None, train: bool) -> None:
+    """Run the whole journey once, from source to drift report, and show what it made."""
+    from stock_pipeline.orchestration.options import RunOptions, parse_session
+
+    options = RunOptions(source=source, path=path, as_of=parse_session(as_of, "--as-of"))
+    if not full_run(options, names_in(models), train):
+        sys.exit(FAILED)
+
+
+def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool = True, listener: "Listener | None" = None) -> bool:
+    """Execute every stage in order and show what was made; returns whether each of them was.
+
+    Where a model could not be trained, the others are, and what was made without it is shown all the same.
+
+    Args:
+        options: source, path and session.
+        models: models to train; those of the settings when None.
+        train: whether models and stack are trained; otherwise the versions in service predict.
+        listener: told of every stage that begins and ends, before it is shown.
+
+    Raises:
+        InputError: something asked for cannot be had; nothing has been written.
+    """
+    from stock_pipeline.command_line.progress import RunWatcher
+    from stock_pipeline.command_line.tables import show_made
+    from stock_pipeline.definitions import all_stages
+    from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
+    from stock_pipeline.orchestration.in_process import recording
+    from stock_pipeline.orchestration.progress import listening
+    from stock_pipeline.settings import load_settings
+    from stock_pipeline.storage import open_stores
+
+    settings = _with_models(load_settings(), models)
+    stores = open_stores(settings.home, settings.lock_wait_seconds)
+    _check(settings, stores, options)
+    stages = [stage for stage in _chosen(settings, all_stages(settings)) if train or stage.rhythm != "training"]
+    began = time.perf_counter()
+    with RunWatcher(len(stages), listener) as watcher, recording(settings) as record, listening(watcher):
+        results = []
+        for result in execute_stages(stages, Run(stores, settings, options)):
+            results.append(result)
+            if isinstance(result, Outcome):
+                record(result)
+    show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
+    sound = [result for result in results if isinstance(result, Outcome) and not result.blocked]
+    if len(sound) == len(stages):
+        _show_results(stores)
+    return len(sound) == len(stages) and all(event.error is None for event in watcher.ended)
+
+
+def _with_models(settings: "Settings", names: tuple[str, ...] | None) -> "Settings":
+    from stock_pipeline.models.catalogue import parse_models
+
+    chosen = names if names is not None else settings.models.names
+    if chosen is not None and not chosen:
+        raise InputError("--models is empty; name at least one model or leave it out")
+    if chosen is None:
+        return settings
+    known = tuple(entry.name for entry in parse_models(chosen))
+    return settings.model_copy(update={"models": settings.models.model_copy(update={"names": known})})
+
+
+def _check(settings: "Settings", stores: "Stores", options: "RunOptions") -> None:
+    """Try everything that the user may have got wrong before anything is written."""
+    from stock_pipeline.datasets.preflight import check_history
+    from stock_pipeline.market_data.preflight import check_sources
+    from stock_pipeline.orchestration.clock import utc_now
+
+    sessions = check_sources(settings, stores, options.source, options.path, options.as_of, utc_now())
+    if sessions is not None:
+        check_history(settings, sessions)
+
+
+def _chosen(settings: "Settings", stages: "tuple[Stage, ...]") -> "list[Stage]":
+    """Every stage but the models that were not asked for."""
+    from stock_pipeline.models.catalogue import STACK
+
+    names = settings.models.names
+    return [stage for stage in stages if names is None or stage.rhythm != "training" or stage.keys[0][1] in (*names, STACK)]
+
+
+def _show_results(stores: "Stores") -> None:
+    from stock_pipeline.backtest.tables import SUMMARY
+    from stock_pipeline.command_line.tables import show_backtest, show_drift, show_models, show_suggestions, show_web_ui
+    from stock_pipeline.drift.tables import FEATURE_DRIFT
+    from stock_pipeline.portfolio.profiles import PROFILES
+    from stock_pipeline.portfolio.reading import latest_suggestions
+    from stock_pipeline.registry.status import model_status
+
+    show_models(model_status(stores))
+    show_suggestions(latest_suggestions(stores, PROFILES[0].name).head(TOP), PROFILES[0])
+    show_backtest(_latest(stores, SUMMARY))
+    show_drift(_latest(stores, FEATURE_DRIFT))
+    show_web_ui()
+
+
+def _latest(stores: "Stores", schema: "TableSchema") -> "pl.DataFrame":
+    import polars as pl
+
+    from stock_pipeline.core.columns import AS_OF
+
+    rows = stores.read(schema)
+    return rows.filter(pl.col(AS_OF) == pl.col(AS_OF).max())

@@ -1,0 +1,61 @@
+"""``stock-pipeline status``, ``suggest`` and ``mlflow``: what the last run left."""
+
+import os
+
+import click
+
+from stock_pipeline.command_line.errors import speaks_plainly
+from stock_pipeline.command_line.options import AS_JSON, opened, print_json
+
+
+@click.command()
+@AS_JSON
+@speaks_plainly
+def status(as_json: bool) -> None:
+    """Show how every asset and every model stands."""
+    from stock_pipeline.command_line.tables import show_assets, show_models
+    from stock_pipeline.definitions import all_stages
+    from stock_pipeline.orchestration.status import asset_status
+    from stock_pipeline.registry.status import model_status
+
+    settings, stores = opened()
+    assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
+    if as_json:
+        print_json({"home": str(settings.home), "assets": assets, "models": models})
+        return
+    show_assets(assets)
+    show_models(models)
+
+
+@click.command()
+@click.option("--profile", default="default", show_default=True, help="Risk profile: default, conservative or aggressive.")
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many stocks to show.")
+@AS_JSON
+@speaks_plainly
+def suggest(profile: str, top: int, as_json: bool) -> None:
+    """Show the stocks suggested after the last session."""
+    from stock_pipeline.command_line.tables import show_suggestions
+    from stock_pipeline.portfolio.profiles import risk_profile
+    from stock_pipeline.portfolio.reading import latest_suggestions
+
+    _, stores = opened()
+    chosen = risk_profile(profile)
+    found = latest_suggestions(stores, chosen.name).head(top)
+    if as_json:
+        print_json({"profile": chosen.name, "suggestions": found.to_dicts()})
+        return
+    show_suggestions(found, chosen)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
+@speaks_plainly
+def mlflow(port: int) -> None:
+    """Serve MLflow with every training: parameters, measures, pictures and artefacts. Ends with Ctrl+C."""
+    from stock_pipeline.registry.mlflow_mirror import server_command
+    from stock_pipeline.settings import load_settings
+
+    command = server_command(load_settings().home, port)
+    click.echo(f"MLflow on http://127.0.0.1:{port}, ends with Ctrl+C")
+    # In our own place, so that whatever ends us ends the server.
+    os.execv(command[0], command)  # noqa: S606  (our own command)

@@ -1,0 +1,183 @@
+"""``stock-pipeline train`` and ``training-jobs``: models trained, now or in the background, and what became of it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stock_pipeline.command_line.errors import FAILED, speaks_plainly
+from stock_pipeline.command_line.options import AS_JSON, MODELS, names_in, opened, print_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from stock_pipeline.orchestration.execution import Run
+    from stock_pipeline.registry.training_jobs import TrainingRequest
+    from stock_pipeline.storage import Stores
+
+SECONDS_TO_TAKE_OVER = 30.0  # for a process of its own to take the lock over from the one that started it
+
+
+@click.command()
+@MODELS
+@click.option("--sessions", type=click.IntRange(min=1), help="Learn from so many of the last sessions. By default datasets.sessions.")
+@click.option("--folds", type=click.IntRange(min=1), help="Walk-forward folds. By default datasets.folds.")
+@click.option("--trials", type=click.IntRange(min=1), help="Sets of parameters to try per model. By default models.trials.")
+@click.option("--dry-run", is_flag=True, help="Train and score, but keep nothing but the row of the job.")
+@click.option("--background", is_flag=True, help="Train in a process of its own, and return at once.")
+@click.option("--reason", default="manual", show_default=True, help="For the record: schedule, drift, missing or manual.")
+@click.option("--job", type=int, hidden=True, help="Carry out this job, which waits.")
+@AS_JSON
+@speaks_plainly
+def train(background: bool, job: int | None, as_json: bool, models: str | None, **asked: Any) -> None:
+    """Train models on what is stored as a job on record, then weigh them and register what came of it."""
+    from stock_pipeline.orchestration.execution import Run
+    from stock_pipeline.registry.training_jobs import TrainingRequest, chosen_models
+
+    settings, stores = opened()
+    run = Run(stores, settings)
+    if job is not None:
+        _carry_out(run, job, as_json)
+        return
+    request = TrainingRequest(models=chosen_models(settings.models.names, names_in(models)), **asked)
+    if background:
+        _start_process(run, request, as_json)
+    else:
+        _carry_out(run, request, as_json)
+
+
+def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> None:
+    """Carry out a job that waits, or a new one, showing how far it is; exits with FAILED where not all went well."""
+    from stock_pipeline.command_line.progress import RunWatcher
+    from stock_pipeline.command_line.tables import show_dry_run, show_made, show_models
+    from stock_pipeline.definitions import all_stages
+    from stock_pipeline.orchestration.in_process import recording
+    from stock_pipeline.orchestration.progress import listening
+    from stock_pipeline.registry import jobs, ledger
+    from stock_pipeline.registry.status import model_status
+
+    ledger.session_reached(run.stores)  # before a directory is made
+    began = time.perf_counter()
+    seconds = SECONDS_TO_TAKE_OVER if isinstance(asked, int) else ledger.SECONDS_TO_WAIT
+    with ledger.training_lock(run.stores, seconds), recording(run.settings) as record:
+        number = asked if isinstance(asked, int) else jobs.open_job(run, asked)
+        stages = all_stages(run.settings)
+        with RunWatcher(len(jobs.stages_of_job(number, stages, run.stores)), quiet=as_json) as watcher, listening(watcher):
+            carried = jobs.carry_out(number, stages, run, record)
+    row = carried.row
+    if as_json:
+        print_json(row)
+    else:
+        show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
+        if row["dry_run"]:
+            show_dry_run(watcher.notes)
+        else:
+            show_models(model_status(run.stores))
+        _show_job(row)
+    if row["error"] is not None or not carried.went_well:
+        sys.exit(FAILED)
+
+
+def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> None:
+    """Open a job and start a process of its own for it, which lives on after this one."""
+    from stock_pipeline.core.layout import Layout
+    from stock_pipeline.orchestration.in_process import alone
+    from stock_pipeline.registry import jobs, ledger
+    from stock_pipeline.registry.training_jobs import job_of, readable
+
+    ledger.session_reached(run.stores)  # before a directory is made
+    with ledger.training_lock(run.stores), alone(run.settings.home):  # where a run is at work, the job could only fail
+        number = jobs.open_job(run, request)
+    log = Layout(run.settings.home).job_log(number)
+    log.parent.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "stock_pipeline.command_line.main", "train", "--job", str(number)]
+    with log.open("ab") as output:
+        subprocess.Popen(  # noqa: S603  (our own command)
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=dict(os.environ), cwd=Path.cwd()
+        )
+    if as_json:
+        print_json(readable(job_of(ledger.living_jobs(run.stores, run.clock()), number)))
+        return
+    click.echo(f"Training job {number} has been started; its log is {log}.")
+    click.echo(f"How it stands: `stock-pipeline training-jobs show {number}`, all of them: `stock-pipeline training-jobs list`.")
+
+
+@click.group("training-jobs")
+def training_jobs() -> None:
+    """Training jobs: list, show, delete."""
+
+
+@training_jobs.command("list")
+@click.option("--state", help="Only those that are PENDING, RUNNING, COMPLETED or FAILED.")
+@click.option("--reason", help="Only those asked for by schedule, drift, missing or manual.")
+@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, help="Which page, the latest jobs first.")
+@click.option("--per-page", type=click.IntRange(min=1), default=20, show_default=True, help="Jobs on a page.")
+@AS_JSON
+@speaks_plainly
+def list_jobs(state: str | None, reason: str | None, page: int, per_page: int, as_json: bool) -> None:
+    """Show the training jobs, latest first."""
+    from stock_pipeline.command_line.tables import show_jobs
+    from stock_pipeline.registry.training_jobs import listed, readable
+
+    _, stores = opened()
+    found, count = listed(_living(stores), state, reason, page, per_page)
+    rows = [readable(row) for row in found.iter_rows(named=True)]
+    if as_json:
+        print_json({"jobs": rows, "page": page, "per_page": per_page, "count": count})
+        return
+    show_jobs(rows, page, -(-count // per_page), count)
+
+
+@training_jobs.command()
+@click.argument("number", type=int)
+@AS_JSON
+@speaks_plainly
+def show(number: int, as_json: bool) -> None:
+    """Show one training job."""
+    from stock_pipeline.registry.training_jobs import job_of, readable
+
+    _, stores = opened()
+    row = readable(job_of(_living(stores), number))
+    if as_json:
+        print_json(row)
+    else:
+        _show_job(row)
+
+
+@training_jobs.command()
+@click.argument("number", type=int)
+@speaks_plainly
+def delete(number: int) -> None:
+    """Delete the row of a job that has ended. What it trained stays."""
+    from stock_pipeline.orchestration.clock import utc_now
+    from stock_pipeline.registry.ledger import change_jobs
+    from stock_pipeline.registry.training_jobs import job_of, without
+
+    _, stores = opened()
+    job_of(_living(stores), number)
+    change_jobs(stores, lambda held: without(held, number), utc_now())
+    click.echo(f"Training job {number} was deleted.")
+
+
+def _living(stores: "Stores") -> "pl.DataFrame":
+    from stock_pipeline.orchestration.clock import utc_now
+    from stock_pipeline.registry.ledger import living_jobs
+
+    return living_jobs(stores, utc_now())
+
+
+def _show_job(row: dict[str, Any]) -> None:
+    for name, value in row.items():
+        click.echo(f"{name.replace('_', ' ')}: {_text(value)}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {why}" for name, why in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else "yes" if value is True else "no" if value is False else str(value)

@@ -1,0 +1,136 @@
+"""The only writer of the registry's tables: in the name of its stage, of a person or of a job. Nothing written meanwhile is lost."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from uuid import uuid4
+
+import polars as pl
+
+from stock_pipeline.core.errors import InputError, RefusedWriteError
+from stock_pipeline.core.layout import Layout
+from stock_pipeline.core.locks import exclusive
+from stock_pipeline.registry.registration import Registry
+from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, TRAINING_JOBS
+from stock_pipeline.registry.training_jobs import sentence_of, unended, without_the_dead
+from stock_pipeline.storage import Author, Stores, Write
+
+JOB_AUTHOR: Final = "training_jobs"
+ATTEMPTS: Final = 5
+# Whoever only looks after the dead holds the lock for a moment.
+SECONDS_TO_WAIT: Final = 2.0
+
+Change = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class StoredRegistry:
+    """The registry as it is stored, and the versions of its tables from before they were read."""
+
+    registry: Registry
+    versions: int
+    promotions: int
+
+    def writes(self, after: Registry) -> tuple[Write, ...]:
+        """What puts ``after``, which rests on the stored one, in its place."""
+        return (
+            Write(MODEL_VERSIONS, after.versions, may_be_empty=True, expected_version=self.versions),
+            Write(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions),
+        )
+
+
+def stored_registry(stores: Stores) -> StoredRegistry:
+    """The registry, to be changed."""
+    versions, promotions = stores.read_versioned(MODEL_VERSIONS), stores.read_versioned(PROMOTIONS)
+    return StoredRegistry(Registry(versions.frame, promotions.frame), versions.version, promotions.version)
+
+
+def job_writes(stores: Stores, change: Change) -> list[Write]:
+    """What puts the training jobs after ``change`` in the place of the stored ones; nothing where they are the same."""
+    held = stores.read_versioned(TRAINING_JOBS)
+    rows = change(held.frame)
+    if rows.equals(held.frame):
+        return []
+    # As a whole, so that rows that were taken out go.
+    return [Write(TRAINING_JOBS, rows, scope=(), may_be_empty=True, expected_version=held.version)]
+
+
+def decide_by_hand(stores: Stores, stored: StoredRegistry, after: Registry, moment: datetime) -> None:
+    """Write a person's decision."""
+    stores.write("ml", _person(moment), stored.writes(after), watermark=None)
+
+
+def switch_by_hand(stores: Stores, change: Change, moment: datetime) -> None:
+    """Write a person's change of the switches."""
+    held = stores.read_versioned(MODEL_SWITCHES)
+    stores.write("ml", _person(moment), [Write(MODEL_SWITCHES, change(held.frame), expected_version=held.version)], watermark=None)
+
+
+def change_jobs(stores: Stores, change: Change, moment: datetime) -> pl.DataFrame:
+    """The training jobs after ``change``, which is worked out again where another has written to the table meanwhile.
+
+    Args:
+        stores: the stores.
+        change: from the rows of TRAINING_JOBS to what they are to be.
+        moment: now, UTC.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        writes = job_writes(stores, change)
+        if not writes:
+            return stores.read(TRAINING_JOBS)
+        try:
+            stores.write("ml", Author.of_job(JOB_AUTHOR, JOB_AUTHOR, moment), writes, watermark=None)
+        except RefusedWriteError:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            return writes[0].frame
+    raise AssertionError
+
+
+def living_jobs(stores: Stores, moment: datetime) -> pl.DataFrame:
+    """The training jobs, once those whose process is gone have been closed; none where there are no stores yet."""
+    if not stores.exist:
+        return TRAINING_JOBS.empty()
+    stores.migrate()
+    held = stores.read(TRAINING_JOBS)
+    if without_the_dead(held, moment).equals(held):
+        return held
+    try:
+        with training_lock(stores, wait_seconds=0.0):
+            return change_jobs(stores, lambda jobs: without_the_dead(jobs, moment), moment)
+    except InputError:  # a job is at work
+        return held
+
+
+def training_lock(stores: Stores, wait_seconds: float = SECONDS_TO_WAIT) -> AbstractContextManager[None]:
+    """The lock that the process holds which carries a training job out.
+
+    Raises:
+        InputError: on entering, a job is at work; the sentence names it.
+    """
+
+    def busy() -> InputError:
+        row = unended(stores.read(TRAINING_JOBS))
+        what = f"another training is at work in {stores.home}" if row is None else sentence_of(row)
+        return InputError(f"{what}; wait for it to end, see `stock-pipeline training-jobs list`")
+
+    return exclusive(Layout(stores.home).training_lock, busy, wait_seconds)
+
+
+def session_reached(stores: Stores) -> date:
+    """The last session ingested.
+
+    Raises:
+        InputError: there is none yet.
+    """
+    session = stores.market_session()
+    if session is None:
+        raise InputError(f"there are no bars in {stores.home} yet; run `stock-pipeline run` first")
+    return session
+
+
+def _person(moment: datetime) -> Author:
+    return Author.of_person(HAND, f"by-hand-{uuid4().hex[:12]}", moment)
