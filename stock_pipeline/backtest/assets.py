@@ -37,7 +37,7 @@ def trade(night: Night) -> Product | None:
     return Product(
         writes=(Write(DAILY_RETURNS, made, scope=() if night.full_refresh else (MODEL,), minimum_share=0.0),),
         watermark=night.as_of,
-        pictures={"equity": equity_curve(made)},
+        pictures=lambda: {"equity": equity_curve(made)},
         facts={"sessions": made[SESSION].n_unique(), "fill": "next_open", "cost_bps": settings.cost_bps},
     )
 

@@ -30,7 +30,7 @@ def make_splits(night: Night) -> Product | None:
     return Product(
         writes=(Write(WALK_FORWARD_SPLITS, pl.concat([*earlier, table]), scope=scope),),
         watermark=night.as_of,
-        pictures={"folds": folds_picture(table)},
+        pictures=lambda: {"folds": folds_picture(table)},
         tables={"folds": table},
         facts={"labelled_sessions": len(known)},
     )

@@ -39,7 +39,7 @@ def report_drift(night: Night) -> Product | None:
         # Another feature set may be a smaller one.
         writes=(Write(FEATURE_DRIFT, pl.concat(every), scope=() if night.full_refresh else (AS_OF,), minimum_share=0.0),),
         watermark=night.as_of,
-        pictures={"psi": bars},
+        pictures=lambda: {"psi": bars},
         tables={"drifted": worst},
         facts={"report": str(path), **dict(made.group_by(SEVERITY).len().sort(SEVERITY).iter_rows())},
     )

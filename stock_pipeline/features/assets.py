@@ -38,7 +38,7 @@ def make_features(night: Night) -> Product | None:
     return Product(
         writes=(Write(daily_features(chosen), made, scope=(SESSION,), minimum_share=0.5),),
         watermark=night.as_of,
-        pictures={"heat_map": heat_map(made, sessions[-1], order_by=chosen.shown_by)},
+        pictures=lambda: {"heat_map": heat_map(made, sessions[-1], order_by=chosen.shown_by)},
         tables={"share_of_nulls": _null_shares(made, chosen.names)},
         facts={
             "set": chosen.name,

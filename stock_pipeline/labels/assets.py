@@ -34,7 +34,7 @@ def make_labels(night: Night) -> Product | None:
     return Product(
         writes=(Write(schema, made, scope=(SESSION,), minimum_share=0.5),),
         watermark=night.as_of,
-        pictures={
+        pictures=lambda: {
             name: return_bands(made, horizon) for horizon in chosen.horizons if made[name := column_of(FORWARD_RETURN, horizon)].count()
         },
         tables={"outcomes": outcomes},

@@ -72,7 +72,7 @@ def ingest(night: Night) -> Product | None:
     return Product(
         writes=writes,
         watermark=gathered.as_of,
-        pictures={"candlesticks": candlesticks(gathered.bars)} if bars.height else {},
+        pictures=lambda: {"candlesticks": candlesticks(gathered.bars)} if bars.height else {},
         tables=_shown(gathered, doubts),
         facts=_facts(gathered, doubts),
     )

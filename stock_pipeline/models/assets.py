@@ -116,7 +116,7 @@ def train_stack(night: Night) -> Product | None:
     counted = pl.DataFrame({MODEL: list(weights), "weight": list(weights.values())}).sort("weight", descending=True)
     return replace(
         product,
-        pictures={**product.pictures, "models_compared": scores_picture(everyone), "weights": weights_picture(counted)},
+        pictures=lambda: {**product.pictures(), "models_compared": scores_picture(everyone), "weights": weights_picture(counted)},
         tables={**product.tables, "weights": counted},
     )
 
@@ -183,17 +183,11 @@ def _number(night: Night, manifest: Manifest) -> int:
 
 def _product(night: Night, training: Training, manifest: Manifest) -> Product:
     shown = training.scores.pivot(on=METRIC, index=[PART, FOLD, PERIOD], values=VALUE).sort(PART, FOLD, PERIOD)
-    explained = {} if training.importance.is_empty() else explanation_pictures(training.shap_values, manifest.model)
-    said = {
-        "rank_ic_by_session": rank_ic_picture(rank_ic_by_session(training.out_of_fold, ranked_against(manifest.target)), manifest.model)
-    }
-    if manifest.target == "direction":
-        said["calibration"] = calibration_picture(training.out_of_fold)
     tables = {"scores": shown, "importance": training.importance.drop(TRAINING_ID, MODEL, AS_OF), "trials": training.trials}
     return Product(
         writes=training.writes,
         watermark=night.as_of,
-        pictures={**said, **explained},
+        pictures=lambda: _pictures(training, manifest),
         tables={name: frame for name, frame in tables.items() if frame.height},
         facts={
             "training_id": manifest.training_id,
@@ -203,6 +197,15 @@ def _product(night: Night, training: Training, manifest: Manifest) -> Product:
             **{name: manifest.metrics[name] for name in SHOWN_METRICS},
         },
     )
+
+
+def _pictures(training: Training, manifest: Manifest) -> dict[str, bytes]:
+    daily = rank_ic_by_session(training.out_of_fold, ranked_against(manifest.target))
+    drawn = {"rank_ic_by_session": rank_ic_picture(daily, manifest.model)}
+    if manifest.target == "direction":
+        drawn["calibration"] = calibration_picture(training.out_of_fold)
+    explained = {} if training.importance.is_empty() else explanation_pictures(training.shap_values, manifest.model)
+    return drawn | explained
 
 
 def _is_plausible(night: Night) -> dict[str, Verdict]:

@@ -47,7 +47,7 @@ def table(frame: pl.DataFrame) -> dg.MetadataValue[Any]:
 def product_metadata(product: Product) -> dict[str, Any]:
     """Everything that people look at: facts first, then pictures, then tables, which may be long."""
     shown: dict[str, Any] = {name: value for name, value in product.facts.items() if value is not None}
-    shown |= {name: picture(content) for name, content in product.pictures.items()}
+    shown |= {name: picture(content) for name, content in product.pictures().items()}
     return shown | {name: table(frame) for name, frame in product.tables.items()}
 
 

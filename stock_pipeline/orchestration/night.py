@@ -122,11 +122,12 @@ class Verdict:
 class Product:
     """What a body made: rows to write, the session that they reach, and what people look at in the web UI.
 
-    ``pictures`` are PNG files, ``tables`` small frames, ``facts`` single figures that the UI plots over time.
+    ``pictures`` draws PNG files, by name, for whoever wants to look; ``tables`` are small frames, ``facts`` single figures that the UI
+    plots over time.
     """
 
     writes: tuple[Write, ...]
     watermark: date
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    pictures: Callable[[], Mapping[str, bytes]] = dict
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     facts: Mapping[str, float | int | str | None] = field(default_factory=dict)

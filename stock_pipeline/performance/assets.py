@@ -49,7 +49,7 @@ def measure_performance(night: Night) -> Product | None:
     return Product(
         writes=tuple(Write(table, rows, scope=scope, may_be_empty=True) for table, rows in written.items()),
         watermark=night.as_of,
-        pictures={"rank_ic": cumulative_rank_ic(made)} if made.height else {},
+        pictures=lambda: {"rank_ic": cumulative_rank_ic(made)} if made.height else {},
         tables={"means": means.sort(MODEL, ORIGIN)},
         facts={"sessions_joined": results[SESSION].n_unique()},
     )
@@ -80,7 +80,7 @@ def log_performance(night: Night) -> Product | None:
     return Product(
         writes=(Write(PERFORMANCE_LOG, pl.concat(every), scope=scope, minimum_share=0.0, may_be_empty=True),),
         watermark=night.as_of,
-        pictures={"best_tenth": cumulative_return(daily)} if daily.height else {},
+        pictures=lambda: {"best_tenth": cumulative_return(daily)} if daily.height else {},
         tables={"figures": made.filter(pl.col(PERIOD).is_in(PERIODS_SHOWN))},
         facts={"models": made[MODEL].n_unique()},
     )

@@ -34,7 +34,7 @@ def suggest(night: Night) -> Product | None:
     return Product(
         writes=(Write(SUGGESTED_STOCKS, made, scope=(SESSION,), may_be_empty=True, minimum_share=0.0),),
         watermark=night.as_of,
-        pictures={profile.name: suggestion_bars(of_last, profile.name) for profile in PROFILES},
+        pictures=lambda: {profile.name: suggestion_bars(of_last, profile.name) for profile in PROFILES},
         tables={"suggested": of_last.filter(pl.col("profile") == PROFILES[0].name).sort("rank")},
     )
 

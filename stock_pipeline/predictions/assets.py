@@ -54,7 +54,7 @@ def make_predictions(night: Night) -> Product | None:
             Write(EXPLANATIONS, explained, scope=(SESSION, TRAINING_ID), may_be_empty=True),
         ),
         watermark=night.as_of,
-        pictures={"predictions": prediction_bars(last)} if last.height else {},
+        pictures=lambda: {"predictions": prediction_bars(last)} if last.height else {},
         tables={"best": last.sort(RANK).head(20), "strongest_feature": reasons},
         facts={"sessions_predicted": predictions[SESSION].n_unique(), "models": predictions[MODEL].n_unique()},
     )
@@ -80,7 +80,7 @@ def make_signals(night: Night) -> Product | None:
     return Product(
         writes=(Write(SIGNALS, made, scope=(SESSION,)),),
         watermark=night.as_of,
-        pictures={"signals": prediction_bars(made.filter(pl.col(SESSION) == last))},
+        pictures=lambda: {"signals": prediction_bars(made.filter(pl.col(SESSION) == last))},
         tables={"signals": made.group_by(SESSION, SIGNAL).len().sort(SESSION, SIGNAL, descending=[True, False])},
     )
 

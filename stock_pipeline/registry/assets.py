@@ -61,7 +61,7 @@ def register_versions(night: Night) -> Product | None:
             *_job(night, candidates, held.versions),
         ),
         watermark=night.as_of,
-        pictures={"times_in_service": times_in_service(now.promotions, night.as_of)} if versions.height else {},
+        pictures=lambda: {"times_in_service": times_in_service(now.promotions, night.as_of)} if versions.height else {},
         tables={
             "decisions": now.promotions.sort(AS_OF, MODEL, NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
             "versions": versions.sort(AS_OF, MODEL, descending=True),
