@@ -17,7 +17,7 @@ from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
 from stock_pipeline.performance.reading import predictions_on_record
 from stock_pipeline.performance.tables import LIVE, ORIGIN
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_groups, replace_sessions
 
 
 def trade(night: Night) -> Product | None:
@@ -36,7 +36,7 @@ def trade(night: Night) -> Product | None:
         return Product(writes=(), watermark=night.as_of)
     made = pl.concat(parts).select(DAILY_RETURNS.column_names)
     return Product(
-        writes=(Write(DAILY_RETURNS, made, scope=(MODEL,), minimum_share=0.0),),
+        writes=(replace_groups(DAILY_RETURNS, made, (MODEL,), least_share=0.0),),
         watermark=night.as_of,
         pictures={"equity": equity_curve(made)},
         facts={"sessions": made[SESSION].n_unique(), "fill": "next_open", "cost_bps": settings.cost_bps},
@@ -55,7 +55,7 @@ def sum_up(night: Night) -> Product | None:
     ]
     made = pl.DataFrame(rows, schema=SUMMARY.dtypes)
     return Product(
-        writes=(Write(SUMMARY, made, scope=(AS_OF,), may_be_empty=True),),
+        writes=(replace_sessions(SUMMARY, made, may_be_empty=True),),
         watermark=night.as_of,
         tables={"figures": made.pivot(on=MODEL, index=METRIC, values=VALUE)} if made.height else {},
     )

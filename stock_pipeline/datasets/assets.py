@@ -12,7 +12,7 @@ from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_sessions
 
 
 def make_splits(night: Night) -> Product | None:
@@ -28,7 +28,7 @@ def make_splits(night: Night) -> Product | None:
         check_split(split, label_ends)
     table = split_table(splits, sessions, night.as_of, reach, chosen.embargo, chosen.train_sessions)
     return Product(
-        writes=(Write(WALK_FORWARD_SPLITS, table, scope=("as_of",)),),
+        writes=(replace_sessions(WALK_FORWARD_SPLITS, table),),
         watermark=night.as_of,
         pictures={"folds": folds_picture(table)},
         tables={"folds": table},

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, SESSION
+from stock_pipeline.core.columns import SESSION
 from stock_pipeline.drift.catalogue import STATISTICS
 from stock_pipeline.drift.feature_drift import feature_drift, windows
 from stock_pipeline.drift.pictures import psi_bars
@@ -17,7 +17,7 @@ from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage_asset import StageAsset, key_of
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_sessions
 from stock_pipeline.storage.reading import Selection
 
 
@@ -36,7 +36,7 @@ def report_drift(night: Night) -> Product | None:
     worst = made.filter(pl.col(SEVERITY) != SEVERITIES[0]).sort("value", descending=True)
     return Product(
         # Another feature set may be a smaller one.
-        writes=(Write(FEATURE_DRIFT, made, scope=(AS_OF,), minimum_share=0.0),),
+        writes=(replace_sessions(FEATURE_DRIFT, made, least_share=0.0),),
         watermark=night.as_of,
         pictures={"psi": bars},
         tables={"drifted": worst},

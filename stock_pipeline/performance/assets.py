@@ -23,7 +23,7 @@ from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_
 from stock_pipeline.performance.targets import read_targets
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW_RESULTS
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_sessions, upsert
 from stock_pipeline.storage.reading import Selection
 
 # What the results of a session follow from. Bars that are restated restate features and labels.
@@ -40,7 +40,7 @@ def measure_performance(night: Night) -> Product | None:
     results = _results_of_versions(night, outcomes)
     means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", HIT_RATE, LONG_SHORT_RETURN).mean())
     return Product(
-        writes=(Write(DAILY_PERFORMANCE, made, may_be_empty=True), Write(SHADOW_RESULTS, results, may_be_empty=True)),
+        writes=(upsert(DAILY_PERFORMANCE, made, may_be_empty=True), upsert(SHADOW_RESULTS, results, may_be_empty=True)),
         watermark=night.as_of,
         pictures={"rank_ic": cumulative_rank_ic(made)} if made.height else {},
         tables={"means": means.sort(MODEL, ORIGIN)},
@@ -72,7 +72,7 @@ def log_performance(night: Night) -> Product | None:
     daily = best_tenth_by_session(said, outcomes, night.settings.performance.cost_bps)
     made = performance_log(daily, night.as_of)
     return Product(
-        writes=(Write(PERFORMANCE_LOG, made, scope=("as_of",), minimum_share=0.0, may_be_empty=True),),
+        writes=(replace_sessions(PERFORMANCE_LOG, made, least_share=0.0, may_be_empty=True),),
         watermark=night.as_of,
         pictures={"best_tenth": cumulative_return(daily)} if daily.height else {},
         tables={"figures": made.filter(pl.col(PERIOD).is_in(PERIODS_SHOWN))},

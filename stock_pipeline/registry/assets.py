@@ -36,7 +36,7 @@ from stock_pipeline.registry.tables import (
     SHADOW_RESULTS,
     STATUS,
 )
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import Write, upsert
 from stock_pipeline.storage.reading import Selection
 
 MLFLOW_MIRROR = ("registry", "mlflow_mirror")
@@ -79,7 +79,7 @@ def _job(night: Night, candidates: list[Candidate], versions: pl.DataFrame) -> l
     held = night.stores.read_versioned(RETRAINING_JOBS)
     trained = list(dict.fromkeys(candidate.model for candidate in candidates))
     told = job_of_run(held.frame, trained, set(versions[MODEL]), utc_now(), by_hand=night.full_refresh)
-    return [] if told.equals(held.frame) else [Write(RETRAINING_JOBS, told, expected_version=held.version)]
+    return [] if told.equals(held.frame) else [upsert(RETRAINING_JOBS, told, expected_version=held.version)]
 
 
 def mirror_to_mlflow(night: Night) -> Product | None:

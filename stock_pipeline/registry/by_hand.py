@@ -18,7 +18,7 @@ from stock_pipeline.registry.lifecycle import version_of
 from stock_pipeline.registry.reading import HeldRegistry, all_versions, held_registry
 from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, NUMBER, SHADOW, STATUS
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.storage import Author, Stores, upsert
 
 INGESTION = f"{DAILY_BARS.stage}/{DAILY_BARS.name}"
 
@@ -61,7 +61,7 @@ def switch_by_hand(stores: Stores, model: str, enabled: bool, reason: str, now: 
     """
     night, _ = _opened(stores, model)
     switches = stores.read_versioned(MODEL_SWITCHES)
-    write = Write(MODEL_SWITCHES, switched(switches.frame, model, enabled, night, reason), expected_version=switches.version)
+    write = upsert(MODEL_SWITCHES, switched(switches.frame, model, enabled, night, reason), expected_version=switches.version)
     stores.write("ml", _by_hand(now), [write], watermark=None)
 
 

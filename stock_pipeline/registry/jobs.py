@@ -13,7 +13,7 @@ from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.registry.retraining import sentence_of, unended, without_the_dead
 from stock_pipeline.registry.tables import RETRAINING_JOBS
-from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.storage import Author, Stores, replace_all
 
 LOCK: Final = ".retraining.lock"
 LOGS: Final = "logs"
@@ -79,8 +79,7 @@ def changed(stores: Stores, change: Change, moment: datetime) -> pl.DataFrame:
         rows = change(held.frame)
         if rows.equals(held.frame):
             return rows
-        # As a whole, so that rows that were taken out go.
-        write = Write(RETRAINING_JOBS, rows, scope=(), may_be_empty=True, expected_version=held.version)
+        write = replace_all(RETRAINING_JOBS, rows, may_be_empty=True, expected_version=held.version)
         try:
             stores.write("ml", Author.of_job(AUTHOR, AUTHOR, moment), (write,), watermark=None)
         except RefusedWriteError:

@@ -21,7 +21,7 @@ from stock_pipeline.registry.tables import (
     SHADOW,
     STATUS,
 )
-from stock_pipeline.storage import Stores, Write
+from stock_pipeline.storage import Stores, Write, append, upsert
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class HeldRegistry:
     def writes(self, after: Registry) -> tuple[Write, Write]:
         """What makes ``after`` of it; refused where another has changed it since."""
         return (
-            Write(MODEL_VERSIONS, after.versions, may_be_empty=True, expected_version=self.versions_version),
-            Write(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions_version),
+            upsert(MODEL_VERSIONS, after.versions, may_be_empty=True, expected_version=self.versions_version),
+            append(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions_version),
         )
 
 
