@@ -16,7 +16,7 @@ from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.reading import ADMITTED_TABLES, RECORD_TABLES, predictions_on_record
 from stock_pipeline.performance.tables import LIVE, ORIGIN
 from stock_pipeline.registry.tables import MODEL_VERSIONS
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_all, replace_groups
 
 
 def trade(night: Night) -> Product | None:
@@ -34,8 +34,12 @@ def trade(night: Night) -> Product | None:
     if not parts:
         return Product(writes=(), watermark=night.as_of)
     made = pl.concat(parts).select(DAILY_RETURNS.column_names)
+    of_models = replace_groups(DAILY_RETURNS, made, (MODEL,), least_share=0.0)
+    written = replace_all(DAILY_RETURNS, made) if night.full_refresh else of_models
     return Product(
-        writes=(Write(DAILY_RETURNS, made, scope=() if night.full_refresh else (MODEL,), minimum_share=0.0),),
+        writes=(
+            replace_all(DAILY_RETURNS, made) if night.full_refresh else replace_groups(DAILY_RETURNS, made, (MODEL,), least_share=0.0),
+        ),
         watermark=night.as_of,
         pictures=lambda: {"equity": equity_curve(made)},
         facts={"sessions": made[SESSION].n_unique(), "fill": "next_open", "cost_bps": settings.cost_bps},
@@ -55,7 +59,7 @@ def sum_up(night: Night) -> Product | None:
     made = pl.DataFrame(rows, schema=SUMMARY.dtypes)
     return Product(
         # The figures of earlier nights were made by another rule, of records that are not kept.
-        writes=(Write(SUMMARY, made, scope=() if night.full_refresh else (AS_OF,), may_be_empty=True),),
+        writes=(night.rows_of_nights(SUMMARY, made, may_be_empty=True),),
         watermark=night.as_of,
         tables={"figures": made.pivot(on=MODEL, index=METRIC, values=VALUE)} if made.height else {},
     )

@@ -15,7 +15,6 @@ from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Write
 
 
 def make_splits(night: Night) -> Product | None:
@@ -26,9 +25,8 @@ def make_splits(night: Night) -> Product | None:
     ends = read_label_ends(night.stores, night.as_of, night.settings.labels)
     table = _splits_of(night.settings, known, ends, night.as_of)
     earlier = [_splits_of_the_past(night.settings, known, ends, day) for day in night.nights_to_make(WALK_FORWARD_SPLITS)[:-1]]
-    scope = () if night.full_refresh else ("as_of",)
     return Product(
-        writes=(Write(WALK_FORWARD_SPLITS, pl.concat([*earlier, table]), scope=scope),),
+        writes=(night.rows_of_nights(WALK_FORWARD_SPLITS, pl.concat([*earlier, table]), least_share=0.9),),
         watermark=night.as_of,
         pictures=lambda: {"folds": folds_picture(table)},
         tables={"folds": table},

@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.atomic_files import write_text
-from stock_pipeline.core.columns import AS_OF, SESSION
+from stock_pipeline.core.columns import SESSION
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.drift.catalogue import STATISTICS
 from stock_pipeline.drift.feature_drift import feature_drift, windows
@@ -19,7 +19,6 @@ from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import DriftSettings
-from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
 
@@ -37,7 +36,7 @@ def report_drift(night: Night) -> Product | None:
     worst = made.filter(pl.col(SEVERITY) != SEVERITIES[0]).sort("value", descending=True)
     return Product(
         # Another feature set may be a smaller one.
-        writes=(Write(FEATURE_DRIFT, pl.concat(every), scope=() if night.full_refresh else (AS_OF,), minimum_share=0.0),),
+        writes=(night.rows_of_nights(FEATURE_DRIFT, pl.concat(every)),),
         watermark=night.as_of,
         pictures=lambda: {"psi": bars},
         tables={"drifted": worst},

@@ -19,7 +19,7 @@ from stock_pipeline.market_data.tables import FUNDAMENTALS, INSTRUMENTS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_sessions
 
 
 def make_features(night: Night) -> Product | None:
@@ -36,7 +36,7 @@ def make_features(night: Night) -> Product | None:
         panel = read_bars_for(night.stores, chosen, night.settings, night.as_of, window_start)
     made = compute_features(panel, chosen.made, first)
     return Product(
-        writes=(Write(daily_features(chosen), made, scope=(SESSION,), minimum_share=0.5),),
+        writes=(replace_sessions(daily_features(chosen), made, least_share=0.5),),
         watermark=night.as_of,
         pictures=lambda: {"heat_map": heat_map(made, sessions[-1], order_by=chosen.shown_by)},
         tables={"share_of_nulls": _null_shares(made, chosen.names)},
@@ -72,7 +72,7 @@ def make_fundamental_ratios(night: Night) -> Product | None:
     wanted = [day for day in sessions if isinstance(known_from, date) and day >= max(first, known_from)]
     made = _ratios_from(night, reports, wanted[0]) if wanted else FUNDAMENTAL_RATIOS.empty()
     return Product(
-        writes=(Write(FUNDAMENTAL_RATIOS, made, scope=(SESSION,), minimum_share=0.5, may_be_empty=True),),
+        writes=(replace_sessions(FUNDAMENTAL_RATIOS, made, least_share=0.5, may_be_empty=True),),
         watermark=night.as_of,
         tables={"latest": made.filter(pl.col(SESSION) == night.as_of).drop(SESSION).sort(MARKET_VALUE, descending=True, nulls_last=True)},
         facts={"sessions_made": len(wanted)},

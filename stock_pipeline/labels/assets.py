@@ -14,7 +14,7 @@ from stock_pipeline.market_data.reading import BAR_TABLES, sessions_of, stepped_
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import LabelSettings, Settings
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_sessions
 
 
 def make_labels(night: Night) -> Product | None:
@@ -32,7 +32,7 @@ def make_labels(night: Night) -> Product | None:
     schema = daily_labels(chosen.horizons)
     outcomes = _outcomes(made, chosen)
     return Product(
-        writes=(Write(schema, made, scope=(SESSION,), minimum_share=0.5),),
+        writes=(replace_sessions(schema, made, least_share=0.5),),
         watermark=night.as_of,
         pictures=lambda: {
             name: return_bands(made, horizon) for horizon in chosen.horizons if made[name := column_of(FORWARD_RETURN, horizon)].count()

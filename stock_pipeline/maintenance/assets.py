@@ -22,7 +22,7 @@ from stock_pipeline.predictions.tables import SIGNALS
 from stock_pipeline.registry.ledger import stored_registry
 from stock_pipeline.registry.registration import archived, to_archive
 from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_all, upsert
 from stock_pipeline.storage.reading import Selection
 
 ARCHIVE = ("maintenance", "archive")
@@ -39,7 +39,7 @@ def keep_backups(night: Night) -> Product | None:
     remove(night.stores.home, gone)
     kept = everything.filter(~pl.col(AS_OF).is_in(gone)).sort(AS_OF, "store")
     return Product(
-        writes=(Write(BACKUPS, kept),),
+        writes=(upsert(BACKUPS, kept),),
         watermark=night.as_of,
         tables={"backups": kept},
         facts={"size_bytes": int(made["size_bytes"].sum())},
@@ -70,7 +70,7 @@ def keep_archive(night: Night) -> Product | None:
     return Product(
         writes=(
             *stored.writes(now),
-            Write(SHADOW_RESULTS, recent, scope=(), may_be_empty=True, expected_version=results.version),
+            replace_all(SHADOW_RESULTS, recent, may_be_empty=True, expected_version=results.version),
         ),
         watermark=night.as_of,
         tables={"archived": gone.select(MODEL, VERSION, AS_OF, STATUS, "changed_on")},

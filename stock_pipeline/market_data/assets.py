@@ -7,6 +7,7 @@ import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import AS_OF, SOURCE, SYMBOL
+from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.checks import BAR_CHECKS
 from stock_pipeline.market_data.flagging import doubts_after
 from stock_pipeline.market_data.flags import FlagRules
@@ -36,7 +37,7 @@ from stock_pipeline.market_data.tables import (
 )
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of
-from stock_pipeline.storage import Stores, Write
+from stock_pipeline.storage import Stores, Write, append, replace_groups, upsert
 from stock_pipeline.storage.reading import Selection
 
 TABLES = (
@@ -91,21 +92,25 @@ def _writes(night: Night, held: Held, gathered: Ingested, *, live: bool) -> tupl
     doubts = doubts_after(stores, calendar, rules, bars, actions, gathered.compared, as_of)
     identities = _identities(night, held, gathered)
     told = members_told(night.settings)
-    members = (
-        [] if told is None else [Write(UNIVERSE_MEMBERS, _with_those_left_out(stores, told, before), scope=(SYMBOL,), minimum_share=0)]
-    )
+    members = [] if told is None else [_of_symbols(UNIVERSE_MEMBERS, _with_those_left_out(stores, told, before))]
     return (
-        Write(DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
-        Write(CORPORATE_ACTIONS, actions, may_be_empty=True),
-        Write(INSTRUMENTS, identities.instruments),
-        Write(SYMBOL_HISTORY, identities.history, scope=(SYMBOL,), minimum_share=0),
+        upsert(DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
+        upsert(CORPORATE_ACTIONS, actions, may_be_empty=True),
+        upsert(INSTRUMENTS, identities.instruments),
+        _of_symbols(SYMBOL_HISTORY, identities.history),
         *members,
-        Write(FUNDAMENTALS, fundamentals, may_be_empty=True),
-        Write(QUARANTINED_BARS, _not_yet_quarantined(stores, gathered.quarantined), may_be_empty=True),
-        Write(BAR_FLAGS, doubts, may_be_empty=True),
-        Write(INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
-        Write(INGESTION_FAILURES, gathered.failures, may_be_empty=True),
+        upsert(FUNDAMENTALS, fundamentals, may_be_empty=True),
+        # A bar refused again keeps the night on which it was first refused.
+        append(QUARANTINED_BARS, gathered.quarantined, may_be_empty=True),
+        upsert(BAR_FLAGS, doubts, may_be_empty=True),
+        append(INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
+        upsert(INGESTION_FAILURES, gathered.failures, may_be_empty=True),
     )
+
+
+def _of_symbols(schema: TableSchema, spells: pl.DataFrame) -> Write:
+    """Every spell of the symbols told, however many they had."""
+    return replace_groups(schema, spells, (SYMBOL,), least_share=0.0)
 
 
 def _with_those_left_out(stores: Stores, told: pl.DataFrame, before: date) -> pl.DataFrame:
@@ -119,11 +124,6 @@ def _identities(night: Night, held: Held, gathered: Ingested) -> Identities:
     delisted = found_delisted(gathered.failures, earlier, gathered.bars, held.last)
     renames = renames_told(night.settings)
     return identify(held.history, held.instruments, held.last, gathered.bars, gathered.instruments, renames, delisted, gathered.as_of)
-
-
-def _not_yet_quarantined(stores: Stores, refused: pl.DataFrame) -> pl.DataFrame:
-    """A bar refused again keeps the night on which it was first refused."""
-    return refused.join(stores.read(QUARANTINED_BARS), on=list(QUARANTINED_BARS.key), how="anti").sort(SYMBOL, "row", nulls_last=True)
 
 
 def _not_yet_reported(stores: Stores, report: pl.DataFrame) -> pl.DataFrame:

@@ -23,7 +23,7 @@ from stock_pipeline.models.tables import (
     TRAININGS,
     TRIALS,
 )
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import Write, replace_groups, upsert
 
 # What one unit of score is worth in return; among a manifest's metrics. Null where the scores have been worth nothing: to
 # predict the opposite of what a model says, because it was wrong so far, would be one more way of overfitting.
@@ -66,7 +66,7 @@ class Training:
         }
         always = (TRAININGS.name, OUT_OF_FOLD_PREDICTIONS.name, MODEL_SCORES.name)
         kept = [(schema, rows) for schema, rows in of_training.items() if rows.height or schema.name in always]
-        return (Write(TRAININGS, self.trainings), *(Write(schema, rows, scope=(TRAINING_ID,)) for schema, rows in kept))
+        return (upsert(TRAININGS, self.trainings), *(replace_groups(schema, rows, (TRAINING_ID,)) for schema, rows in kept))
 
 
 def ranked_against(target: Kind) -> str:

@@ -11,7 +11,7 @@ from stock_pipeline.core.errors import InputError, StockPipelineError
 from stock_pipeline.core.table_schema import StoreName, TableSchema
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Stores, Write
+from stock_pipeline.storage import Stores, Write, replace_all, replace_sessions
 from stock_pipeline.storage.reading import Selection
 
 
@@ -96,6 +96,12 @@ class Night:
             return [self.as_of]
         held = self.read(schema, Selection(columns=(session,), last=self.as_of, distinct=True))[session]
         return sorted({*held, self.as_of})
+
+    def rows_of_nights(self, schema: TableSchema, frame: pl.DataFrame, least_share: float = 0.0, may_be_empty: bool = False) -> Write:
+        """The write of such a log: the nights in ``frame`` take the place of those stored, all of them where everything is made again."""
+        if self.full_refresh:
+            return replace_all(schema, frame, may_be_empty=may_be_empty)
+        return replace_sessions(schema, frame, least_share=least_share, may_be_empty=may_be_empty)
 
     @property
     def models_root(self) -> Path:

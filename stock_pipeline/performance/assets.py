@@ -29,7 +29,7 @@ from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_
 from stock_pipeline.performance.targets import read_targets
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW_RESULTS
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_all, upsert
 from stock_pipeline.storage.reading import Selection
 
 # What the results of a session follow from. Bars that are restated restate features and labels.
@@ -44,10 +44,10 @@ def measure_performance(night: Night) -> Product | None:
     outcomes = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
     made = daily_performance(predictions_on_record(night.stores), outcomes)
     results = _results_of_versions(night, outcomes)
-    written, scope = {DAILY_PERFORMANCE: made, SHADOW_RESULTS: results}, () if night.full_refresh else None
+    write = replace_all if night.full_refresh else upsert
     means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", HIT_RATE, LONG_SHORT_RETURN).mean())
     return Product(
-        writes=tuple(Write(table, rows, scope=scope, may_be_empty=True) for table, rows in written.items()),
+        writes=(write(DAILY_PERFORMANCE, made, may_be_empty=True), write(SHADOW_RESULTS, results, may_be_empty=True)),
         watermark=night.as_of,
         pictures=lambda: {"rank_ic": cumulative_rank_ic(made)} if made.height else {},
         tables={"means": means.sort(MODEL, ORIGIN)},
@@ -76,9 +76,9 @@ def log_performance(night: Night) -> Product | None:
         return None
     records = {day: _best_tenth(night, day) for day in night.nights_to_make(PERFORMANCE_LOG)}
     daily, every = records[night.as_of], [performance_log(record, day) for day, record in records.items()]
-    made, scope = every[-1], () if night.full_refresh else ("as_of",)
+    made = every[-1]
     return Product(
-        writes=(Write(PERFORMANCE_LOG, pl.concat(every), scope=scope, minimum_share=0.0, may_be_empty=True),),
+        writes=(night.rows_of_nights(PERFORMANCE_LOG, pl.concat(every), may_be_empty=True),),
         watermark=night.as_of,
         pictures=lambda: {"best_tenth": cumulative_return(daily)} if daily.height else {},
         tables={"figures": made.filter(pl.col(PERIOD).is_in(PERIODS_SHOWN))},

@@ -19,7 +19,7 @@ from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, PREDICTED_RETURN
 from stock_pipeline.registry.reading import spoken, switched_off
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_sessions
 from stock_pipeline.storage.reading import Selection
 
 
@@ -32,7 +32,7 @@ def suggest(night: Night) -> Product | None:
     made = pl.concat(_suggestions(night, sessions, day, night.as_of if day == sessions[-1] else day) for day in wanted)
     of_last = made.filter(pl.col(SESSION) == wanted[-1])
     return Product(
-        writes=(Write(SUGGESTED_STOCKS, made, scope=(SESSION,), may_be_empty=True, minimum_share=0.0),),
+        writes=(replace_sessions(SUGGESTED_STOCKS, made, least_share=0.0, may_be_empty=True),),
         watermark=night.as_of,
         pictures=lambda: {profile.name: suggestion_bars(of_last, profile.name) for profile in PROFILES},
         tables={"suggested": of_last.filter(pl.col("profile") == PROFILES[0].name).sort("rank")},

@@ -23,7 +23,7 @@ from stock_pipeline.predictions.signals import signals
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNAL, SIGNALS
 from stock_pipeline.registry.reading import all_versions, in_shadow_on, speakers, spoken, switched_off
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import replace_groups, replace_sessions
 from stock_pipeline.storage.reading import Selection
 
 REASONS = 5  # features told for each prediction
@@ -50,8 +50,8 @@ def make_predictions(night: Night) -> Product | None:
     reasons = explained.filter((pl.col(SESSION) == pl.col(SESSION).max()) & (pl.col(RANK) == 1))
     return Product(
         writes=(
-            Write(DAILY_PREDICTIONS, predictions, scope=(SESSION, TRAINING_ID)),
-            Write(EXPLANATIONS, explained, scope=(SESSION, TRAINING_ID), may_be_empty=True),
+            replace_groups(DAILY_PREDICTIONS, predictions, (SESSION, TRAINING_ID)),
+            replace_groups(EXPLANATIONS, explained, (SESSION, TRAINING_ID), may_be_empty=True),
         ),
         watermark=night.as_of,
         pictures=lambda: {"predictions": prediction_bars(last)} if last.height else {},
@@ -78,7 +78,7 @@ def make_signals(night: Night) -> Product | None:
         parts.append(signals(rows, calendar.next_session(made_on)))
     made = pl.concat(parts)
     return Product(
-        writes=(Write(SIGNALS, made, scope=(SESSION,)),),
+        writes=(replace_sessions(SIGNALS, made),),
         watermark=night.as_of,
         pictures=lambda: {"signals": prediction_bars(made.filter(pl.col(SESSION) == last))},
         tables={"signals": made.group_by(SESSION, SIGNAL).len().sort(SESSION, SIGNAL, descending=[True, False])},

@@ -15,7 +15,7 @@ from stock_pipeline.core.locks import exclusive
 from stock_pipeline.registry.registration import Registry
 from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import sentence_of, unended, without_the_dead
-from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.storage import Author, Stores, Write, replace_all, upsert
 
 JOB_AUTHOR: Final = "training_jobs"
 ATTEMPTS: Final = 5
@@ -36,8 +36,8 @@ class StoredRegistry:
     def writes(self, after: Registry) -> tuple[Write, ...]:
         """What puts ``after``, which rests on the stored one, in its place."""
         return (
-            Write(MODEL_VERSIONS, after.versions, may_be_empty=True, expected_version=self.versions),
-            Write(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions),
+            upsert(MODEL_VERSIONS, after.versions, may_be_empty=True, expected_version=self.versions),
+            upsert(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions),
         )
 
 
@@ -53,8 +53,7 @@ def job_writes(stores: Stores, change: Change) -> list[Write]:
     rows = change(held.frame)
     if rows.equals(held.frame):
         return []
-    # As a whole, so that rows that were taken out go.
-    return [Write(TRAINING_JOBS, rows, scope=(), may_be_empty=True, expected_version=held.version)]
+    return [replace_all(TRAINING_JOBS, rows, may_be_empty=True, expected_version=held.version)]
 
 
 def decide_by_hand(stores: Stores, stored: StoredRegistry, after: Registry, moment: datetime) -> None:
@@ -65,7 +64,7 @@ def decide_by_hand(stores: Stores, stored: StoredRegistry, after: Registry, mome
 def switch_by_hand(stores: Stores, change: Change, moment: datetime) -> None:
     """Write a person's change of the switches."""
     held = stores.read_versioned(MODEL_SWITCHES)
-    stores.write("ml", _person(moment), [Write(MODEL_SWITCHES, change(held.frame), expected_version=held.version)], watermark=None)
+    stores.write("ml", _person(moment), [upsert(MODEL_SWITCHES, change(held.frame), expected_version=held.version)], watermark=None)
 
 
 def change_jobs(stores: Stores, change: Change, moment: datetime) -> pl.DataFrame:

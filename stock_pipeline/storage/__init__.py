@@ -4,7 +4,18 @@ What does not belong here: what the tables mean (each stage's ``tables.py``), wh
 """
 
 from stock_pipeline.storage.audit import Author, WriteReport
+from stock_pipeline.storage.modes import Write, append, replace_all, replace_groups, replace_sessions, upsert
 from stock_pipeline.storage.stores import Stores, open_stores
-from stock_pipeline.storage.writing import Write
 
-__all__ = ["Author", "Stores", "Write", "WriteReport", "open_stores"]
+__all__ = [
+    "Author",
+    "Stores",
+    "Write",
+    "WriteReport",
+    "append",
+    "open_stores",
+    "replace_all",
+    "replace_groups",
+    "replace_sessions",
+    "upsert",
+]

@@ -17,8 +17,9 @@ from stock_pipeline.storage.audit import Author, Seen, TaskRun, Watermark, Write
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import table_identifier
 from stock_pipeline.storage.migrations import migrate
+from stock_pipeline.storage.modes import Write
 from stock_pipeline.storage.reading import Selection, read
-from stock_pipeline.storage.writing import Write, write_all
+from stock_pipeline.storage.writing import write_all
 
 
 @dataclass(frozen=True)

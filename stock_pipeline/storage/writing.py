@@ -8,40 +8,17 @@ import duckdb
 import polars as pl
 
 from stock_pipeline.core.content_hash import content_hash
-from stock_pipeline.core.errors import RefusedWriteError, SchemaError
+from stock_pipeline.core.errors import RefusedWriteError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import audit
 from stock_pipeline.storage.audit import Author, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import add_column_statement, quoted, quoted_list, table_identifier
+from stock_pipeline.storage.modes import Write
 from stock_pipeline.storage.reading import stored_columns
 
 STAGED, NEWS = "staged_rows", "new_rows"
 MOST_ROWS_AT_ONCE = 250_000
-
-
-@dataclass(frozen=True)
-class Write:
-    """Rows for one table.
-
-    The payload says all there is to say about its ``scope``: stored rows whose scope columns have values that appear in the
-    payload, but which are not in it, go. The default scope is the key, which replaces rows one by one; the session column
-    as scope replaces whole nights, and an empty scope the whole table.
-
-    A payload that is empty, or that would leave a scope with less than ``minimum_share`` of the rows it has, is refused,
-    because a source that broke looks just like that; ``may_be_empty`` says that no rows is a true answer.
-
-    ``expected_version`` is the table's version (``Stores.read_versioned``) from before its rows were read to make the payload: where
-    another has written to it since, the write is refused, lest that be lost.
-    """
-
-    schema: TableSchema
-    frame: pl.DataFrame
-    scope: tuple[str, ...] | None = None
-    quarantined: int = 0
-    minimum_share: float = 0.9
-    may_be_empty: bool = False
-    expected_version: int | None = None
 
 
 def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
@@ -50,7 +27,7 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
     Tables whose rows are already there are left untouched and leave no audit row; the watermark only moves forward.
 
     Raises:
-        SchemaError: a frame does not fit its table, or a scope is not part of its key.
+        SchemaError: a frame does not fit its table.
         RefusedWriteError: a payload is empty or has shrunk, or its table is in another version than the one it was made from.
     """
     staged = [(write, write.schema.conform(write.frame)) for write in writes]
@@ -89,7 +66,7 @@ def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.Da
 def _parts(write: Write, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The payload in parts of whole sessions that DuckDB can sort and compare in little memory, or as it is."""
     session = write.schema.session_column
-    if session is None or session not in _scope(write) or frame.height <= MOST_ROWS_AT_ONCE:
+    if session is None or session not in write.scope or frame.height <= MOST_ROWS_AT_ONCE:
         yield frame
         return
     sizes = frame.group_by(session).len().sort(session)
@@ -105,8 +82,10 @@ def _write_part(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.D
         if not _any_held(connection, schema, among):
             inserted, first_session = _insert(connection, schema, STAGED)
             return inserted, 0, first_session
-        _refuse_shrunken(connection, write, among)
-        deleted = _delete_replaced(connection, write, among)
+        deleted = 0
+        if not write.keeps_stored:
+            _refuse_shrunken(connection, write, among)
+            deleted = _delete_replaced(connection, write, among)
         inserted, first_session = _insert(connection, schema, _news(connection, schema, among))
         return inserted, deleted, first_session
     finally:
@@ -124,7 +103,7 @@ class _Among:
 def _among(write: Write, frame: pl.DataFrame) -> _Among:
     # Rows are stored in the order of their sessions, so DuckDB need not look at what lies outside of the payload's.
     session = write.schema.session_column
-    if session is None or session not in _scope(write) or frame.is_empty():
+    if session is None or session not in write.scope or frame.is_empty():
         return _Among("true")
     return _Among(f"held.{quoted(session)} BETWEEN ? AND ?", (frame[session].min(), frame[session].max()))  # type: ignore[arg-type]
 
@@ -142,10 +121,8 @@ def _add_missing_columns(connection: duckdb.DuckDBPyConnection, schema: TableSch
 
 
 def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> None:
-    scope = _scope(write)
-    if not scope or set(scope) == set(write.schema.key):
-        # Who replaces a whole table may leave rows out; a key that the payload names cannot vanish, it may only have fewer versions,
-        # when a restatement is taken back.
+    scope = write.scope
+    if not write.least_share:
         return
     places = ", ".join(f"staged.{quoted(name)}" for name in scope)
     counted = f"SELECT {quoted_list(scope)}, count(*) AS n FROM {{}} AS held WHERE {{}} GROUP BY ALL"  # noqa: S608
@@ -153,18 +130,18 @@ def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among:
         f"SELECT staged.n, held.n, {places} FROM ({counted.format(STAGED, 'true')}) AS staged "  # noqa: S608
         f"JOIN ({counted.format(table_identifier(write.schema), among.condition)}) AS held ON {_equal(scope)} "
         f"WHERE staged.n < held.n * ? ORDER BY staged.n / held.n, {places} LIMIT 1",
-        [*among.values, write.minimum_share],
+        [*among.values, write.least_share],
     ).fetchall()
     if shrunken:
         staged, held, *place = shrunken[0]
         raise RefusedWriteError(
             f"{write.schema.qualified_name}: the payload has {staged} rows of {', '.join(map(str, place))} where {held} are stored, "
-            f"less than the {write.minimum_share:.0%} that is taken for sound, so nothing was written"
+            f"less than the {write.least_share:.0%} that is taken for sound, so nothing was written"
         )
 
 
 def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> int:
-    scope = _scope(write)
+    scope = write.scope
     in_scope = f"EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(scope)})" if scope else "true"  # noqa: S608
     return _count(
         connection,
@@ -194,16 +171,6 @@ def _insert(connection: duckdb.DuckDBPyConnection, schema: TableSchema, rows: st
     inserted = _count(connection, insertion)
     connection.execute(f"DROP TABLE IF EXISTS {NEWS}")
     return inserted, first_session
-
-
-def _scope(write: Write) -> tuple[str, ...]:
-    if write.scope is None:
-        return write.schema.key
-    # A row that changed its scope would be found stored under its key, and the payload's row would be lost.
-    outside = [name for name in write.scope if name not in write.schema.key]
-    if outside:
-        raise SchemaError(f"{write.schema.qualified_name}: scope {', '.join(map(repr, outside))} is not part of the key")
-    return write.scope
 
 
 def _row_key(schema: TableSchema) -> tuple[str, ...]:

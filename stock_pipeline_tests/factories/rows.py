@@ -14,7 +14,7 @@ from stock_pipeline.models.tables import NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAINI
 from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import ACTIVE, ACTIVE_FROM, ACTIVE_TO, MODEL_VERSIONS, RETIRED, STATUS
-from stock_pipeline.storage import Author, Stores, Write, open_stores
+from stock_pipeline.storage import Author, Stores, open_stores, upsert
 
 MOMENT = datetime(2024, 1, 2, 3, 4, 5)
 
@@ -31,7 +31,7 @@ def put(
 ) -> None:
     """Write ``rows`` into the table; an asset of that name has then reached ``watermark``."""
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), schema=schema.dtypes)
-    stores.write(schema.store, Author.of_asset(asset, "1", "a-run", MOMENT), (Write(schema, frame),), watermark)
+    stores.write(schema.store, Author.of_asset(asset, "1", "a-run", MOMENT), (upsert(schema, frame),), watermark)
 
 
 def ingested(home: Path, watermark: date) -> Stores:

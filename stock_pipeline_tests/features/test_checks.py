@@ -12,7 +12,7 @@ from stock_pipeline.features.checks import DESCRIPTIONS, EVERY_FEATURE, FEATURES
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.tables import DAILY_FEATURES, DAILY_FEATURES_ASSET
 from stock_pipeline.orchestration.resources import StoreResource
-from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.storage import Author, Stores, upsert
 from stock_pipeline_tests.factories.rows import MOMENT, empty_stores
 from stock_pipeline_tests.harness.nightly_simulator import SYMBOLS, TONIGHT, Machine
 
@@ -41,7 +41,7 @@ def told(result: dg.AssetCheckResult, name: str) -> Any:
 
 
 def spoil(stores: Stores, frame: pl.DataFrame) -> None:
-    stores.write("ml", Author.of_asset(DAILY_FEATURES_ASSET, CORE.hash, "a-run", MOMENT), (Write(DAILY_FEATURES, frame),), TONIGHT[0])
+    stores.write("ml", Author.of_asset(DAILY_FEATURES_ASSET, CORE.hash, "a-run", MOMENT), (upsert(DAILY_FEATURES, frame),), TONIGHT[0])
 
 
 def test_both_checks_block_what_lies_downstream(machine: Machine) -> None:

@@ -40,7 +40,7 @@ from stock_pipeline.market_data.tables import (
     SYMBOL_HISTORY,
 )
 from stock_pipeline.orchestration.night import Night
-from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.storage import Author, Stores, upsert
 from stock_pipeline.storage.audit import TaskRun
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.rows import MOMENT, empty_stores, put
@@ -173,7 +173,7 @@ def test_a_split_told_late_makes_the_ratios_again_from_its_ex_session_on(night: 
     caught_up = replace(night, watermark=DAYS[-1])
     assert make_fundamental_ratios(caught_up) is None
     late = CORPORATE_ACTIONS.conform(pl.DataFrame([a_split("T", DAYS[3])], schema=CORPORATE_ACTIONS.dtypes))
-    stores.write("market", Author.of_asset("tests", "1", "a-run", LATER), (Write(CORPORATE_ACTIONS, late),), DAYS[-1])
+    stores.write("market", Author.of_asset("tests", "1", "a-run", LATER), (upsert(CORPORATE_ACTIONS, late),), DAYS[-1])
     again = run(caught_up, datetime(2024, 2, 2))
     assert again[SESSION].unique().sort().to_list() == DAYS[3:]
     assert of(stores.read(FUNDAMENTAL_RATIOS), "T") == [1000.0, 1000.0, 2000.0, 2000.0, 2000.0]

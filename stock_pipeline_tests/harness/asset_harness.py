@@ -15,7 +15,7 @@ from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.progress import Event, listening
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage import Stage, key_of
-from stock_pipeline.storage import Stores, Write
+from stock_pipeline.storage import Stores, upsert
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
@@ -34,7 +34,7 @@ def product(size: int = 5, watermark: date = DAYS[3]) -> Product:
     """One row, and something to look at."""
     row = {"as_of": DAYS[3], "store": "ml", "path": "p", "size_bytes": size, "sha256": "00"}
     return Product(
-        writes=(Write(BACKUPS, pl.DataFrame([row], schema=BACKUPS.dtypes)),),
+        writes=(upsert(BACKUPS, pl.DataFrame([row], schema=BACKUPS.dtypes)),),
         watermark=watermark,
         pictures={"curve": b"PNG"},
         facts={"size": size},

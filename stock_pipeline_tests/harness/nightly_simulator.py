@@ -29,7 +29,7 @@ from stock_pipeline.market_data.tables import (
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.storage import Author, Stores, upsert
 from stock_pipeline.storage.audit import TaskRun
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.panels import adjusted_panel
@@ -164,7 +164,9 @@ class Machine:
         known = {SOURCE: pl.lit("tests"), KNOWN_TO: pl.lit(None, pl.Date)}
         missing = [known.get(name, pl.lit(None, dtype)).alias(name) for name, dtype in schema.dtypes.items() if name not in rows.columns]
         frame = rows.with_columns(missing).select(schema.column_names)
-        self.stores.write("market", Author.of_asset("market_data/daily_bars", "1", "a-run", self._tick()), (Write(schema, frame),), tonight)
+        self.stores.write(
+            "market", Author.of_asset("market_data/daily_bars", "1", "a-run", self._tick()), (upsert(schema, frame),), tonight
+        )
 
     def _tick(self) -> datetime:
         self.moment += timedelta(seconds=1)

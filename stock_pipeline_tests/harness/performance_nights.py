@@ -21,7 +21,7 @@ from stock_pipeline.performance.assets import ASSETS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW, STATUS
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Author, Stores, Write, open_stores
+from stock_pipeline.storage import Author, Stores, open_stores, upsert
 from stock_pipeline.storage.audit import TaskRun
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import MOMENT, empty_stores, prediction_row, put, training_row, version_row
@@ -76,7 +76,7 @@ class Nights:
 
     def write(self, schema: TableSchema, rows: pl.DataFrame, asset: str = "tests") -> None:
         """Write rows, dated by the clock."""
-        self.stores.write(schema.store, Author.of_asset(asset, "1", "a-run", self.later()), (Write(schema, rows),), DAYS[FIRST])
+        self.stores.write(schema.store, Author.of_asset(asset, "1", "a-run", self.later()), (upsert(schema, rows),), DAYS[FIRST])
 
     def run(self, asset: Stage, last: int, **chosen: Any) -> Product | None:
         """Run an asset as of the session of that number, and write what it makes."""

@@ -28,7 +28,9 @@ def stage_of(table: TableSchema | tuple[str, str], settings: Settings) -> Stage:
     return next(stage for stage in all_stages(settings) if key in stage.keys)
 
 
-def execute(stage: Stage, stores: Stores, settings: Settings, as_of: date | None = None, moment: datetime = MOMENT, **asked: Any) -> Outcome:
+def execute(
+    stage: Stage, stores: Stores, settings: Settings, as_of: date | None = None, moment: datetime = MOMENT, **asked: Any
+) -> Outcome:
     """Execute one stage.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL, VALUE
-from stock_pipeline.storage import Stores, Write, audit, migrations, open_stores, writing
+from stock_pipeline.storage import Stores, audit, migrations, open_stores, replace_sessions, writing
 from stock_pipeline_tests.factories.trial_tables import DAYS, NOTE, READINGS, author
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -52,7 +52,7 @@ def many_readings(value: float) -> pl.DataFrame:
 
 def write_many(stores: Stores, value: float, watermark: date) -> None:
     """Write the large payload as an asset would."""
-    stores.write("ml", author(run_id=f"run-{value}"), [Write(READINGS, many_readings(value), scope=(SESSION,))], watermark)
+    stores.write("ml", author(run_id=f"run-{value}"), [replace_sessions(READINGS, many_readings(value))], watermark)
 
 
 def _say(line: object) -> None:

@@ -12,7 +12,7 @@ from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.settings import LabelSettings, Settings
-from stock_pipeline.storage import Author, Stores, Write
+from stock_pipeline.storage import Author, Stores, upsert
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import MOMENT, empty_stores
@@ -57,7 +57,7 @@ def test_a_restated_bar_reaches_every_label_that_it_enters(stores: Stores) -> No
     told = stores.read(DAILY_BARS, Selection(first=DAYS[20], last=DAYS[20])).head(1)
     ended = told.with_columns(pl.lit(DAYS[39]).alias(KNOWN_TO))
     versions = pl.concat([ended, told.with_columns(pl.col(OPEN) * 1.1, pl.lit(DAYS[39]).alias(KNOWN_FROM))])
-    stores.write("market", Author.of_asset("market_data/daily_bars", "1", "a-run", LATER), (Write(DAILY_BARS, versions),), DAYS[39])
+    stores.write("market", Author.of_asset("market_data/daily_bars", "1", "a-run", LATER), (upsert(DAILY_BARS, versions),), DAYS[39])
     product = label(stores, chosen(stores, 1, 4), DAYS[39], LATER)
     assert product is not None
     assert sessions_written(product) == DAYS[15:40]

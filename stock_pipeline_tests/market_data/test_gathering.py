@@ -16,7 +16,7 @@ from stock_pipeline.market_data.sources.source import Source
 from stock_pipeline.market_data.sources.yahoo import YahooSource
 from stock_pipeline.market_data.tables import INGESTION_REPORTS
 from stock_pipeline.settings import Settings, YahooSettings
-from stock_pipeline.storage import Author, Stores, Write, open_stores
+from stock_pipeline.storage import Author, Stores, open_stores, upsert
 from stock_pipeline_tests.factories.market_rows import DAYS, bar, bars, series
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
@@ -37,7 +37,7 @@ def hold(stores: Stores, *sources: str) -> None:
         report = pl.DataFrame(
             [row | {"as_of": DAYS[0], "source": source, "first_session": DAYS[0], "seconds": 0.1}], schema=INGESTION_REPORTS.dtypes
         )
-        stores.write("market", Author.of_asset("a", "1", "run", datetime(2012, 1, 3)), [Write(INGESTION_REPORTS, report)], DAYS[0])
+        stores.write("market", Author.of_asset("a", "1", "run", datetime(2012, 1, 3)), [upsert(INGESTION_REPORTS, report)], DAYS[0])
 
 
 MOMENT = datetime(2012, 6, 1, tzinfo=UTC)

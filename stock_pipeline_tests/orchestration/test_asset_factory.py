@@ -15,7 +15,7 @@ from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.progress import Began, Ended, Noted
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage import Stage, key_of
-from stock_pipeline.storage import Stores, Write
+from stock_pipeline.storage import Stores, upsert
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, product
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -115,7 +115,7 @@ def test_another_failure_is_tried_again(workshop: Workshop) -> None:
 
 def test_a_payload_that_its_table_refuses_leaves_nothing(workshop: Workshop) -> None:
     workshop.run(lambda _night: product())
-    empty = replace(product(), writes=(Write(BACKUPS, BACKUPS.empty()),))
+    empty = replace(product(), writes=(upsert(BACKUPS, BACKUPS.empty()),))
     assert not workshop.run(lambda _night: empty).success
     assert workshop.trail()[-1][0] == "failed"
     assert "has no rows" in str(workshop.trail()[-1][2])

@@ -16,7 +16,7 @@ from stock_pipeline.orchestration.metadata import (
     table,
 )
 from stock_pipeline.orchestration.night import Product
-from stock_pipeline.storage import Write
+from stock_pipeline.storage import upsert
 
 SCHEMA = TableSchema(
     store="ml",
@@ -72,7 +72,7 @@ def test_nulls_are_shown_as_nulls() -> None:
 
 def test_a_product_shows_facts_then_pictures_then_tables_and_leaves_out_what_is_not_known() -> None:
     product = Product(
-        writes=(Write(SCHEMA, SCHEMA.empty()),),
+        writes=(upsert(SCHEMA, SCHEMA.empty()),),
         watermark=DAY,
         pictures={"curve": b"PNG"},
         tables={"rows": pl.DataFrame({"n": [1]})},
@@ -85,13 +85,13 @@ def test_a_product_shows_facts_then_pictures_then_tables_and_leaves_out_what_is_
 
 def test_a_preview_shows_the_first_rows_written_to_the_table() -> None:
     rows = SCHEMA.conform(pl.DataFrame({"name": [f"n{i}" for i in range(99)], "weight": [1.0] * 99}))
-    (shown,) = preview(Product(writes=(Write(SCHEMA, rows),), watermark=DAY), SCHEMA).values()
+    (shown,) = preview(Product(writes=(upsert(SCHEMA, rows),), watermark=DAY), SCHEMA).values()
     assert isinstance(shown, dg.TableMetadataValue)
     assert [record.data["name"] for record in shown.records] == [f"n{i}" for i in range(PREVIEW_ROWS)]
 
 
 def test_there_is_no_preview_of_a_table_that_was_not_written_to() -> None:
-    assert preview(Product(writes=(Write(SCHEMA, SCHEMA.empty()),), watermark=DAY), SCHEMA) == {}
+    assert preview(Product(writes=(upsert(SCHEMA, SCHEMA.empty()),), watermark=DAY), SCHEMA) == {}
     assert preview(Product(writes=(), watermark=DAY), SCHEMA) == {}
     assert preview(Product(writes=(), watermark=DAY), None) == {}
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.core.errors import StoreBusyError
-from stock_pipeline.storage import Stores, Write, backup
+from stock_pipeline.storage import Stores, backup, upsert
 from stock_pipeline.storage.backup import copy_store
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.migrations import migrate
@@ -17,7 +17,7 @@ EVERYTHING = "SELECT schema_name, table_name, sql FROM duckdb_tables() ORDER BY 
 @pytest.fixture
 def written(stores: Stores) -> Stores:
     rows = readings({(f"S{i}", day): (float(i), None if i % 2 else "text") for i in range(50) for day in DAYS})
-    stores.write("ml", author(), [Write(READINGS, rows)], DAYS[-1])
+    stores.write("ml", author(), [upsert(READINGS, rows)], DAYS[-1])
     return stores
 
 
@@ -43,13 +43,13 @@ def test_a_copy_can_be_put_in_the_store_s_place_and_worked_with(written: Stores,
     copy_store(written.ml, tmp_path / "ml.duckdb")
     (tmp_path / "ml.duckdb").replace(written.ml.path)
     assert migrate(written.ml) == []
-    assert not written.write("ml", author(), [Write(READINGS, written.read(READINGS))], DAYS[-1])[0].changed
+    assert not written.write("ml", author(), [upsert(READINGS, written.read(READINGS))], DAYS[-1])[0].changed
 
 
 def test_a_copy_takes_the_place_of_an_older_one_and_leaves_nothing_beside_it(written: Stores, tmp_path: Path) -> None:
     target = tmp_path / "backups" / "ml.duckdb"
     copy_store(written.ml, target)
-    written.write("ml", author(), [Write(READINGS, readings({("new", DAYS[0]): (1.0, None)}))], DAYS[-1])
+    written.write("ml", author(), [upsert(READINGS, readings({("new", DAYS[0]): (1.0, None)}))], DAYS[-1])
     (target.parent / "ml.duckdb.unfinished").write_bytes(b"left by a process that was killed")
     copy_store(written.ml, target)
     assert at(target, written).count(READINGS) == 301

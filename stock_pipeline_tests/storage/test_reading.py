@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import SchemaError
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.storage import Stores, Write
+from stock_pipeline.storage import Stores, replace_sessions, upsert
 from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.trial_tables import (
@@ -45,7 +45,7 @@ def filled(template: Stores, tmp_path_factory: pytest.TempPathFactory) -> Stores
         schema=VERSIONS.dtypes,
         orient="row",
     )
-    stores.write("ml", author(), [Write(READINGS, readings(rows)), Write(VERSIONS, versions)], DAYS[4])
+    stores.write("ml", author(), [upsert(READINGS, readings(rows)), upsert(VERSIONS, versions)], DAYS[4])
     return stores
 
 
@@ -139,7 +139,7 @@ def test_what_the_table_does_not_have_cannot_be_selected(filled: Stores, table: 
 
 def test_a_column_of_a_catalogue_that_no_write_has_brought_is_null(stores: Stores) -> None:
     frame = pl.DataFrame({SYMBOL: ["A", "B"], SESSION: [DAYS[0], DAYS[0]], "first": [1.0, None]})
-    stores.write("ml", author(), [Write(CATALOGUED, frame)], DAYS[0])
+    stores.write("ml", author(), [upsert(CATALOGUED, frame)], DAYS[0])
     assert selected(stores, MORE_CATALOGUED).rows() == [("A", DAYS[0], 1.0, None), ("B", DAYS[0], None, None)]
     alone = selected(stores, MORE_CATALOGUED, columns=("second",))
     assert alone.rows() == [(None,), (None,)]
@@ -155,7 +155,7 @@ def test_a_name_that_needs_quoting_is_quoted(stores: Stores) -> None:
     odd = replace(NAMES, name='order "by"')
     with stores.ml.writer() as connection:
         connection.execute(create_statement(odd))
-    stores.write("ml", author(), [Write(odd, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
+    stores.write("ml", author(), [upsert(odd, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
     assert stores.read(odd).rows() == [("A", "a name")]
 
 
@@ -166,7 +166,7 @@ FIGURES = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 @given(values=st.lists(st.tuples(FIGURES, st.none() | st.text(max_size=8)), min_size=1))
 def test_what_was_written_is_read_to_the_last_bit(values: list[tuple[float | None, str | None]], filled: Stores) -> None:
     frame = readings({(f"R{i:03d}", DAYS[5]): row for i, row in enumerate(values)})
-    filled.write("ml", author(), [Write(READINGS, frame, scope=(SESSION,), minimum_share=0.0)], DAYS[5])
+    filled.write("ml", author(), [replace_sessions(READINGS, frame, least_share=0.0)], DAYS[5])
     assert selected(filled, first=DAYS[5]).equals(frame)
     assert selected(filled, first=DAYS[5], columns=(NOTE,))[NOTE].to_list() == [note for _, note in values]
 

@@ -6,7 +6,7 @@ from typing import Literal
 import polars as pl
 
 from stock_pipeline.core.columns import SYMBOL
-from stock_pipeline.storage import Author, Stores, Write, open_stores
+from stock_pipeline.storage import Author, Stores, open_stores, upsert
 from stock_pipeline.storage.audit import TaskRun
 from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline_tests.factories.trial_tables import DAYS, NAMES, NOTE, READINGS, audit_rows, author, readings
@@ -21,7 +21,7 @@ def task(asset: str, minute: int, state: Literal["succeeded", "up to date", "fai
 
 def bring(stores: Stores, day: date, minute: int, value: float = 1.0) -> None:
     by = Author.of_asset("trial/readings", "1", f"run-{minute}", BEGAN + timedelta(minutes=minute))
-    stores.write("ml", by, [Write(READINGS, readings({("A", day): (value, None)}))], day)
+    stores.write("ml", by, [upsert(READINGS, readings({("A", day): (value, None)}))], day)
 
 
 def test_opening_makes_nothing(tmp_path: Path) -> None:
@@ -95,9 +95,9 @@ def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: St
         for table in (elsewhere, undated):
             connection.execute(create_statement(table))
     by = Author.of_asset("trial/elsewhere", "1", "run", BEGAN + timedelta(minutes=9))
-    stores.write("market", by, [Write(undated, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
+    stores.write("market", by, [upsert(undated, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
     assert stores.changed_from([undated], "ml", "trial/later") == date.min  # it may concern any session
-    stores.write("market", by, [Write(elsewhere, readings({("A", DAYS[2]): (1.0, None)}))], DAYS[2])
+    stores.write("market", by, [upsert(elsewhere, readings({("A", DAYS[2]): (1.0, None)}))], DAYS[2])
     bring(stores, DAYS[3], 10)
     assert stores.changed_from([elsewhere], "ml", "trial/later") == DAYS[2]
     assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[3]
@@ -110,7 +110,7 @@ def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: St
 
 def test_moments_are_kept_to_the_microsecond(stores: Stores) -> None:
     moment = datetime(2012, 1, 10, 22, 45, 1, 123456)
-    stores.write("ml", replace(author(), written_at=moment), [Write(READINGS, readings({("A", DAYS[0]): (1.0, None)}))], DAYS[0])
+    stores.write("ml", replace(author(), written_at=moment), [upsert(READINGS, readings({("A", DAYS[0]): (1.0, None)}))], DAYS[0])
     assert audit_rows(stores)[0][5] == moment
 
 
