@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from stock_pipeline.core.errors import ArtefactError, InputError
-from stock_pipeline.datasets.targets import Kind
+from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.models.catalogue import STACK, model_entry
 from stock_pipeline.models.estimators.estimator import Conditions, Device, Estimator
 from stock_pipeline.models.stacking import StackedModel
@@ -39,8 +39,8 @@ class Manifest:
     """All there is to know about a trained model but the model itself.
 
     ``rows`` and ``train_from`` to ``train_to`` tell what the final model was fitted on; ``metrics`` are its out-of-fold scores;
-    ``exposures`` are what its scores are freed from, and ``window`` is how many sessions of features one rests on;
-    ``files`` (file name to SHA-256) is filled in by ``write_artefact``.
+    ``target`` names the kind of what it learnt, ``exposures`` are what its scores are freed from, and ``window`` is how many sessions
+    of features one rests on; ``files`` (file name to SHA-256) is filled in by ``write_artefact``.
     """
 
     model: str
@@ -56,7 +56,7 @@ class Manifest:
     seed: int
     threads: int
     code_version: str
-    target: Kind = "return"
+    target: str = RETURN_KIND.name
     exposures: tuple[str, ...] = ()
     window: int = 1
     trials: int = 1

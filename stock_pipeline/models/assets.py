@@ -10,14 +10,13 @@ from typing import Any
 import polars as pl
 
 from stock_pipeline import __version__
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, SESSION, SYMBOL, TARGET, TRAINING_ID, VALUE
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
+from stock_pipeline.datasets.catalogue import RETURN_KIND, target_kind
 from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.datasets.splits import Split, chosen_splits, splits_from_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
-from stock_pipeline.datasets.targets import TARGET
-from stock_pipeline.features.catalogue import EXPOSURES
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.reading import read_label_ends, read_outcomes
@@ -27,9 +26,9 @@ from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.own_process import trained_apart
-from stock_pipeline.models.pictures import calibration_picture, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
+from stock_pipeline.models.pictures import PICTURES_OF_KINDS, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
 from stock_pipeline.models.plausibility import is_plausible
-from stock_pipeline.models.recording import Said, Training, latest_trainings, metrics_of, ranked_against, record
+from stock_pipeline.models.recording import Said, Training, latest_trainings, metrics_of, record
 from stock_pipeline.models.scores import PART, PERIOD, RANK_IC, overall, rank_ic_by_session
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
@@ -60,8 +59,8 @@ def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
             manifest = replace(
                 manifest,
                 metrics=metrics_of(trained.out_of_fold, entry.target),
-                target=entry.target,
-                exposures=plan.exposures,
+                target=entry.target.name,
+                exposures=entry.target.exposures,
                 window=trained.model.window,
                 trials=max(1, trained.tried.height),
             )
@@ -79,7 +78,6 @@ def _plan(night: Night, entry: ModelEntry, panel: pl.DataFrame) -> Plan:
     return Plan(
         entry=entry,
         feature_names=features.names,
-        exposures=EXPOSURES if entry.target == "return" else (),
         splits=tuple(_splits(night, panel.drop_nulls(TARGET)[SESSION])),
         label_ends=read_label_ends(night.stores, night.as_of, night.settings.labels),
         conditions=Conditions(chosen.seed, chosen.threads, device),
@@ -106,7 +104,7 @@ def train_stack(night: Night) -> Product | None:
     own = stack_out_of_fold(wide, list(chosen), _splits(night, labelled))
     conditions = Conditions(night.settings.models.seed, night.settings.models.threads)
     manifest = _manifest(night, STACK, wide, stacked.parameters(), json.dumps(chosen, sort_keys=True), conditions)
-    manifest = replace(manifest, metrics=metrics_of(own, "return"), window=_longest_window(night, chosen))
+    manifest = replace(manifest, metrics=metrics_of(own, RETURN_KIND), window=_longest_window(night, chosen))
     training = _recorded(night, stacked, manifest, Said(own), wide[SESSION].n_unique())
     product = _product(night, training, manifest)
     held = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values())}))
@@ -182,11 +180,9 @@ def _number(night: Night, manifest: Manifest) -> int:
 def _product(night: Night, training: Training, manifest: Manifest) -> Product:
     shown = training.scores.pivot(on=METRIC, index=[PART, FOLD, PERIOD], values=VALUE).sort(PART, FOLD, PERIOD)
     explained = {} if training.importance.is_empty() else explanation_pictures(training.shap_values, manifest.model)
-    said = {
-        "rank_ic_by_session": rank_ic_picture(rank_ic_by_session(training.out_of_fold, ranked_against(manifest.target)), manifest.model)
-    }
-    if manifest.target == "direction":
-        said["calibration"] = calibration_picture(training.out_of_fold)
+    kind = target_kind(manifest.target)
+    said = {"rank_ic_by_session": rank_ic_picture(rank_ic_by_session(training.out_of_fold, kind.ranked_against), manifest.model)}
+    said |= {name: PICTURES_OF_KINDS[name](training.out_of_fold) for name in kind.pictures}
     tables = {"scores": shown, "importance": training.importance.drop(TRAINING_ID, MODEL, AS_OF), "trials": training.trials}
     return Product(
         writes=training.writes,
@@ -207,7 +203,7 @@ def _is_plausible(night: Night) -> Verdict:
     """Whether the model's latest training scores no better than is to be had without knowing the future."""
     model = night.asset.split("/")[1]
     held = latest_trainings(night.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
-    if held.is_empty() or held["target"][0] == "volatility":
+    if held.is_empty() or not target_kind(held["target"][0]).betrays_leaks:
         return Verdict(True, {"note": "nothing to judge"})
     scores = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
     metrics = dict(overall(scores).select(METRIC, VALUE).iter_rows())

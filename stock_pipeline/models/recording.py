@@ -7,9 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, METRIC, MODEL, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, PREDICTED_RETURN, RETURN_SCALE, SESSION, SYMBOL, TRAINING_ID, VALUE
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.datasets.targets import TARGET, Kind
+from stock_pipeline.datasets.catalogue import TargetKind, target_kind
 from stock_pipeline.models.artefacts import Artefact, Manifest, Saveable, write_artefact
 from stock_pipeline.models.explanations import importances
 from stock_pipeline.models.scores import score_table, scores_of
@@ -24,10 +24,6 @@ from stock_pipeline.models.tables import (
     TRIALS,
 )
 from stock_pipeline.storage import Write
-
-# What one unit of score is worth in return; among a manifest's metrics. Null where the scores have been worth nothing: to
-# predict the opposite of what a model says, because it was wrong so far, would be one more way of overfitting.
-RETURN_SCALE = "return_scale"
 
 
 @dataclass(frozen=True)
@@ -69,15 +65,14 @@ class Training:
         return (Write(TRAININGS, self.trainings), *(Write(schema, rows, scope=(TRAINING_ID,)) for schema, rows in kept))
 
 
-def ranked_against(target: Kind) -> str:
-    """What a model's scores are ranked against: the return that followed, or for the volatility the target itself."""
-    return TARGET if target == "volatility" else FORWARD_RETURN
+def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float | None]:
+    """The measures over all folds, and what one unit of score is worth in return: what a manifest tells of a model.
 
-
-def metrics_of(out_of_fold: pl.DataFrame, target: Kind) -> dict[str, float | None]:
-    """The measures over all folds, and what one unit of score is worth in return: what a manifest tells of a model."""
-    measures = dict(score_table(out_of_fold, ranked_against(target)).select(METRIC, VALUE).iter_rows())
-    scale = return_scale(out_of_fold) if target == "return" else 0.0
+    The worth is null where scores stand for no return, or have been worth nothing: to predict the opposite of what a model says, because
+    it was wrong so far, would be one more way of overfitting.
+    """
+    measures = dict(score_table(out_of_fold, kind.ranked_against).select(METRIC, VALUE).iter_rows())
+    scale = return_scale(out_of_fold) if kind.prediction == PREDICTED_RETURN else 0.0
     return {**measures, RETURN_SCALE: scale if scale > 0 else None}
 
 
@@ -98,7 +93,7 @@ def record(models_root: Path, model: Saveable, manifest: Manifest, said: Said, s
     return Training(
         trainings=_training_row(manifest, artefact, sessions, number),
         out_of_fold=_rows_of(OUT_OF_FOLD_PREDICTIONS, named, said.out_of_fold).sort(SESSION, SYMBOL),
-        scores=_rows_of(MODEL_SCORES, named, scores_of(said.out_of_fold, said.seen, ranked_against(manifest.target))),
+        scores=_rows_of(MODEL_SCORES, named, scores_of(said.out_of_fold, said.seen, target_kind(manifest.target).ranked_against)),
         shap_values=_rows_of(SHAP_VALUES, named, explained),
         importance=_rows_of(FEATURE_IMPORTANCE, named, None if explained is None else importances(explained)),
         trials=_rows_of(TRIALS, named, said.tried),

@@ -8,11 +8,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split, check_split
-from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions, Estimator
 from stock_pipeline.models.explanations import explain_sample
@@ -32,7 +31,6 @@ class Plan:
     Attributes:
         entry: the model.
         feature_names: the features to learn from.
-        exposures: those of them that a return model's scores are to be freed from.
         splits: what ``walk_forward`` made of the panel's sessions.
         label_ends: for each session the one on which the last of its labels is known; every split is checked against it before
             anything is fitted.
@@ -42,7 +40,6 @@ class Plan:
 
     entry: ModelEntry
     feature_names: tuple[str, ...]
-    exposures: tuple[str, ...]
     splits: tuple[Split, ...]
     label_ends: Mapping[date, date]
     conditions: Conditions
@@ -139,7 +136,7 @@ def fit(plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping
 
 def _out_of(plan: Plan, estimator: Estimator, ordered: pl.DataFrame, samples: Samples, fold: int) -> pl.DataFrame:
     """What the model says of the samples, beside what came of them: those with a target."""
-    told = scored(ordered[samples.rows], estimator.predict(samples), plan.exposures if plan.entry.target == "return" else ())
+    told = scored(ordered[samples.rows], estimator.predict(samples), plan.entry.target.exposures)
     chosen = (pl.lit(plan.entry.name).alias(MODEL), pl.lit(fold, pl.Int32).alias(FOLD), SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
     return told.select(chosen).drop_nulls([TARGET, FORWARD_RETURN])
 

@@ -10,11 +10,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION
+from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, TARGET
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split
-from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session
@@ -58,8 +57,7 @@ def choose_parameters(
         estimator.fit(samples.take(fits), ordered[TARGET].filter(fits).to_numpy())
         rows = ordered.filter(validates).select(SESSION, FORWARD_RETURN, TARGET)
         told = rows.with_columns(pl.Series(SCORE, estimator.predict(samples.take(validates))))
-        outcome = TARGET if entry.target == "volatility" else FORWARD_RETURN
-        mean = rank_ic_by_session(told, outcome)[RANK_IC].mean()
+        mean = rank_ic_by_session(told, entry.target.ranked_against)[RANK_IC].mean()
         found.append(float(mean) if isinstance(mean, float) else -1.0)
     best = int(np.argmax(found))
     tried = {TRIAL: range(1, len(sets) + 1), "parameters": [json.dumps(one, sort_keys=True) for one in sets], RANK_IC: found}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from stock_pipeline.core.columns import TARGET
 from stock_pipeline.core.errors import ArtefactError, InputError
-from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.artefacts import (
     MANIFEST_FILE,
     Manifest,

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL
+from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.datasets.catalogue import TARGET_KINDS, TargetKind
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.targets import TARGET, Kind
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.scores import RANK_IC
 from stock_pipeline.models.trials import FEWEST_SESSIONS, TRIED, choose_parameters
@@ -69,11 +69,11 @@ def test_the_last_third_is_held_back_and_no_label_learnt_from_reaches_into_it() 
     assert [sessions.tolist() for sessions in Watched.learnt] == [list(range(80 - REACH))] * 2
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [("return", FORWARD_RETURN), ("direction", FORWARD_RETURN), ("volatility", TARGET)])
-def test_the_better_set_is_chosen(kind: Kind, outcome: str) -> None:
+@pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
+def test_the_better_set_is_chosen(kind: TargetKind) -> None:
     rows = panel(symbols=8, count=150, kind=kind).with_columns(pl.lit(0.25).alias(TARGET))
     # What a stub of weight -1 says is the right order of the outcome, what any other says the wrong one.
-    ahead = rows.with_columns((-pl.col("f0").shift(2).over(SYMBOL)).fill_null(0.0).cast(pl.Float64).alias(outcome))
+    ahead = rows.with_columns((-pl.col("f0").shift(2).over(SYMBOL)).fill_null(0.0).cast(pl.Float64).alias(kind.ranked_against))
     parameters, tried = chosen(entry_of(Stub, target=kind, space={"weight": (2.0, -1.0, 3.0)}), ahead, 10)
     assert parameters == {"weight": -1.0}
     assert tried.schema == TRIED
