@@ -12,7 +12,7 @@ from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.models.artefacts import check_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
-from stock_pipeline.registry.actions import promote, roll_back, switched
+from stock_pipeline.registry.actions import PromotionRequest, promote, roll_back, switched
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.lifecycle import version_of
 from stock_pipeline.registry.reading import all_versions
@@ -34,7 +34,8 @@ def promote_by_hand(stores: Stores, settings: Settings, model: str, version: int
     stands = version_of(held.versions, model, version)[STATUS]
     _refuse_damaged(stores, model, version)
     compare = in_shadow(stores) if stands == SHADOW else out_of_fold(stores)
-    _write(stores, held, promote(held, model, version, night, settings.registry.promotion, compare, forced), night, now)
+    wanted = PromotionRequest(model, version, night, forced)
+    _write(stores, held, promote(held, wanted, settings.registry.promotion, compare), night, now)
 
 
 def roll_back_by_hand(stores: Stores, model: str, version: int | None, reason: str, now: datetime) -> int:
