@@ -38,9 +38,9 @@ from stock_pipeline.models.artefacts import Manifest, Saveable, hash_features, w
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.own_process import trained_apart
+from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.recording import metrics_of
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
-from stock_pipeline.models.training import Plan
 from stock_pipeline.predictions.inference import Service, explanations, load_service, predict
 
 STOCKS, SESSIONS, FEATURES, FOLDS, REACH = 500, 1000, 40, 4, 5

@@ -29,9 +29,10 @@ from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import KNOWN, column_of
 from stock_pipeline.models.catalogue import parse_models, stacked_models
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.scores import PERIOD, RANK_IC, score_table, scores_of
 from stock_pipeline.models.stacking import stack_out_of_fold, stack_weights, widen
-from stock_pipeline.models.training import Plan, score_folds
+from stock_pipeline.models.training import score_folds
 from stock_pipeline.settings import load_settings
 
 EMBARGO: Final = 3

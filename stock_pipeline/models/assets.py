@@ -1,7 +1,8 @@
 """The assets of the models: one for each base model of the catalogue, and the stack of them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,18 +22,18 @@ from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
-from stock_pipeline.models.artefacts import Manifest, Saveable, artefact_path, hash_features, read_manifest, training_id
+from stock_pipeline.models.artefacts import Manifest, TrainingInputs, artefact_path, hash_features, read_manifest
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.own_process import trained_apart
 from stock_pipeline.models.pictures import PICTURES_OF_KINDS, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
+from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.plausibility import is_plausible
-from stock_pipeline.models.recording import Said, Training, latest_trainings, metrics_of, record
+from stock_pipeline.models.recording import Fitted, Said, Training, latest_trainings, manifest_of, record
 from stock_pipeline.models.scores import PART, PERIOD, RANK_IC, overall, rank_ic_by_session
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
-from stock_pipeline.models.training import Plan
 from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.stage_asset import StageAsset, StageCheck, key_of
 from stock_pipeline.settings import Settings
@@ -52,21 +53,14 @@ def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
         panel = read_training_panel(night.stores, night.settings, night.as_of, entry.target)
         plan = _plan(night, entry, panel)
         data_hash = content_hash(panel, (SESSION, SYMBOL))
-        learnt = panel.drop_nulls(TARGET).select(SESSION)
+        learnt = panel.drop_nulls(TARGET)[SESSION]
         with trained_apart(plan, panel, night.say) as trained:
             del panel
-            manifest = _manifest(night, entry.name, learnt, trained.model.fitted_with, data_hash, plan.conditions)
-            manifest = replace(
-                manifest,
-                metrics=metrics_of(trained.out_of_fold, entry.target),
-                target=entry.target.name,
-                exposures=entry.target.exposures,
-                window=trained.model.window,
-                trials=max(1, trained.tried.height),
-            )
-            said = Said(trained.out_of_fold, trained.seen, trained.explained, trained.tried)
-            night.say(f"rank IC {manifest.metrics[RANK_IC]:.4f} out of fold" if manifest.metrics[RANK_IC] is not None else "no rank IC")
-            training = _recorded(night, trained.model, manifest, said, learnt[SESSION].n_unique())
+            inputs = _inputs(night, entry.name, data_hash, trained.model.fitted_with, plan.conditions)
+            fitted = Fitted(inputs, trained.model, learnt, entry.target, entry.target.exposures, trained.model.window)
+            training, manifest = _recorded(night, fitted, Said(trained.out_of_fold, trained.seen, trained.explained, trained.tried))
+        rank_ic = manifest.metrics[RANK_IC]
+        night.say("no rank IC" if rank_ic is None else f"rank IC {rank_ic:.4f} out of fold")
         return _product(night, training, manifest)
 
     return body
@@ -103,9 +97,9 @@ def train_stack(night: Night) -> Product | None:
     labelled = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])[SESSION]
     own = stack_out_of_fold(wide, list(chosen), _splits(night, labelled))
     conditions = Conditions(night.settings.models.seed, night.settings.models.threads)
-    manifest = _manifest(night, STACK, wide, stacked.parameters(), json.dumps(chosen, sort_keys=True), conditions)
-    manifest = replace(manifest, metrics=metrics_of(own, RETURN_KIND), window=_longest_window(night, chosen))
-    training = _recorded(night, stacked, manifest, Said(own), wide[SESSION].n_unique())
+    inputs = _inputs(night, STACK, json.dumps(chosen, sort_keys=True), stacked.parameters(), conditions)
+    fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(night, chosen))
+    training, manifest = _recorded(night, fitted, Said(own))
     product = _product(night, training, manifest)
     held = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values())}))
     everyone = pl.concat([overall(held), overall(training.scores)])
@@ -129,11 +123,12 @@ def _longest_window(night: Night, members: dict[str, str]) -> int:
     return max(read_manifest(night.models_root / artefact_path(name, key)).window for name, key in members.items())
 
 
-def _recorded(night: Night, model: Saveable, manifest: Manifest, said: Said, sessions: int) -> Training:
-    if not night.dry_run:
-        return record(night.models_root, model, manifest, said, sessions, _number(night, manifest))
-    with TemporaryDirectory(prefix="stock_pipeline_dry_run_") as folder:
-        return record(Path(folder), model, manifest, said, sessions, _number(night, manifest))
+def _recorded(night: Night, fitted: Fitted, said: Said) -> tuple[Training, Manifest]:
+    held = _held(night, fitted.inputs.model)
+    manifest = manifest_of(fitted, said, held)
+    number = 1 + (held.index(manifest.training_id) if manifest.training_id in held else len(held))
+    with TemporaryDirectory(prefix="stock_pipeline_dry_run_") if night.dry_run else nullcontext(night.models_root) as root:
+        return record(Path(root), fitted.model, manifest, said, fitted.sessions.n_unique(), number), manifest
 
 
 def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:
@@ -142,27 +137,8 @@ def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:
     return members
 
 
-def _manifest(night: Night, model: str, rows: pl.DataFrame, parameters: dict[str, Any], data_hash: str, conditions: Conditions) -> Manifest:
-    """All about a training but its metrics; ``rows`` are those that the final model was fitted on."""
-    names = chosen_set(night.settings).names
-    features_hash = hash_features(names)
-    sessions = rows[SESSION].unique().sort()
-    return Manifest(
-        model=model,
-        training_id=training_id(model, night.as_of, features_hash, data_hash, parameters, conditions, __version__, _held(night, model)),
-        as_of=night.as_of,
-        train_from=sessions[0],
-        train_to=sessions[-1],
-        features=names,
-        features_hash=features_hash,
-        rows=rows.height,
-        parameters=parameters,
-        metrics={},
-        seed=conditions.seed,
-        threads=conditions.threads,
-        device=conditions.device,
-        code_version=__version__,
-    )
+def _inputs(night: Night, model: str, data_hash: str, parameters: Mapping[str, Any], conditions: Conditions) -> TrainingInputs:
+    return TrainingInputs(model, night.as_of, chosen_set(night.settings).names, data_hash, parameters, conditions, __version__)
 
 
 def _held(night: Night, model: str) -> list[str]:
@@ -170,11 +146,6 @@ def _held(night: Night, model: str) -> list[str]:
     trainings = night.read(TRAININGS, Selection(columns=(TRAINING_ID, NUMBER), equals={MODEL: [model]}))
     names: list[str] = trainings.sort(NUMBER)[TRAINING_ID].to_list()
     return names
-
-
-def _number(night: Night, manifest: Manifest) -> int:
-    held = _held(night, manifest.model)
-    return 1 + (held.index(manifest.training_id) if manifest.training_id in held else len(held))
 
 
 def _product(night: Night, training: Training, manifest: Manifest) -> Product:

@@ -16,7 +16,7 @@ from stock_pipeline.datasets.splits import walk_forward
 from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline.models.catalogue import ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
-from stock_pipeline.models.training import Plan
+from stock_pipeline.models.plan import Plan
 from stock_pipeline_tests.factories.panels import sessions
 
 FEATURES = ("f0", "f1", "f2", "f3", "f4", "f5")

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import AS_OF, FOLD, FORWARD_RETURN, MODEL, RETURN_SCALE, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, RETURN_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
-from stock_pipeline.models.artefacts import Manifest, check_artefact, hash_features
+from stock_pipeline.models.artefacts import Manifest, TrainingInputs, check_artefact, hash_features
 from stock_pipeline.models.catalogue import STACK
-from stock_pipeline.models.recording import Said, latest_trainings, metrics_of, record
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.recording import Fitted, Said, latest_trainings, manifest_of, metrics_of, record
 from stock_pipeline.models.scores import ALL_FOLDS, PART, PERIOD, TEST, TRAIN, WHOLE, overall
 from stock_pipeline.models.stacking import StackedModel
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
@@ -70,6 +71,19 @@ def test_a_training_becomes_rows_of_its_tables_and_an_artefact(tmp_path: Path) -
     folder = tmp_path / row["artefact"]
     assert check_artefact(folder, row["sha256"]).training_id == "t1"
     assert row["size_bytes"] == sum(file.stat().st_size for file in folder.iterdir())
+
+
+def test_a_manifest_tells_what_the_training_depended_on_and_what_the_model_was_fitted_on() -> None:
+    inputs = TrainingInputs("a", DAYS[4], FEATURES, "data", {"knots": 7}, Conditions(3, 2), "1")
+    sessions = pl.Series([DAYS[2], DAYS[0], DAYS[2]])
+    made = manifest_of(Fitted(inputs, STACKED, sessions, RETURN_KIND, ("f0",), 4), said_in_full(), [])
+    expected = replace(
+        MANIFEST, model="a", training_id=inputs.training_id(), rows=3, parameters={"knots": 7}, exposures=("f0",), window=4, trials=2
+    )
+    assert made == replace(expected, metrics=metrics_of(out_of_fold(), RETURN_KIND))
+    of_stack = manifest_of(Fitted(inputs, STACKED, sessions, VOLATILITY_KIND), Said(out_of_fold()), [inputs.training_id(), "another"])
+    assert (of_stack.target, of_stack.trials, of_stack.exposures) == ("volatility", 1, ())
+    assert of_stack.training_id not in (inputs.training_id(), "another")
 
 
 def test_what_was_said_out_of_fold_is_kept_whole_and_in_order(tmp_path: Path) -> None:

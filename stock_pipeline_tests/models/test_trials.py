@@ -17,7 +17,7 @@ from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.scores import RANK_IC
 from stock_pipeline.models.trials import FEWEST_SESSIONS, TRIED, choose_parameters
 from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
-from stock_pipeline_tests.factories.training_panels import DAYS, ENDS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick, samples_of
+from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick, samples_of
 
 RIDGE = model_entry("spline_ridge")
 
@@ -25,9 +25,10 @@ RIDGE = model_entry("spline_ridge")
 def chosen(
     entry: ModelEntry, rows: pl.DataFrame, trials: int, train_to: int = 119, seed: int = 7, told: list[str] | None = None
 ) -> tuple[dict[str, Any], pl.DataFrame]:
-    first = replace(plan_of(RIDGE, rows).splits[0], train_from=DAYS[0], train_to=DAYS[train_to])
+    plan = plan_of(entry, rows, conditions=replace(ONE_THREAD, seed=seed), trials=trials)
+    first = replace(plan.splits[0], train_from=DAYS[0], train_to=DAYS[train_to])
     say = (lambda _note: None) if told is None else told.append
-    return choose_parameters(entry, rows, samples_of(rows), first, ENDS, replace(ONE_THREAD, seed=seed), trials, say)
+    return choose_parameters(replace(plan, splits=(first,)), rows, samples_of(rows), say)
 
 
 @pytest.mark.parametrize("entry", [RIDGE, quick(model_entry("lightgbm"))], ids=lambda entry: entry.name)
