@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,18 +19,28 @@ import numpy as np
 import polars as pl
 
 from benchmarks.memory import peak_bytes
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, MODEL, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import (
+    DIRECTION,
+    FORWARD_RETURN,
+    FORWARD_VOLATILITY,
+    MODEL,
+    PAST_VOLATILITY,
+    SESSION,
+    SYMBOL,
+    TRAINING_ID,
+    VERSION,
+)
+from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import walk_forward
-from stock_pipeline.datasets.targets import PAST_VOLATILITY, with_target
 from stock_pipeline.datasets.training_panel import model_inputs
 from stock_pipeline.models.artefacts import Manifest, Saveable, hash_features, write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.own_process import trained_apart
+from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.recording import metrics_of
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
-from stock_pipeline.models.training import Plan
 from stock_pipeline.predictions.inference import Service, explanations, load_service, predict
 
 STOCKS, SESSIONS, FEATURES, FOLDS, REACH = 500, 1000, 40, 4, 5
@@ -54,26 +65,26 @@ def train(record: Path) -> None:
     weights = stack_weights(wide, models)
     stack = StackedModel(weights, dict.fromkeys(models, "made"), stack_scale(wide, weights))
     own = stack_out_of_fold(wide, models, _splits())
-    _write(record.parent, STACK, stack, "return", own, stack.parameters(), 20)
+    _write(record.parent, STACK, stack, RETURN_KIND, own, stack.parameters(), 20)
     seconds[STACK] = time.perf_counter() - before
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     found = {"seconds": seconds, "all_seconds": time.perf_counter() - began, "peak_bytes": children + (peak_bytes() or 0)}
-    found["stack_rank_ic"] = metrics_of(own, "return")["rank_ic"]
+    found["stack_rank_ic"] = metrics_of(own, RETURN_KIND)["rank_ic"]
     record.write_text(json.dumps(found))
 
 
 def _train_one(entry: ModelEntry, panel: pl.DataFrame, folder: Path) -> list[pl.DataFrame]:
     """What the model said out of fold, where it is one for the stack."""
-    prepared = with_target(panel, entry.target, EXPOSED)
+    kind = replace(entry.target, exposures=EXPOSED if entry.target.exposures else ())
+    prepared = kind.with_target(panel)
     ends = dict(zip(DAYS, [*DAYS[REACH:], *[DAYS[-1]] * REACH], strict=True))
-    exposures = EXPOSED if entry.target == "return" else ()
-    plan = Plan(entry, NAMES, exposures, tuple(_splits()), ends, CONDITIONS)
+    plan = Plan(replace(entry, target=kind), NAMES, tuple(_splits()), ends, CONDITIONS)
     with trained_apart(plan, prepared, lambda _note: None) as trained:
-        _write(folder, entry.name, trained.model, entry.target, trained.out_of_fold, trained.model.fitted_with, trained.model.window)
-        return [trained.out_of_fold] if entry.target == "return" else []
+        _write(folder, entry.name, trained.model, kind, trained.out_of_fold, trained.model.fitted_with, trained.model.window)
+        return [trained.out_of_fold] if kind.is_stacked else []
 
 
-def _write(folder: Path, name: str, model: Saveable, target: Any, said: pl.DataFrame, parameters: Any, window: int) -> None:
+def _write(folder: Path, name: str, model: Saveable, kind: TargetKind, said: pl.DataFrame, parameters: Any, window: int) -> None:
     manifest = Manifest(
         model=name,
         training_id="made",
@@ -84,12 +95,12 @@ def _write(folder: Path, name: str, model: Saveable, target: Any, said: pl.DataF
         features_hash=hash_features(NAMES),
         rows=STOCKS * SESSIONS,
         parameters=parameters,
-        metrics=metrics_of(said, target),
+        metrics=metrics_of(said, kind),
         seed=CONDITIONS.seed,
         threads=CONDITIONS.threads,
         code_version="1",
-        target=target,
-        exposures=EXPOSED if target == "return" else (),
+        target=kind.name,
+        exposures=EXPOSED if kind.exposures else (),
         window=window,
     )
     write_artefact(folder / "models", model, manifest)

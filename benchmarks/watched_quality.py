@@ -17,10 +17,10 @@ import polars as pl
 from benchmarks.bringing import bring_file, fresh_stores
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import FORWARD_RETURN, METRIC, MODEL, OUTCOME, SESSION, SYMBOL, VALUE
+from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.datasets.reading import input_names
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split
-from stock_pipeline.datasets.targets import with_target
 from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet, feature_set
 from stock_pipeline.features.compute import compute_features
@@ -29,9 +29,10 @@ from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import KNOWN, column_of
 from stock_pipeline.models.catalogue import parse_models, stacked_models
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.scores import PERIOD, RANK_IC, score_table, scores_of
 from stock_pipeline.models.stacking import stack_out_of_fold, stack_weights, widen
-from stock_pipeline.models.training import Plan, score_folds
+from stock_pipeline.models.training import score_folds
 from stock_pipeline.settings import load_settings
 
 EMBARGO: Final = 3
@@ -49,7 +50,7 @@ def main(record: Path, files: str, first_year: int, last_year: int, months: int,
     told, found = list[pl.DataFrame](), dict[str, Any]()
     for entry in parse_models(names or stacked_models(None)):
         began = time.perf_counter()
-        plan = Plan(entry, features.names, EXPOSURES, tuple(splits), label_ends, Conditions(seed=7, threads=2))
+        plan = Plan(entry, features.names, tuple(splits), label_ends, Conditions(seed=7, threads=2))
         tests, seen = score_folds(plan, aside, samples, {})
         told.append(tests)
         found[entry.name] = _figures(tests, seen) | {"seconds": time.perf_counter() - began}
@@ -73,7 +74,7 @@ def _panel(home: Path, files: str, features: FeatureSet, last_year: int) -> pl.D
     outcomes = labels.select(SYMBOL, SESSION, pl.col(column_of(FORWARD_RETURN, 1)).alias(FORWARD_RETURN))
     names = input_names(features)
     inputs = model_inputs(compute_features(bars, features.made), names, features.bounds)
-    return with_target(training_panel(inputs, outcomes, names), "return", EXPOSURES)
+    return RETURN_KIND.with_target(training_panel(inputs, outcomes, names))
 
 
 def _splits(panel: pl.DataFrame, first_year: int, last_year: int, months: int) -> Iterator[Split]:

@@ -37,9 +37,7 @@ def trade(night: Night) -> Product | None:
     of_models = replace_groups(DAILY_RETURNS, made, (MODEL,), least_share=0.0)
     written = replace_all(DAILY_RETURNS, made) if night.full_refresh else of_models
     return Product(
-        writes=(
-            replace_all(DAILY_RETURNS, made) if night.full_refresh else replace_groups(DAILY_RETURNS, made, (MODEL,), least_share=0.0),
-        ),
+        writes=(written,),
         watermark=night.as_of,
         pictures=lambda: {"equity": equity_curve(made)},
         facts={"sessions": made[SESSION].n_unique(), "fill": "next_open", "cost_bps": settings.cost_bps},

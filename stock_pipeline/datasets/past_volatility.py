@@ -4,8 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, PRICE_STEP, SESSION, SYMBOL
-from stock_pipeline.datasets.targets import PAST_VOLATILITY
+from stock_pipeline.core.columns import CLOSE, PAST_VOLATILITY, PRICE_STEP, SESSION, SYMBOL
 
 WINDOW: Final = 20
 # Sessions of bars to read for the last session's value: the returns of a window, and bars that may be missing among them.

@@ -1,12 +1,13 @@
 """Reading what models learn from: features as models see them, and beside them what came of each row."""
 
+from collections.abc import Callable
 from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.core.columns import FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL
+from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.past_volatility import SPAN, past_volatility
-from stock_pipeline.datasets.targets import Kind, with_target
 from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet
 from stock_pipeline.features.reading import chosen_set, read_features
@@ -17,8 +18,8 @@ from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
 
-def read_training_panel(stores: Stores, settings: Settings, as_of: date, kind: Kind = "return") -> pl.DataFrame:
-    """Everything known on the night of ``as_of``: ``training_panel`` with the target of a kind of model.
+def read_training_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind = RETURN_KIND) -> pl.DataFrame:
+    """Everything known on the night of ``as_of``: ``training_panel`` with the target of a kind.
 
     Where ``datasets.sessions`` is set, only so many of the last sessions with features are there.
     """
@@ -27,12 +28,26 @@ def read_training_panel(stores: Stores, settings: Settings, as_of: date, kind: K
     sessions = outcomes[SESSION].unique().sort().to_list()
     first = sessions[-settings.datasets.sessions :][0] if settings.datasets.sessions and sessions else None
     inputs = read_inputs(stores, settings, Selection(first=first, last=as_of))
-    if kind == "volatility":
-        known = read_forward_volatility(stores, as_of)
-        outcomes = outcomes.join(known, on=[SYMBOL, SESSION], how="inner").join(
-            read_past_volatility(stores, settings, as_of), on=[SYMBOL, SESSION], how="left"
-        )
-    return with_target(training_panel(inputs, outcomes, input_names(chosen)), kind, EXPOSURES)
+    made_of = with_outcomes_of(kind, stores, as_of, outcomes, lambda _known: read_past_volatility(stores, settings, as_of))
+    return kind.with_target(training_panel(inputs, made_of, input_names(chosen)))
+
+
+def with_outcomes_of(
+    kind: TargetKind, stores: Stores, as_of: date, outcomes: pl.DataFrame, past: Callable[[pl.DataFrame], pl.DataFrame]
+) -> pl.DataFrame:
+    """The outcomes with what the target of a kind is made of besides returns.
+
+    Args:
+        kind: whose target.
+        stores: both stores.
+        as_of: the night.
+        outcomes: what ``labels.reading.read_outcomes`` returns for that night.
+        past: from the rows that are left to symbol, session and past_volatility.
+    """
+    key = [SYMBOL, SESSION]
+    if FORWARD_VOLATILITY in kind.outcomes:
+        outcomes = outcomes.join(read_forward_volatility(stores, as_of), on=key, how="inner")
+    return outcomes.join(past(outcomes), on=key, how="left") if PAST_VOLATILITY in kind.outcomes else outcomes
 
 
 def read_inputs(stores: Stores, settings: Settings, selection: Selection) -> pl.DataFrame:

@@ -9,12 +9,12 @@ from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import AS_OF, SOURCE, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.checks import BAR_CHECKS
-from stock_pipeline.market_data.flagging import doubts_after
+from stock_pipeline.market_data.flagging import Revisions, doubts_after
 from stock_pipeline.market_data.flags import FlagRules
 from stock_pipeline.market_data.gathering import Held, chosen_sources, gather, held_by, members_told, refuse_mixing, renames_told
-from stock_pipeline.market_data.history import with_history
+from stock_pipeline.market_data.history import Vintage, with_history
 from stock_pipeline.market_data.ingestion import Ingested
-from stock_pipeline.market_data.instruments import Identities, found_delisted, identify
+from stock_pipeline.market_data.instruments import Identities, ListingNews, found_delisted, identify
 from stock_pipeline.market_data.landing import Landing
 from stock_pipeline.market_data.pictures import candlesticks
 from stock_pipeline.market_data.tables import (
@@ -82,14 +82,15 @@ def ingest(night: Night) -> Product | None:
 def _writes(night: Night, held: Held, gathered: Ingested, *, live: bool) -> tuple[Write, ...]:
     """What every table is to hold after the night."""
     stores, quality, as_of = night.stores, night.settings.quality, gathered.as_of
-    held_from = held.sessions.select(SYMBOL, FIRST)
-    bars = with_history(stores, DAILY_BARS, gathered.bars, as_of, live=live, held_from=held_from, reached=night.watermark)
-    actions = with_history(stores, CORPORATE_ACTIONS, gathered.actions, as_of, live=live)
-    fundamentals = with_history(stores, FUNDAMENTALS, gathered.fundamentals, as_of, live=live)
+    tonight = Vintage(as_of, live)
+    of_bars = Vintage(as_of, live, held.sessions.select(SYMBOL, FIRST), night.watermark)
+    bars = with_history(stores, DAILY_BARS, gathered.bars, of_bars)
+    actions = with_history(stores, CORPORATE_ACTIONS, gathered.actions, tonight)
+    fundamentals = with_history(stores, FUNDAMENTALS, gathered.fundamentals, tonight)
     rules = FlagRules(quality.jump_ratio, quality.source_tolerance)
     calendar = trading_calendar(night.settings.exchange)
     before = calendar.previous_session(as_of)
-    doubts = doubts_after(stores, calendar, rules, bars, actions, gathered.compared, as_of)
+    doubts = doubts_after(stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared))
     identities = _identities(night, held, gathered)
     told = members_told(night.settings)
     members = [] if told is None else [_of_symbols(UNIVERSE_MEMBERS, _with_those_left_out(stores, told, before))]
@@ -123,7 +124,8 @@ def _identities(night: Night, held: Held, gathered: Ingested) -> Identities:
     earlier = night.stores.read(INGESTION_FAILURES, Selection(columns=(AS_OF, SYMBOL, REASON))).filter(pl.col(AS_OF) < gathered.as_of)
     delisted = found_delisted(gathered.failures, earlier, gathered.bars, held.last)
     renames = renames_told(night.settings)
-    return identify(held.history, held.instruments, held.last, gathered.bars, gathered.instruments, renames, delisted, gathered.as_of)
+    news = ListingNews(gathered.as_of, gathered.bars, gathered.instruments, renames, delisted)
+    return identify(Identities(held.history, held.instruments), held.last, news)
 
 
 def _not_yet_reported(stores: Stores, report: pl.DataFrame) -> pl.DataFrame:

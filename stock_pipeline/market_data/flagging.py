@@ -1,5 +1,6 @@
 """Doubts about stored bars, brought up to date with the news of a night: judged anew is only what the news can have changed."""
 
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -17,26 +18,33 @@ SINCE = "since"
 SPARE_SESSIONS = 2 * CONTEXT  # read before the first change, so that few symbols with missing bars need to be read further back
 
 
-def doubts_after(
-    stores: Stores,
-    calendar: TradingCalendar,
-    rules: FlagRules,
-    bars: pl.DataFrame,
-    actions: pl.DataFrame,
-    compared: pl.DataFrame,
-    night: date,
-) -> pl.DataFrame:
-    """Rows for the flags table once the news is stored.
+@dataclass(frozen=True)
+class Revisions:
+    """What a night brings to the store.
 
-    Args:
-        stores: the store as it is before the news.
-        calendar: whose sessions count.
-        rules: thresholds.
+    Attributes:
+        night: the session on whose night it comes.
         bars: the full history of every bar that is new or has changed.
         actions: the same of corporate actions.
         compared: symbol, session, close and basis of bars that a second source gave.
-        night: the session on whose night it is judged.
     """
+
+    night: date
+    bars: pl.DataFrame
+    actions: pl.DataFrame
+    compared: pl.DataFrame
+
+
+def doubts_after(stores: Stores, calendar: TradingCalendar, rules: FlagRules, revisions: Revisions) -> pl.DataFrame:
+    """Rows for the flags table once the revisions are stored.
+
+    Args:
+        stores: the store as it is before them.
+        calendar: whose sessions count.
+        rules: thresholds.
+        revisions: of the night on which it is judged.
+    """
+    bars, actions, compared, night = revisions.bars, revisions.actions, revisions.compared, revisions.night
     if not stores.count(DAILY_BARS):  # a first load, of which everything is judged
         window, known_actions = (rows.filter(pl.col(KNOWN_TO).is_null()) for rows in (bars, actions))
         found = _found(window, known_actions, compared, calendar, rules, night)

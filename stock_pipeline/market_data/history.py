@@ -1,5 +1,6 @@
 """Incoming rows against those in the store: which of them say anything new, and from which night each is known."""
 
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -17,16 +18,25 @@ RIDERS = (SOURCE, ACTIONS_KNOWN, KNOWN_FROM, KNOWN_TO)  # columns that make no r
 LIVE_TOLERANCE = 1e-5
 
 
-def with_history(
-    stores: Stores,
-    schema: TableSchema,
-    incoming: pl.DataFrame,
-    night: date,
-    *,
-    live: bool,
-    held_from: pl.DataFrame | None = None,
-    reached: date | None = None,
-) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Vintage:
+    """When and from where rows have come.
+
+    Attributes:
+        night: the session on whose night they have come.
+        live: whether a live source told some of them.
+        held_from: symbol and first stored session of each symbol.
+        reached: the session that the store has reached. A bar of a held symbol up to there that only comes now was not known on
+            its own night.
+    """
+
+    night: date
+    live: bool
+    held_from: pl.DataFrame | None = None
+    reached: date | None = None
+
+
+def with_history(stores: Stores, schema: TableSchema, incoming: pl.DataFrame, vintage: Vintage) -> pl.DataFrame:
     """The full history of every row about which the sources say something new.
 
     A row that another source has told already stays as that one told it: two sources never agree to the last digit, and to
@@ -36,24 +46,20 @@ def with_history(
         stores: where the history is.
         schema: a versioned table of the market store.
         incoming: rows with ``known_from`` and ``captured``.
-        night: the session on whose night the rows have come.
-        live: whether a live source told some of the rows.
-        held_from: symbol and first stored session of each symbol.
-        reached: the session that the store has reached. A bar of a held symbol up to there that only comes now was not known on
-            its own night.
+        vintage: of those rows.
     """
     values = [name for name in schema.column_names if name not in (*schema.key, *RIDERS)]
     first = incoming[schema.session_column].min() if schema.session_column == SESSION else None
     history = stores.read(schema, Selection(first=first if isinstance(first, date) else None))
-    if live:
+    if vintage.live:
         told_well = _told_well_already(history, incoming, schema)
         incoming = incoming.join(told_well, on=list(schema.key), how="anti", maintain_order="left")
     # What was captured says itself when it was known, so that telling it again, or late, restates nothing.
     was_captured = pl.col(CAPTURED).is_not_null()
-    tolerance = LIVE_TOLERANCE if live else 0.0
-    noticed = notice_restatements(history, incoming.filter(~was_captured), schema.key, values, night, tolerance)
-    if held_from is not None and reached is not None:
-        noticed = _known_late(noticed, held_from, reached, night)
+    tolerance = LIVE_TOLERANCE if vintage.live else 0.0
+    noticed = notice_restatements(history, incoming.filter(~was_captured), schema.key, values, vintage.night, tolerance)
+    if vintage.held_from is not None and vintage.reached is not None:
+        noticed = _known_late(noticed, vintage.held_from, vintage.reached, vintage.night)
     return weave(history, pl.concat([noticed, incoming.filter(was_captured)]), schema.key, values)
 
 

@@ -23,46 +23,52 @@ class Identities:
     instruments: pl.DataFrame
 
 
-def identify(
-    history: pl.DataFrame,
-    instruments: pl.DataFrame,
-    last_held: Mapping[str, date],
-    bars: pl.DataFrame,
-    told: pl.DataFrame,
-    renames: pl.DataFrame,
-    delisted: Mapping[str, date],
-    night: date,
-) -> Identities:
+@dataclass(frozen=True)
+class ListingNews:
+    """What a night tells of listings.
+
+    Attributes:
+        night: the session on whose night it is known.
+        bars: symbol, session of the new bars.
+        particulars: symbol, particulars and source as the sources have them now.
+        renames: old, new, session.
+        delisted: symbols found to be delisted, with their last session.
+    """
+
+    night: date
+    bars: pl.DataFrame
+    particulars: pl.DataFrame
+    renames: pl.DataFrame
+    delisted: Mapping[str, date]
+
+
+def identify(held: Identities, last_held: Mapping[str, date], news: ListingNews) -> Identities:
     """Both tables once a night's bars and particulars are taken into account.
 
     Args:
-        history: stored rows of symbol_history.
-        instruments: stored rows of instruments.
+        held: as they are stored.
         last_held: the last stored session of each symbol.
-        bars: symbol, session of the new bars.
-        told: symbol, particulars and source as the sources have them now.
-        renames: old, new, session.
-        delisted: symbols found to be delisted, with their last session.
-        night: the session on whose night this is known.
+        news: of the night.
     """
-    contracts = dict(instruments.select(CONTRACT, SYMBOL).drop_nulls().iter_rows())
-    moved = renames_by_contract(contracts, told.select(SYMBOL, CONTRACT), bars, last_held)
-    followed = follow_symbols(history, last_held, bars, pl.concat([renames.filter(pl.col(SESSION) <= night), moved]), delisted)
-    return Identities(followed, _particulars(followed, instruments, told, delisted, night))
+    contracts = dict(held.instruments.select(CONTRACT, SYMBOL).drop_nulls().iter_rows())
+    moved = renames_by_contract(contracts, news.particulars.select(SYMBOL, CONTRACT), news.bars, last_held)
+    renames = pl.concat([news.renames.filter(pl.col(SESSION) <= news.night), moved])
+    followed = follow_symbols(held.history, last_held, news.bars, renames, news.delisted)
+    return Identities(followed, _particulars(followed, held.instruments, news))
 
 
-def _particulars(history: pl.DataFrame, held: pl.DataFrame, told: pl.DataFrame, delisted: Mapping[str, date], night: date) -> pl.DataFrame:
+def _particulars(history: pl.DataFrame, held: pl.DataFrame, news: ListingNews) -> pl.DataFrame:
     latest = history.sort(FIRST).group_by(INSTRUMENT, maintain_order=True).last().select(INSTRUMENT, SYMBOL, LAST)
     holders = history.sort(FIRST).group_by(SYMBOL, maintain_order=True).last().select(INSTRUMENT)
     # What is said of a symbol is said of the one that bears it now.
-    now = latest.join(holders, on=INSTRUMENT, how="semi").join(told, on=SYMBOL, how="inner").drop(SYMBOL, LAST)
+    now = latest.join(holders, on=INSTRUMENT, how="semi").join(news.particulars, on=SYMBOL, how="inner").drop(SYMBOL, LAST)
     joined = latest.join(now, on=INSTRUMENT, how="left").join(held.drop(SYMBOL), on=INSTRUMENT, how="left", suffix="_held")
     ended = pl.col(LAST).is_not_null()
     of_now = pl.col(INSTRUMENT).is_in(holders[INSTRUMENT].implode())
-    just_found = of_now & pl.col(SYMBOL).is_in(list(delisted)) & pl.col(DELISTED_ON).is_null()
+    just_found = of_now & pl.col(SYMBOL).is_in(list(news.delisted)) & pl.col(DELISTED_ON).is_null()
     columns = [pl.coalesce(name, f"{name}_held").alias(name) for name in (*PARTICULARS, SOURCE)]
     return (
-        joined.with_columns(*columns, pl.when(ended & just_found).then(pl.lit(night)).when(ended).then(DELISTED_ON).alias(DELISTED_ON))
+        joined.with_columns(*columns, pl.when(ended & just_found).then(pl.lit(news.night)).when(ended).then(DELISTED_ON).alias(DELISTED_ON))
         .drop_nulls(SOURCE)
         .select(INSTRUMENTS.column_names)
         .sort(INSTRUMENT)

@@ -12,11 +12,12 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from stock_pipeline.core.errors import ArtefactError, InputError
-from stock_pipeline.datasets.targets import Kind
+from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.models.catalogue import STACK, model_entry
 from stock_pipeline.models.estimators.estimator import Conditions, Device, Estimator
 from stock_pipeline.models.stacking import StackedModel
@@ -39,8 +40,8 @@ class Manifest:
     """All there is to know about a trained model but the model itself.
 
     ``rows`` and ``train_from`` to ``train_to`` tell what the final model was fitted on; ``metrics`` are its out-of-fold scores;
-    ``exposures`` are what its scores are freed from, and ``window`` is how many sessions of features one rests on;
-    ``files`` (file name to SHA-256) is filled in by ``write_artefact``.
+    ``target`` names the kind of what it learnt, ``exposures`` are what its scores are freed from, and ``window`` is how many sessions
+    of features one rests on; ``files`` (file name to SHA-256) is filled in by ``write_artefact``.
     """
 
     model: str
@@ -56,7 +57,7 @@ class Manifest:
     seed: int
     threads: int
     code_version: str
-    target: Kind = "return"
+    target: str = RETURN_KIND.name
     exposures: tuple[str, ...] = ()
     window: int = 1
     trials: int = 1
@@ -79,35 +80,45 @@ def hash_features(names: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
-def training_id(
-    model: str,
-    as_of: date,
-    features_hash: str,
-    data_hash: str,
-    parameters: Mapping[str, Any],
-    conditions: Conditions,
-    code_version: str,
-    held: Sequence[str] = (),
-) -> str:
-    """The name of a training: 16 hex digits that follow from what the training depends on.
+@dataclass(frozen=True)
+class TrainingInputs:
+    """All that a training depends on, from which its name follows.
 
-    The same training again has the same name, unless others have been made in between: then it is a new one with a new name.
-
-    Args:
+    Attributes:
         model: the model's name.
         as_of: the session whose night's knowledge the training rests on.
-        features_hash: ``hash_features`` of the features.
+        features: the features learnt from, in their order.
         data_hash: ``core.content_hash`` of the training panel; for a stack, anything that identifies its members.
         parameters: ``Estimator.parameters()``.
         conditions: seed, threads and device.
         code_version: version of the training code.
-        held: names of the model's trainings in the order in which they were made.
     """
-    inputs = [model, as_of.isoformat(), features_hash, data_hash, dict(parameters), asdict(conditions), code_version]
-    name = _name(inputs)
-    while name in held[:-1]:
-        name = _name([*inputs, name])
-    return name
+
+    model: str
+    as_of: date
+    features: tuple[str, ...]
+    data_hash: str
+    parameters: Mapping[str, Any]
+    conditions: Conditions
+    code_version: str
+
+    @cached_property
+    def features_hash(self) -> str:
+        """``hash_features`` of the features."""
+        return hash_features(self.features)
+
+    def training_id(self, held: Sequence[str] = ()) -> str:
+        """The name of the training: 16 hex digits. Made again it has the same name, unless others have been made in between.
+
+        Args:
+            held: names of the model's trainings in the order in which they were made.
+        """
+        told = [self.model, self.as_of.isoformat(), self.features_hash, self.data_hash, dict(self.parameters)]
+        inputs = [*told, asdict(self.conditions), self.code_version]
+        name = _name(inputs)
+        while name in held[:-1]:
+            name = _name([*inputs, name])
+        return name
 
 
 def _name(inputs: Sequence[object]) -> str:

@@ -1,7 +1,8 @@
 """The assets of the models: one for each base model of the catalogue, and the stack of them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,31 +11,30 @@ from typing import Any
 import polars as pl
 
 from stock_pipeline import __version__
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, PAST_VOLATILITY, SESSION, SYMBOL, TARGET, TRAINING_ID, VALUE
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
+from stock_pipeline.datasets.catalogue import RETURN_KIND, target_kind
 from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.datasets.splits import Split, chosen_splits, splits_from_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
-from stock_pipeline.datasets.targets import TARGET
-from stock_pipeline.features.catalogue import EXPOSURES
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
-from stock_pipeline.models.artefacts import Manifest, Saveable, artefact_path, hash_features, read_manifest, training_id
+from stock_pipeline.models.artefacts import Manifest, TrainingInputs, artefact_path, hash_features, read_manifest
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.own_process import trained_apart
-from stock_pipeline.models.pictures import calibration_picture, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
+from stock_pipeline.models.pictures import PICTURES_OF_KINDS, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
+from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.plausibility import is_plausible
-from stock_pipeline.models.recording import Said, Training, latest_trainings, metrics_of, ranked_against, record
+from stock_pipeline.models.recording import Fitted, Said, Training, latest_trainings, manifest_of, record
 from stock_pipeline.models.scores import PART, PERIOD, RANK_IC, overall, rank_ic_by_session
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
-from stock_pipeline.models.training import Plan
 from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, via
 from stock_pipeline.settings import Settings
@@ -55,21 +55,14 @@ def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
         panel = read_training_panel(night.stores, night.settings, night.as_of, entry.target)
         plan = _plan(night, entry, panel)
         data_hash = content_hash(panel, (SESSION, SYMBOL))
-        learnt = panel.drop_nulls(TARGET).select(SESSION)
+        learnt = panel.drop_nulls(TARGET)[SESSION]
         with trained_apart(plan, panel, night.say) as trained:
             del panel
-            manifest = _manifest(night, entry.name, learnt, trained.model.fitted_with, data_hash, plan.conditions)
-            manifest = replace(
-                manifest,
-                metrics=metrics_of(trained.out_of_fold, entry.target),
-                target=entry.target,
-                exposures=plan.exposures,
-                window=trained.model.window,
-                trials=max(1, trained.tried.height),
-            )
-            said = Said(trained.out_of_fold, trained.seen, trained.explained, trained.tried)
-            night.say(f"rank IC {manifest.metrics[RANK_IC]:.4f} out of fold" if manifest.metrics[RANK_IC] is not None else "no rank IC")
-            training = _recorded(night, trained.model, manifest, said, learnt[SESSION].n_unique())
+            inputs = _inputs(night, entry.name, data_hash, trained.model.fitted_with, plan.conditions)
+            fitted = Fitted(inputs, trained.model, learnt, entry.target, entry.target.exposures, trained.model.window)
+            training, manifest = _recorded(night, fitted, Said(trained.out_of_fold, trained.seen, trained.explained, trained.tried))
+        rank_ic = manifest.metrics[RANK_IC]
+        night.say("no rank IC" if rank_ic is None else f"rank IC {rank_ic:.4f} out of fold")
         return _product(night, training, manifest)
 
     return body
@@ -81,7 +74,6 @@ def _plan(night: Night, entry: ModelEntry, panel: pl.DataFrame) -> Plan:
     return Plan(
         entry=entry,
         feature_names=features.names,
-        exposures=EXPOSURES if entry.target == "return" else (),
         splits=tuple(_splits(night, panel.drop_nulls(TARGET)[SESSION])),
         label_ends=read_label_ends(night.stores, night.as_of, night.settings.labels),
         conditions=Conditions(chosen.seed, chosen.threads, device),
@@ -107,9 +99,9 @@ def train_stack(night: Night) -> Product | None:
     labelled = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])[SESSION]
     own = stack_out_of_fold(wide, list(chosen), _splits(night, labelled))
     conditions = Conditions(night.settings.models.seed, night.settings.models.threads)
-    manifest = _manifest(night, STACK, wide, stacked.parameters(), json.dumps(chosen, sort_keys=True), conditions)
-    manifest = replace(manifest, metrics=metrics_of(own, "return"), window=_longest_window(night, chosen))
-    training = _recorded(night, stacked, manifest, Said(own), wide[SESSION].n_unique())
+    inputs = _inputs(night, STACK, json.dumps(chosen, sort_keys=True), stacked.parameters(), conditions)
+    fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(night, chosen))
+    training, manifest = _recorded(night, fitted, Said(own))
     product = _product(night, training, manifest)
     held = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values())}))
     everyone = pl.concat([overall(held), overall(training.scores)])
@@ -133,11 +125,12 @@ def _longest_window(night: Night, members: dict[str, str]) -> int:
     return max(read_manifest(night.models_root / artefact_path(name, key)).window for name, key in members.items())
 
 
-def _recorded(night: Night, model: Saveable, manifest: Manifest, said: Said, sessions: int) -> Training:
-    if not night.options.dry_run:
-        return record(night.models_root, model, manifest, said, sessions, _number(night, manifest))
-    with TemporaryDirectory(prefix="stock_pipeline_dry_run_") as folder:
-        return record(Path(folder), model, manifest, said, sessions, _number(night, manifest))
+def _recorded(night: Night, fitted: Fitted, said: Said) -> tuple[Training, Manifest]:
+    held = _held(night, fitted.inputs.model)
+    manifest = manifest_of(fitted, said, held)
+    number = 1 + (held.index(manifest.training_id) if manifest.training_id in held else len(held))
+    with TemporaryDirectory(prefix="stock_pipeline_dry_run_") if night.options.dry_run else nullcontext(night.models_root) as root:
+        return record(Path(root), fitted.model, manifest, said, fitted.sessions.n_unique(), number), manifest
 
 
 def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:
@@ -146,27 +139,8 @@ def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:
     return members
 
 
-def _manifest(night: Night, model: str, rows: pl.DataFrame, parameters: dict[str, Any], data_hash: str, conditions: Conditions) -> Manifest:
-    """All about a training but its metrics; ``rows`` are those that the final model was fitted on."""
-    names = chosen_set(night.settings).names
-    features_hash = hash_features(names)
-    sessions = rows[SESSION].unique().sort()
-    return Manifest(
-        model=model,
-        training_id=training_id(model, night.as_of, features_hash, data_hash, parameters, conditions, __version__, _held(night, model)),
-        as_of=night.as_of,
-        train_from=sessions[0],
-        train_to=sessions[-1],
-        features=names,
-        features_hash=features_hash,
-        rows=rows.height,
-        parameters=parameters,
-        metrics={},
-        seed=conditions.seed,
-        threads=conditions.threads,
-        device=conditions.device,
-        code_version=__version__,
-    )
+def _inputs(night: Night, model: str, data_hash: str, parameters: Mapping[str, Any], conditions: Conditions) -> TrainingInputs:
+    return TrainingInputs(model, night.as_of, chosen_set(night.settings).names, data_hash, parameters, conditions, __version__)
 
 
 def _held(night: Night, model: str) -> list[str]:
@@ -174,11 +148,6 @@ def _held(night: Night, model: str) -> list[str]:
     trainings = night.read(TRAININGS, Selection(columns=(TRAINING_ID, NUMBER), equals={MODEL: [model]}))
     names: list[str] = trainings.sort(NUMBER)[TRAINING_ID].to_list()
     return names
-
-
-def _number(night: Night, manifest: Manifest) -> int:
-    held = _held(night, manifest.model)
-    return 1 + (held.index(manifest.training_id) if manifest.training_id in held else len(held))
 
 
 def _product(night: Night, training: Training, manifest: Manifest) -> Product:
@@ -200,19 +169,17 @@ def _product(night: Night, training: Training, manifest: Manifest) -> Product:
 
 
 def _pictures(training: Training, manifest: Manifest) -> dict[str, bytes]:
-    daily = rank_ic_by_session(training.out_of_fold, ranked_against(manifest.target))
-    drawn = {"rank_ic_by_session": rank_ic_picture(daily, manifest.model)}
-    if manifest.target == "direction":
-        drawn["calibration"] = calibration_picture(training.out_of_fold)
-    explained = {} if training.importance.is_empty() else explanation_pictures(training.shap_values, manifest.model)
-    return drawn | explained
+    kind = target_kind(manifest.target)
+    drawn = {"rank_ic_by_session": rank_ic_picture(rank_ic_by_session(training.out_of_fold, kind.ranked_against), manifest.model)}
+    drawn |= {name: PICTURES_OF_KINDS[name](training.out_of_fold) for name in kind.pictures}
+    return drawn | ({} if training.importance.is_empty() else explanation_pictures(training.shap_values, manifest.model))
 
 
 def _is_plausible(night: Night) -> dict[str, Verdict]:
     """Whether the model's latest training scores no better than is to be had without knowing the future."""
     model = night.asset.split("/")[1]
     held = latest_trainings(night.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
-    if held.is_empty() or held["target"][0] == "volatility":
+    if held.is_empty() or not target_kind(held["target"][0]).betrays_leaks:
         return {NO_LEAK: Verdict(True, {"note": "nothing to judge"})}
     scores = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
     metrics = dict(overall(scores).select(METRIC, VALUE).iter_rows())
@@ -272,7 +239,7 @@ def _asset(entry: ModelEntry, version: str) -> Stage:
         keys=(("models", entry.name),),
         description=entry.description,
         tables=TABLES,
-        reads=(DAILY_FEATURES, DAILY_LABELS, WALK_FORWARD_SPLITS, *(BAR_TABLES if entry.target == "volatility" else ())),
+        reads=(DAILY_FEATURES, DAILY_LABELS, WALK_FORWARD_SPLITS, *(BAR_TABLES if PAST_VOLATILITY in entry.target.outcomes else ())),
         body=train_model(entry),
         settings=SETTINGS,
         settings_ahead=("models.names", "models.suspicious_rank_ic"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stock_pipeline.core.named import entry_named
-from stock_pipeline.datasets.targets import Kind
+from stock_pipeline.datasets.catalogue import DIRECTION_KIND, RETURN_KIND, VOLATILITY_KIND, TargetKind
 from stock_pipeline.models.estimators import cat_boost, direction_classifier, light_gbm, random_forest, spline_ridge, xg_boost
 from stock_pipeline.models.estimators.cat_boost import CatBoost
 from stock_pipeline.models.estimators.direction_classifier import DirectionClassifier
@@ -36,7 +36,7 @@ class ModelEntry:
         load: the fitted estimator that a folder holds.
         description: one sentence for users.
         kinds: Dagster's kinds, the badges of the asset.
-        target: what it learns; the stack weighs the models of the return.
+        target: what it learns.
         space: values to draw from, by parameter, where several sets of parameters are tried.
         gpu_obstacle: why it cannot use a GPU here, None where it can.
     """
@@ -46,7 +46,7 @@ class ModelEntry:
     load: Callable[[Path], Estimator]
     description: str
     kinds: tuple[str, ...]
-    target: Kind = "return"
+    target: TargetKind = RETURN_KIND
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     gpu_obstacle: Callable[[], str | None] = _no_code
 
@@ -130,7 +130,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         load=RandomForest.load,
         description="A random forest for the volatility of the sessions ahead.",
         kinds=("xgboost",),
-        target="volatility",
+        target=VOLATILITY_KIND,
         space={"max_depth": (4, 6, 8), "subsample": (0.1, 0.2, 0.4)},
         gpu_obstacle=random_forest.gpu_obstacle,
     ),
@@ -140,7 +140,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         load=DirectionClassifier.load,
         description="The probability that the return is positive: boosted trees, calibrated.",
         kinds=("lightgbm",),
-        target="direction",
+        target=DIRECTION_KIND,
         gpu_obstacle=direction_classifier.gpu_obstacle,
     ),
 )
@@ -169,10 +169,10 @@ def parse_models(names: Sequence[str]) -> tuple[ModelEntry, ...]:
 
 
 def ranking_models() -> tuple[str, ...]:
-    """The models whose scores rank stocks by what is to be had from them: all but those of the volatility, and the stack."""
-    return (*(entry.name for entry in CATALOGUE if entry.target != "volatility"), STACK)
+    """The models whose scores rank stocks by what is to be had from them, and the stack."""
+    return (*(entry.name for entry in CATALOGUE if entry.target.ranks_stocks), STACK)
 
 
 def stacked_models(names: Sequence[str] | None) -> tuple[str, ...]:
-    """The models that the stack weighs: those of the return, all or the ones among ``names``."""
-    return tuple(entry.name for entry in parse_models(names or ()) if entry.target == "return")
+    """The models that the stack weighs, all or the ones among ``names``."""
+    return tuple(entry.name for entry in parse_models(names or ()) if entry.target.is_stacked)

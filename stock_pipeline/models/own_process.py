@@ -16,7 +16,8 @@ from typing import Any, Final
 import polars as pl
 
 from stock_pipeline.core.errors import StockPipelineError
-from stock_pipeline.models.training import Plan, Say, Trained, train
+from stock_pipeline.models.plan import Plan, Say
+from stock_pipeline.models.training import Trained, train
 
 PANEL: Final = "panel.arrow"
 MODEL_FOLDER: Final = "model"

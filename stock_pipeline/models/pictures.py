@@ -1,14 +1,13 @@
 """Pictures of models: the rank IC of each session, the models side by side, and what their features do."""
 
 import io
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import FEATURE, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.columns import FEATURE, METRIC, MODEL, SCORE, SESSION, SYMBOL, TARGET, VALUE
 from stock_pipeline.core.pictures import BLUE, GREY, ORANGE, new_figure, png
-from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.explanations import CONTRIBUTION
 from stock_pipeline.models.scores import RANK_IC
@@ -92,6 +91,10 @@ def calibration_picture(out_of_fold: pl.DataFrame, bins: int = 10) -> bytes:
     ax.set_title("Calibration of the probability of a rise", loc="left")
     ax.legend(loc="upper left", frameon=False)
     return png(figure)
+
+
+# The pictures that a kind of target may ask for by name, drawn from out-of-fold scores.
+PICTURES_OF_KINDS: Final[Mapping[str, Callable[[pl.DataFrame], bytes]]] = {"calibration": calibration_picture}
 
 
 def explanation_pictures(explained: pl.DataFrame, model: str, most: int = 15) -> dict[str, bytes]:

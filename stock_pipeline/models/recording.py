@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, METRIC, MODEL, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, PREDICTED_RETURN, RETURN_SCALE, SESSION, SYMBOL, TRAINING_ID, VALUE
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.datasets.targets import TARGET, Kind
-from stock_pipeline.models.artefacts import Artefact, Manifest, Saveable, write_artefact
+from stock_pipeline.datasets.catalogue import TargetKind, target_kind
+from stock_pipeline.models.artefacts import Artefact, Manifest, Saveable, TrainingInputs, write_artefact
 from stock_pipeline.models.explanations import importances
 from stock_pipeline.models.scores import score_table, scores_of
 from stock_pipeline.models.stacking import return_scale
@@ -25,10 +25,6 @@ from stock_pipeline.models.tables import (
 )
 from stock_pipeline.storage import Write, replace_groups, upsert
 
-# What one unit of score is worth in return; among a manifest's metrics. Null where the scores have been worth nothing: to
-# predict the opposite of what a model says, because it was wrong so far, would be one more way of overfitting.
-RETURN_SCALE = "return_scale"
-
 
 @dataclass(frozen=True)
 class Said:
@@ -41,6 +37,27 @@ class Said:
     seen: pl.DataFrame | None = None
     explained: pl.DataFrame | None = None
     tried: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model that is to be kept.
+
+    Attributes:
+        inputs: what its training depended on.
+        model: what goes into service.
+        sessions: that of each row that it was fitted on.
+        kind: of what it learnt.
+        exposures: what its scores are freed from; a stack's are not, as those of its members are.
+        window: sessions of features that a score rests on.
+    """
+
+    inputs: TrainingInputs
+    model: Saveable
+    sessions: pl.Series
+    kind: TargetKind
+    exposures: tuple[str, ...] = ()
+    window: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,16 +86,46 @@ class Training:
         return (upsert(TRAININGS, self.trainings), *(replace_groups(schema, rows, (TRAINING_ID,)) for schema, rows in kept))
 
 
-def ranked_against(target: Kind) -> str:
-    """What a model's scores are ranked against: the return that followed, or for the volatility the target itself."""
-    return TARGET if target == "volatility" else FORWARD_RETURN
+def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float | None]:
+    """The measures over all folds, and what one unit of score is worth in return: what a manifest tells of a model.
 
-
-def metrics_of(out_of_fold: pl.DataFrame, target: Kind) -> dict[str, float | None]:
-    """The measures over all folds, and what one unit of score is worth in return: what a manifest tells of a model."""
-    measures = dict(score_table(out_of_fold, ranked_against(target)).select(METRIC, VALUE).iter_rows())
-    scale = return_scale(out_of_fold) if target == "return" else 0.0
+    The worth is null where scores stand for no return, or have been worth nothing: to predict the opposite of what a model says, because
+    it was wrong so far, would be one more way of overfitting.
+    """
+    measures = dict(score_table(out_of_fold, kind.ranked_against).select(METRIC, VALUE).iter_rows())
+    scale = return_scale(out_of_fold) if kind.prediction == PREDICTED_RETURN else 0.0
     return {**measures, RETURN_SCALE: scale if scale > 0 else None}
+
+
+def manifest_of(fitted: Fitted, said: Said, held: Sequence[str]) -> Manifest:
+    """All about a model but its files.
+
+    Args:
+        fitted: the model.
+        said: what its training had to say.
+        held: names of the model's trainings in the order in which they were made.
+    """
+    inputs, sessions = fitted.inputs, fitted.sessions.unique().sort()
+    return Manifest(
+        model=inputs.model,
+        training_id=inputs.training_id(held),
+        as_of=inputs.as_of,
+        train_from=sessions[0],
+        train_to=sessions[-1],
+        features=inputs.features,
+        features_hash=inputs.features_hash,
+        rows=fitted.sessions.len(),
+        parameters=inputs.parameters,
+        metrics=metrics_of(said.out_of_fold, fitted.kind),
+        seed=inputs.conditions.seed,
+        threads=inputs.conditions.threads,
+        device=inputs.conditions.device,
+        code_version=inputs.code_version,
+        target=fitted.kind.name,
+        exposures=fitted.exposures,
+        window=fitted.window,
+        trials=1 if said.tried is None else max(1, said.tried.height),
+    )
 
 
 def record(models_root: Path, model: Saveable, manifest: Manifest, said: Said, sessions: int, number: int) -> Training:
@@ -98,7 +145,7 @@ def record(models_root: Path, model: Saveable, manifest: Manifest, said: Said, s
     return Training(
         trainings=_training_row(manifest, artefact, sessions, number),
         out_of_fold=_rows_of(OUT_OF_FOLD_PREDICTIONS, named, said.out_of_fold).sort(SESSION, SYMBOL),
-        scores=_rows_of(MODEL_SCORES, named, scores_of(said.out_of_fold, said.seen, ranked_against(manifest.target))),
+        scores=_rows_of(MODEL_SCORES, named, scores_of(said.out_of_fold, said.seen, target_kind(manifest.target).ranked_against)),
         shap_values=_rows_of(SHAP_VALUES, named, explained),
         importance=_rows_of(FEATURE_IMPORTANCE, named, None if explained is None else importances(explained)),
         trials=_rows_of(TRIALS, named, said.tried),

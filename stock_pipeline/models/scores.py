@@ -10,8 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, SCORE, SESSION, VALUE
-from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, SCORE, SESSION, TARGET, VALUE
 
 MIN_STOCKS: Final = 3
 RANK_IC: Final = "rank_ic"

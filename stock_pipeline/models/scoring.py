@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stock_pipeline.core.columns import SCORE, SESSION
-from stock_pipeline.datasets.targets import residuals
+from stock_pipeline.datasets.targets.neutralisation import residuals
 
 # How much of the exposures is taken out of a score. All of it makes scores steadier but gives away what exposures do earn; at a
 # quarter the stack's rank IC times its ICIR was the highest in 2008 and 2009, before the years that scores are reported of.

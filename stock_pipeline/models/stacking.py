@@ -15,11 +15,10 @@ from typing import Any, Final, Self
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split
-from stock_pipeline.datasets.targets import TARGET
-from stock_pipeline.datasets.training_panel import session_rank
 from stock_pipeline.models.catalogue import STACK
 
 FILE: Final = "stack.json"

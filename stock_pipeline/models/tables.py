@@ -15,11 +15,12 @@ from stock_pipeline.core.columns import (
     SCORE,
     SESSION,
     SYMBOL,
+    TARGET,
     TRAINING_ID,
     VALUE,
 )
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.datasets.targets import KINDS, TARGET
+from stock_pipeline.datasets.catalogue import TARGET_KINDS
 from stock_pipeline.models.explanations import CONTRIBUTION, IMPORTANCE, SHARE
 from stock_pipeline.models.scores import OBSERVATIONS, PART, PERIOD, TEST, TRAIN
 from stock_pipeline.models.trials import TRIAL
@@ -29,6 +30,7 @@ _MODEL = Column(MODEL, pl.String, "name of the model in the catalogue, or stack"
 _AS_OF = Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on")
 
 NUMBER: Final = "number"
+_KINDS: Final = tuple(kind.name for kind in TARGET_KINDS)
 
 TRAININGS: Final = TableSchema(
     store="ml",
@@ -47,7 +49,7 @@ TRAININGS: Final = TableSchema(
         Column("features", pl.Int32, "number of features", minimum=1),
         Column("features_hash", pl.String, "hash of the features' names in their order"),
         Column("parameters", pl.String, "parameters of the model, as JSON"),
-        Column("target", pl.String, "what it learnt: return, direction or volatility", allowed=KINDS),
+        Column("target", pl.String, f"what it learnt: {', '.join(_KINDS)}", allowed=_KINDS),
         Column("trials", pl.Int32, "sets of parameters that were tried", minimum=1),
         Column("seed", pl.Int64, "random seed"),
         Column("threads", pl.Int32, "threads that it was trained with", minimum=1),

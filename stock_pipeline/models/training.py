@@ -1,6 +1,6 @@
 """Training: a model scored on sessions that it never saw, and the model that goes into service, fitted on all of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -8,45 +8,18 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.splits import Split, check_split
-from stock_pipeline.datasets.targets import TARGET
-from stock_pipeline.models.catalogue import ModelEntry
-from stock_pipeline.models.estimators.estimator import Conditions, Estimator
+from stock_pipeline.datasets.splits import check_split
+from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.explanations import explain_sample
+from stock_pipeline.models.plan import Plan, Say
 from stock_pipeline.models.scoring import scored
 from stock_pipeline.models.trials import choose_parameters
 
 # Enough sessions to tell how well a model knows what it learnt from; scoring all of them would cost as much as the training.
 SESSIONS_SEEN: Final = 60
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a model is trained, besides the panel.
-
-    Attributes:
-        entry: the model.
-        feature_names: the features to learn from.
-        exposures: those of them that a return model's scores are to be freed from.
-        splits: what ``walk_forward`` made of the panel's sessions.
-        label_ends: for each session the one on which the last of its labels is known; every split is checked against it before
-            anything is fitted.
-        conditions: seed, threads and device.
-        trials: sets of parameters to try; 1 takes the model's own.
-    """
-
-    entry: ModelEntry
-    feature_names: tuple[str, ...]
-    exposures: tuple[str, ...]
-    splits: tuple[Split, ...]
-    label_ends: Mapping[date, date]
-    conditions: Conditions
-    trials: int = 1
 
 
 @dataclass(frozen=True)
@@ -84,7 +57,7 @@ def train(plan: Plan, panel: pl.DataFrame, say: Say = lambda _note: None) -> Tra
     if ordered[TARGET].count() == 0:
         raise InputError(f"there is no labelled row to train {plan.entry.name} on; bring in more history or widen the training window")
     samples = Samples.of(ordered, plan.feature_names)
-    parameters, tried = choose_parameters(plan.entry, ordered, samples, plan.splits[0], plan.label_ends, plan.conditions, plan.trials, say)
+    parameters, tried = choose_parameters(plan, ordered, samples, say)
     tests, seen = score_folds(plan, ordered, samples, parameters, say)
     say("final fit")
     estimator = fit(plan, ordered, samples, parameters, ordered[SESSION][0], ordered[SESSION][-1])
@@ -139,7 +112,7 @@ def fit(plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping
 
 def _out_of(plan: Plan, estimator: Estimator, ordered: pl.DataFrame, samples: Samples, fold: int) -> pl.DataFrame:
     """What the model says of the samples, beside what came of them: those with a target."""
-    told = scored(ordered[samples.rows], estimator.predict(samples), plan.exposures if plan.entry.target == "return" else ())
+    told = scored(ordered[samples.rows], estimator.predict(samples), plan.entry.target.exposures)
     chosen = (pl.lit(plan.entry.name).alias(MODEL), pl.lit(fold, pl.Int32).alias(FOLD), SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
     return told.select(chosen).drop_nulls([TARGET, FORWARD_RETURN])
 

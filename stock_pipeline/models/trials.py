@@ -1,7 +1,7 @@
 """Trials: sets of parameters tried against each other on sessions that no fold tests."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from inspect import signature
 from itertools import product
@@ -10,13 +10,12 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION
+from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, TARGET
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split
-from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import ModelEntry
-from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.plan import Plan, Say
 from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session
 
 TRIAL: Final = "trial"
@@ -25,21 +24,18 @@ VALIDATION_SHARE: Final = 1 / 3
 FEWEST_SESSIONS: Final = 10
 
 
-def choose_parameters(
-    entry: ModelEntry,
-    ordered: pl.DataFrame,
-    samples: Samples,
-    first_fold: Split,
-    label_ends: Mapping[date, date],
-    conditions: Conditions,
-    trials: int,
-    say: Callable[[str], None],
-) -> tuple[dict[str, Any], pl.DataFrame]:
+def choose_parameters(plan: Plan, ordered: pl.DataFrame, samples: Samples, say: Say) -> tuple[dict[str, Any], pl.DataFrame]:
     """The parameters with the highest rank IC on the last third of the first fold's training range.
 
     Every set learns from the sessions before that third whose labels are known by then. No session that any fold tests is
     looked at, so the out-of-fold scores stay honest however many sets are tried. The sets are drawn at random, after the
     model's own (Bergstra and Bengio 2012).
+
+    Args:
+        plan: which model, which folds, how many sets.
+        ordered: the panel, sorted by session and symbol.
+        samples: every row of it.
+        say: told of each trial as it begins.
 
     Returns:
         The parameters, by name (none for the model's own), and what was tried: trial, parameters (JSON), rank_ic, chosen.
@@ -47,19 +43,19 @@ def choose_parameters(
     Raises:
         InputError: the first fold's training range is too short to hold sessions back.
     """
-    sets = list(_sets(entry, trials, conditions.seed))
+    entry = plan.entry
+    sets = list(_sets(entry, plan.trials, plan.conditions.seed))
     if len(sets) < 2:
         return {}, pl.DataFrame(schema=TRIED)
-    fits, validates = _ranges(ordered, first_fold, label_ends)
+    fits, validates = _ranges(ordered, plan.splits[0], plan.label_ends)
     found = []
     for number, parameters in enumerate(sets):
         say(f"trial {number + 1} of {len(sets)}")
-        estimator = entry.make(conditions, **parameters)
+        estimator = entry.make(plan.conditions, **parameters)
         estimator.fit(samples.take(fits), ordered[TARGET].filter(fits).to_numpy())
         rows = ordered.filter(validates).select(SESSION, FORWARD_RETURN, TARGET)
         told = rows.with_columns(pl.Series(SCORE, estimator.predict(samples.take(validates))))
-        outcome = TARGET if entry.target == "volatility" else FORWARD_RETURN
-        mean = rank_ic_by_session(told, outcome)[RANK_IC].mean()
+        mean = rank_ic_by_session(told, entry.target.ranked_against)[RANK_IC].mean()
         found.append(float(mean) if isinstance(mean, float) else -1.0)
     best = int(np.argmax(found))
     tried = {TRIAL: range(1, len(sets) + 1), "parameters": [json.dumps(one, sort_keys=True) for one in sets], RANK_IC: found}

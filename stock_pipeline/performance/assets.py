@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from stock_pipeline.core.columns import MODEL, SESSION
+from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.compute import label_reach
 from stock_pipeline.labels.reading import read_outcomes
@@ -67,7 +68,8 @@ def _results_of_versions(night: Night, outcomes: pl.DataFrame) -> pl.DataFrame:
     # The outcomes of so many sessions before may have become known only now.
     start = sessions[max(0, sessions.index(first) - label_reach(labels.horizons[:1], labels.volatility_horizon))]
     said = predictions_of_every_version(night.stores, start, night.as_of)
-    return session_results(said, read_targets(night.stores, night.settings, night.as_of, start, outcomes, said[KIND].unique().to_list()))
+    kinds = [target_kind(name) for name in said[KIND].unique()]
+    return session_results(said, read_targets(night.stores, night.settings, night.as_of, start, outcomes, kinds))
 
 
 def log_performance(night: Night) -> Product | None:

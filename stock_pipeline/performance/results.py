@@ -6,8 +6,7 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import MODEL, SESSION, SYMBOL, TRAINING_ID, VERSION
-from stock_pipeline.datasets.targets import Kind
-from stock_pipeline.models.recording import ranked_against
+from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.models.scores import RANK_IC
 from stock_pipeline.registry.comparison import daily_measures
 from stock_pipeline.registry.tables import SHADOW_RESULTS
@@ -16,12 +15,12 @@ KIND: Final = "kind"
 _VERSION: Final = (MODEL, VERSION, TRAINING_ID)
 
 
-def session_results(predictions: pl.DataFrame, targets: Mapping[Kind, pl.DataFrame]) -> pl.DataFrame:
+def session_results(predictions: pl.DataFrame, targets: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The measures of each version on each session of which an outcome is known.
 
     Args:
         predictions: session, symbol, model, version, training_id, score and kind.
-        targets: for each kind that is among the predictions what ``targets.read_targets`` returns.
+        targets: for each kind that is among the predictions, by its name, what ``targets.read_targets`` returns.
 
     Returns:
         Rows of ``SHADOW_RESULTS`` in the order of its key.
@@ -30,7 +29,7 @@ def session_results(predictions: pl.DataFrame, targets: Mapping[Kind, pl.DataFra
     for (kind, *version), said in predictions.partition_by(KIND, *_VERSION, as_dict=True).items():
         # The order of the rows fixes that in which errors are added, so that the same rows always give the same bits.
         rows = said.join(targets[kind], on=[SESSION, SYMBOL], how="inner").sort(SESSION, SYMBOL)
-        measured = daily_measures(rows, ranked_against(kind)).with_columns(
+        measured = daily_measures(rows, target_kind(kind).ranked_against).with_columns(
             *(pl.lit(value, SHADOW_RESULTS.dtypes[name]).alias(name) for name, value in zip(_VERSION, version, strict=True)),
             # A correlation may exceed 1 by a rounding error, which the table would refuse.
             pl.col(RANK_IC).clip(-1, 1),

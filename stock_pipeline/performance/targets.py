@@ -5,13 +5,13 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL
+from stock_pipeline.core.columns import FORWARD_RETURN, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
+from stock_pipeline.datasets.catalogue import TargetKind
 from stock_pipeline.datasets.past_volatility import SPAN, past_volatility
-from stock_pipeline.datasets.targets import PAST_VOLATILITY, TARGET, Kind, with_target
+from stock_pipeline.datasets.reading import with_outcomes_of
 from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline.features.catalogue import EXPOSURES
 from stock_pipeline.features.reading import chosen_set, read_features
-from stock_pipeline.labels.reading import read_forward_volatility
 from stock_pipeline.market_data.reading import sessions_of, stepped_bars
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
@@ -19,8 +19,8 @@ from stock_pipeline.storage.reading import Selection
 
 
 def read_targets(
-    stores: Stores, settings: Settings, as_of: date, first: date, outcomes: pl.DataFrame, kinds: Collection[Kind]
-) -> dict[Kind, pl.DataFrame]:
+    stores: Stores, settings: Settings, as_of: date, first: date, outcomes: pl.DataFrame, kinds: Collection[TargetKind]
+) -> dict[str, pl.DataFrame]:
     """The targets of the sessions from ``first`` on, as they were known on the night of ``as_of``.
 
     Args:
@@ -32,25 +32,22 @@ def read_targets(
         kinds: of the targets.
 
     Returns:
-        For each kind session, symbol, forward_return and target, both null where they are not known; sorted by session and symbol.
+        For each kind, by its name, session, symbol, forward_return and target, both null where they are not known; sorted by session
+        and symbol.
     """
     chosen = chosen_set(settings)
     exposures = read_features(stores, chosen, Selection(columns=(SYMBOL, SESSION, *EXPOSURES), first=first, last=as_of))
     inputs = model_inputs(exposures, EXPOSURES, chosen.bounds)
     known = outcomes.filter(pl.col(SESSION) >= first)
-    made: dict[Kind, pl.DataFrame] = {}
+
+    def past(rows: pl.DataFrame) -> pl.DataFrame:
+        return read_past_volatility_of(stores, settings, as_of, rows[SESSION].unique().sort().to_list())
+
+    made = {}
     for kind in kinds:
-        of_kind = _with_volatility(stores, settings, as_of, known) if kind == "volatility" else known
-        panel = with_target(training_panel(inputs, of_kind, EXPOSURES), kind, EXPOSURES)
-        made[kind] = panel.select(SESSION, SYMBOL, FORWARD_RETURN, TARGET)
+        panel = training_panel(inputs, with_outcomes_of(kind, stores, as_of, known, past), EXPOSURES)
+        made[kind.name] = kind.with_target(panel).select(SESSION, SYMBOL, FORWARD_RETURN, TARGET)
     return made
-
-
-def _with_volatility(stores: Stores, settings: Settings, as_of: date, outcomes: pl.DataFrame) -> pl.DataFrame:
-    """The outcomes of which the volatility ahead is known too, with that and the past one."""
-    known = outcomes.join(read_forward_volatility(stores, as_of), on=[SYMBOL, SESSION], how="inner")
-    past = read_past_volatility_of(stores, settings, as_of, known[SESSION].unique().sort().to_list())
-    return known.join(past, on=[SYMBOL, SESSION], how="left")
 
 
 def read_past_volatility_of(stores: Stores, settings: Settings, as_of: date, wanted: Sequence[date]) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import INDUSTRY, MODEL, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import INDUSTRY, MODEL, PREDICTED_RETURN, SCORE, SESSION, SYMBOL
 from stock_pipeline.market_data.reading import BAR_TABLES, adjusted_bars, particulars, sessions_of
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.catalogue import STACK
@@ -16,7 +16,7 @@ from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.risk import WINDOW, risk_figures
 from stock_pipeline.portfolio.suggest import suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, PREDICTED_RETURN
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.reading import spoken, switched_off
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import replace_sessions

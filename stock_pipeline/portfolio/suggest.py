@@ -4,10 +4,9 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, NAME, PROFILE, RANK, SCORE, SECTOR, SYMBOL
+from stock_pipeline.core.columns import CLOSE, NAME, PREDICTED_RETURN, PROFILE, RANK, SCORE, SECTOR, SYMBOL
 from stock_pipeline.portfolio.profiles import RiskProfile
 from stock_pipeline.portfolio.risk import DOLLAR_VOLUME, VOLATILITY
-from stock_pipeline.predictions.tables import PREDICTED_RETURN
 
 RISK_SCORE: Final = "risk_score"
 TOTAL_SCORE: Final = "total_score"

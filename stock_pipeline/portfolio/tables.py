@@ -2,11 +2,10 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, NAME, PROFILE, RANK, SECTOR, SESSION, SYMBOL
+from stock_pipeline.core.columns import CLOSE, NAME, PREDICTED_RETURN, PROFILE, RANK, SECTOR, SESSION, SYMBOL
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.portfolio.risk import DOLLAR_VOLUME, VOLATILITY
 from stock_pipeline.portfolio.suggest import REASON, RISK_SCORE, TOTAL_SCORE, WEIGHT
-from stock_pipeline.predictions.tables import PREDICTED_RETURN
 
 SUGGESTED_STOCKS = TableSchema(
     store="ml",

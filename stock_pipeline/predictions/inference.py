@@ -9,18 +9,29 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import (
+    MODEL,
+    PREDICTED_RETURN,
+    PREDICTED_VOLATILITY,
+    PROBABILITY_UP,
+    RANK,
+    RETURN_SCALE,
+    SCORE,
+    SESSION,
+    SYMBOL,
+    TRAINING_ID,
+    VERSION,
+)
 from stock_pipeline.core.errors import ArtefactError, InputError
+from stock_pipeline.datasets.catalogue import TargetKind, target_kind
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.targets import PAST_VOLATILITY, Kind
 from stock_pipeline.models.artefacts import artefact_path, check_artefact, load_estimator, load_stack, read_manifest
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.explanations import explain, strongest
-from stock_pipeline.models.recording import RETURN_SCALE
 from stock_pipeline.models.scoring import freed
 from stock_pipeline.models.stacking import StackedModel, combine
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS
 
 _UNKNOWN: Final = pl.lit(None, pl.Float64)
 
@@ -30,7 +41,6 @@ class Learner:
     """A base model, loaded, with what its manifest tells of its scores."""
 
     estimator: Estimator
-    target: Kind
     exposures: tuple[str, ...]
 
 
@@ -41,7 +51,7 @@ class Service:
     model: str
     version: int
     training_id: str
-    target: Kind
+    target: TargetKind
     return_scale: float | None
     stack: StackedModel | None
     members: Mapping[str, Learner]
@@ -78,7 +88,7 @@ def load_service(
         model=str(row[MODEL]),
         version=int(str(row[VERSION])),
         training_id=str(row[TRAINING_ID]),
-        target=manifest.target,
+        target=target_kind(manifest.target),
         return_scale=manifest.metrics.get(RETURN_SCALE),
         stack=stack,
         members=members,
@@ -101,7 +111,7 @@ def _members(models_root: Path, stack: StackedModel, off: frozenset[str], say: C
 
 def _learner(folder: Path) -> Learner:
     manifest = read_manifest(folder)
-    return Learner(load_estimator(folder), manifest.target, manifest.exposures)
+    return Learner(load_estimator(folder), manifest.exposures)
 
 
 def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatility: pl.DataFrame) -> pl.DataFrame:
@@ -122,21 +132,22 @@ def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatili
     rank = score.rank("min", descending=True).over(SESSION)
     ordered = inputs.sort(SESSION, SYMBOL)
     told = _scores(service, ordered, session).drop_nulls(SCORE).join(past_volatility, on=[SYMBOL, SESSION], how="left")
-    meanings = {
-        PREDICTED_RETURN: score * pl.lit(service.return_scale, pl.Float64),
-        PREDICTED_VOLATILITY: score.exp() * pl.col(PAST_VOLATILITY) if service.target == "volatility" else _UNKNOWN,
-        PROBABILITY_UP: score + 0.5 if service.target == "direction" else _UNKNOWN,
-    }
-    return told.select(
-        SESSION,
-        SYMBOL,
-        pl.lit(service.model).alias(MODEL),
-        pl.lit(service.training_id).alias(TRAINING_ID),
-        pl.lit(service.version, pl.Int32).alias(VERSION),
-        SCORE,
-        rank.cast(pl.Int32).alias(RANK),
-        *(meaning.alias(name) for name, meaning in meanings.items()),
-    ).select(DAILY_PREDICTIONS.column_names)
+    kind = service.target
+    meanings = dict.fromkeys((PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict()}
+    return (
+        told.with_columns(pl.lit(service.return_scale, pl.Float64).alias(RETURN_SCALE))
+        .select(
+            SESSION,
+            SYMBOL,
+            pl.lit(service.model).alias(MODEL),
+            pl.lit(service.training_id).alias(TRAINING_ID),
+            pl.lit(service.version, pl.Int32).alias(VERSION),
+            SCORE,
+            rank.cast(pl.Int32).alias(RANK),
+            *(meaning.alias(name) for name, meaning in meanings.items()),
+        )
+        .select(DAILY_PREDICTIONS.column_names)
+    )
 
 
 def explanations(service: Service, inputs: pl.DataFrame, session: date, count: int) -> pl.DataFrame:

@@ -2,9 +2,8 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import MODEL, PREDICTED_RETURN, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.pictures import GREEN, RED, new_figure, png
-from stock_pipeline.predictions.tables import PREDICTED_RETURN
 
 
 def prediction_bars(predictions: pl.DataFrame, count: int = 10) -> bytes:

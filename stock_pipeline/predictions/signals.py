@@ -5,9 +5,9 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import MODEL, PREDICTED_RETURN, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.core.errors import InputError, SchemaError
-from stock_pipeline.predictions.tables import BUY, HOLD, NEXT_SESSION, PREDICTED_RETURN, SELL, SIGNAL, SIGNALS
+from stock_pipeline.predictions.tables import BUY, HOLD, NEXT_SESSION, SELL, SIGNAL, SIGNALS
 
 
 def in_best_share(score: str, share: float, by: Sequence[str] = (SESSION,)) -> pl.Expr:

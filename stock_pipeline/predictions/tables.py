@@ -4,13 +4,23 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import FEATURE, MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.core.columns import (
+    FEATURE,
+    MODEL,
+    PREDICTED_RETURN,
+    PREDICTED_VOLATILITY,
+    PROBABILITY_UP,
+    RANK,
+    SCORE,
+    SESSION,
+    SYMBOL,
+    TRAINING_ID,
+    VALUE,
+    VERSION,
+)
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.models.explanations import CONTRIBUTION
 
-PREDICTED_RETURN: Final = "predicted_return"
-PREDICTED_VOLATILITY: Final = "predicted_volatility"
-PROBABILITY_UP: Final = "probability_up"
 NEXT_SESSION: Final = "next_session"
 SIGNAL: Final = "signal"
 BUY, HOLD, SELL = "buy", "hold", "sell"

@@ -1,6 +1,6 @@
 """What a hand may do with versions: promote one, go back to one, switch a model off and on. Pure: rows in, rows out."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -8,10 +8,9 @@ import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.registry.comparison import Comparison
-from stock_pipeline.registry.lifecycle import active_version, version_of
+from stock_pipeline.registry.lifecycle import SignOff, active_version, version_of
 from stock_pipeline.registry.promotion import judge
-from stock_pipeline.registry.registration import Registry, best_kept, figures_of
+from stock_pipeline.registry.registration import Compare, Registry, best_kept, figures_of
 from stock_pipeline.registry.tables import (
     ACTIVE,
     ACTIVE_TO,
@@ -34,37 +33,44 @@ from stock_pipeline.registry.tables import (
 from stock_pipeline.settings import PromotionSettings
 
 
-def promote(
-    registry: Registry,
-    model: str,
-    version: int,
-    night: date,
-    rule: PromotionSettings,
-    compare: Callable[[str, str], Comparison | None],
-    forced: str | None = None,
-) -> Registry:
-    """The registry after a hand has promoted a version: by the rule, or, with a reason in ``forced``, against it.
+@dataclass(frozen=True)
+class PromotionRequest:
+    """A version that a hand wants in service.
 
-    Args:
-        registry: as it was.
+    Attributes:
         model: whose version.
         version: its number.
         night: the session on whose night that happens.
+        forced: why the rule is passed over; None: it is not.
+    """
+
+    model: str
+    version: int
+    night: date
+    forced: str | None = None
+
+
+def promote(registry: Registry, wanted: PromotionRequest, rule: PromotionSettings, compare: Compare) -> Registry:
+    """The registry after a hand has promoted a version: by the rule, or, with a reason, against it.
+
+    Args:
+        registry: as it was.
+        wanted: which version.
         rule: what a version must pass that is not forced.
         compare: as for ``registration.judge_shadows`` where the version is in shadow, otherwise as for ``registration.register``.
-        forced: why the rule is passed over.
 
     Raises:
         InputError: there is no such version, it is in service already, rejected or archived, or the rule refuses it.
     """
+    model, version, night, forced = wanted.model, wanted.version, wanted.night, wanted.forced
     row = version_of(registry.versions, model, version)
     _refuse_status(row, forced)
     active = active_version(registry.versions, model)
     figures: dict[str, Any] = {"rival": None if active is None else active[VERSION]}
     if forced is not None:
-        return _into_service(registry, row, night, PROMOTED, FORCED, forced, figures)
+        return _into_service(registry, row, PROMOTED, FORCED, SignOff(night, HAND, forced), figures)
     if active is None:
-        return _into_service(registry, row, night, PROMOTED, FIRST, "no version was active", figures)
+        return _into_service(registry, row, PROMOTED, FIRST, SignOff(night, HAND, "no version was active"), figures)
     compared = compare(row[TRAINING_ID], active[TRAINING_ID])
     if compared is None:
         raise InputError(
@@ -81,7 +87,7 @@ def promote(
     if not decision.passed:
         raise InputError(f"version {version} of {model} is refused: {decision.reason}; promote it all the same with --force and --reason")
     ground = IN_SHADOW if row[STATUS] == SHADOW else HOLDOUT
-    return _into_service(registry, row, night, PROMOTED, ground, decision.reason, figures | figures_of(compared))
+    return _into_service(registry, row, PROMOTED, ground, SignOff(night, HAND, decision.reason), figures | figures_of(compared))
 
 
 def roll_back(registry: Registry, model: str, version: int | None, night: date, reason: str) -> Registry:
@@ -98,7 +104,8 @@ def roll_back(registry: Registry, model: str, version: int | None, night: date, 
             f"version {before} of {model} is {row[STATUS]}; going back takes a version that has served and is retired, "
             f"see `stock-pipeline models show {model}`"
         )
-    return _into_service(registry, row, night, ROLLED_BACK, FORCED, reason, {"rival": None if active is None else active[VERSION]})
+    figures = {"rival": None if active is None else active[VERSION]}
+    return _into_service(registry, row, ROLLED_BACK, FORCED, SignOff(night, HAND, reason), figures)
 
 
 def switched(switches: pl.DataFrame, model: str, enabled: bool, night: date, reason: str) -> pl.DataFrame:
@@ -142,7 +149,6 @@ def _served_before(versions: pl.DataFrame, model: str, active: dict[str, Any] | 
 
 
 def _into_service(
-    registry: Registry, row: dict[str, Any], night: date, decision: str, ground: str, reason: str, figures: dict[str, Any]
+    registry: Registry, row: dict[str, Any], decision: str, ground: str, signed: SignOff, figures: dict[str, Any]
 ) -> Registry:
-    moved_on = registry.moved(row, ACTIVE, night, HAND, reason)
-    return moved_on.decided(row, decision, ground, night, HAND, reason, **figures)
+    return registry.moved(row, ACTIVE, signed).decided(row, decision, ground, signed, **figures)

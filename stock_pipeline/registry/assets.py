@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.models.artefacts import hash_features
 from stock_pipeline.models.plausibility import is_plausible
@@ -100,7 +101,7 @@ def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
     joined = trainings.join(wide, on=TRAINING_ID, how="left").sort(AS_OF, MODEL, NUMBER) if wide.height else trainings.clear()
     limit = night.settings.models.suspicious_rank_ic
     # A training that its check took for a leak lies there still when a later one has passed.
-    kept = [row for row in joined.iter_rows(named=True) if row["target"] == "volatility" or is_plausible(row, limit)]
+    kept = [row for row in joined.iter_rows(named=True) if not target_kind(row["target"]).betrays_leaks or is_plausible(row, limit)]
     return [Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("zero_mae"), row.get("rank_ic")) for row in kept]
 
 

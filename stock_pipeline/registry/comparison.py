@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL
-from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL, TARGET
 from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session
 from stock_pipeline.registry.tables import ERROR, PREDICTIONS, ZERO_ERROR
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from stock_pipeline.core.columns import TRAINING_ID
-from stock_pipeline.models.recording import ranked_against
+from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.registry.comparison import Comparison, compare, daily_measures, on_common_rows
 from stock_pipeline.registry.registration import Compare
@@ -17,8 +17,8 @@ def out_of_fold(stores: Stores) -> Compare:
 
     def both(candidate: str, rival: str) -> Comparison | None:
         own, other = (stores.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: [name]})) for name in (candidate, rival))
-        target = stores.read(TRAININGS, Selection(columns=("target",), equals={TRAINING_ID: [candidate]})).item()
-        return compare(*(daily_measures(rows, ranked_against(target)) for rows in on_common_rows(own, other)))
+        learnt = stores.read(TRAININGS, Selection(columns=("target",), equals={TRAINING_ID: [candidate]})).item()
+        return compare(*(daily_measures(rows, target_kind(learnt).ranked_against) for rows in on_common_rows(own, other)))
 
     return both
 

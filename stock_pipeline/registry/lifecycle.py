@@ -1,6 +1,7 @@
 """The life of a version: which status may follow which, and how a version moves. Nothing else changes a status."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -33,6 +34,21 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+@dataclass(frozen=True)
+class SignOff:
+    """Who let a version move, and why.
+
+    Attributes:
+        night: the session on whose night.
+        by: automation or hand.
+        reason: for people.
+    """
+
+    night: date
+    by: str
+    reason: str
+
+
 def version_of(versions: pl.DataFrame, model: str, version: int) -> dict[str, Any]:
     """The row of a version.
 
@@ -53,7 +69,7 @@ def active_version(versions: pl.DataFrame, model: str) -> dict[str, Any] | None:
     return found.row(0, named=True) if found.height else None
 
 
-def moved(versions: pl.DataFrame, model: str, version: int, status: str, session: date, by: str, reason: str) -> pl.DataFrame:
+def moved(versions: pl.DataFrame, model: str, version: int, status: str, signed: SignOff) -> pl.DataFrame:
     """The registry after a version has taken a status; one that comes into service retires the one that was.
 
     A version that comes back on the night on which it was retired goes on as if it had never left.
@@ -63,9 +79,7 @@ def moved(versions: pl.DataFrame, model: str, version: int, status: str, session
         model: whose version.
         version: its number.
         status: the status to take.
-        session: on whose night.
-        by: automation or hand.
-        reason: why, for people.
+        signed: when, by whom and why.
 
     Raises:
         InputError: there is no such version, or the status cannot follow the one it has.
@@ -75,12 +89,12 @@ def moved(versions: pl.DataFrame, model: str, version: int, status: str, session
         raise InputError(f"version {version} of {model} is {row[STATUS]}, and what is {row[STATUS]} cannot become {status}")
     before = active_version(versions, model) if status == ACTIVE else None
     if before is not None:
-        versions = moved(versions, model, before[VERSION], RETIRED, session, by, f"version {version} took its place")
-    changed = {STATUS: status, "changed_on": session, BY: by, REASON: reason}
+        versions = moved(versions, model, before[VERSION], RETIRED, replace(signed, reason=f"version {version} took its place"))
+    changed = {STATUS: status, "changed_on": signed.night, BY: signed.by, REASON: signed.reason}
     if status == ACTIVE:
-        changed |= {ACTIVE_FROM: row[ACTIVE_FROM] if row[ACTIVE_TO] == session else session, ACTIVE_TO: None}
+        changed |= {ACTIVE_FROM: row[ACTIVE_FROM] if row[ACTIVE_TO] == signed.night else signed.night, ACTIVE_TO: None}
     elif row[STATUS] == ACTIVE:
-        changed[ACTIVE_TO] = session
+        changed[ACTIVE_TO] = signed.night
     return _replaced(versions, row | changed)
 
 

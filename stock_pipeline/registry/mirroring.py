@@ -6,9 +6,8 @@ from functools import partial
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
-from stock_pipeline.datasets.targets import Kind
+from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.models.pictures import explanation_pictures, rank_ic_picture
-from stock_pipeline.models.recording import ranked_against
 from stock_pipeline.models.scores import OVERALL, rank_ic_by_session
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.registry.mlflow_mirror import MirroredVersion
@@ -42,10 +41,10 @@ def mirrored_versions(stores: Stores) -> list[MirroredVersion]:
     return made
 
 
-def _pictures(stores: Stores, model: str, training: str, target: Kind) -> dict[str, bytes]:
+def _pictures(stores: Stores, model: str, training: str, target: str) -> dict[str, bytes]:
     """The pictures of a training, drawn from its rows."""
     chosen = Selection(equals={TRAINING_ID: [training]})
-    daily = rank_ic_by_session(stores.read(OUT_OF_FOLD_PREDICTIONS, chosen), ranked_against(target))
+    daily = rank_ic_by_session(stores.read(OUT_OF_FOLD_PREDICTIONS, chosen), target_kind(target).ranked_against)
     explained = stores.read(SHAP_VALUES, chosen)
     drawn = {} if explained.is_empty() else explanation_pictures(explained, model)
     return {"rank_ic_by_session": rank_ic_picture(daily, model), **drawn}

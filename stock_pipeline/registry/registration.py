@@ -10,7 +10,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.registry.comparison import Comparison
-from stock_pipeline.registry.lifecycle import active_version, moved
+from stock_pipeline.registry.lifecycle import SignOff, active_version, moved
 from stock_pipeline.registry.promotion import Decision, judge
 from stock_pipeline.registry.tables import (
     ACTIVE,
@@ -62,35 +62,43 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Challenge:
+    """A version against the one in service: the rows of both, what they were worth on the same sessions, and which sessions those were."""
+
+    version: Mapping[str, Any]
+    active: Mapping[str, Any]
+    compared: Comparison | None
+    ground: str
+
+
+@dataclass(frozen=True)
 class Registry:
     """The registry's two tables: the versions, and the decisions about them."""
 
     versions: pl.DataFrame
     promotions: pl.DataFrame
 
-    def decided(
-        self, version: Mapping[str, Any], decision: str, ground: str, night: date, by: str, reason: str, **figures: Any
-    ) -> "Registry":
+    def decided(self, version: Mapping[str, Any], decision: str, ground: str, signed: SignOff, **figures: Any) -> "Registry":
         """The registry with one more decision on record, its status left alone."""
         of_model = self.promotions.filter(pl.col(MODEL) == version[MODEL])
         number = int(of_model[NUMBER].max() or 0) + 1  # type: ignore[arg-type]
         row = dict.fromkeys(PROMOTIONS.column_names) | {
             MODEL: version[MODEL],
             NUMBER: number,
-            AS_OF: night,
+            AS_OF: signed.night,
             VERSION: version[VERSION],
             DECISION: decision,
             "ground": ground,
-            BY: by,
-            REASON: reason,
+            BY: signed.by,
+            REASON: signed.reason,
             **figures,
         }
         more = pl.DataFrame([row], schema=PROMOTIONS.dtypes)
         return Registry(self.versions, pl.concat([self.promotions, more]).sort(MODEL, NUMBER))
 
-    def moved(self, version: Mapping[str, Any], status: str, night: date, by: str, reason: str) -> "Registry":
+    def moved(self, version: Mapping[str, Any], status: str, signed: SignOff) -> "Registry":
         """The registry after the version has taken a status; see ``lifecycle.moved``."""
-        return Registry(moved(self.versions, version[MODEL], version[VERSION], status, night, by, reason), self.promotions)
+        return Registry(moved(self.versions, version[MODEL], version[VERSION], status, signed), self.promotions)
 
 
 def register(
@@ -116,18 +124,18 @@ def register(
         registry = Registry(pl.concat([registry.versions, pl.DataFrame([version], schema=MODEL_VERSIONS.dtypes)]), registry.promotions)
         active = active_version(registry.versions, candidate.model)
         if active is None:
-            registry = _into_service(registry, version, night, FIRST, "no version was active")
+            registry = _into_service(registry, version, FIRST, SignOff(night, AUTOMATION, "no version was active"))
         elif active[TRAINING_ID] in unusable:
             reason = f"version {active[VERSION]} cannot serve: {unusable[active[TRAINING_ID]]}"
-            registry = _into_service(registry, version, night, UNUSABLE, reason, rival=active[VERSION])
+            registry = _into_service(registry, version, UNUSABLE, SignOff(night, AUTOMATION, reason), rival=active[VERSION])
         elif rule.mode == "shadow":
             reason = f"it predicts beside version {active[VERSION]} until {rule.shadow_sessions} sessions and "
             reason += f"{rule.shadow_predictions} predictions have outcomes"
-            moved_on = registry.moved(version, SHADOW, night, AUTOMATION, reason)
-            registry = moved_on.decided(version, SHADOWED, IN_SHADOW, night, AUTOMATION, reason, rival=active[VERSION])
+            signed = SignOff(night, AUTOMATION, reason)
+            registry = registry.moved(version, SHADOW, signed).decided(version, SHADOWED, IN_SHADOW, signed, rival=active[VERSION])
         else:
             compared = compare(candidate.training_id, active[TRAINING_ID])
-            registry = _judged(registry, version, active, compared, night, HOLDOUT, rule)
+            registry = _judged(registry, Challenge(version, active, compared, HOLDOUT), night, rule)
     return Registry(registry.versions.sort(MODEL, VERSION), registry.promotions)
 
 
@@ -143,12 +151,12 @@ def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, comp
     for version in registry.versions.filter(pl.col(STATUS) == SHADOW).sort(MODEL, VERSION).iter_rows(named=True):
         active = active_version(registry.versions, version[MODEL])
         if active is None:
-            registry = _into_service(registry, version, night, FIRST, "no version was active")
+            registry = _into_service(registry, version, FIRST, SignOff(night, AUTOMATION, "no version was active"))
             continue
         compared = compare(version[TRAINING_ID], active[TRAINING_ID])
         enough = compared is not None and compared.sessions >= rule.shadow_sessions and compared.predictions >= rule.shadow_predictions
         if enough:
-            registry = _judged(registry, version, active, compared, night, IN_SHADOW, rule)
+            registry = _judged(registry, Challenge(version, active, compared, IN_SHADOW), night, rule)
     return registry
 
 
@@ -178,40 +186,33 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
     }
 
 
-def _into_service(registry: Registry, version: Mapping[str, Any], night: date, ground: str, reason: str, **figures: Any) -> Registry:
+def _into_service(registry: Registry, version: Mapping[str, Any], ground: str, signed: SignOff, **figures: Any) -> Registry:
     own = {name: version[name] for name in (ERROR, ZERO_ERROR, "rank_ic")}
-    decided = registry.moved(version, ACTIVE, night, AUTOMATION, reason)
-    return decided.decided(version, PROMOTED, ground, night, AUTOMATION, reason, **own, **figures)
+    return registry.moved(version, ACTIVE, signed).decided(version, PROMOTED, ground, signed, **own, **figures)
 
 
-def _judged(
-    registry: Registry,
-    version: Mapping[str, Any],
-    active: Mapping[str, Any],
-    compared: Comparison | None,
-    night: date,
-    ground: str,
-    rule: PromotionSettings,
-) -> Registry:
+def _judged(registry: Registry, challenge: Challenge, night: date, rule: PromotionSettings) -> Registry:
+    version, active, compared = challenge.version, challenge.active, challenge.compared
     if compared is None:
         decision = Decision(False, f"it shares no session with version {active[VERSION]}, so the two cannot be compared")
     else:
         decision = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
     figures = {"rival": active[VERSION], **({} if compared is None else figures_of(compared))}
     if decision.passed and not rule.automatic:
-        return _held(registry, version, ground, night, decision.reason, figures)
+        return _held(registry, challenge, night, decision.reason, figures)
     outcome, status = (PROMOTED, ACTIVE) if decision.passed else (REFUSED, REJECTED)
-    moved_on = registry.moved(version, status, night, AUTOMATION, decision.reason)
-    return moved_on.decided(version, outcome, ground, night, AUTOMATION, decision.reason, **figures)
+    signed = SignOff(night, AUTOMATION, decision.reason)
+    return registry.moved(version, status, signed).decided(version, outcome, challenge.ground, signed, **figures)
 
 
-def _held(registry: Registry, version: Mapping[str, Any], ground: str, night: date, reason: str, figures: Mapping[str, Any]) -> Registry:
+def _held(registry: Registry, challenge: Challenge, night: date, reason: str, figures: Mapping[str, Any]) -> Registry:
     """Said once: a version in shadow comes before the rule every night."""
+    version = challenge.version
     said = registry.promotions.filter(
         (pl.col(MODEL) == version[MODEL]) & (pl.col(VERSION) == version[VERSION]) & (pl.col(DECISION) == HELD)
     )
-    waits = f"it would be promoted, and waits for a hand: {reason}"
-    return registry if said.height else registry.decided(version, HELD, ground, night, AUTOMATION, waits, **figures)
+    waits = SignOff(night, AUTOMATION, f"it would be promoted, and waits for a hand: {reason}")
+    return registry if said.height else registry.decided(version, HELD, challenge.ground, waits, **figures)
 
 
 def figures_of(compared: Comparison) -> dict[str, Any]:
@@ -243,7 +244,6 @@ def to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.
 def archived(registry: Registry, gone: pl.DataFrame, night: date) -> Registry:
     """The registry after the artefacts of ``gone``, rows of MODEL_VERSIONS, have been put into the archive."""
     for version in gone.iter_rows(named=True):
-        reason = f"it was {version[STATUS]} on {version['changed_on']}"
-        registry = registry.moved(version, ARCHIVED, night, AUTOMATION, reason)
-        registry = registry.decided(version, ARCHIVED_AWAY, AGE, night, AUTOMATION, reason)
+        signed = SignOff(night, AUTOMATION, f"it was {version[STATUS]} on {version['changed_on']}")
+        registry = registry.moved(version, ARCHIVED, signed).decided(version, ARCHIVED_AWAY, AGE, signed)
     return registry

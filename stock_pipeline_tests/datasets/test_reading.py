@@ -1,15 +1,18 @@
 """The training panel: what was known of features and outcomes on a night, joined."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, SESSION, SYMBOL
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.cross_section import session_rank
+from stock_pipeline.datasets.catalogue import DIRECTION_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
 from stock_pipeline.datasets.reading import input_names, read_inputs, read_past_volatility, read_training_panel
-from stock_pipeline.datasets.targets import KINDS, PAST_VOLATILITY, TARGET, Kind, neutralised
-from stock_pipeline.datasets.training_panel import model_inputs, session_rank
+from stock_pipeline.datasets.targets.neutralisation import neutralised
+from stock_pipeline.datasets.training_panel import model_inputs
 from stock_pipeline.features.catalogue import ALPHA158, CORE, EXPOSURES, EXTENDED, FeatureSet
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.tables import daily_features
@@ -53,15 +56,15 @@ def stores_then(tmp_path_factory: pytest.TempPathFactory) -> Stores:
     return brought_to(tmp_path_factory.mktemp("then"), EARLIER)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
 def test_as_of_an_earlier_night_the_panel_is_that_night_s_though_the_tables_have_gone_further(
-    kind: Kind, stores: Stores, stores_then: Stores
+    kind: TargetKind, stores: Stores, stores_then: Stores
 ) -> None:
     panel = read_training_panel(stores, settings(stores), DAYS[EARLIER], kind)
     assert panel.equals(read_training_panel(stores_then, settings(stores_then), DAYS[EARLIER], kind))
     assert panel[SESSION].max() == DAYS[EARLIER]
     # The way out of a return is two sessions later; the volatility ahead spans five returns.
-    reach = 5 if kind == "volatility" else 2
+    reach = 5 if kind == VOLATILITY_KIND else 2
     assert panel.drop_nulls(TARGET)[SESSION].max() == DAYS[EARLIER - reach]
 
 
@@ -90,15 +93,22 @@ def test_the_target_is_freed_of_the_exposures_as_models_see_them(stores: Stores)
 
 def test_each_kind_has_the_outcome_that_its_target_is_made_of(stores: Stores) -> None:
     as_of = DAYS[COUNT - 1]
-    risk = read_training_panel(stores, settings(stores), as_of, "volatility")
+    risk = read_training_panel(stores, settings(stores), as_of, VOLATILITY_KIND)
     assert risk.columns[-5:] == [FORWARD_RETURN, DIRECTION, FORWARD_VOLATILITY, PAST_VOLATILITY, TARGET]
     past = risk.select(SYMBOL, SESSION).join(read_past_volatility(stores, settings(stores), as_of), on=[SYMBOL, SESSION], how="left")
     known = risk.with_columns(past[PAST_VOLATILITY]).drop_nulls(TARGET)
     assert known.height > 300
     expected = known.select((pl.col(FORWARD_VOLATILITY) / pl.col(PAST_VOLATILITY)).log()).to_series().to_list()
     assert known[TARGET].to_list() == pytest.approx(expected)
-    direction = read_training_panel(stores, settings(stores), as_of, "direction").drop_nulls(TARGET)
+    direction = read_training_panel(stores, settings(stores), as_of, DIRECTION_KIND).drop_nulls(TARGET)
     assert direction[TARGET].to_list() == direction.select((pl.col(FORWARD_RETURN) > 0).cast(pl.Float64) - 0.5).to_series().to_list()
+
+
+def test_a_kind_is_given_what_it_names_and_no_more(stores: Stores) -> None:
+    plain = replace(DIRECTION_KIND, outcomes=(DIRECTION, PAST_VOLATILITY))
+    found, without = (read_training_panel(stores, settings(stores), DAYS[EARLIER], kind) for kind in (plain, DIRECTION_KIND))
+    assert found.columns[-4:] == [FORWARD_RETURN, DIRECTION, PAST_VOLATILITY, TARGET]
+    assert found.drop(PAST_VOLATILITY).equals(without) and found[PAST_VOLATILITY].count() > 300
 
 
 @pytest.mark.parametrize("count", [1, 30])

@@ -9,14 +9,14 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, SESSION, SYMBOL
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
+from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import walk_forward
-from stock_pipeline.datasets.targets import PAST_VOLATILITY, TARGET, Kind, with_target
 from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline.models.catalogue import ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
-from stock_pipeline.models.training import Plan
+from stock_pipeline.models.plan import Plan
 from stock_pipeline_tests.factories.panels import sessions
 
 FEATURES = ("f0", "f1", "f2", "f3", "f4", "f5")
@@ -54,7 +54,7 @@ def panel(
     count: int = 150,
     signal: float = 0.0,
     seed: int = 0,
-    kind: Kind = "return",
+    kind: TargetKind = RETURN_KIND,
     exposures: Sequence[str] = (),
     leak: float | None = None,
 ) -> pl.DataFrame:
@@ -84,9 +84,13 @@ def panel(
     features = pl.DataFrame({**key, **columns})
     volatility = {FORWARD_VOLATILITY: 0.02 * np.exp(0.3 * outcome).ravel(), PAST_VOLATILITY: np.full(returns.shape, 0.02)}
     labels = pl.DataFrame({**key, FORWARD_RETURN: returns, DIRECTION: (returns > 0).astype(np.int8)})
-    if kind == "volatility":
-        labels = labels.with_columns(pl.Series(name, held) for name, held in volatility.items())
-    return with_target(training_panel(model_inputs(features, list(columns), {}), labels, list(columns)), kind, exposures)
+    labels = labels.with_columns(pl.Series(name, held) for name, held in volatility.items() if name in kind.outcomes)
+    return exposed(kind, exposures).with_target(training_panel(model_inputs(features, list(columns), {}), labels, list(columns)))
+
+
+def exposed(kind: TargetKind, exposures: Sequence[str]) -> TargetKind:
+    """The kind freed from features of a made-up panel, which has none of the pipeline's own exposures."""
+    return replace(kind, exposures=tuple(exposures))
 
 
 def samples_of(rows: pl.DataFrame, names: Sequence[str] = FEATURES) -> Samples:
@@ -109,9 +113,16 @@ def quick(entry: ModelEntry, most_samples: int | None = None) -> ModelEntry:
 
 
 def plan_of(
-    entry: ModelEntry, rows: pl.DataFrame, names: Sequence[str] = FEATURES, folds: int = 2, min_train: int = 60, **changes: Any
+    entry: ModelEntry,
+    rows: pl.DataFrame,
+    names: Sequence[str] = FEATURES,
+    exposures: Sequence[str] = (),
+    folds: int = 2,
+    min_train: int = 60,
+    **changes: Any,
 ) -> Plan:
-    """How to train an entry on a panel: walk-forward folds, purged and embargoed."""
+    """How to train an entry on a panel: walk-forward folds, purged and embargoed; scores are freed from ``exposures``."""
     splits = walk_forward(rows[SESSION].to_list(), folds=folds, reach=REACH, embargo=3, min_train=min_train)
-    plain = Plan(entry, tuple(names), (), tuple(splits), ENDS, ONE_THREAD)
+    freed = replace(entry, target=exposed(entry.target, exposures))
+    plain = Plan(freed, tuple(names), tuple(splits), ENDS, ONE_THREAD)
     return replace(plain, **changes)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data import flags as rules
-from stock_pipeline.market_data.flagging import doubts_after
+from stock_pipeline.market_data.flagging import Revisions, doubts_after
 from stock_pipeline.market_data.flags import CONTEXT, FlagRules, flags
 from stock_pipeline.market_data.sources.source import BASIS, CAPTURED
 from stock_pipeline.market_data.tables import BAR_FLAGS, CORPORATE_ACTIONS, DAILY_BARS, FLAG, RAISED_ON, WITHDRAWN_ON
@@ -44,7 +44,7 @@ def night(
 ) -> pl.DataFrame:
     """Judge and store the news of a night; the doubts that stand then."""
     compared = others({}) if compared is None else compared
-    doubts = doubts_after(stores, CALENDAR, RULES, news, acts, compared, SESSIONS[place])
+    doubts = doubts_after(stores, CALENDAR, RULES, Revisions(SESSIONS[place], news, acts, compared))
     for table, rows in ((DAILY_BARS, news), (CORPORATE_ACTIONS, acts), (BAR_FLAGS, doubts)):
         if rows.height:
             put(stores, table, rows, SESSIONS[place])
@@ -125,4 +125,4 @@ def test_a_disagreement_stands_until_the_sources_are_compared_again(stores: Stor
 
 def test_no_news_is_no_doubt(stores: Stores) -> None:
     night(stores, 1, told({("A", 0): 10.0, ("A", 1): 20.0}))
-    assert doubts_after(stores, CALENDAR, RULES, told({}), NO_ACTIONS, others({}), SESSIONS[2]).is_empty()
+    assert doubts_after(stores, CALENDAR, RULES, Revisions(SESSIONS[2], told({}), NO_ACTIONS, others({}))).is_empty()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, OPEN, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.corporate_actions import DIVIDEND
-from stock_pipeline.market_data.history import with_history
+from stock_pipeline.market_data.history import Vintage, with_history
 from stock_pipeline.market_data.sources.source import FUNDAMENTALS, NET_INCOME, QUARTER
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN, CORPORATE_ACTIONS, DAILY_BARS, FIRST
 from stock_pipeline.market_data.tables import FUNDAMENTALS as FUNDAMENTALS_TABLE
@@ -32,7 +32,7 @@ def told(*rows: dict[str, Any], source: str = "files") -> pl.DataFrame:
 
 def comes(stores: Stores, night: date, incoming: pl.DataFrame, schema: TableSchema = DAILY_BARS, **others: Any) -> pl.DataFrame:
     """What is said anew, once it is written."""
-    news = with_history(stores, schema, incoming, night, **{"live": False} | others)
+    news = with_history(stores, schema, incoming, Vintage(night, **{"live": False} | others))
     assert schema.conform(news).equals(news)
     if news.height:
         put(stores, schema, news, night)
@@ -118,15 +118,15 @@ def test_who_told_the_version_in_force_counts_and_not_who_told_an_earlier_one(st
     comes(stores, DAYS[0], told(bar(close=10.0), source="yahoo"))
     comes(stores, DAYS[1], told(bar(close=11.0), source="ibkr"))
     incoming = told(bar(close=12.0), bar("B"), source="ibkr")
-    assert rows(with_history(stores, DAILY_BARS, incoming, NIGHT, live=True), SYMBOL, KNOWN_TO)[-1] == ("B", None)
+    assert rows(with_history(stores, DAILY_BARS, incoming, Vintage(NIGHT, live=True)), SYMBOL, KNOWN_TO)[-1] == ("B", None)
     other = incoming.with_columns(pl.lit("yahoo").alias(SOURCE))
-    assert with_history(stores, DAILY_BARS, other, NIGHT, live=True)[SYMBOL].to_list() == ["B"]
+    assert with_history(stores, DAILY_BARS, other, Vintage(NIGHT, live=True))[SYMBOL].to_list() == ["B"]
 
 
 def test_a_bar_adjusted_for_splits_says_nothing_against_one_as_traded_but_the_reverse_does(stores: Stores) -> None:
     comes(stores, DAYS[1], told(bar(close=100.0, basis="raw"), bar("B", close=50.0, basis="split")))
     incoming = told(bar(close=50.0, basis="split"), bar("B", close=50.0, basis="raw"))
-    found = with_history(stores, DAILY_BARS, incoming, NIGHT, live=True)
+    found = with_history(stores, DAILY_BARS, incoming, Vintage(NIGHT, live=True))
     assert rows(found, SYMBOL, "basis", KNOWN_TO) == [("B", "split", NIGHT), ("B", "raw", None)]
 
 
@@ -214,5 +214,5 @@ def test_every_night_knows_what_had_been_told_by_then(stores: Stores, nights: li
 def test_as_traded_takes_the_place_of_adjusted_whoever_tells_it(stores: Stores) -> None:
     comes(stores, DAYS[1], told(bar(close=50.0, basis="split"), bar("B", close=50.0), source="ibkr"))
     other = told(bar(close=100.0), bar("B", close=50.5), source="yahoo")
-    found = with_history(stores, DAILY_BARS, other, NIGHT, live=True)
+    found = with_history(stores, DAILY_BARS, other, Vintage(NIGHT, live=True))
     assert rows(found, SYMBOL, CLOSE, SOURCE, KNOWN_TO) == [("A", 50.0, "ibkr", NIGHT), ("A", 100.0, "yahoo", None)]

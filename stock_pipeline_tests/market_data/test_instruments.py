@@ -7,7 +7,7 @@ import pytest
 
 from stock_pipeline.core.columns import AS_OF, NAME, SECTOR, SESSION, SOURCE, SYMBOL
 from stock_pipeline.market_data.identity import RENAMES
-from stock_pipeline.market_data.instruments import Identities, found_delisted, identify
+from stock_pipeline.market_data.instruments import Identities, ListingNews, found_delisted, identify
 from stock_pipeline.market_data.sources.errors import NoDataError, SaidDelistedError
 from stock_pipeline.market_data.sources.source import CONTRACT
 from stock_pipeline.market_data.sources.source import INSTRUMENTS as TOLD
@@ -41,7 +41,7 @@ class Nights:
         new = pl.DataFrame([(symbol, night) for symbol in bars], schema={SYMBOL: pl.String, SESSION: pl.Date}, orient="row")
         told_now = pl.DataFrame(told, schema=TOLD | {SOURCE: pl.String})
         renamed = pl.DataFrame(renames, schema=RENAMES, orient="row")
-        self.held = identify(self.held.history, self.held.instruments, self.last, new, told_now, renamed, delisted or {}, night)
+        self.held = identify(self.held, self.last, ListingNews(night, new, told_now, renamed, delisted or {}))
         self.last |= dict.fromkeys(bars, night)
         assert INSTRUMENTS.conform(self.held.instruments).equals(self.held.instruments)
         return {row[INSTRUMENT]: row for row in self.held.instruments.to_dicts()}

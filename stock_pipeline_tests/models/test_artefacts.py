@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from stock_pipeline.core.columns import TARGET
 from stock_pipeline.core.errors import ArtefactError, InputError
-from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.artefacts import (
     MANIFEST_FILE,
     Manifest,
+    TrainingInputs,
     artefact_path,
     check_artefact,
     hash_features,
     load_estimator,
     load_stack,
     read_manifest,
-    training_id,
     write_artefact,
 )
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
@@ -25,22 +25,14 @@ from stock_pipeline.models.stacking import StackedModel
 from stock_pipeline_tests.factories.training_panels import FEATURES, ONE_THREAD, panel, quick, samples_of
 
 AS_OF = date(2020, 5, 4)
-INPUTS = {
-    "model": "lightgbm",
-    "as_of": AS_OF,
-    "features_hash": "aa",
-    "data_hash": "bb",
-    "parameters": {"trees": 3, "rate": 0.1},
-    "conditions": Conditions(seed=1, threads=1),
-    "code_version": "1",
-}
+INPUTS = TrainingInputs("lightgbm", AS_OF, FEATURES, "bb", {"trees": 3, "rate": 0.1}, Conditions(seed=1, threads=1), "1")
 every_model = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 
 
 def manifest_of(name: str, **changes: object) -> Manifest:
     plain = Manifest(
         model=name,
-        training_id=training_id(**(INPUTS | {"model": name})),  # type: ignore[arg-type]
+        training_id=replace(INPUTS, model=name).training_id(),
         as_of=AS_OF,
         train_from=date(2019, 1, 2),
         train_to=date(2020, 4, 30),
@@ -205,31 +197,30 @@ def test_files_of_another_model_are_not_loaded(tmp_path: Path) -> None:
 
 
 def test_a_training_made_again_has_its_name_unless_others_came_in_between() -> None:
-    first = training_id(**INPUTS)  # type: ignore[arg-type]
-    assert training_id(**INPUTS, held=[first]) == first  # type: ignore[arg-type]
-    again = training_id(**INPUTS, held=[first, "another"])  # type: ignore[arg-type]
+    first = INPUTS.training_id()
+    assert INPUTS.training_id([first]) == first
+    again = INPUTS.training_id([first, "another"])
     assert again not in (first, "another")
-    assert training_id(**INPUTS, held=[first, "another", again]) == again  # type: ignore[arg-type]
-    third = training_id(**INPUTS, held=[first, "another", again, "yet another"])  # type: ignore[arg-type]
+    assert INPUTS.training_id([first, "another", again]) == again
+    third = INPUTS.training_id([first, "another", again, "yet another"])
     assert len({first, again, third}) == 3
 
 
 def test_the_training_id_follows_from_each_of_its_inputs() -> None:
-    plain = training_id(**INPUTS)  # type: ignore[arg-type]
-    changes = {
-        "model": "stack",
-        "as_of": date(2020, 5, 5),
-        "features_hash": "ab",
-        "data_hash": "bc",
-        "parameters": {"trees": 4, "rate": 0.1},
-        "conditions": Conditions(seed=2, threads=1),
-        "code_version": "2",
-    }
-    others = [training_id(**(INPUTS | {name: value})) for name, value in changes.items()]  # type: ignore[arg-type]
-    # Trained elsewhere or with other threads the last digits may differ, so it is another training.
-    elsewhere = (Conditions(seed=1, threads=2), Conditions(seed=1, threads=1, device="cuda"))
-    others += [training_id(**(INPUTS | {"conditions": conditions})) for conditions in elsewhere]  # type: ignore[arg-type]
-    assert len({plain, *others}) == 10
-    assert plain == training_id(**(INPUTS | {"parameters": {"rate": 0.1, "trees": 3}}))  # type: ignore[arg-type]
+    others = [
+        replace(INPUTS, model="stack"),
+        replace(INPUTS, as_of=date(2020, 5, 5)),
+        replace(INPUTS, features=FEATURES[::-1]),
+        replace(INPUTS, data_hash="bc"),
+        replace(INPUTS, parameters={"trees": 4, "rate": 0.1}),
+        replace(INPUTS, conditions=Conditions(seed=2, threads=1)),
+        replace(INPUTS, code_version="2"),
+        # Trained elsewhere or with other threads the last digits may differ, so it is another training.
+        replace(INPUTS, conditions=Conditions(seed=1, threads=2)),
+        replace(INPUTS, conditions=Conditions(seed=1, threads=1, device="cuda")),
+    ]
+    plain = INPUTS.training_id()
+    assert len({plain, *(other.training_id() for other in others)}) == 10
+    assert plain == replace(INPUTS, parameters={"rate": 0.1, "trees": 3}).training_id()
     assert len(plain) == 16
     assert hash_features(["a", "b"]) != hash_features(["b", "a"])

@@ -5,6 +5,7 @@ from multiprocessing.reduction import ForkingPickler
 import pytest
 
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, model_entry, parse_models, ranking_models, stacked_models
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
@@ -46,7 +47,7 @@ def test_a_choice_is_in_the_order_of_the_catalogue_and_none_means_all() -> None:
 
 
 def test_the_stack_weighs_the_models_of_the_return_among_those_that_are_trained() -> None:
-    of_the_return = tuple(entry.name for entry in CATALOGUE if entry.target == "return")
+    of_the_return = tuple(entry.name for entry in CATALOGUE if entry.target == RETURN_KIND)
     assert stacked_models(None) == stacked_models(()) == of_the_return
     assert of_the_return[:8] == EIGHT
     assert stacked_models(["risk", "mlp", "direction", "spline_ridge"]) == ("spline_ridge", "mlp")

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
+from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.models import catalogue
 from stock_pipeline.models.artefacts import Manifest, hash_features, load_estimator, load_stack, write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
@@ -85,7 +86,7 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
     with trained_apart(plan, ROWS, lambda _note: None) as trained:
         said = trained.out_of_fold
         assert trained.explained.height == 500 * len(FEATURES)
-        artefact = write_artefact(tmp_path, trained.model, manifest_of(entry.name, metrics_of(said, "return")))
+        artefact = write_artefact(tmp_path, trained.model, manifest_of(entry.name, metrics_of(said, RETURN_KIND)))
     found = dict(score_table(said).select(METRIC, VALUE).iter_rows())
     assert found["rank_ic"] > 0.1 and found["rank_ic_t"] > 5 and found["r2"] > 0
 
@@ -103,7 +104,7 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
     assert stacked.select(SESSION, SYMBOL).equals(said.select(SESSION, SYMBOL))
     assert stacked[MODEL].unique().to_list() == [STACK] and stacked[SCORE].null_count() == 0
     stack = StackedModel(weights, dict.fromkeys(names, "0" * 16), stack_scale(wide, weights))
-    kept = write_artefact(tmp_path, stack, manifest_of(STACK, metrics_of(stacked, "return")))
+    kept = write_artefact(tmp_path, stack, manifest_of(STACK, metrics_of(stacked, RETURN_KIND)))
     assert load_stack(tmp_path / kept.path, kept.sha256) == stack
 
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stock_pipeline.core.columns import AS_OF, FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID
-from stock_pipeline.datasets.targets import TARGET, Kind
-from stock_pipeline.models.artefacts import Manifest, check_artefact, hash_features
+from stock_pipeline.core.columns import AS_OF, FOLD, FORWARD_RETURN, MODEL, RETURN_SCALE, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID
+from stock_pipeline.datasets.catalogue import DIRECTION_KIND, RETURN_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
+from stock_pipeline.models.artefacts import Manifest, TrainingInputs, check_artefact, hash_features
 from stock_pipeline.models.catalogue import STACK
-from stock_pipeline.models.recording import RETURN_SCALE, Said, latest_trainings, metrics_of, ranked_against, record
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.recording import Fitted, Said, latest_trainings, manifest_of, metrics_of, record
 from stock_pipeline.models.scores import ALL_FOLDS, PART, PERIOD, TEST, TRAIN, WHOLE, overall
 from stock_pipeline.models.stacking import StackedModel
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
@@ -70,6 +71,19 @@ def test_a_training_becomes_rows_of_its_tables_and_an_artefact(tmp_path: Path) -
     folder = tmp_path / row["artefact"]
     assert check_artefact(folder, row["sha256"]).training_id == "t1"
     assert row["size_bytes"] == sum(file.stat().st_size for file in folder.iterdir())
+
+
+def test_a_manifest_tells_what_the_training_depended_on_and_what_the_model_was_fitted_on() -> None:
+    inputs = TrainingInputs("a", DAYS[4], FEATURES, "data", {"knots": 7}, Conditions(3, 2), "1")
+    sessions = pl.Series([DAYS[2], DAYS[0], DAYS[2]])
+    made = manifest_of(Fitted(inputs, STACKED, sessions, RETURN_KIND, ("f0",), 4), said_in_full(), [])
+    expected = replace(
+        MANIFEST, model="a", training_id=inputs.training_id(), rows=3, parameters={"knots": 7}, exposures=("f0",), window=4, trials=2
+    )
+    assert made == replace(expected, metrics=metrics_of(out_of_fold(), RETURN_KIND))
+    of_stack = manifest_of(Fitted(inputs, STACKED, sessions, VOLATILITY_KIND), Said(out_of_fold()), [inputs.training_id(), "another"])
+    assert (of_stack.target, of_stack.trials, of_stack.exposures) == ("volatility", 1, ())
+    assert of_stack.training_id not in (inputs.training_id(), "another")
 
 
 def test_what_was_said_out_of_fold_is_kept_whole_and_in_order(tmp_path: Path) -> None:
@@ -135,19 +149,18 @@ def test_a_stack_writes_no_rows_that_it_has_nothing_to_say_of(tmp_path: Path) ->
     assert training.scores[PART].unique().to_list() == [TEST]
 
 
-@pytest.mark.parametrize(("target", "outcome"), [("return", FORWARD_RETURN), ("direction", FORWARD_RETURN), ("volatility", TARGET)])
-def test_a_model_is_ranked_against_what_it_is_for(target: Kind, outcome: str, tmp_path: Path) -> None:
-    assert ranked_against(target) == outcome
+@pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
+def test_a_model_is_ranked_against_what_it_is_for(kind: TargetKind, tmp_path: Path) -> None:
     opposite = out_of_fold().with_columns((-pl.col(FORWARD_RETURN)).alias(FORWARD_RETURN))
-    sign = 1 if target == "volatility" else -1
-    assert metrics_of(opposite, target)["rank_ic"] == pytest.approx(sign)
-    scores = record(tmp_path, STACKED, replace(MANIFEST, target=target), Said(opposite), 3, 1).scores
+    sign = 1 if kind.ranked_against == TARGET else -1
+    assert metrics_of(opposite, kind)["rank_ic"] == pytest.approx(sign)
+    scores = record(tmp_path, STACKED, replace(MANIFEST, target=kind.name), Said(opposite), 3, 1).scores
     assert scores.filter(pl.col("metric") == "rank_ic")["value"].to_list() == pytest.approx([sign] * 4)
 
 
-@pytest.mark.parametrize("target", ["direction", "volatility"])
-def test_only_a_return_has_a_return_scale(target: Kind) -> None:
-    assert metrics_of(out_of_fold(), target)[RETURN_SCALE] is None
+@pytest.mark.parametrize("kind", [DIRECTION_KIND, VOLATILITY_KIND], ids=lambda kind: kind.name)
+def test_only_a_return_has_a_return_scale(kind: TargetKind) -> None:
+    assert metrics_of(out_of_fold(), kind)[RETURN_SCALE] is None
 
 
 def test_recording_twice_gives_the_same_rows_and_leaves_the_artefact(tmp_path: Path) -> None:
@@ -161,19 +174,19 @@ def test_recording_twice_gives_the_same_rows_and_leaves_the_artefact(tmp_path: P
 
 
 def test_metrics_are_the_measures_over_all_folds_and_the_worth_of_a_score() -> None:
-    measured = metrics_of(out_of_fold(skill=0.5), "return")
+    measured = metrics_of(out_of_fold(skill=0.5), RETURN_KIND)
     assert measured["rank_ic"] == pytest.approx(1)
     assert measured["zero_mae"] == pytest.approx(0.2586, abs=1e-3)
     assert measured["mae"] == pytest.approx(0.5 * (measured["zero_mae"] or 0))
-    full = metrics_of(out_of_fold(), "return")[RETURN_SCALE]
+    full = metrics_of(out_of_fold(), RETURN_KIND)[RETURN_SCALE]
     assert full is not None
     assert full > 0
     assert measured[RETURN_SCALE] == pytest.approx(2 * full)  # half the score is worth twice as much a unit
 
 
 def test_scores_that_were_wrong_are_worth_nothing_not_their_opposite() -> None:
-    assert metrics_of(out_of_fold(skill=-1.0), "return")[RETURN_SCALE] is None
-    assert metrics_of(out_of_fold(skill=0.0), "return")[RETURN_SCALE] is None
+    assert metrics_of(out_of_fold(skill=-1.0), RETURN_KIND)[RETURN_SCALE] is None
+    assert metrics_of(out_of_fold(skill=0.0), RETURN_KIND)[RETURN_SCALE] is None
 
 
 def trainings(rows: list[tuple[str, str, date]]) -> pl.DataFrame:

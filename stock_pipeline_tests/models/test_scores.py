@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, pearsonr, spearmanr
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, SCORE, SESSION, VALUE
-from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, SCORE, SESSION, TARGET, VALUE
 from stock_pipeline.models.scores import (
     ALL_FOLDS,
     OBSERVATIONS,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import SCORE, SESSION
-from stock_pipeline.datasets.targets import neutralised
+from stock_pipeline.datasets.targets.neutralisation import neutralised
 from stock_pipeline.models.scoring import SHARE, freed, scored
 from stock_pipeline_tests.factories.training_panels import panel
 from stock_pipeline_tests.harness.laws import law

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, TARGET, VALUE
+from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split, walk_forward
-from stock_pipeline.datasets.targets import TARGET
-from stock_pipeline.datasets.training_panel import session_rank
 from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import (
     LEAST_SLOPE,

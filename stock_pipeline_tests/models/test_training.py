@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from stock_pipeline.core.columns import FEATURE, FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import FEATURE, FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.datasets.catalogue import RETURN_KIND, VOLATILITY_KIND
 from stock_pipeline.datasets.splits import Split
-from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.scoring import scored
 from stock_pipeline.models.training import SESSIONS_SEEN, fit, train
@@ -70,11 +70,10 @@ def test_a_night_s_last_rows_are_neither_learnt_from_nor_scored() -> None:
     assert found.explained[SESSION].max() == plain.explained[SESSION].max() <= DAYS[117]  # type: ignore[operator]
 
 
-def test_half_of_the_exposures_is_taken_out_of_the_scores_of_a_return_and_of_no_other() -> None:
-    for kind, exposures in (("return", ("f0", "f5")), ("volatility", ())):
-        entry = replace(RIDGE, target=kind)  # type: ignore[arg-type]
-        rows = panel(symbols=20, signal=0.3, kind=kind)  # type: ignore[arg-type]
-        plan = plan_of(entry, rows, exposures=("f0", "f5"))
+def test_scores_are_freed_from_the_exposures_of_their_kind() -> None:
+    for kind, exposures in ((RETURN_KIND, ("f0", "f5")), (VOLATILITY_KIND, ())):
+        rows = panel(symbols=20, signal=0.3, kind=kind)
+        plan = plan_of(replace(RIDGE, target=kind), rows, exposures=exposures)
         split = plan.splits[0]
         estimator = fit(plan, rows, samples_of(rows), {}, split.train_from, split.train_to)
         tested = rows.filter(pl.col(SESSION).is_between(split.test_from, split.test_to))

@@ -9,15 +9,15 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL
+from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.datasets.catalogue import TARGET_KINDS, TargetKind
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.targets import TARGET, Kind
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.scores import RANK_IC
 from stock_pipeline.models.trials import FEWEST_SESSIONS, TRIED, choose_parameters
 from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
-from stock_pipeline_tests.factories.training_panels import DAYS, ENDS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick, samples_of
+from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick, samples_of
 
 RIDGE = model_entry("spline_ridge")
 
@@ -25,9 +25,10 @@ RIDGE = model_entry("spline_ridge")
 def chosen(
     entry: ModelEntry, rows: pl.DataFrame, trials: int, train_to: int = 119, seed: int = 7, told: list[str] | None = None
 ) -> tuple[dict[str, Any], pl.DataFrame]:
-    first = replace(plan_of(RIDGE, rows).splits[0], train_from=DAYS[0], train_to=DAYS[train_to])
+    plan = plan_of(entry, rows, conditions=replace(ONE_THREAD, seed=seed), trials=trials)
+    first = replace(plan.splits[0], train_from=DAYS[0], train_to=DAYS[train_to])
     say = (lambda _note: None) if told is None else told.append
-    return choose_parameters(entry, rows, samples_of(rows), first, ENDS, replace(ONE_THREAD, seed=seed), trials, say)
+    return choose_parameters(replace(plan, splits=(first,)), rows, samples_of(rows), say)
 
 
 @pytest.mark.parametrize("entry", [RIDGE, quick(model_entry("lightgbm"))], ids=lambda entry: entry.name)
@@ -69,11 +70,11 @@ def test_the_last_third_is_held_back_and_no_label_learnt_from_reaches_into_it() 
     assert [sessions.tolist() for sessions in Watched.learnt] == [list(range(80 - REACH))] * 2
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [("return", FORWARD_RETURN), ("direction", FORWARD_RETURN), ("volatility", TARGET)])
-def test_the_better_set_is_chosen(kind: Kind, outcome: str) -> None:
+@pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
+def test_the_better_set_is_chosen(kind: TargetKind) -> None:
     rows = panel(symbols=8, count=150, kind=kind).with_columns(pl.lit(0.25).alias(TARGET))
     # What a stub of weight -1 says is the right order of the outcome, what any other says the wrong one.
-    ahead = rows.with_columns((-pl.col("f0").shift(2).over(SYMBOL)).fill_null(0.0).cast(pl.Float64).alias(outcome))
+    ahead = rows.with_columns((-pl.col("f0").shift(2).over(SYMBOL)).fill_null(0.0).cast(pl.Float64).alias(kind.ranked_against))
     parameters, tried = chosen(entry_of(Stub, target=kind, space={"weight": (2.0, -1.0, 3.0)}), ahead, 10)
     assert parameters == {"weight": -1.0}
     assert tried.schema == TRIED

@@ -13,13 +13,13 @@ import pytest
 from scipy.stats import norm
 
 from stock_pipeline.core.columns import METRIC, SCORE, VALUE
-from stock_pipeline.datasets.targets import Kind
+from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, model_entry, stacked_models
+from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.plausibility import is_plausible
-from stock_pipeline.models.recording import ranked_against
 from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session, score_table
 from stock_pipeline.models.stacking import stack_out_of_fold, widen
-from stock_pipeline.models.training import Plan, train
+from stock_pipeline.models.training import train
 from stock_pipeline_tests.factories.training_panels import FEATURES, LEAK, panel, plan_of, quick
 
 SEEDS = (0, 1, 2)
@@ -42,12 +42,12 @@ class World:
     signal: float = 0.0
     leak: float | None = None
 
-    def panel(self, kind: Kind) -> pl.DataFrame:
+    def panel(self, kind: TargetKind) -> pl.DataFrame:
         return panel(self.symbols, self.count, self.signal, self.seed, kind, freed(kind), self.leak)
 
 
-def freed(kind: Kind) -> tuple[str, ...]:
-    return ("f4", "f5") if kind == "return" else ()
+def freed(kind: TargetKind) -> tuple[str, ...]:
+    return ("f4", "f5") if kind.exposures else ()
 
 
 def plan_in(world: World, entry: ModelEntry) -> Plan:
@@ -70,7 +70,7 @@ BIG, LEAKING = World(150, 500, signal=WEAK), World(60, 160, leak=NOISE_OF_LEAK)
 
 
 def outcome_of(name: str) -> str:
-    return ranked_against("return" if name == STACK else model_entry(name).target)
+    return (RETURN_KIND if name == STACK else model_entry(name).target).ranked_against
 
 
 def measures(name: str, said: pl.DataFrame) -> dict[str, float | None]:
@@ -89,7 +89,7 @@ def test_noise_teaches_nothing(name: str) -> None:
 
 
 def test_the_signal_to_be_found_is_a_weak_one() -> None:
-    rows = BIG.panel("return")
+    rows = BIG.panel(RETURN_KIND)
     normal = {feature: norm.ppf(np.clip(rows[feature].to_numpy() + 0.5, 0.003, 0.997)) for feature in ("f0", "f1")}
     best = rows.with_columns(pl.Series(SCORE, normal["f0"] + normal["f1"] ** 2))
     assert 0.04 < float(rank_ic_by_session(best)[RANK_IC].mean()) < 0.06  # type: ignore[arg-type]

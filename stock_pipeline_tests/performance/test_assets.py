@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from stock_pipeline.core.columns import MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION
+from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.datasets.reading import read_training_panel
-from stock_pipeline.datasets.targets import TARGET, Kind
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.performance import assets
@@ -21,7 +21,6 @@ from stock_pipeline_tests.harness.performance_nights import CAST, CHANGE, COUNT,
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 LAST = COUNT - 1
-KINDS: dict[str, Kind] = {"lightgbm": "return", "stack": "return", "risk": "volatility", "direction": "direction"}
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +67,7 @@ def test_every_version_has_results_in_service_or_not_by_the_target_that_it_learn
     found = results(last_night)
     expected = []
     for model, version, kind, active_from, active_to in CAST:
-        known = read_training_panel(last_night.stores, last_night.settings, DAYS[LAST], KINDS[model]).drop_nulls(TARGET)
+        known = read_training_panel(last_night.stores, last_night.settings, DAYS[LAST], target_kind(kind)).drop_nulls(TARGET)
         reach = 5 if kind == "volatility" else 2
         days = [
             day for day in DAYS[FIRST : COUNT - reach] if active_from is None or (active_from <= day and (active_to or DAYS[COUNT]) > day)

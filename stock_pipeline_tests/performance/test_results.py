@@ -8,8 +8,8 @@ import pytest
 from polars.testing import assert_frame_equal
 from scipy.stats import spearmanr
 
-from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
-from stock_pipeline.datasets.targets import KINDS, TARGET, Kind
+from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION
+from stock_pipeline.datasets.catalogue import TARGET_KINDS, target_kind
 from stock_pipeline.performance.results import KIND, session_results
 from stock_pipeline.registry.tables import ERROR, SHADOW_RESULTS, ZERO_ERROR
 from stock_pipeline_tests.factories.panels import sessions
@@ -19,24 +19,24 @@ DAYS = sessions(COUNT)
 RNG = np.random.default_rng(2)
 
 
-def targets(unknown: int = 2) -> dict[Kind, pl.DataFrame]:
+def targets(unknown: int = 2) -> dict[str, pl.DataFrame]:
     """Made-up targets of each kind, null for the first stocks of each session; of the last session only the return's are known."""
     keys = {SESSION: [day for day in DAYS for _ in range(STOCKS)], SYMBOL: [f"S{i:02d}" for i in range(STOCKS)] * COUNT}
-    made: dict[Kind, pl.DataFrame] = {}
-    for kind in KINDS:
+    made: dict[str, pl.DataFrame] = {}
+    for kind in (kind.name for kind in TARGET_KINDS):
         drawn = pl.DataFrame({**keys, FORWARD_RETURN: RNG.normal(size=STOCKS * COUNT), TARGET: RNG.normal(size=STOCKS * COUNT)})
         unheard = pl.col(SYMBOL) < f"S{unknown:02d}" if kind == "return" else pl.col(SESSION) == DAYS[-1]
         made[kind] = drawn.with_columns(pl.when(~unheard).then(name).alias(name) for name in (FORWARD_RETURN, TARGET))
     return made
 
 
-def said(model: str, version: int, kind: Kind) -> pl.DataFrame:
+def said(model: str, version: int, kind: str) -> pl.DataFrame:
     rows = [{SESSION: day, SYMBOL: f"S{i:02d}", SCORE: float(RNG.normal())} for day in DAYS for i in range(STOCKS)]
     named = {MODEL: pl.lit(model), VERSION: pl.lit(version, pl.Int32), TRAINING_ID: pl.lit(f"{model}_{version}"), KIND: pl.lit(kind)}
     return pl.DataFrame(rows).with_columns(**named)
 
 
-def by_hand(rows: pl.DataFrame, known: pl.DataFrame, kind: Kind) -> list[dict[str, Any]]:
+def by_hand(rows: pl.DataFrame, known: pl.DataFrame, kind: str) -> list[dict[str, Any]]:
     found = []
     told = {(row[SESSION], row[SYMBOL]): row for row in known.iter_rows(named=True) if row[TARGET] is not None}
     for day in DAYS:
@@ -46,7 +46,7 @@ def by_hand(rows: pl.DataFrame, known: pl.DataFrame, kind: Kind) -> list[dict[st
         if not pairs:
             continue
         scores = [score for score, _ in pairs]
-        against = [outcome[TARGET if kind == "volatility" else FORWARD_RETURN] for _, outcome in pairs]
+        against = [outcome[target_kind(kind).ranked_against] for _, outcome in pairs]
         found.append(
             {
                 MODEL: rows[MODEL][0],
@@ -64,7 +64,7 @@ def by_hand(rows: pl.DataFrame, known: pl.DataFrame, kind: Kind) -> list[dict[st
 
 def test_every_version_is_measured_by_the_target_that_it_learnt() -> None:
     known = targets()
-    parts: list[tuple[pl.DataFrame, Kind]] = [
+    parts: list[tuple[pl.DataFrame, str]] = [
         (said("direction", 1, "direction"), "direction"),
         (said("lightgbm", 1, "return"), "return"),
         (said("lightgbm", 2, "return"), "return"),

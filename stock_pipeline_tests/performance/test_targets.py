@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL
+from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL, TARGET
+from stock_pipeline.datasets.catalogue import TARGET_KINDS, VOLATILITY_KIND, TargetKind
 from stock_pipeline.datasets.reading import read_past_volatility, read_training_panel
-from stock_pipeline.datasets.targets import KINDS, TARGET, Kind
 from stock_pipeline.features.catalogue import ALPHA158, CORE, FeatureSet
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.tables import daily_features
@@ -42,25 +42,25 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return brought(tmp_path_factory.mktemp("stores"), request.param)
 
 
-def targets(made: tuple[Stores, Settings], as_of: date, first: date, kind: Kind) -> pl.DataFrame:
+def targets(made: tuple[Stores, Settings], as_of: date, first: date, kind: TargetKind) -> pl.DataFrame:
     stores, settings = made
     outcomes = read_outcomes(stores, as_of, settings.labels.horizons[0])
-    return read_targets(stores, settings, as_of, first, outcomes, [kind])[kind]
+    return read_targets(stores, settings, as_of, first, outcomes, [kind])[kind.name]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("as_of", [DAYS[EARLIER], DAYS[-1]])
-def test_they_are_the_training_panel_s(made: tuple[Stores, Settings], kind: Kind, as_of: date) -> None:
+def test_they_are_the_training_panel_s(made: tuple[Stores, Settings], kind: TargetKind, as_of: date) -> None:
     panel = read_training_panel(*made, as_of, kind).select(SESSION, SYMBOL, FORWARD_RETURN, TARGET)
     first = DAYS[DAYS.index(as_of) - 30]
     found = targets(made, as_of, first, kind)
     # A rolling deviation that began earlier differs by rounding; everything else is the same to the last bit.
-    assert_frame_equal(found, panel.filter(pl.col(SESSION) >= first), check_exact=kind != "volatility", rel_tol=1e-9)
+    assert_frame_equal(found, panel.filter(pl.col(SESSION) >= first), check_exact=kind != VOLATILITY_KIND, rel_tol=1e-9)
     assert found[TARGET].count() > 150 and found[TARGET].null_count() > SYMBOLS
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_first_session_wanted_makes_no_difference_to_those_after_it(made: tuple[Stores, Settings], kind: Kind) -> None:
+@pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
+def test_the_first_session_wanted_makes_no_difference_to_those_after_it(made: tuple[Stores, Settings], kind: TargetKind) -> None:
     longer, shorter = (targets(made, DAYS[-1], DAYS[place], kind) for place in (50, 70))
     assert_frame_equal(shorter, longer.filter(pl.col(SESSION) >= DAYS[70]), check_exact=True)
 
@@ -80,5 +80,5 @@ def test_without_outcomes_there_are_rows_and_no_targets(tmp_path: Path) -> None:
     put(stores, daily_features(CORE), compute_features(panel, CORE.made), DAYS[29])
     outcomes = read_outcomes(stores, DAYS[29], 1)
     assert stores.count(daily_labels((1,))) == 0
-    for kind, found in read_targets(stores, settings, DAYS[29], DAYS[20], outcomes, KINDS).items():
+    for kind, found in read_targets(stores, settings, DAYS[29], DAYS[20], outcomes, TARGET_KINDS).items():
         assert (found.height, found[TARGET].count()) == (10 * SYMBOLS, 0), kind

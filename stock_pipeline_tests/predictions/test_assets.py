@@ -9,10 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import MODEL, PAST_VOLATILITY, PREDICTED_VOLATILITY, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.targets import PAST_VOLATILITY
 from stock_pipeline.features.catalogue import CORE
 from stock_pipeline.features.tables import daily_features
 from stock_pipeline.models.artefacts import Manifest, hash_features, write_artefact
@@ -21,7 +20,7 @@ from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.predictions.assets import REASONS, make_predictions, make_signals
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, PREDICTED_VOLATILITY, SIGNALS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import Author, Stores
 from stock_pipeline.storage.reading import Selection
@@ -61,7 +60,7 @@ def fitted(stores: Stores, name: str) -> Estimator:
 
 def serve(stores: Stores, name: str) -> dict[str, object]:
     """Write the artefact of a model; returns its row of TRAININGS."""
-    estimator, target = fitted(stores, name), model_entry(name).target
+    estimator, target = fitted(stores, name), model_entry(name).target.name
     manifest = Manifest(
         model=name,
         training_id=f"{name}_1",

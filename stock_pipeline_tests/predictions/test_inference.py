@@ -9,18 +9,34 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from stock_pipeline.core.columns import FEATURE, MODEL, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.core.columns import (
+    FEATURE,
+    MODEL,
+    PAST_VOLATILITY,
+    PREDICTED_RETURN,
+    PREDICTED_VOLATILITY,
+    PROBABILITY_UP,
+    RANK,
+    RETURN_SCALE,
+    SCORE,
+    SESSION,
+    SYMBOL,
+    TARGET,
+    TRAINING_ID,
+    VALUE,
+    VERSION,
+)
 from stock_pipeline.core.errors import ArtefactError, InputError
+from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.targets import PAST_VOLATILITY, TARGET, neutralised
+from stock_pipeline.datasets.targets.neutralisation import neutralised
 from stock_pipeline.models.artefacts import Manifest, Saveable, hash_features, load_estimator, write_artefact
 from stock_pipeline.models.catalogue import STACK, model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.explanations import CONTRIBUTION
-from stock_pipeline.models.recording import RETURN_SCALE
 from stock_pipeline.models.stacking import StackedModel, combine
 from stock_pipeline.predictions.inference import explanations, load_service, predict
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS
 from stock_pipeline_tests.factories.training_panels import FEATURES, ONE_THREAD, panel, quick
 
 AS_OF = date(2012, 6, 1)
@@ -78,7 +94,7 @@ def put(root: Path, model: Saveable, name: str, exposures: Sequence[str] = ()) -
         seed=1,
         threads=1,
         code_version="1",
-        target="return" if name == STACK else model_entry(name).target,
+        target=(RETURN_KIND if name == STACK else model_entry(name).target).name,
         exposures=tuple(exposures),
     )
     artefact = write_artefact(root, model, manifest)

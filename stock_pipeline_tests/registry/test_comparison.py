@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL
-from stock_pipeline.datasets.targets import TARGET
+from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL, TARGET
 from stock_pipeline.registry.comparison import compare, daily_measures, lower_mean, on_common_rows
 from stock_pipeline_tests.factories.panels import sessions
 

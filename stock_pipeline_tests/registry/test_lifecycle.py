@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.registry.lifecycle import TRANSITIONS, active_on, active_version, moved, version_of
+from stock_pipeline.registry.lifecycle import TRANSITIONS, SignOff, active_on, active_version, moved, version_of
 from stock_pipeline.registry.tables import (
     ACTIVE,
     ACTIVE_FROM,
@@ -41,7 +41,7 @@ def versions(*statuses: str, model: str = "a") -> pl.DataFrame:
 
 
 def to(frame: pl.DataFrame, version: int, status: str, day: date = DAYS[5]) -> pl.DataFrame:
-    return moved(frame, "a", version, status, day, HAND, "because")
+    return moved(frame, "a", version, status, SignOff(day, HAND, "because"))
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(STATUSES, STATUSES)))

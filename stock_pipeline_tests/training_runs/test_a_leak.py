@@ -8,9 +8,9 @@ import pytest
 
 from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.core.columns import FORWARD_RETURN, MODEL
+from stock_pipeline.core.cross_section import session_rank
+from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.reading import read_training_panel
-from stock_pipeline.datasets.targets import Kind
-from stock_pipeline.datasets.training_panel import session_rank
 from stock_pipeline.models import assets
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
@@ -22,7 +22,7 @@ from stock_pipeline_tests.harness.own_files import OwnFiles
 FEATURE = "return_1"
 
 
-def leaky_panel(stores: Stores, settings: Settings, as_of: date, kind: Kind = "return") -> pl.DataFrame:
+def leaky_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind = RETURN_KIND) -> pl.DataFrame:
     """The training panel with the return that followed in place of one that went before."""
     panel = read_training_panel(stores, settings, as_of, kind)
     leak = session_rank(FORWARD_RETURN).fill_null(0.0).cast(pl.Float32).alias(FEATURE)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stock_pipeline.core.columns import TARGET
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.targets import TARGET
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline_tests.factories.samples import ONE_THREAD, saved_bytes

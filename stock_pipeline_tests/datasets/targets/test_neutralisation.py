@@ -1,6 +1,4 @@
-"""Targets: what each kind of model learns, and how a column is freed from what the exposures explain."""
-
-import math
+"""A column freed from what the exposures explain of it."""
 
 import numpy as np
 import polars as pl
@@ -9,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, SESSION, SYMBOL
-from stock_pipeline.datasets.targets import PAST_VOLATILITY, PENALTY, TARGET, neutralised, with_target
-from stock_pipeline.datasets.training_panel import session_rank
+from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.datasets.targets.neutralisation import PENALTY, neutralised
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.harness.laws import law
 
@@ -111,41 +108,6 @@ def test_without_exposures_only_the_mean_is_taken_out() -> None:
     np.testing.assert_allclose(neutralised(frame, "v", ())["v"].fill_null(9.0).to_numpy(), centred, atol=1e-12)
 
 
-def test_a_panel_without_rows_stays_one() -> None:
-    assert with_target(market().clear().rename({"v": FORWARD_RETURN}), "return", EXPOSURES).columns[-1] == TARGET
-
-
-def test_the_target_of_the_return_is_its_rank_freed_of_exposures_and_ranked_again() -> None:
-    panel = market(stocks=300).rename({"v": FORWARD_RETURN})
-    found = with_target(panel, "return", EXPOSURES)
-    assert found.drop(TARGET).equals(panel)
-    by_hand = neutralised(panel.with_columns(session_rank(FORWARD_RETURN).alias("r")), "r", EXPOSURES).with_columns(session_rank("r"))
-    assert found[TARGET].equals(by_hand["r"].alias(TARGET), null_equal=True)
-    assert found[TARGET].is_null().equals(panel[FORWARD_RETURN].is_null().alias(TARGET))
-    by_session = found.group_by(SESSION).agg(pl.col(TARGET).min().alias("low"), pl.col(TARGET).max().alias("high"))
-    assert by_session.select("low", "high").unique().rows() == [(-0.5, 0.5)]
-    kept, raw = (float(np.corrcoef(*found.drop_nulls(TARGET).select(name, "e1").to_numpy().T)[0, 1]) for name in (TARGET, FORWARD_RETURN))
-    assert abs(kept) < 0.1 < 0.6 < abs(raw)
-
-
-def test_a_forward_return_among_too_few_others_keeps_its_rank() -> None:
-    panel = pl.DataFrame(
-        {SESSION: [DAYS[0]] * 3 + [DAYS[1]] * 3 + [DAYS[2]], FORWARD_RETURN: [0.03, -0.01, 0.0, 0.01, 0.01, None, 0.5], "e0": [0.0] * 7}
-    )
-    assert with_target(panel, "return", ["e0"])[TARGET].to_list() == [0.5, -0.5, 0.0, 0.0, 0.0, None, 0.0]
-
-
-def test_the_target_of_the_direction_is_a_half_up_or_down() -> None:
-    panel = pl.DataFrame({SESSION: [DAYS[0]] * 3, DIRECTION: pl.Series([1, 0, None], dtype=pl.Int8)})
-    assert with_target(panel, "direction", EXPOSURES)[TARGET].to_list() == [0.5, -0.5, None]
-
-
-def test_the_target_of_the_volatility_is_the_log_of_ahead_over_past() -> None:
-    panel = pl.DataFrame(
-        {
-            SESSION: [DAYS[0]] * 6,
-            FORWARD_VOLATILITY: [0.02, 0.01, 0.0, 0.02, None, 0.02],
-            PAST_VOLATILITY: [0.01, 0.01, 0.01, 0.0, 0.01, None],
-        }
-    )
-    assert with_target(panel, "volatility", EXPOSURES)[TARGET].to_list() == [pytest.approx(math.log(2)), 0.0, None, None, None, None]
+def test_a_frame_without_rows_stays_one() -> None:
+    empty = market().clear()
+    assert neutralised(empty, "v", EXPOSURES).equals(empty)

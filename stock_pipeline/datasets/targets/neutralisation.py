@@ -1,48 +1,17 @@
-"""What models learn: the target of each kind of model, made so that 0 is what one would say who knows nothing of the stock."""
+"""Neutralisation: a column less what exposures explain of it within each session."""
 
 from collections.abc import Sequence
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, SESSION
-from stock_pipeline.datasets.training_panel import session_rank
+from stock_pipeline.core.columns import SESSION
 
-# The column that models learn.
-TARGET: Final = "target"
-
-Kind = Literal["return", "direction", "volatility"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-
-PAST_VOLATILITY: Final = "past_volatility"
 # Weighs against every exposure, in units of the exposures' sum of squares over a session: a rank among 12 stocks spreads by 1. So a
 # handful of stocks is left almost as it is, and hundreds lose their exposures all but completely.
 PENALTY: Final = 0.5
-
-
-def with_target(panel: pl.DataFrame, kind: Kind, exposures: Sequence[str]) -> pl.DataFrame:
-    """The panel with the target of one kind of model (Float64; null where the outcome is not known).
-
-    - return: the forward return's rank within its session, less what the stocks' ``exposures`` to the market explain of it, ranked
-      again, from -0.5 (worst) to 0.5 (best). What moves all volatile or all rising stocks together on one day is a bet on the market,
-      not on a stock; it is most of the noise in a session's ranks.
-    - direction: 0.5 where the forward return is positive, otherwise -0.5.
-    - volatility: the log of the forward volatility over the past volatility: 0 where the stock goes on as it was.
-
-    Args:
-        panel: session, ``exposures`` and the outcomes: forward_return, direction, or forward_volatility with past_volatility.
-        kind: which target.
-        exposures: columns of ranks within the session.
-    """
-    if kind == "direction":
-        return panel.with_columns((pl.col(DIRECTION).cast(pl.Float64) - 0.5).alias(TARGET))
-    if kind == "volatility":
-        ahead, past = pl.col(FORWARD_VOLATILITY), pl.col(PAST_VOLATILITY)
-        return panel.with_columns(pl.when((ahead > 0) & (past > 0)).then((ahead / past).log()).alias(TARGET))
-    ranked = panel.with_columns(session_rank(FORWARD_RETURN).alias(TARGET))
-    return neutralised(ranked, TARGET, exposures).with_columns(session_rank(TARGET))
 
 
 def neutralised(frame: pl.DataFrame, column: str, exposures: Sequence[str]) -> pl.DataFrame:

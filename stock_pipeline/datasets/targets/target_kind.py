@@ -1,0 +1,51 @@
+"""The kind of a target: what a model learns, and what its scores then mean."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from stock_pipeline.core.columns import FORWARD_RETURN, TARGET
+from stock_pipeline.core.cross_section import session_rank
+from stock_pipeline.datasets.targets.neutralisation import neutralised
+
+
+@dataclass(frozen=True)
+class TargetKind:
+    """One kind of target. Its functions are at the top of a module, so that it can be sent to the process that trains a model.
+
+    Attributes:
+        name: as it is stored with trainings and in manifests.
+        outcomes: the columns of a panel that the target is made of.
+        make: the target as an expression (Float64, null where the outcome is not known) on a panel with those columns.
+        exposures: columns of ranks that target and scores are freed from; without them the target stays as it is made.
+        prediction: the column of a prediction that a score stands for.
+        predict: that column as an expression on score, past_volatility and return_scale (null where a score's worth is not known).
+        ranked_against: the column that scores are ranked against.
+        ranks_stocks: whether its scores rank stocks by what is to be had from them.
+        is_stacked: whether its models enter the stack.
+        betrays_leaks: whether a high rank IC is too good to be true, as it is of anything that is hardly predictable.
+        pictures: names of the pictures of its out-of-fold scores that other kinds do not have.
+    """
+
+    name: str
+    outcomes: tuple[str, ...]
+    make: Callable[[], pl.Expr]
+    prediction: str
+    predict: Callable[[], pl.Expr]
+    exposures: tuple[str, ...] = ()
+    ranked_against: str = FORWARD_RETURN
+    ranks_stocks: bool = True
+    is_stacked: bool = False
+    betrays_leaks: bool = True
+    pictures: tuple[str, ...] = ()
+
+    def with_target(self, panel: pl.DataFrame) -> pl.DataFrame:
+        """The panel (session, ``outcomes`` and ``exposures``) with the column target: Float64, null where the outcome is not known.
+
+        A target that is freed from exposures is ranked again within its session, from -0.5 to 0.5.
+        """
+        made = panel.with_columns(self.make().alias(TARGET))
+        if not self.exposures:
+            return made
+        return neutralised(made, TARGET, self.exposures).with_columns(session_rank(TARGET))
