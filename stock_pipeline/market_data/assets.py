@@ -6,7 +6,7 @@ from datetime import UTC, date
 import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import AS_OF, SOURCE, SYMBOL
+from stock_pipeline.core.columns import AS_OF, SESSION, SOURCE, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.checks import BAR_CHECKS
 from stock_pipeline.market_data.flagging import Revisions, doubts_after
@@ -90,7 +90,8 @@ def _writes(night: Night, held: Held, gathered: Ingested, *, live: bool) -> tupl
     rules = FlagRules(quality.jump_ratio, quality.source_tolerance)
     calendar = trading_calendar(night.settings.exchange)
     before = calendar.previous_session(as_of)
-    doubts = doubts_after(stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared))
+    every_bar = held.sessions.select(SYMBOL, pl.col(FIRST).alias(SESSION)) if night.full_refresh else None
+    doubts = doubts_after(stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared, every_bar))
     identities = _identities(night, held, gathered)
     told = members_told(night.settings)
     members = [] if told is None else [_of_symbols(UNIVERSE_MEMBERS, _with_those_left_out(stores, told, before))]

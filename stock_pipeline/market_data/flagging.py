@@ -27,12 +27,14 @@ class Revisions:
         bars: the full history of every bar that is new or has changed.
         actions: the same of corporate actions.
         compared: symbol, session, close and basis of bars that a second source gave.
+        judged_again: symbol and session from which on every bar is judged, whether it has changed or not, as by another rule.
     """
 
     night: date
     bars: pl.DataFrame
     actions: pl.DataFrame
     compared: pl.DataFrame
+    judged_again: pl.DataFrame | None = None
 
 
 def doubts_after(stores: Stores, calendar: TradingCalendar, rules: FlagRules, revisions: Revisions) -> pl.DataFrame:
@@ -49,7 +51,8 @@ def doubts_after(stores: Stores, calendar: TradingCalendar, rules: FlagRules, re
         window, known_actions = (rows.filter(pl.col(KNOWN_TO).is_null()) for rows in (bars, actions))
         found = _found(window, known_actions, compared, calendar, rules, night)
         return follow_up(BAR_FLAGS.empty(), found, night)
-    changed = pl.concat([rows.select(SYMBOL, SESSION) for rows in (bars, actions, compared)])
+    everything = [] if revisions.judged_again is None else [revisions.judged_again]
+    changed = pl.concat([rows.select(SYMBOL, SESSION) for rows in (bars, actions, compared, *everything)])
     since = changed.group_by(SYMBOL).agg(pl.col(SESSION).min().alias(SINCE))
     window = _window(stores, calendar, bars, since)
     first = window[SESSION].min()
