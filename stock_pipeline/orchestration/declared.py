@@ -13,6 +13,7 @@ from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
+from stock_pipeline.storage.stores import VersionedRows
 
 ALWAYS_READ = ("home", "lock_wait_seconds")  # where the stores are
 
@@ -43,6 +44,10 @@ class _DeclaredStores(Stores):
     def count(self, schema: TableSchema) -> int:
         self._require(schema)
         return super().count(schema)
+
+    def read_versioned(self, schema: TableSchema) -> VersionedRows:
+        self._require(schema)
+        return super().read_versioned(schema)
 
     def _require(self, schema: TableSchema) -> None:
         if schema.qualified_name not in self.readable:

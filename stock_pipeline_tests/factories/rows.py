@@ -11,7 +11,7 @@ from stock_pipeline.core.columns import AS_OF, FOLD, FORWARD_RETURN, MODEL, RANK
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.tables import NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
+
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import ACTIVE, ACTIVE_FROM, ACTIVE_TO, MODEL_VERSIONS, RETIRED, STATUS
 from stock_pipeline.storage import Author, Stores, open_stores, upsert
@@ -38,7 +38,7 @@ def ingested(home: Path, watermark: date) -> Stores:
     """Stores in which ingestion has reached ``watermark``; the one row that it wrote is an instrument's."""
     stores = empty_stores(home)
     row = {"instrument": "AAA", SYMBOL: "AAA", "source": "tests"}
-    put(stores, INSTRUMENTS, [row], watermark, INGESTION_ASSET)
+    put(stores, INSTRUMENTS, [row], watermark, "market_data/daily_bars")
     return stores
 
 

@@ -15,6 +15,7 @@ from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.progress import Event, listening
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage import Stage, key_of
+from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores, upsert
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -27,7 +28,7 @@ Body = Callable[[Night], Product | None]
 
 def declared(body: Body, **values: Any) -> Stage:
     """An asset of the table of backups with that body."""
-    return replace(Stage((key_of(BACKUPS),), "Made up.", (BACKUPS,), (), body), **values)
+    return replace(Stage((key_of(BACKUPS),), "Made up.", (BACKUPS,), reads=(), body=body), **values)
 
 
 def product(size: int = 5, watermark: date = DAYS[3]) -> Product:
@@ -36,7 +37,7 @@ def product(size: int = 5, watermark: date = DAYS[3]) -> Product:
     return Product(
         writes=(upsert(BACKUPS, pl.DataFrame([row], schema=BACKUPS.dtypes)),),
         watermark=watermark,
-        pictures={"curve": b"PNG"},
+        pictures=lambda: {"curve": b"PNG"},
         facts={"size": size},
     )
 
@@ -56,16 +57,20 @@ class Workshop:
 
     def run_all(self, *assets: Stage, retries: int = 0, **scope: object) -> dg.ExecuteInProcessResult:
         """Execute assets in one run."""
-        limits = {"retries": retries, "retry_delay_seconds": 1}
-        settings = plain_settings(self.home, automation={"nightly": limits, "training": limits})
+        settings = self.settings_with(retries)
         with listening(self.heard.append):
             return dg.materialize(
-                [build_asset(asset, settings) for asset in assets],
+                [build_asset(asset, assets, settings) for asset in assets],
                 resources=resources(settings),
                 instance=self.instance,
                 run_config={"resources": {"scope": {"config": scope}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )
+
+    def settings_with(self, retries: int = 0, **sections: object) -> Settings:
+        """Settings by which a failed asset is tried again so many times."""
+        limits = {"retries": retries, "retry_delay_seconds": 1}
+        return plain_settings(self.home, automation={"nightly": limits, "training": limits}, **sections)
 
     def trail(self) -> list[tuple[str, int, str | None]]:
         """State, rows and error of every task of the asset, oldest first."""

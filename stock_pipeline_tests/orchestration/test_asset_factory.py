@@ -10,9 +10,10 @@ import pytest
 from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.asset_factory import UP_TO_DATE_CHECK, build_asset
+from stock_pipeline.orchestration.asset_factory import build_asset, code_version
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.progress import Began, Ended, Noted
+from stock_pipeline.orchestration.reporting import UP_TO_DATE
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.storage import Stores, upsert
@@ -44,7 +45,7 @@ def test_rows_audit_and_watermark_are_written_and_the_result_is_shown(workshop: 
     assert (shown["result"].value, shown["watermark"].value, shown["size"].value) == ("brought up to date", str(DAYS[3]), 5)
     assert "curve" in shown
     (check,) = ran.get_asset_check_evaluations()
-    assert (check.check_name, check.passed) == (UP_TO_DATE_CHECK, True)
+    assert (check.check_name, check.passed) == (UP_TO_DATE.name, True)
     began, noted, ended = workshop.heard
     assert (began, noted) == (Began(NAME), Noted(NAME, "half way"))
     assert isinstance(ended, Ended)
@@ -107,8 +108,8 @@ def test_wrong_input_fails_at_once_however_many_retries_there_are(workshop: Work
 
 
 def test_another_failure_is_tried_again(workshop: Workshop) -> None:
-    settings = plain_settings(workshop.home, automation={"nightly": {"retries": 4}})
-    policy = build_asset(declared(lambda _night: None), settings).op.retry_policy
+    stage = declared(lambda _night: None)
+    policy = build_asset(stage, [stage], workshop.settings_with(retries=4)).op.retry_policy
     assert policy is not None
     assert policy.max_retries == 4
 
@@ -141,7 +142,13 @@ def test_the_body_learns_what_the_run_was_asked_for_and_how_far_it_has_come(work
     workshop.run(body, as_of=str(DAYS[2]), source="files", path="a.csv")
     workshop.run(body, full_refresh=True)
     first, second = nights
-    assert (first.as_of, first.watermark, first.market_watermark, first.source, first.path) == (DAYS[2], None, DAYS[3], "files", "a.csv")
+    assert (first.as_of, first.watermark, first.market_watermark, first.options.source, first.options.path) == (
+        DAYS[2],
+        None,
+        DAYS[3],
+        "files",
+        "a.csv",
+    )
     assert not first.full_refresh
     assert (second.as_of, second.watermark, second.full_refresh) == (DAYS[3], DAYS[2], True)
 
@@ -159,8 +166,20 @@ def test_rows_of_another_version_of_the_code_are_made_again(workshop: Workshop) 
 
 
 def test_a_session_that_is_no_date_is_wrong_input(workshop: Workshop) -> None:
-    assert not workshop.run(lambda _night: product(), as_of="tonight").success
-    assert "as-of 'tonight' is not a date" in str(workshop.trail()[-1][2])
+    ran = workshop.run(lambda _night: product(), retries=2, as_of="tonight")
+    (failure,) = ran.filter_events(lambda event: event.is_step_failure)
+    assert "as-of 'tonight' is not a date" in str(failure.step_failure_data.error)
+
+
+def test_the_version_that_dagster_compares_follows_the_settings_that_the_rows_depend_on(workshop: Workshop) -> None:
+    stage = declared(lambda _night: None, code_version="3", settings=("backtest",))
+    plain, other, beyond = (
+        workshop.settings_with(**sections) for sections in ({}, {"backtest": {"cost_bps": 20}}, {"drift": {"current_sessions": 9}})
+    )
+    assert code_version(replace(stage, settings=()), other) == "3"
+    assert code_version(stage, plain).startswith("3 ")
+    assert code_version(stage, plain) == code_version(stage, beyond) != code_version(stage, other)
+    assert build_asset(stage, [stage], other).code_versions_by_key[dg.AssetKey(stage.keys[0])] == code_version(stage, other)
 
 
 def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,11 +201,11 @@ def test_several_keys_are_made_together(workshop: Workshop) -> None:
         keys=(key_of(BACKUPS), key_of(TRAININGS), ("maintenance", "no_table")),
         description="Made up.",
         tables=(BACKUPS, TRAININGS),
-        depends_on=(),
+        reads=(),
         body=lambda _night: product(),
     )
     settings = plain_settings(workshop.home)
-    ran = dg.materialize([build_asset(together, settings)], resources=resources(settings), instance=workshop.instance)
+    ran = dg.materialize([build_asset(together, [together], settings)], resources=resources(settings), instance=workshop.instance)
     shown = {
         event.asset_key.to_user_string(): set(event.metadata)
         for event in ran.asset_materializations_for_node("maintenance__backups")

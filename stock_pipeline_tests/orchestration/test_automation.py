@@ -35,20 +35,26 @@ class Chain:
         self.check_passes, self.training_works = True, True
         self.cursors: dict[dg.AssetKey, Any] = {}
         self.now = FRIDAY
+        self.settings = settings
+        self.version = "1"
+
+    @property
+    def definitions(self) -> dg.Definitions:
+        """The code location as it is loaded now."""
 
         @dg.asset(check_specs=[dg.AssetCheckSpec("sound", asset="bars", blocking=True)])
         def bars() -> Iterator[dg.MaterializeResult[None]]:
             yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=self.check_passes, check_name="sound")])
 
-        @dg.asset(deps=[bars], automation_condition=condition_of(settings, "nightly"))
+        @dg.asset(deps=[bars], automation_condition=condition_of(self.settings, "nightly"), code_version=self.version)
         def features() -> None: ...
 
-        @dg.asset(deps=[features], automation_condition=condition_of(settings, "training"))
+        @dg.asset(deps=[features], automation_condition=condition_of(self.settings, "training"), code_version=self.version)
         def model() -> None:
             if not self.training_works:
                 raise ValueError("no memory left")
 
-        self.definitions = dg.Definitions(assets=[bars, features, model])
+        return dg.Definitions(assets=[bars, features, model])
 
     def make(self, *keys: dg.AssetKey) -> None:
         job = self.definitions.resolve_implicit_global_asset_job_def()
@@ -129,6 +135,15 @@ def test_a_training_that_failed_is_tried_again_at_its_time(chain: Chain) -> None
     chain.make(BARS, FEATURES, MODEL)
     assert chain.due() == set()
     assert chain.due(later=timedelta(days=1)) == {"model"}
+
+
+def test_another_setting_that_rows_depend_on_has_them_made_again_once(chain: Chain) -> None:
+    chain.make(BARS, FEATURES, MODEL)
+    assert chain.due() == set()
+    chain.version = "2"
+    assert chain.due() == {"features", "model"}
+    chain.make(FEATURES, MODEL)
+    assert chain.due() == set()
 
 
 def test_a_model_is_trained_at_its_time_on_the_schedule_s_clock(chain: Chain) -> None:

@@ -11,11 +11,11 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.orchestration import asset_factory
-from stock_pipeline.orchestration.asset_factory import MADE_CHECK
 from stock_pipeline.orchestration.automation import limits
 from stock_pipeline.orchestration.night import Night, Product, Verdict
-from stock_pipeline.orchestration.progress import Ended
-from stock_pipeline.orchestration.stage import Rhythm, Stage, StageCheck, key_of
+from stock_pipeline.orchestration.progress import Ended, Stopped
+from stock_pipeline.orchestration.reporting import MADE
+from stock_pipeline.orchestration.stage import CheckSpec, Rhythm, Stage, StageCheck, key_of
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, product
@@ -55,7 +55,7 @@ def after(seen: list[int]) -> Stage:
         seen.append(night.stores.count(BACKUPS))
         return Product(writes=(), watermark=night.as_of)
 
-    return Stage((DOWNSTREAM,), "Made up.", (), (key_of(BACKUPS),), body)
+    return Stage((DOWNSTREAM,), "Made up.", (), reads=(BACKUPS,), body=body)
 
 
 def checks(ran: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
@@ -74,7 +74,7 @@ def test_a_failure_that_is_shown_fails_a_check_and_the_run_goes_on(workshop: Wor
     broken = declared(failing(ValueError("the disk\n  is full")), failure_is_shown=True)
     ran = workshop.run_all(broken, after(seen))
     assert ran.success
-    made = checks(ran)[MADE_CHECK]
+    made = checks(ran)[MADE.name]
     assert (made.passed, made.blocking, made.severity) == (False, False, dg.AssetCheckSeverity.ERROR)
     assert made.metadata["reason"].value == "the disk is full"
     assert workshop.trail() == [("failed", 0, "the disk is full")]
@@ -95,8 +95,8 @@ def test_after_a_failure_that_is_shown_what_was_made_before_stays_and_the_next_e
     assert held is not None
     assert held.session == DAYS[2]
     again = workshop.run_all(declared(lambda night: None if night.is_up_to_date else product(size=7), failure_is_shown=True))
-    assert checks(again)[MADE_CHECK].passed
-    assert "reason" not in checks(again)[MADE_CHECK].metadata
+    assert checks(again)[MADE.name].passed
+    assert "reason" not in checks(again)[MADE.name].metadata
     assert [state for state, _, _ in workshop.trail()] == ["succeeded", "failed", "succeeded"]
     assert workshop.stores.read(BACKUPS)["size_bytes"].to_list() == [7]
 
@@ -105,7 +105,7 @@ def test_while_attempts_are_left_a_failure_is_raised_and_dagster_tries_again(wor
     ran = workshop.run_all(declared(failing(ValueError("busy"), times=2), failure_is_shown=True), retries=2)
     assert ran.success
     assert len(ran.filter_events(lambda event: event.is_step_up_for_retry)) == 2
-    assert checks(ran)[MADE_CHECK].passed
+    assert checks(ran)[MADE.name].passed
     assert [(state, error) for state, _, error in workshop.trail()] == [("failed", "busy"), ("failed", "busy"), ("succeeded", None)]
     assert workshop.stores.count(BACKUPS) == 1
 
@@ -115,39 +115,27 @@ def test_at_the_last_attempt_a_failure_is_shown(workshop: Workshop) -> None:
     ran = workshop.run_all(declared(failing(ValueError("busy")), failure_is_shown=True), after(seen), retries=2)
     assert ran.success
     assert len(ran.filter_events(lambda event: event.is_step_up_for_retry)) == 2
-    assert not checks(ran)[MADE_CHECK].passed
+    assert not checks(ran)[MADE.name].passed
     assert [state for state, _, _ in workshop.trail()] == ["failed"] * 3
     assert seen == [0]
-
-
-def test_limits_are_those_of_the_asset_s_own_rhythm(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def noted(settings: Settings, rhythm: Rhythm) -> object:
-        asked.append(rhythm)
-        return limits(settings, rhythm)
-
-    monkeypatch.setattr(asset_factory, "limits", noted)
-    workshop.run_all(declared(failing(ValueError("no")), failure_is_shown=True, rhythm="training"))
-    assert asked == ["training"]
 
 
 def test_wrong_input_is_shown_without_another_attempt(workshop: Workshop) -> None:
     ran = workshop.run_all(declared(failing(InputError("folds must be fewer")), failure_is_shown=True), retries=2)
     assert ran.success
-    assert checks(ran)[MADE_CHECK].metadata["reason"].value == "folds must be fewer"
+    assert checks(ran)[MADE.name].metadata["reason"].value == "folds must be fewer"
     assert workshop.trail() == [("failed", 0, "folds must be fewer")]
 
 
 def test_a_scope_that_cannot_be_used_ends_the_run_even_where_failures_are_shown(workshop: Workshop) -> None:
     ran = workshop.run_all(declared(lambda _night: product(), failure_is_shown=True), retries=2, folds=0)
-    assert not ran.success
-    assert workshop.trail() == [("failed", 0, "the run was asked for folds 0; give 1 or more")]
+    (failure,) = ran.filter_events(lambda event: event.is_step_failure)
+    assert "the run was asked for folds 0; give 1 or more" in str(failure.step_failure_data.error)
 
 
 def test_where_failures_are_not_shown_there_is_no_such_check_and_the_run_ends(workshop: Workshop) -> None:
     seen: list[int] = []
-    assert MADE_CHECK not in checks(workshop.run_all(declared(lambda _night: product())))
+    assert MADE.name not in checks(workshop.run_all(declared(lambda _night: product())))
     assert not workshop.run_all(declared(failing(ValueError("no"))), after(seen)).success
     assert seen == []
 
@@ -155,11 +143,12 @@ def test_where_failures_are_not_shown_there_is_no_such_check_and_the_run_ends(wo
 def small(limit: int, blocking: bool) -> StageCheck:
     """A check that no stored backup is larger than the limit."""
 
-    def judge(night: Night) -> Verdict:
-        largest = night.read(BACKUPS)["size_bytes"].max()
-        return Verdict(largest is None or int(str(largest)) <= limit, {"largest": str(largest)})
+    def judge(night: Night) -> dict[str, Verdict]:
+        held = night.read(BACKUPS)
+        largest = held["size_bytes"].max()
+        return {"small": Verdict(largest is None or int(str(largest)) <= limit, {"largest": str(largest), "examples": held})}
 
-    return StageCheck("small", "Backups are small.", judge, blocking)
+    return StageCheck((CheckSpec("small", "Backups are small.", blocking),), judge)
 
 
 @pytest.mark.parametrize(("size", "passed"), [(5, True), (50, False)])
@@ -168,6 +157,7 @@ def test_a_check_is_judged_by_what_has_just_been_stored(size: int, passed: bool,
     found = checks(ran)["small"]
     assert (found.passed, found.blocking, found.metadata["largest"].value) == (passed, False, str(size))
     assert found.severity == dg.AssetCheckSeverity.ERROR
+    assert isinstance(found.metadata["examples"], dg.TableMetadataValue)
 
 
 def test_a_check_is_judged_although_the_asset_is_up_to_date(workshop: Workshop) -> None:
@@ -185,6 +175,9 @@ def test_a_blocking_check_that_fails_stops_what_lies_downstream(
     ran = workshop.run_all(declared(lambda _night: product(size), checks=(small(10, blocking),)), after(seen))
     assert seen == made_of_it
     assert ran.success == bool(made_of_it)
+    assert [event for event in workshop.heard if isinstance(event, Stopped)] == (
+        [] if made_of_it else [Stopped(NAME, "small", "largest 50")]
+    )
     assert workshop.trail()[-1][0] == "succeeded"
 
 
@@ -192,7 +185,7 @@ def test_a_training_that_fails_is_judged_by_the_one_before(workshop: Workshop) -
     check, seen = small(10, blocking=True), list[int]()
     workshop.run_all(declared(lambda _night: product(5), checks=(check,), failure_is_shown=True))
     ran = workshop.run_all(declared(failing(ValueError("no")), checks=(check,), failure_is_shown=True), after(seen))
-    assert {name: found.passed for name, found in checks(ran).items()} == {"data_date": True, MADE_CHECK: False, "small": True}
+    assert {name: found.passed for name, found in checks(ran).items()} == {"data_date": True, MADE.name: False, "small": True}
     assert seen == [1]
 
 
@@ -208,7 +201,7 @@ def test_a_dry_run_of_a_training_shows_what_it_would_make_and_writes_nothing(wor
     ran = workshop.run_all(declared(body, rhythm="training", checks=(small(10, blocking=True),)), dry_run=True)
     assert ran.success
     assert (workshop.stores.content_hash(BACKUPS), workshop.stores.watermark("ml", NAME)) == before
-    assert [night.dry_run for night in nights] == [True]
+    assert [night.options.dry_run for night in nights] == [True]
     assert (shown(ran)["result"], shown(ran)["size"]) == ("dry run, nothing written", 99)
     assert workshop.trail()[-1] == ("succeeded", 0, None)
     assert writes(workshop) == 1
@@ -238,7 +231,7 @@ def test_a_body_is_given_what_the_run_chose(workshop: Workshop) -> None:
     workshop.run(body)
     workshop.run(body, sessions=70, folds=2, trials=4)
     plain, chosen = nights
-    assert (plain.chosen, chosen.chosen) == (False, True)
+    assert (plain.options.choose_training, chosen.options.choose_training) == (False, True)
     told = chosen.settings
     assert (told.datasets.sessions, told.datasets.folds, told.models.trials) == (70, 2, 4)
     assert (plain.settings.datasets.sessions, plain.settings.models.trials) == (None, 1)

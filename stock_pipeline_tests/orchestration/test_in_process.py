@@ -1,3 +1,5 @@
+"""Executions in this process as the Dagster instance and other processes see them."""
+
 from pathlib import Path
 
 import dagster as dg
@@ -5,96 +7,73 @@ import pytest
 from filelock import FileLock
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.orchestration.in_process import run_in_process, without_retries
+from stock_pipeline.orchestration.asset_factory import code_version
+from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
+from stock_pipeline.orchestration.in_process import recording
 from stock_pipeline.orchestration.instance import prepare_dagster_home
-from stock_pipeline.orchestration.progress import Began, Event, Stopped, announce
-from stock_pipeline.orchestration.resources import RunScope
-from stock_pipeline.orchestration.stage import Key
+from stock_pipeline.orchestration.night import Night, Verdict
+from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck
 from stock_pipeline.settings import Settings
+from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline_tests.harness.asset_harness import DAYS, KEY, declared, product
 from stock_pipeline_tests.harness.plain_settings import plain_settings
-
-FIRST, SECOND, THIRD = [("stage", name) for name in ("first", "second", "third")]
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    ingested(tmp_path / "data", DAYS[3])
     return plain_settings(tmp_path / "data")
 
 
-def definitions(failing: Key | None = None) -> dg.Definitions:
-    """Three assets in a row that announce themselves and the session asked for."""
-
-    def body_of(key: Key, *deps: dg.AssetKey) -> dg.AssetsDefinition:
-        @dg.asset(key=dg.AssetKey(key), deps=deps)
-        def body(scope: RunScope) -> None:
-            announce(Began(f"{key[1]} as of {scope.as_of}"))
-            if key == failing:
-                raise ValueError("no more room")
-
-        return body
-
-    assets = [body_of(FIRST), body_of(SECOND, dg.AssetKey(FIRST)), body_of(THIRD, dg.AssetKey(SECOND))]
-    return dg.Definitions(assets=assets, jobs=[dg.define_asset_job("all")], resources={"scope": RunScope()})
+def record_all(settings: Settings, *stages: Stage) -> None:
+    run = Run(ingested(settings.home, DAYS[3]), settings, strict=True)
+    with recording(settings) as record:
+        for result in execute_stages(stages, run):
+            assert isinstance(result, Outcome)
+            record(result)
 
 
-def run(settings: Settings, keys: list[Key], failing: Key | None = None) -> tuple[bool, list[Event]]:
-    heard: list[Event] = []
-    succeeded = run_in_process(definitions(failing), "all", {"as_of": "2024-05-03"}, settings, heard.append, keys)
-    return succeeded, heard
+def judge(_night: Night) -> dict[str, Verdict]:
+    return {"sound": Verdict(False, {"largest": 5}), "small": Verdict(True)}
 
 
-def test_the_assets_asked_for_run_in_order_and_with_the_scope(settings: Settings) -> None:
-    succeeded, heard = run(settings, [THIRD, FIRST])
-    assert succeeded
-    assert heard == [Began("first as of 2024-05-03"), Began("third as of 2024-05-03")]
-
-
-def test_what_depends_on_a_failure_does_not_run(settings: Settings) -> None:
-    succeeded, heard = run(settings, [FIRST, SECOND, THIRD], failing=SECOND)
-    assert not succeeded
-    assert heard == [Began("first as of 2024-05-03"), Began("second as of 2024-05-03")]
-
-
-def test_a_failed_blocking_check_is_told_with_what_it_measured(settings: Settings) -> None:
-    @dg.asset_check(asset=dg.AssetKey(FIRST), blocking=True)
-    def enough() -> dg.AssetCheckResult:
-        examples, rows = dg.MetadataValue.md("| A |"), dg.MetadataValue.json([1])
-        return dg.AssetCheckResult(passed=False, metadata={"share": 0.5, "session": "2024-05-03", "examples": examples, "rows": rows})
-
-    @dg.asset_check(asset=dg.AssetKey(FIRST))
-    def doubtful() -> dg.AssetCheckResult:
-        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN)
-
-    heard: list[Event] = []
-    checked = dg.Definitions.merge(definitions(), dg.Definitions(asset_checks=[enough, doubtful]))
-    assert not run_in_process(checked, "all", {}, settings, heard.append, [FIRST, SECOND])
-    assert heard[1:] == [Stopped("/".join(FIRST), "enough", "share 0.5, session 2024-05-03")]
-
-
-def test_the_run_is_there_for_the_web_ui_to_show(settings: Settings) -> None:
-    run(settings, [FIRST])
-    run(settings, [FIRST], failing=FIRST)
+def test_materialisations_and_checks_are_there_for_the_web_ui_to_show(settings: Settings) -> None:
+    check = StageCheck((CheckSpec("sound", "", blocking=True), CheckSpec("small", "", warns=True)), judge)
+    stage = declared(lambda _night: product(), checks=(check,), settings=("backtest",))
+    record_all(settings, stage)
+    record_all(settings, declared(lambda _night: None, settings=("backtest",)))
     with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
-        assert [found.status for found in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS]
-        assert instance.get_latest_materialization_event(dg.AssetKey(FIRST)) is not None
+        event = instance.get_latest_materialization_event(KEY)
+        assert event is not None and event.asset_materialization is not None
+        shown = {name: value.value for name, value in event.asset_materialization.metadata.items()}
+        assert (shown["result"], shown["size"], shown["dagster/row_count"]) == ("up to date", 5, 1)
+        assert (event.asset_materialization.tags or {})["dagster/code_version"] == code_version(stage, settings)
+        records = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            [dg.AssetCheckKey(KEY, name) for name in ("data_date", "sound", "small")]
+        )
+        found = {key.name: record.event.dagster_event.asset_check_evaluation_data for key, record in records.items()}  # type: ignore[union-attr]
+        assert {name: (data.passed, data.blocking, data.severity.value) for name, data in found.items()} == {
+            "data_date": (True, False, "WARN"),
+            "sound": (False, True, "ERROR"),
+            "small": (True, False, "WARN"),
+        }
 
 
 def test_two_runs_in_one_data_directory_are_refused(settings: Settings) -> None:
-    settings.home.mkdir()
     with FileLock(settings.home / ".run.lock"), pytest.raises(InputError, match="another `stock-pipeline run` is at work"):
-        run(settings, [FIRST])
-    assert run(settings, [FIRST])[0]
+        record_all(settings, declared(lambda _night: product()))
+    record_all(settings, declared(lambda _night: product()))
 
 
 def test_the_directory_is_free_again_after_a_failure(settings: Settings) -> None:
-    assert not run(settings, [FIRST], failing=FIRST)[0]
-    assert run(settings, [FIRST])[0]
+    with pytest.raises(KeyboardInterrupt), recording(settings):
+        raise KeyboardInterrupt
+    record_all(settings, declared(lambda _night: product()))
 
 
-def test_a_watched_run_tries_nothing_twice_and_keeps_every_other_setting(tmp_path: Path) -> None:
-    settings = plain_settings(tmp_path, automation={"nightly": {"retries": 5, "timeout_seconds": 77}, "interval_seconds": 9})
-    watched = without_retries(settings)
-    assert (watched.automation.nightly.retries, watched.automation.training.retries) == (0, 0)
-    assert (watched.automation.nightly.timeout_seconds, watched.automation.interval_seconds) == (77, 9)
-    assert settings.automation.nightly.retries == 5
+def test_a_dagster_home_that_is_no_folder_is_refused_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match="DAGSTER_HOME"), recording(plain_settings(tmp_path / "data")):
+        pass
+    assert not (tmp_path / "data").exists()

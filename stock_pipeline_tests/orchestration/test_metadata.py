@@ -74,7 +74,7 @@ def test_a_product_shows_facts_then_pictures_then_tables_and_leaves_out_what_is_
     product = Product(
         writes=(upsert(SCHEMA, SCHEMA.empty()),),
         watermark=DAY,
-        pictures={"curve": b"PNG"},
+        pictures=lambda: {"curve": b"PNG"},
         tables={"rows": pl.DataFrame({"n": [1]})},
         facts={"count": 3, "unknown": None, "kind": "x"},
     )

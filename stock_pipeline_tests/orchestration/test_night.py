@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.errors import InputError, StockPipelineError
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.orchestration.night import Night
+from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -41,7 +42,8 @@ def night(
     changed: date | None = None,
     full_refresh: bool = False,
 ) -> Night:
-    return Night("a/b", "ml", cast(Stores, Changed(changed)), SETTINGS, requested, watermark, market, full_refresh)
+    stores, options = cast(Stores, Changed(changed)), RunOptions(as_of=requested)
+    return Night("a/b", "ml", UPSTREAM, stores, SETTINGS, options, watermark, market, full_refresh, datetime(2024, 1, 2))
 
 
 def test_a_night_works_as_of_what_was_ingested_unless_told_otherwise() -> None:
@@ -80,25 +82,25 @@ def test_artefacts_lie_under_the_data_directory() -> None:
 )
 def test_the_first_session_to_make(watermark: int | None, changed: int | None, full_refresh: bool, first: int | None) -> None:
     held, since = (None if place is None else DAYS[place] for place in (watermark, changed))
-    found = night(held, changed=since, full_refresh=full_refresh).first_to_make(UPSTREAM, DAYS)
+    found = night(held, changed=since, full_refresh=full_refresh).first_to_make(DAYS)
     assert found == (None if first is None else DAYS[first])
 
 
 def test_a_change_on_a_day_that_has_no_bars_any_more_reaches_the_sessions_after_it() -> None:
     without = [day for day in DAYS if day != DAYS[3]]
-    assert night(DAYS[9], changed=DAYS[3]).first_to_make(UPSTREAM, without) == DAYS[4]
+    assert night(DAYS[9], changed=DAYS[3]).first_to_make(without) == DAYS[4]
 
 
 def test_where_there_is_no_session_there_is_nothing_to_make() -> None:
-    assert night().first_to_make(UPSTREAM, []) is None
-    assert night(DAYS[3]).first_to_make(UPSTREAM, []) is None
+    assert night().first_to_make([]) is None
+    assert night(DAYS[3]).first_to_make([]) is None
 
 
 @given(some_day, some_day, st.booleans(), st.lists(st.sampled_from(DAYS), unique=True).map(sorted))
 def test_everything_new_or_changed_is_made_and_nothing_before_it(
     watermark: date | None, changed: date | None, full_refresh: bool, there: list[date]
 ) -> None:
-    first = night(watermark, changed=changed, full_refresh=full_refresh).first_to_make(UPSTREAM, there)
+    first = night(watermark, changed=changed, full_refresh=full_refresh).first_to_make(there)
     all_of_it = full_refresh or watermark is None
     due = [day for day in there if all_of_it or (watermark is not None and day > watermark) or (changed is not None and day >= changed)]
     assert first == min(due, default=None)
@@ -122,15 +124,15 @@ def test_an_asset_is_up_to_date_once_it_has_reached_the_night(
     held, asked = (None if place is None else DAYS[place] for place in (watermark, requested))
     one = night(held, requested=asked, full_refresh=full_refresh)
     assert one.is_up_to_date is up_to_date
-    assert one.has_news(UPSTREAM) is not up_to_date
+    assert one.has_news() is not up_to_date
 
 
 def test_a_run_that_chooses_how_to_train_or_only_tries_finds_nothing_up_to_date() -> None:
     reached = night(DAYS[9])
     assert reached.is_up_to_date
-    assert not replace(reached, chosen=True).is_up_to_date
-    assert not replace(reached, dry_run=True).is_up_to_date
+    assert not replace(reached, options=RunOptions(folds=2)).is_up_to_date
+    assert not replace(reached, options=RunOptions(dry_run=True)).is_up_to_date
 
 
 def test_a_change_upstream_is_news_to_an_asset_that_is_up_to_date() -> None:
-    assert night(DAYS[9], changed=DAYS[2]).has_news(UPSTREAM)
+    assert night(DAYS[9], changed=DAYS[2]).has_news()

@@ -1,0 +1,154 @@
+"""One execution of a stage, and several in their order, without Dagster."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from stock_pipeline.core.errors import InputError
+from stock_pipeline.maintenance.tables import BACKUPS
+from stock_pipeline.orchestration.execution import Failure, Outcome, Run, execute_stage, execute_stages
+from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.progress import Ended, Event, Stopped, listening
+from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of
+from stock_pipeline.storage import Stores
+from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, declared, product
+from stock_pipeline_tests.harness.plain_settings import plain_settings
+
+MOMENT = datetime(2024, 5, 3, 22, 45)
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    return ingested(tmp_path, DAYS[3])
+
+
+def run_of(stores: Stores, **sections: object) -> Run:
+    return Run(stores, plain_settings(stores.home, **sections), run_id="a-run", clock=lambda: MOMENT, strict=True)
+
+
+def tasks(stores: Stores) -> list[tuple[object, ...]]:
+    with stores.ml.reader() as connection:
+        return connection.execute("SELECT run_id, started_at, state, rows FROM audit.task_runs WHERE asset = ?", [NAME]).fetchall()
+
+
+def test_an_outcome_tells_what_was_made_and_how_far_the_stage_has_come(stores: Stores) -> None:
+    outcome = execute_stage(declared(lambda _night: product()), run_of(stores))
+    assert (outcome.state, outcome.rows, outcome.reached, outcome.wanted, outcome.up_to_date) == ("succeeded", 1, DAYS[3], DAYS[3], True)
+    assert outcome.counts == {"maintenance.backups": 1}
+    assert tasks(stores) == [("a-run", MOMENT, "succeeded", 1)]
+    again = execute_stage(declared(lambda _night: product()), run_of(stores))
+    assert (again.state, again.rows, again.product is None) == ("up to date", 0, False)
+    behind = execute_stage(declared(lambda _night: product(7, DAYS[1])), run_of(stores))
+    assert behind.reached == DAYS[3]  # a watermark never moves back
+
+
+def test_another_setting_has_everything_made_again_once_and_says_which(stores: Stores) -> None:
+    refreshed: list[bool] = []
+
+    def body(night: Night) -> Product:
+        refreshed.append(night.full_refresh)
+        return product(len(refreshed))
+
+    stage = declared(body, settings=("backtest", "exchange"))
+    heard: list[Event] = []
+    with listening(heard.append):
+        for cost, top in ((10, 0.1), (20, 0.1), (20, 0.1), (20, 0.3)):
+            execute_stage(stage, run_of(stores, backtest={"cost_bps": cost, "top_share": top}, drift={"current_sessions": len(heard) + 1}))
+    assert refreshed == [False, True, False, True]
+    told = [event.remade for event in heard if isinstance(event, Ended)]
+    assert told == [None, "backtest.cost_bps is 20.0, was 10.0", None, "backtest.top_share is 0.3, was 0.1"]
+
+
+def test_what_a_run_chooses_for_its_training_is_no_change_of_a_setting(stores: Stores) -> None:
+    stage = declared(lambda _night: product(), settings=("datasets", "models.trials"))
+    execute_stage(stage, run_of(stores))
+    chosen = run_of(stores)
+    outcome = execute_stage(stage, replace(chosen, options=replace(chosen.options, folds=2, trials=5)))
+    assert outcome.remade is None
+    assert execute_stage(stage, run_of(stores)).remade is None
+
+
+def test_a_failure_is_raised_once_it_is_in_the_trail(stores: Stores) -> None:
+    def body(_night: Night) -> Product:
+        raise InputError("file bars.csv\n has no column close")
+
+    with pytest.raises(InputError, match="has no column close"):
+        execute_stage(declared(body), run_of(stores))
+    assert [task[2] for task in tasks(stores)] == ["failed"]
+    shown = execute_stage(declared(body, failure_is_shown=True), run_of(stores), retries_left=2)
+    assert (shown.state, shown.error) == ("failed", "file bars.csv has no column close")
+
+
+def after(name: str, seen: list[str]) -> Stage:
+    """A stage that reads the backups."""
+
+    def body(night: Night) -> Product:
+        seen.append(name)
+        return Product(writes=(), watermark=night.as_of)
+
+    return Stage((("maintenance", name),), "", (), reads=(BACKUPS,), body=body)
+
+
+def small(night: Night) -> dict[str, Verdict]:
+    largest = night.read(BACKUPS)["size_bytes"].max()
+    return {"small": Verdict(largest == 5, {"largest": str(largest), "examples": night.read(BACKUPS)})}
+
+
+@pytest.mark.parametrize(("size", "blocking", "made"), [(5, True, ["a", "b"]), (50, False, ["a", "b"]), (50, True, [])])
+def test_nothing_is_made_of_what_a_blocking_check_refuses(size: int, blocking: bool, made: list[str], stores: Stores) -> None:
+    seen: list[str] = []
+    check = StageCheck((CheckSpec("small", "Backups are small.", blocking),), small)
+    heard: list[Event] = []
+    with listening(heard.append):
+        results = list(
+            execute_stages([declared(lambda _night: product(size), checks=(check,)), after("a", seen), after("b", seen)], run_of(stores))
+        )
+    assert seen == made and len(results) == 1 + len(made)
+    stopped = [event for event in heard if isinstance(event, Stopped)]
+    assert stopped == ([] if made else [Stopped(NAME, "small", "largest 50")])
+
+
+def test_what_lies_downstream_of_a_failure_is_left_out_and_the_rest_goes_on(stores: Stores) -> None:
+    def body(_night: Night) -> Product:
+        raise ValueError("the disk is full")
+
+    seen: list[str] = []
+    aside = replace(after("aside", seen), reads=())
+    first, second = execute_stages([declared(body), after("a", seen), aside], run_of(stores))
+    assert isinstance(first, Failure) and first.error == "the disk is full" and first.stage.keys == (key_of(BACKUPS),)
+    assert isinstance(second, Outcome) and seen == ["aside"]
+
+
+def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(stores: Stores) -> None:
+    class Full(Stores):
+        def record_task(self, *_given: object) -> None:
+            raise OSError("no more room")
+
+    def body(_night: Night) -> Product:
+        raise ValueError("the first error")
+
+    full = Full(stores.home, stores.market, stores.ml)
+    assert execute_stage(declared(lambda _night: product()), run_of(full)).rows == 1
+    with pytest.raises(ValueError, match="the first error"):
+        execute_stage(declared(body), run_of(full))
+
+
+def test_what_changed_while_a_stage_worked_is_news_to_its_next_execution(stores: Stores) -> None:
+    def reading(night: Night) -> Product | None:
+        assert night.read(BACKUPS).height in (0, 1)
+        return Product(writes=(), watermark=night.as_of) if night.has_news() else None
+
+    follower = Stage((("maintenance", "follower"),), "", (), reads=(BACKUPS,), body=reading)
+    maker = declared(lambda _night: product())
+
+    def interrupted(night: Night) -> Product | None:
+        found = reading(night)
+        execute_stage(maker, run_of(stores))  # another process writes once this one has read
+        return found
+
+    execute_stage(replace(follower, body=interrupted), run_of(stores))
+    assert execute_stage(follower, run_of(stores)).product is not None
+    assert execute_stage(follower, run_of(stores)).product is None
