@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from stock_pipeline.definitions import STAGE_ASSETS
+from stock_pipeline.orchestration.stage import dependencies
+from stock_pipeline_tests.harness.default_stages import KEYS, STAGES
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "stock_pipeline"
@@ -159,12 +160,12 @@ def test_a_file_is_read_in_one_sitting() -> None:
 def test_stages_are_listed_in_the_order_in_which_data_travels() -> None:
     layers = next(contract for contract in CONFIG["contracts"] if contract["id"] == "layers")["layers"]
     lowest_first = [room.strip() for layer in reversed(layers) for room in layer.split("|")]
-    stages = list(dict.fromkeys(key[0] for asset in STAGE_ASSETS for key in asset.keys))
+    stages = list(dict.fromkeys(key[0] for key in KEYS))
     assert stages == sorted(stages, key=lowest_first.index)
 
 
 def test_an_asset_reads_only_what_was_made_before_it() -> None:
     made: set[tuple[str, str]] = set()
-    for asset in STAGE_ASSETS:
-        assert set(asset.depends_on) <= made, asset.name
-        made |= set(asset.keys)
+    for stage in STAGES:
+        assert set(dependencies(stage, STAGES)) <= made, stage.name
+        made |= set(stage.keys)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stock_pipeline.definitions import STAGE_ASSETS
 from stock_pipeline_tests.harness.dagster_services import Dagster, dagster_dev, until, workplace_that_has_run
+from stock_pipeline_tests.harness.default_stages import KEYS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -26,7 +26,7 @@ ARGUMENTS = [
 ]
 PAGE_MILLISECONDS = 60_000
 RUN_SECONDS = 180
-GROUPS = list(dict.fromkeys(key[0] for asset in STAGE_ASSETS for key in asset.keys))
+GROUPS = list(dict.fromkeys(key[0] for key in KEYS))
 LATEST_RUN = "{ runsOrError(limit: 1) { ... on Runs { results { runId status assetSelection { path } } } } }"
 
 

@@ -15,7 +15,6 @@ import pytest
 
 from stock_pipeline.core.columns import MODEL, RANK, SESSION, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.definitions import STAGE_ASSETS, TABLES
 from stock_pipeline.features.catalogue import CORE
 from stock_pipeline.features.tables import FUNDAMENTAL_RATIOS
 from stock_pipeline.maintenance.tables import BACKUPS
@@ -39,12 +38,12 @@ from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, S
 from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.registry.tables import MODEL_SWITCHES, SHADOW_RESULTS
 from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline_tests.harness.default_stages import KEYS, TABLES
 from stock_pipeline_tests.harness.invocation import command, invoke, shown
 
 LAST = date(2010, 8, 20)
 BARS, SYMBOLS, REFUSED = 122_560, 524, {"open or close outside of low to high": 8, "high more than three times the low": 6}
 MODELS = [*(entry.name for entry in CATALOGUE), STACK]
-KEYS = ["/".join(key) for asset in STAGE_ASSETS for key in asset.keys]
 # The sample lacks 2010-08-18, so the outcome of the sessions right before it stays unknown.
 LAST_LABELLED, LAST_LABELLED_VOLATILITY = "2010-08-13", "2010-08-10"
 EXPLAINS_ITSELF = {"spline_ridge", "lightgbm", "xgboost", "catboost", "random_forest", "risk", "direction"}
@@ -252,7 +251,7 @@ def test_the_status_lists_every_asset_and_every_model(home: Path, stores: Stores
     assert first.status["home"] == str(home)
     rows = first.status["assets"]
     tables = {f"{table.stage}/{table.name}": table for table in TABLES}
-    assert [row["asset"] for row in rows] == KEYS
+    assert [row["asset"] for row in rows] == ["/".join(key) for key in KEYS]
     assert [row["model"] for row in first.status["models"]] == MODELS
     for row in rows:
         table = tables.get(row["asset"])

@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import SESSION
-from stock_pipeline.definitions import STAGE_ASSETS, build_definitions
+from stock_pipeline.definitions import build_definitions
 from stock_pipeline.market_data.checks import BLOCKING
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.automation import INGESTION_JOB
-from stock_pipeline.orchestration.stage import Key, Rhythm
+from stock_pipeline.orchestration.stage import Key, Rhythm, dependencies
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
 from stock_pipeline.storage import open_stores
@@ -32,6 +32,7 @@ from stock_pipeline_tests.harness.dagster_services import (
     until,
     workplace_that_has_run,
 )
+from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 TICK_SECONDS, NIGHT_SECONDS = 120, 300  # bounds for a machine that is busy with other things; an idle one needs a minute
@@ -52,7 +53,7 @@ WATERMARKS = """{ assetNodes { assetKey { path } assetMaterializations(limit: 1)
 
 def keys_of(rhythm: Rhythm) -> set[str]:
     """The asset keys of that rhythm, as the web UI writes them."""
-    return {"/".join(key) for asset in STAGE_ASSETS if asset.rhythm == rhythm for key in asset.keys}
+    return {"/".join(key) for stage in STAGES if stage.rhythm == rhythm for key in stage.keys}
 
 
 NIGHTLY = keys_of("nightly")
@@ -220,7 +221,7 @@ def automation(tmp_path: Path) -> Iterator[Automation]:
 
 
 TRAINING = keys_of("training")
-INPUTS_OF_MODELS = {"/".join(key) for asset in STAGE_ASSETS if asset.rhythm == "training" for key in asset.depends_on} - TRAINING
+INPUTS_OF_MODELS = {"/".join(key) for stage in STAGES if stage.rhythm == "training" for key in dependencies(stage, STAGES)} - TRAINING
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     from stock_pipeline.command_line.tables import show_made
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
-    from stock_pipeline.orchestration.in_process import recording
+    from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
     from stock_pipeline.settings import load_settings
     from stock_pipeline.storage import open_stores
@@ -71,7 +71,7 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     _check(settings, stores, options)
     stages = [stage for stage in _chosen(settings, all_stages(settings)) if train or stage.rhythm != "training"]
     began = time.perf_counter()
-    with RunWatcher(len(stages), listener) as watcher, recording(settings) as record, listening(watcher):
+    with alone(settings.home), recording(settings) as record, RunWatcher(len(stages), listener) as watcher, listening(watcher):
         results = []
         for result in execute_stages(stages, Run(stores, settings, options)):
             results.append(result)

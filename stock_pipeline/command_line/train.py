@@ -55,7 +55,7 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
     from stock_pipeline.command_line.progress import RunWatcher
     from stock_pipeline.command_line.tables import show_dry_run, show_made, show_models
     from stock_pipeline.definitions import all_stages
-    from stock_pipeline.orchestration.in_process import recording
+    from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
     from stock_pipeline.registry import jobs, ledger
     from stock_pipeline.registry.status import model_status
@@ -63,11 +63,12 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
     ledger.session_reached(run.stores)  # before a directory is made
     began = time.perf_counter()
     seconds = SECONDS_TO_TAKE_OVER if isinstance(asked, int) else ledger.SECONDS_TO_WAIT
-    with ledger.training_lock(run.stores, seconds), recording(run.settings) as record:
-        number = asked if isinstance(asked, int) else jobs.open_job(run, asked)
-        stages = all_stages(run.settings)
-        with RunWatcher(len(jobs.stages_of_job(number, stages, run.stores)), quiet=as_json) as watcher, listening(watcher):
-            carried = jobs.carry_out(number, stages, run, record)
+    with ledger.training_lock(run.stores, seconds), alone(run.settings.home):
+        begun = jobs.begin_job(run, asked if isinstance(asked, int) else jobs.open_job(run, asked))
+        stages = jobs.training_stages(all_stages(run.settings), begun)
+        watcher = RunWatcher(len(stages), quiet=as_json)
+        with recording(run.settings) as record, watcher, listening(watcher):
+            carried = jobs.carry_out(begun, stages, run, record)
     row = carried.row
     if as_json:
         print_json(row)

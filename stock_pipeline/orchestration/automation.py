@@ -45,6 +45,7 @@ def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[A
         return None
     condition: Any = dg.AutomationCondition  # whose types tell assets and checks apart where their algebra does not
     changed = condition.code_version_changed().since_last_handled() & ~condition.any_deps_missing() & ~condition.in_progress()
+    changed = changed.with_label("code_or_settings_changed")
     if rhythm == "nightly":
         due = condition.eager()
     else:

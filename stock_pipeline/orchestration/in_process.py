@@ -21,15 +21,14 @@ from stock_pipeline.settings import Settings
 
 @contextmanager
 def recording(settings: Settings) -> Iterator[Callable[[Outcome], None]]:
-    """Be alone in the data directory; gives what records an outcome's materialisations and checks in the Dagster instance.
+    """Open the Dagster instance; gives what records an outcome's materialisations and checks in it.
 
     The instance is the one under the data directory, or in DAGSTER_HOME.
 
     Raises:
-        InputError: another run is at work in the same data directory, or a directory that is needed cannot be had.
+        InputError: DAGSTER_HOME is not a folder.
     """
-    given_dagster_home()  # tried before anything is written
-    with alone(settings.home), dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
+    with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
 
         def record(outcome: Outcome) -> None:
             for event in events_of(outcome, code_version(outcome.stage, settings), instance):
@@ -43,8 +42,9 @@ def alone(home: Path) -> Iterator[None]:
     """Be the only run in the data directory that a command has started.
 
     Raises:
-        InputError: another is at work, or the directory cannot be made.
+        InputError: another is at work, or the directory cannot be made, or DAGSTER_HOME is not a folder.
     """
+    given_dagster_home()  # tried before anything is written
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:

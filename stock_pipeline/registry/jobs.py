@@ -17,7 +17,7 @@ from stock_pipeline.orchestration.reporting import events_of
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, TrainingConfig
 from stock_pipeline.registry.ledger import change_jobs, session_reached, training_lock
-from stock_pipeline.registry.tables import JOB, TRAINING_JOBS
+from stock_pipeline.registry.tables import JOB
 from stock_pipeline.registry.training_jobs import (
     CHOICES,
     TrainingRequest,
@@ -32,7 +32,7 @@ from stock_pipeline.registry.training_jobs import (
     without_the_dead,
 )
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline.storage import open_stores
 
 REGISTRY: Final = "registry"  # the room that is brought up to date with every training
 SHOWN: Final = ("job", "state", "models", "succeeded", "failed")
@@ -54,6 +54,16 @@ def open_job(run: Run, request: TrainingRequest) -> int:
     return int(waiting[JOB])
 
 
+def begin_job(run: Run, number: int) -> dict[str, Any]:
+    """Have a job that waits begin, and return its row, ready for JSON. To be called under ``ledger.training_lock``.
+
+    Raises:
+        InputError: there is no such job, or it is not waiting.
+    """
+    now = run.clock()
+    return readable(job_of(change_jobs(run.stores, lambda held: begun(held, number, now), now), number))
+
+
 @dataclass(frozen=True)
 class Carried:
     """A job that was carried out: its row, ready for JSON, and whether every stage of it went well."""
@@ -62,59 +72,48 @@ class Carried:
     went_well: bool
 
 
-def stages_of_job(number: int, stages: Sequence[Stage], stores: Stores) -> list[Stage]:
-    """The stages that a job consists of.
-
-    Raises:
-        InputError: there is no such job.
-    """
-    row = readable(job_of(stores.read(TRAINING_JOBS), number))
-    return training_stages(stages, row["models"], dry_run=row["dry_run"])
-
-
-def carry_out(number: int, stages: Sequence[Stage], run: Run, report: Report) -> Carried:
-    """Carry out a job that waits. To be called under ``ledger.training_lock``.
+def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> Carried:
+    """Carry out a job that has begun. To be called under ``ledger.training_lock``.
 
     Args:
-        number: of the job.
-        stages: all there are.
+        row: of the job, as ``begin_job`` returns it.
+        stages: of the job, in their order; see ``training_stages``.
         run: where; the settings and options are those of the job.
         report: told of every outcome.
-
-    Raises:
-        InputError: there is no such job, or it is not waiting.
     """
-    now = run.clock()
-    row = readable(job_of(change_jobs(run.stores, lambda held: begun(held, number, now), now), number))
     chosen = models_weighed(run.settings.models.names, row["models"])
     settings = run.settings.model_copy(update={"models": run.settings.models.model_copy(update={"names": chosen})})
     options = RunOptions(full_refresh=True, dry_run=row["dry_run"], **{name: row[name] for name in CHOICES})
-    own = stages_of_job(number, stages, run.stores)
     results: list[Outcome | Failure] = []
     error: str | None = "it was stopped"
     try:
-        for result in execute_stages(own, replace(run, settings=settings, options=options)):
+        for result in execute_stages(stages, replace(run, settings=settings, options=options)):
             results.append(result)
             if isinstance(result, Outcome):
                 report(result)
-        error = None if row["dry_run"] else _unregistered(own, results)
+        error = None if row["dry_run"] else _unregistered(stages, results)
     except BaseException as problem:
         error = sentence_of(problem)
         raise
     finally:
-        succeeded, failed = _trained(own, results)
+        succeeded, failed = _trained(stages, results)
         then = run.clock()
-        rows = change_jobs(run.stores, lambda held: ended(held, number, then, succeeded, failed, error), then)
+        rows = change_jobs(run.stores, lambda held: ended(held, row[JOB], then, succeeded, failed, error), then)
     sound = [result for result in results if _problem(result) is None]
-    return Carried(readable(job_of(rows, number)), len(sound) == len(own))
+    return Carried(readable(job_of(rows, row[JOB])), len(sound) == len(stages))
 
 
-def training_stages(stages: Sequence[Stage], models: Sequence[str], dry_run: bool) -> list[Stage]:
-    """The stages of a training in their order: the models, then the stack and the registry.
+def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Stage]:
+    """The stages of a job in their order: the models, then the stack and the registry.
 
     A dry run leaves the stack (unless it was named) and the registry alone.
+
+    Args:
+        stages: all there are.
+        row: of the job.
     """
-    trained = {*models} if dry_run else {*models, STACK}
+    dry_run = row["dry_run"]
+    trained = {*row["models"]} if dry_run else {*row["models"], STACK}
     return [
         stage
         for stage in stages
@@ -167,7 +166,8 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
             chosen = config.model_dump() | {"models": chosen_models(settings.models.names, config.models or None)}
             request = TrainingRequest(**chosen)
             with training_lock(run.stores), alone(settings.home):
-                row = carry_out(open_job(run, request), stages, run, report).row
+                begun_row = begin_job(run, open_job(run, request))
+                row = carry_out(begun_row, training_stages(stages, begun_row), run, report).row
         except InputError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         shown = {name: dg.MetadataValue.text(_text(row[name])) for name in SHOWN}

@@ -11,7 +11,6 @@ from stock_pipeline.core.columns import AS_OF, FOLD, FORWARD_RETURN, MODEL, RANK
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.tables import NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAININGS
-
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import ACTIVE, ACTIVE_FROM, ACTIVE_TO, MODEL_VERSIONS, RETIRED, STATUS
 from stock_pipeline.storage import Author, Stores, open_stores, upsert

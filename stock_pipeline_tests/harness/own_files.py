@@ -6,9 +6,9 @@ from pathlib import Path
 from click.testing import Result
 
 from stock_pipeline.core.columns import SESSION
-from stock_pipeline.definitions import TABLES
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.panels import adjusted_panel
+from stock_pipeline_tests.harness.default_stages import TABLES
 from stock_pipeline_tests.harness.invocation import invoke
 
 SYMBOLS, SESSIONS = 12, 110

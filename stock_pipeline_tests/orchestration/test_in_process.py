@@ -9,7 +9,7 @@ from filelock import FileLock
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.asset_factory import code_version
 from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
-from stock_pipeline.orchestration.in_process import recording
+from stock_pipeline.orchestration.in_process import alone, recording
 from stock_pipeline.orchestration.instance import prepare_dagster_home
 from stock_pipeline.orchestration.night import Night, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck
@@ -28,7 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def record_all(settings: Settings, *stages: Stage) -> None:
     run = Run(ingested(settings.home, DAYS[3]), settings, strict=True)
-    with recording(settings) as record:
+    with alone(settings.home), recording(settings) as record:
         for result in execute_stages(stages, run):
             assert isinstance(result, Outcome)
             record(result)
@@ -67,13 +67,13 @@ def test_two_runs_in_one_data_directory_are_refused(settings: Settings) -> None:
 
 
 def test_the_directory_is_free_again_after_a_failure(settings: Settings) -> None:
-    with pytest.raises(KeyboardInterrupt), recording(settings):
+    with pytest.raises(KeyboardInterrupt), alone(settings.home):
         raise KeyboardInterrupt
     record_all(settings, declared(lambda _night: product()))
 
 
 def test_a_dagster_home_that_is_no_folder_is_refused_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "nowhere"))
-    with pytest.raises(InputError, match="DAGSTER_HOME"), recording(plain_settings(tmp_path / "data")):
+    with pytest.raises(InputError, match="DAGSTER_HOME"), alone(tmp_path / "data"):
         pass
     assert not (tmp_path / "data").exists()

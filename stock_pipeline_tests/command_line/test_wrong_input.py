@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -13,9 +14,10 @@ from filelock import FileLock
 from stock_pipeline.command_line.errors import FAILED, INTERRUPTED, WRONG_INPUT
 from stock_pipeline.core.columns import SESSION
 from stock_pipeline.core.errors import StoreBusyError
-from stock_pipeline.definitions import STAGE_ASSETS
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
+from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline_tests.factories.panels import adjusted_panel
+from stock_pipeline_tests.harness.default_stages import KEYS
 from stock_pipeline_tests.harness.invocation import command, invoke
 
 HEADER = "symbol,date,open,high,low,close,volume\n"
@@ -58,7 +60,7 @@ def assert_refused(result: Result, home: Path, *named: str) -> None:
         (["--path", "bars.csv"], ["--path 'bars.csv'", "source sample", "--source files"]),
         (["--models", "lightgbm,oracle"], ["'oracle'", "spline_ridge"]),
         (["--models", " , "], ["--models is empty"]),
-        (["--as-of", "yesterday"], ["--as-of 'yesterday'", "2010-05-03"]),
+        (["--as-of", "yesterday"], ["--as-of 'yesterday'", "2010-08-20"]),
         (["--as-of", "2010-02-30"], ["--as-of '2010-02-30'"]),
         (["--as-of", "2010-05-01"], ["2010-05-01 is not a session of XNYS", "2010-04-30"]),
         (["--as-of", "2015-05-01"], ["2015-05-01", "source sample", "2010-08-20"]),
@@ -193,7 +195,7 @@ def test_the_status_before_any_run_is_all_null_and_writes_nothing(home: Path) ->
     assert (result.exit_code, result.stderr) == (0, "")
     told = json.loads(result.stdout)
     assert told["home"] == str(home)
-    assert [row["asset"] for row in told["assets"]] == ["/".join(key) for asset in STAGE_ASSETS for key in asset.keys]
+    assert [row["asset"] for row in told["assets"]] == ["/".join(key) for key in KEYS]
     assert all(
         row["rows"] == 0 and {row[name] for name in ("watermark", "last_run", "last_result", "error")} == {None} for row in told["assets"]
     )
@@ -226,36 +228,36 @@ def test_a_failure_and_an_interruption_have_their_own_exit_codes(
     def stopped(*_given: object) -> bool:
         raise error
 
-    monkeypatch.setattr("stock_pipeline.command_line.full_run.run_journey", stopped)
+    monkeypatch.setattr("stock_pipeline.command_line.run.full_run", stopped)
     result = invoke(home, "run")
     assert result.exit_code == code
     assert result.stderr.startswith(told)
 
 
 def test_a_run_that_fails_exits_with_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stock_pipeline.command_line.full_run.run_journey", lambda *_given: False)
+    monkeypatch.setattr("stock_pipeline.command_line.run.full_run", lambda *_given: False)
     assert invoke(home, "run").exit_code == FAILED
 
 
 def test_the_options_reach_the_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
 
-    def run_journey(*arguments: object) -> bool:
+    def full_run(*arguments: object) -> bool:
         given.extend(arguments)
         return True
 
-    monkeypatch.setattr("stock_pipeline.command_line.full_run.run_journey", run_journey)
+    monkeypatch.setattr("stock_pipeline.command_line.run.full_run", full_run)
     ended = invoke(
         home, "run", "--source", "files", "--path", "a/*.csv", "--as-of", "2010-05-03", "--models", "lightgbm, spline_ridge", "--no-train"
     )
     assert ended.exit_code == 0
-    assert [str(part) for part in given] == ["files", "a/*.csv", "2010-05-03", "('lightgbm', 'spline_ridge')", "False"]
+    assert given == [RunOptions(date(2010, 5, 3), source="files", path="a/*.csv"), ("lightgbm", "spline_ridge"), False]
 
 
 def test_the_command_itself_refuses_in_the_same_way(home: Path) -> None:
     ended = command(home, "run", "--as-of", "yesterday")
     assert (ended.returncode, ended.stdout) == (WRONG_INPUT, "")
-    assert ended.stderr == "Error: --as-of 'yesterday' is not a date; write it as 2010-05-03\n"
+    assert ended.stderr == "Error: --as-of 'yesterday' is not a date; write it as 2010-08-20\n"
     assert not home.exists()
 
 
