@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.orchestration.stage import Stage
+from stock_pipeline.orchestration.stage import Stage, is_declared
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -63,7 +63,7 @@ class _DeclaredSection:
 
     def __getattr__(self, name: str) -> Any:
         value, path = getattr(self.section, name), f"{self.prefix}{name}"
-        if name not in type(self.section).model_fields or any(path == known or path.startswith(f"{known}.") for known in self.declared):
+        if name not in type(self.section).model_fields or is_declared(path, self.declared):
             return value
         if isinstance(value, BaseModel):
             return _DeclaredSection(value, f"{path}.", self.declared, self.stage)

@@ -140,3 +140,22 @@ def _makers(table: TableSchema, stages: Iterable[Stage]) -> list[Key]:
     name, key = table.qualified_name, key_of(table)
     makers = [stage for stage in stages if name in (made.qualified_name for made in stage.tables)]
     return [key if key in stage.keys else stage.keys[0] for stage in makers]
+
+
+def effects_of_settings(stages: Iterable[Stage], names: Iterable[str]) -> dict[str, str]:
+    """What a change of each single setting does, where a stage reads it: which rooms make their rows again, or count it from then on."""
+    every = tuple(stages)
+    found = {}
+    for name in names:
+        again = dict.fromkeys(stage.keys[0][0] for stage in every if is_declared(name, stage.settings))
+        ahead = dict.fromkeys(stage.keys[0][0] for stage in every if is_declared(name, stage.settings_ahead))
+        told = [f"made again: {', '.join(again)}"] if again else []
+        told += [f"from then on: {', '.join(later)}"] if (later := [room for room in ahead if room not in again]) else []
+        if told:
+            found[name] = "; ".join(told)
+    return found
+
+
+def is_declared(name: str, declared: Iterable[str]) -> bool:
+    """Whether a single setting is among those declared, or in a section among them."""
+    return any(name == known or name.startswith(f"{known}.") for known in declared)

@@ -25,6 +25,12 @@ class LabelSettings(Section):
     horizons: Annotated[
         tuple[Sessions, ...],
         AfterValidator(_one_or_more_apart),
-        Field(description="sessions from the fill at the next open to the way out; models learn to predict the first"),
+        Field(
+            description=(
+                "sessions from the fill at the next open to the way out, for each return to label; models learn to predict the first"
+            )
+        ),
     ] = (1, 5)
-    volatility_horizon: Annotated[int, AfterValidator(_enough_for_a_deviation)] = 5
+    volatility_horizon: Annotated[
+        int, AfterValidator(_enough_for_a_deviation), Field(description="sessions over which forward volatility is measured, 2 or more")
+    ] = 5

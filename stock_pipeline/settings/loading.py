@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -44,9 +45,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    home: Path = Field(default=Path("data"), description="data directory: both stores, models, backups, reports, MLflow and Dagster")
-    exchange: str = "XNYS"
-    lock_wait_seconds: Seconds = 120
+    home: Annotated[Path, Field(description="data directory: both stores, models, backups, reports, MLflow and Dagster")] = Path("data")
+    exchange: Annotated[str, Field(description="exchange whose calendar counts, by its ISO 10383 code")] = "XNYS"
+    lock_wait_seconds: Annotated[Seconds, Field(description="how long to wait for a store that another process is writing")] = 120
     source: SourceSettings = SourceSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     automation: AutomationSettings = AutomationSettings()

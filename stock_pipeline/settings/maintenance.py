@@ -10,4 +10,4 @@ from stock_pipeline.settings.kinds import Section
 class MaintenanceSettings(Section):
     """What is kept."""
 
-    backups_kept: Annotated[int, Field(ge=1)] = 7
+    backups_kept: Annotated[int, Field(ge=1, description="sessions whose backups are kept")] = 7

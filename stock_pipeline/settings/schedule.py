@@ -10,6 +10,6 @@ from stock_pipeline.settings.kinds import Section, known_time_zone
 class ScheduleSettings(Section):
     """When the nightly ingestion starts, on trading days."""
 
-    enabled: bool = True
-    time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM on the clock of time_zone")] = "22:45"
-    time_zone: Annotated[str, AfterValidator(known_time_zone)] = "America/New_York"
+    enabled: Annotated[bool, Field(description="whether the nightly schedule and the watchdog run")] = True
+    time: Annotated[str, Field(pattern="^([01]\\d|2[0-3]):[0-5]\\d$", description="when ingestion starts on trading days")] = "22:45"
+    time_zone: Annotated[str, AfterValidator(known_time_zone), Field(description="whose clock that is")] = "America/New_York"

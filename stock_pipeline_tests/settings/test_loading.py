@@ -1,5 +1,4 @@
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -239,15 +238,3 @@ def test_settings_do_not_change_once_they_are_loaded() -> None:
         settings.exchange = "XLON"  # type: ignore[misc]
     with pytest.raises(ValueError, match="frozen"):
         settings.schedule.time = "01:00"  # type: ignore[misc]
-
-
-def test_the_page_of_the_settings_has_every_one_with_its_default() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "settings.md").read_text(encoding="utf-8")
-    told = dict(re.findall(r"^\| `([a-z_.]+)` \| (?:`([^`]*)`)? ?\|", page, re.MULTILINE))
-
-    def shown(default: Any) -> str:
-        if isinstance(default, tuple):
-            default = list(default) or None
-        return "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
-
-    assert told == {name: shown(default) for name, default in leaves(Settings()).items()}
