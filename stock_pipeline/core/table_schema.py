@@ -77,6 +77,9 @@ class TableSchema:
         if missing or len(set(names)) != len(names):
             raise SchemaError(f"{self.qualified_name}: key or session column {missing} not among the columns, or one is named twice")
 
+    def __repr__(self) -> str:
+        return f"TableSchema({self.store}: {self.qualified_name})"
+
     @property
     def qualified_name(self) -> str:
         """Stage and name: what the table is called inside its store."""

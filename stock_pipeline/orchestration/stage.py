@@ -90,6 +90,9 @@ class Stage:
     checks: tuple[StageCheck, ...] = ()
     failure_is_shown: bool = False
 
+    def __repr__(self) -> str:
+        return f"Stage({self.name})"
+
     @property
     def name(self) -> str:
         """``stage/name`` of the first key: how the audit trail and the watermarks call the asset."""

@@ -101,7 +101,8 @@ STAGES: Sequence[Stage] = (
         tables=(DAILY_PERFORMANCE, SHADOW_RESULTS),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS, DAILY_FEATURES, *BAR_TABLES),
         body=measure_performance,
-        settings=("features.set", "labels", "quality.jump_ratio", "registry.retention.shadow_days"),
+        settings=("labels", "quality.jump_ratio", "registry.retention.shadow_days"),
+        settings_ahead=("features.set",),  # every set has the exposures, and they are the same
         code_version="2",
     ),
     Stage(

@@ -1,0 +1,137 @@
+"""Every documented setting, once: changed, it has rows made again that come out otherwise, or its stages say that it does not."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import pytest
+
+from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, SESSION, SYMBOL
+from stock_pipeline.definitions import all_stages
+from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.stage import Stage, is_declared
+from stock_pipeline.settings import Settings
+from stock_pipeline.settings.documentation import descriptions
+from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline_tests.factories.panels import adjusted_panel
+from stock_pipeline_tests.harness.default_stages import STAGES
+from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import execute
+
+SYMBOLS, SESSIONS, NIGHTS = 12, 130, 3
+MODELS = ("spline_ridge", "risk")
+# Other values than the defaults, for all settings that rows depend on.
+OTHERS: Final[dict[str, Any]] = {
+    "exchange": "XLON",
+    "source.currency": "EUR",
+    "quality.jump_ratio": 1.2,
+    "features.set": "extended",
+    "labels.horizons": [2, 5],
+    "labels.volatility_horizon": 9,
+    "datasets.folds": 2,
+    "datasets.embargo": 6,
+    "datasets.sessions": 100,
+    "datasets.minimum_train_sessions": 30,
+    "datasets.train_sessions": 45,
+    "models.names": ["spline_ridge"],
+    "models.seed": 8,
+    "models.threads": 2,
+    "models.trials": 2,
+    "registry.retention.shadow_days": 1,
+    "registry.mirror_to_mlflow": True,
+    "performance.cost_bps": 25.0,
+    "backtest.top_share": 0.3,
+    "backtest.cost_bps": 25.0,
+    "drift.current_sessions": 15,
+    "maintenance.backups_kept": 1,
+}
+# What a stage declares for the sake of the stages that do as it does, but which does not reach its own rows.
+WITHOUT_EFFECT: Final = {
+    ("labels.volatility_horizon", "performance/daily_performance"): "no volatility ahead is known within three nights",
+}
+
+
+def bars() -> pl.DataFrame:
+    """Made-up bars, among them leaps overnight that only a low ratio takes for jumps."""
+    panel = adjusted_panel(SYMBOLS, SESSIONS, missing_share=0.02)
+    leap = (pl.col(SYMBOL) == "S03") & (pl.col(SESSION) >= panel[SESSION].unique().sort()[60])
+    prices = pl.when(leap).then(pl.col(OPEN, HIGH, LOW, CLOSE) * 1.3).otherwise(pl.col(OPEN, HIGH, LOW, CLOSE))
+    return panel.with_columns(prices).drop("jump")
+
+
+def settings_of(home: Path, **changed: Any) -> Settings:
+    sections: dict[str, Any] = {
+        "source": {"name": "files", "path": str(home.parent / "bars.csv"), "fundamentals_path": str(home.parent / "reports.csv")},
+        "models": {"names": MODELS, "threads": 1},
+        "registry": {"mirror_to_mlflow": False},
+        "automation": {},
+    }
+    for name, value in changed.items():
+        *path, last = name.split(".")
+        section = sections if not path else sections.setdefault(path[0], {})
+        for part in path[1:]:
+            section = section.setdefault(part, {})
+        section[last] = value
+    return plain_settings(home, **sections)
+
+
+def stages_of(settings: Settings) -> list[Stage]:
+    """The stages, of the models those named here alone. Their checks, which take longer than all the rest, are others' to try."""
+    chosen = [stage for stage in all_stages(settings) if stage.rhythm != "training" or stage.keys[0][1] in (*MODELS, "stack")]
+    return [replace(stage, checks=()) for stage in chosen]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory after three nights, of which the first trained the models; every read was a declared one."""
+    folder = tmp_path_factory.mktemp("world")
+    panel = bars()
+    panel.rename({SESSION: "date"}).write_csv(folder / "bars.csv")
+    known = panel[SESSION].min()
+    rows = [
+        (symbol, "2011-12-31", "quarter", item, value * (2 + place), "USD", known)
+        for place, symbol in enumerate(("S01", "S02"))
+        for item, value in (("shares_outstanding", 100.0), ("equity", 500.0), ("net_income", 50.0))
+    ]
+    names = ["symbol", "period_end", "period", "item", "value", "currency", "captured"]
+    pl.DataFrame(rows, schema=names, orient="row").write_csv(folder / "reports.csv")
+    stores, days = open_stores(folder / "data", 5), panel[SESSION].unique().sort()
+    settings = settings_of(stores.home)
+    for night, day in enumerate(days[-NIGHTS:]):
+        for stage in stages_of(settings):
+            if night == 0 or stage.rhythm != "training":
+                execute(stage, stores, settings, day)
+    return stores.home
+
+
+def hashes(stores: Stores, stage: Stage) -> dict[str, str]:
+    return {table.qualified_name: stores.content_hash(table) for table in stage.tables}
+
+
+def test_every_setting_that_rows_depend_on_is_tried() -> None:
+    of_rows = [name for name, _ in descriptions() if any(is_declared(name, stage.settings) for stage in STAGES)]
+    assert sorted(of_rows) == sorted(OTHERS)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_changed_setting_has_other_rows_made_once(name: str, world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world.parent, tmp_path, dirs_exist_ok=True)
+    stores = open_stores(tmp_path / "data", 5)
+    settings = settings_of(stores.home, **{name: OTHERS[name]})
+    for stage in stages_of(settings):
+        if is_declared(name, stage.settings):
+            before = hashes(stores, stage)
+            made = execute(stage, stores, settings)
+            assert_made_again(made, name)
+            differs = hashes(stores, stage) != before if stage.tables else made.product is not None
+            assert differs == ((name, stage.name) not in WITHOUT_EFFECT), stage.name
+            if stage.rhythm != "ingestion":
+                assert execute(stage, stores, settings).state == "up to date", stage.name
+
+
+def assert_made_again(made: Outcome, name: str) -> None:
+    assert made.state in ("succeeded", "up to date"), made.error
+    if made.state == "succeeded" and made.stage.name != "registry/mlflow_mirror":  # which was off before, and had made nothing
+        assert made.remade is not None and name in made.remade
