@@ -11,8 +11,8 @@ from stock_pipeline.drift.tables import FEATURE_DRIFT, SEVERITY
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.training_request import TRAINING_JOB, training_request
 from stock_pipeline.registry.ledger import living_jobs
-from stock_pipeline.registry.tables import REASON
-from stock_pipeline.registry.training_jobs import REQUESTED_AT, sentence_of, unended
+from stock_pipeline.registry.tables import REASON, REQUESTED_AT
+from stock_pipeline.registry.training_jobs import sentence_of, unended
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores, open_stores
 

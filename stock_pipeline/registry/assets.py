@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.core.scores import is_plausible
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.models.artefacts import hash_features
-from stock_pipeline.models.plausibility import is_plausible
 from stock_pipeline.models.scores import OVERALL
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.orchestration.night import Night, Product, Verdict

@@ -6,9 +6,10 @@ from functools import partial
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.models.pictures import explanation_pictures, rank_ic_picture
-from stock_pipeline.models.scores import OVERALL, rank_ic_by_session
+from stock_pipeline.models.scores import OVERALL
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.registry.mlflow_mirror import MirroredVersion
 from stock_pipeline.registry.tables import MODEL_VERSIONS, STATUS

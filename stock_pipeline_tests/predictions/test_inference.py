@@ -10,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from stock_pipeline.core.columns import (
+    CONTRIBUTION,
     FEATURE,
     MODEL,
     PAST_VOLATILITY,
@@ -33,7 +34,6 @@ from stock_pipeline.datasets.targets.neutralisation import neutralised
 from stock_pipeline.models.artefacts import Manifest, Saveable, hash_features, load_estimator, write_artefact
 from stock_pipeline.models.catalogue import STACK, model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
-from stock_pipeline.models.explanations import CONTRIBUTION
 from stock_pipeline.models.stacking import StackedModel, combine
 from stock_pipeline.predictions.inference import explanations, load_service, predict
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS
