@@ -32,18 +32,20 @@ from stock_pipeline.datasets.catalogue import RETURN_KIND, target_kind
 from stock_pipeline.datasets.reading import read_splits, read_training_panel
 from stock_pipeline.datasets.splits import Split, chosen_splits
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
+from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
-from stock_pipeline.models.artefacts import Manifest, TrainingInputs, artefact_path, hash_features, read_manifest
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.own_process import trained_apart
 from stock_pipeline.models.pictures import PICTURES_OF_KINDS, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
 from stock_pipeline.models.plan import Plan
+from stock_pipeline.models.reading import artefact_path, read_manifest
 from stock_pipeline.models.recording import Fitted, Said, Training, latest_trainings, manifest_of, record
 from stock_pipeline.models.scores import PART, overall
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen

@@ -7,20 +7,12 @@ import pytest
 
 from stock_pipeline.core.columns import TARGET
 from stock_pipeline.core.errors import ArtefactError, InputError
-from stock_pipeline.models.artefacts import (
-    MANIFEST_FILE,
-    Manifest,
-    TrainingInputs,
-    artefact_path,
-    check_artefact,
-    hash_features,
-    load_estimator,
-    load_stack,
-    read_manifest,
-    write_artefact,
-)
+from stock_pipeline.features.catalogue import hash_features
+from stock_pipeline.models.artefacts import write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
 from stock_pipeline.models.estimators.estimator import Conditions, Estimator
+from stock_pipeline.models.manifest import MANIFEST_FILE, Manifest, TrainingInputs
+from stock_pipeline.models.reading import artefact_path, check_artefact, load_estimator, load_stack, read_manifest
 from stock_pipeline.models.stacking import StackedModel
 from stock_pipeline_tests.factories.training_panels import FEATURES, ONE_THREAD, panel, quick, samples_of
 

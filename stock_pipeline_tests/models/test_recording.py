@@ -23,9 +23,11 @@ from stock_pipeline.core.columns import (
     WHOLE,
 )
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, RETURN_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
-from stock_pipeline.models.artefacts import Manifest, TrainingInputs, check_artefact, hash_features
+from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.manifest import Manifest, TrainingInputs
+from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.recording import Fitted, Said, latest_trainings, manifest_of, metrics_of, record
 from stock_pipeline.models.scores import ALL_FOLDS, PART, TEST, TRAIN, overall
 from stock_pipeline.models.stacking import StackedModel
