@@ -34,9 +34,11 @@ from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import walk_forward
 from stock_pipeline.datasets.training_panel import model_inputs
-from stock_pipeline.models.artefacts import Manifest, Saveable, hash_features, write_artefact
+from stock_pipeline.features.catalogue import hash_features
+from stock_pipeline.models.artefacts import Saveable, write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.manifest import Manifest
 from stock_pipeline.models.own_process import trained_apart
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.recording import metrics_of
@@ -118,7 +120,7 @@ def serve(record: Path) -> None:
     loaded = _median(load, 5)
     panel = _panel().filter(pl.col(SESSION).is_in(DAYS[-20:]))
     past = panel.select(SYMBOL, SESSION, PAST_VOLATILITY)
-    stack = next(service for service in first if service.stack is not None)
+    stack = next(service for service in first if service.predictor.stack is not None)
     symbols = panel[SYMBOL].unique().sort().to_list()
     hundred = panel.filter(pl.col(SYMBOL).is_in(symbols[:100]))
     one = panel.filter(pl.col(SYMBOL) == symbols[0]).sort(SESSION)
@@ -126,7 +128,7 @@ def serve(record: Path) -> None:
     explained = [service for service in first if explanations(service, panel, DAYS[-1], 5).height]
     found = {
         "load": loaded,
-        "one_row": _median(lambda: [member.estimator.predict(sample) for member in stack.members.values()], TURNS),
+        "one_row": _median(lambda: [member.estimator.predict(sample) for member in stack.predictor.members.values()], TURNS),
         "hundred_stocks": _median(lambda: predict(stack, hundred, DAYS[-1], past), TURNS),
         "explain": _median(lambda: [explanations(service, panel, DAYS[-1], 5) for service in explained], 3),
         "explained_models": len(explained),

@@ -16,7 +16,7 @@ import polars as pl
 
 from benchmarks.bringing import bring_file, fresh_stores
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import FORWARD_RETURN, METRIC, MODEL, OUTCOME, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.columns import FORWARD_RETURN, METRIC, MODEL, OUTCOME, PERIOD, RANK_IC, SESSION, SYMBOL, VALUE
 from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.datasets.reading import input_names
 from stock_pipeline.datasets.samples import Samples
@@ -30,7 +30,7 @@ from stock_pipeline.labels.tables import KNOWN, column_of
 from stock_pipeline.models.catalogue import parse_models, stacked_models
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.plan import Plan
-from stock_pipeline.models.scores import PERIOD, RANK_IC, score_table, scores_of
+from stock_pipeline.models.scores import score_table, scores_of
 from stock_pipeline.models.stacking import stack_out_of_fold, stack_weights, widen
 from stock_pipeline.models.training import score_folds
 from stock_pipeline.settings import load_settings

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 
 from stock_pipeline.orchestration.stage import dependencies
@@ -27,6 +28,35 @@ NEVER_AT_START = frozenset({"torch", "lightgbm", "xgboost", "catboost", "mlflow"
 HEAVY = NEVER_AT_START | {"scipy", "sklearn", "exchange_calendars", "pandas"}
 UNSAFE = frozenset({"pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve"})
 LONGEST_FILE = 350
+
+# A room is entered by what it says of itself: how it is read, its tables, its vocabulary. All else in it is its own.
+DOORS = frozenset({"reading", "tables", "catalogue"})
+ROOMS = frozenset(
+    {
+        "market_data",
+        "features",
+        "labels",
+        "datasets",
+        "models",
+        "registry",
+        "predictions",
+        "performance",
+        "portfolio",
+        "backtest",
+        "drift",
+    }
+)
+# They call what each room does, and so know it from inside.
+KNOW_EVERY_ROOM = frozenset({"definitions", "command_line"})
+# The room that enters another by no door, the module that it takes, and why there is no better way.
+SIDE_DOORS = {
+    ("features", "market_data.prices"): "what later actions make of a number is one computation, of prices and of reported shares",
+    ("models", "datasets.samples"): "rows as arrays are the form in which every estimator takes them",
+    ("models", "datasets.splits"): "training follows folds and checks them before every fit",
+    ("models", "datasets.targets.neutralisation"): "scores are freed from exposures by the regression that frees targets",
+    ("maintenance", "registry.ledger"): "retention writes what the registry decides, and the ledger alone writes it",
+    ("maintenance", "registry.registration"): "retention archives versions by the registry's own transitions",
+}
 
 # The contract that each hole breaks, the file it is made in, and the line that makes it.
 HOLES = [
@@ -74,6 +104,38 @@ def test_a_hole_is_found_in_its_own_wall_and_no_other(contract: str, file: str, 
     held = place.read_text(encoding="utf-8") if place.exists() else ""
     place.write_text(f"{held}\n{line}\n", encoding="utf-8")
     assert broken_contracts(tmp_path) == {contract}
+
+
+def side_doors(graph: grimp.ImportGraph) -> set[tuple[str, str]]:
+    """Which rooms import what of another room that is none of its doors, as in ("models", "datasets.samples")."""
+    found = set()
+    for importer in graph.modules:
+        room = importer.split(".")[1] if "." in importer else importer
+        for imported in graph.find_modules_directly_imported_by(importer):
+            _, *place = imported.split(".")
+            if place and place[0] in ROOMS - {room} and room not in KNOW_EVERY_ROOM and not (len(place) == 2 and place[1] in DOORS):
+                found.add((room, ".".join(place)))
+    return found
+
+
+def test_a_room_is_entered_by_its_doors() -> None:
+    assert side_doors(grimp.build_graph("stock_pipeline")) == set(SIDE_DOORS)
+
+
+@pytest.mark.parametrize(
+    ("imported", "is_seen"),
+    [
+        ("models.stacking", True),
+        ("models", True),
+        ("datasets.targets.volatility", True),
+        ("models.reading", False),
+        ("performance.log", False),
+    ],
+)
+def test_an_import_past_the_doors_is_seen(imported: str, is_seen: bool) -> None:
+    graph = grimp.build_graph("stock_pipeline")
+    graph.add_import(importer="stock_pipeline.performance.results", imported=f"stock_pipeline.{imported}")
+    assert (side_doors(graph) == set(SIDE_DOORS) | {("performance", imported)}) is is_seen
 
 
 def python_files(*roots: Path) -> list[Path]:

@@ -28,8 +28,8 @@ from stock_pipeline.market_data.tables import (
     QUARANTINED_BARS,
     UNIVERSE_MEMBERS,
 )
-from stock_pipeline.models.artefacts import check_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, stacked_models
+from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.tables import TRAININGS, TRIALS
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
 from stock_pipeline.portfolio.profiles import PROFILES, RiskProfile

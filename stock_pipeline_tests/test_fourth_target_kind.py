@@ -21,9 +21,10 @@ from stock_pipeline.core.columns import (
 from stock_pipeline.datasets.catalogue import TargetKind
 from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.own_process import trained_apart
+from stock_pipeline.models.reading import LoadedModel, Predictor
 from stock_pipeline.models.recording import metrics_of
 from stock_pipeline.models.training import train
-from stock_pipeline.predictions.inference import Learner, Service, predict
+from stock_pipeline.predictions.inference import Service, predict
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline_tests.factories.training_panels import FEATURES, panel, plan_of
 
@@ -67,8 +68,8 @@ def test_a_fourth_kind_is_learnt_scored_and_predicted_as_it_says() -> None:
     last = rows[SESSION].max()
     night = rows.filter(pl.col(SESSION) == last)
     past = night.select(SYMBOL, SESSION, PAST_VOLATILITY)
-    service = Service("mover", 1, "t1", MOVE, measured[RETURN_SCALE], None, {"mover": Learner(trained.estimator, MOVE.exposures)})
-    made = DAILY_PREDICTIONS.conform(predict(service, rows.select(SESSION, SYMBOL, *FEATURES), night[SESSION][0], past))
+    loaded = Predictor("mover", MOVE, measured[RETURN_SCALE], None, {"mover": LoadedModel(trained.estimator, MOVE.exposures)})
+    made = DAILY_PREDICTIONS.conform(predict(Service(1, "t1", loaded), rows.select(SESSION, SYMBOL, *FEATURES), night[SESSION][0], past))
     assert made.height == 20 and made[SCORE].n_unique() > 1
     said = (np.array(made[SCORE]) + 0.5) * np.array(past.sort(SYMBOL)[PAST_VOLATILITY])
     assert made.sort(SYMBOL)[PREDICTED_VOLATILITY].to_list() == pytest.approx(said.tolist())

@@ -14,7 +14,8 @@ from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.fundamental_ratios import PE
 from stock_pipeline.features.market import ADVANCING, MARKET_RETURN
-from stock_pipeline.labels.compute import compute_labels, label_reach, return_reach
+from stock_pipeline.labels.catalogue import label_reach, return_reach
+from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline_tests.factories.feature_bars import BY_NAME, EVERY_FEATURE, with_actions, with_companies
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions

@@ -17,8 +17,8 @@ from stock_pipeline.backtest.tables import (
     UNPRICED,
 )
 from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.cross_section import in_best_share
 from stock_pipeline.core.errors import InputError, SchemaError
-from stock_pipeline.predictions.signals import in_best_share
 
 _PLACE = "_place"  # number of the session in the backtest, so that the book before is the place less one
 

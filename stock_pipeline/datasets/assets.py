@@ -9,7 +9,7 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.pictures import folds_picture
 from stock_pipeline.datasets.splits import check_split, chosen_splits, split_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
-from stock_pipeline.labels.compute import label_reach
+from stock_pipeline.labels.catalogue import label_reach
 from stock_pipeline.labels.reading import read_first_known, read_label_ends
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.orchestration.night import Night, Product

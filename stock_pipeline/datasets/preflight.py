@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from stock_pipeline.datasets.splits import chosen_splits
-from stock_pipeline.labels.compute import return_reach
+from stock_pipeline.labels.catalogue import return_reach
 from stock_pipeline.settings import Settings
 
 

@@ -1,13 +1,15 @@
 """Reading what models learn from: features as models see them, and beside them what came of each row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL
+from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.past_volatility import SPAN, past_volatility
+from stock_pipeline.datasets.splits import Split, splits_from_table
+from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet
 from stock_pipeline.features.reading import chosen_set, read_features
@@ -28,11 +30,11 @@ def read_training_panel(stores: Stores, settings: Settings, as_of: date, kind: T
     sessions = outcomes[SESSION].unique().sort().to_list()
     first = sessions[-settings.datasets.sessions :][0] if settings.datasets.sessions and sessions else None
     inputs = read_inputs(stores, settings, Selection(first=first, last=as_of))
-    made_of = with_outcomes_of(kind, stores, as_of, outcomes, lambda _known: read_past_volatility(stores, settings, as_of))
+    made_of = _with_outcomes_of(kind, stores, as_of, outcomes, lambda _known: read_past_volatility(stores, settings, as_of))
     return kind.with_target(training_panel(inputs, made_of, input_names(chosen)))
 
 
-def with_outcomes_of(
+def _with_outcomes_of(
     kind: TargetKind, stores: Stores, as_of: date, outcomes: pl.DataFrame, past: Callable[[pl.DataFrame], pl.DataFrame]
 ) -> pl.DataFrame:
     """The outcomes with what the target of a kind is made of besides returns.
@@ -66,3 +68,68 @@ def read_past_volatility(stores: Stores, settings: Settings, as_of: date, only_l
     first = sessions_of(stores, as_of)[-SPAN:][0] if only_last else None
     bars = stepped_bars(stores, as_of, settings.quality.jump_ratio, first)
     return past_volatility(bars)
+
+
+def read_targets(
+    stores: Stores, settings: Settings, as_of: date, first: date, outcomes: pl.DataFrame, kinds: Collection[TargetKind]
+) -> dict[str, pl.DataFrame]:
+    """The targets of the sessions from ``first`` on, as they were known on the night of ``as_of``.
+
+    Args:
+        stores: both stores.
+        settings: for the feature set, of which only the exposures are read, and the ratio from which on a move is a jump.
+        as_of: the night.
+        first: the first session wanted.
+        outcomes: what ``labels.reading.read_outcomes`` returns for that night.
+        kinds: of the targets.
+
+    Returns:
+        For each kind, by its name, session, symbol, forward_return and target, both null where they are not known; sorted by session
+        and symbol.
+    """
+    chosen = chosen_set(settings)
+    exposures = read_features(stores, chosen, Selection(columns=(SYMBOL, SESSION, *EXPOSURES), first=first, last=as_of))
+    inputs = model_inputs(exposures, EXPOSURES, chosen.bounds)
+    known = outcomes.filter(pl.col(SESSION) >= first)
+
+    def past(rows: pl.DataFrame) -> pl.DataFrame:
+        return read_past_volatility_of(stores, settings, as_of, rows[SESSION].unique().sort().to_list())
+
+    made = {}
+    for kind in kinds:
+        panel = training_panel(inputs, _with_outcomes_of(kind, stores, as_of, known, past), EXPOSURES)
+        made[kind.name] = kind.with_target(panel).select(SESSION, SYMBOL, FORWARD_RETURN, TARGET)
+    return made
+
+
+def read_past_volatility_of(stores: Stores, settings: Settings, as_of: date, wanted: Sequence[date]) -> pl.DataFrame:
+    """``past_volatility`` of some sessions, each from the bars up to itself that a prediction on its night rests on.
+
+    So a value is the same to the last bit whichever other sessions are wanted: a rolling deviation that began earlier would differ
+    by rounding, and results would be written again every night.
+
+    Args:
+        stores: both stores.
+        settings: for the ratio from which on a move is a jump.
+        as_of: the night whose knowledge of the bars counts.
+        wanted: sessions in order.
+
+    Returns:
+        symbol, session and past_volatility.
+    """
+    sessions = sessions_of(stores, as_of)
+    spans = {day: sessions[max(0, place + 1 - SPAN)] for place, day in enumerate(sessions)}
+    days = [day for day in wanted if day in spans]
+    empty = pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date, PAST_VOLATILITY: pl.Float64})
+    if not days:
+        return empty
+    bars = stepped_bars(stores, as_of, settings.quality.jump_ratio, spans[days[0]])
+    seen = pl.col(SESSION).is_between
+    parts = [past_volatility(bars.filter(seen(spans[day], day))).filter(pl.col(SESSION) == day) for day in days]
+    return pl.concat([empty, *parts])
+
+
+def read_splits(stores: Stores, as_of: date) -> list[Split]:
+    """The last walk-forward splits made up to the night of ``as_of``, in the order of their folds; none where there are none."""
+    table = stores.read(WALK_FORWARD_SPLITS, Selection(last=as_of))
+    return splits_from_table(table.filter(pl.col(AS_OF) == pl.col(AS_OF).max()))

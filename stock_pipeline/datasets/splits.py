@@ -13,7 +13,7 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, FOLD
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.tables import EXPANDING, ROLLING, WALK_FORWARD_SPLITS, WINDOW
-from stock_pipeline.labels.compute import label_reach
+from stock_pipeline.labels.catalogue import label_reach
 from stock_pipeline.settings import DatasetSettings, LabelSettings
 
 

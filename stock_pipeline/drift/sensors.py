@@ -10,9 +10,8 @@ from stock_pipeline.drift.severity import HIGH, SEVERITIES, at_least
 from stock_pipeline.drift.tables import FEATURE_DRIFT, SEVERITY
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.training_request import TRAINING_JOB, training_request
-from stock_pipeline.registry.ledger import living_jobs
-from stock_pipeline.registry.tables import REASON
-from stock_pipeline.registry.training_jobs import REQUESTED_AT, sentence_of, unended
+from stock_pipeline.registry.reading import job_at_work
+from stock_pipeline.registry.tables import REASON, REQUESTED_AT, TRAINING_JOBS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores, open_stores
 
@@ -67,12 +66,11 @@ def drift_retraining(settings: Settings) -> dg.SensorDefinition:
         told = f"{share:.0%} of the features have drifted far on {session}"
         if share < rule.drift_share:
             return dg.SkipReason(f"{told}, less than the {rule.drift_share:.0%} of registry.retraining.drift_share")
-        jobs = living_jobs(stores, utc_now())
-        at_work = unended(jobs)
+        at_work = job_at_work(stores, utc_now())
         if at_work is not None:
-            return dg.SkipReason(sentence_of(at_work))
+            return dg.SkipReason(at_work)
         last = date.fromisoformat(context.cursor) if context.cursor else None
-        if is_too_soon(jobs, last, session, rule.drift_cooldown_days):
+        if is_too_soon(stores.read(TRAINING_JOBS), last, session, rule.drift_cooldown_days):
             return dg.SkipReason(f"{told}, but the last retraining for drift is less than {rule.drift_cooldown_days} days before")
         context.update_cursor(session.isoformat())
         return training_request((), DRIFT, f"{DRIFT}-{session}")

@@ -124,6 +124,11 @@ def feature_set(name: str) -> FeatureSet:
     return entry_named(name, FEATURE_SETS, "feature set")
 
 
+def hash_features(names: Sequence[str]) -> str:
+    """First 16 hex digits of the SHA-256 over the features' names, in their order."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+
+
 def as_markdown(features: Sequence[Feature]) -> str:
     """The features as a Markdown table: name, family, formula, look-back in sessions, source."""
     head = ["| feature | family | formula | sessions | source |", "| --- | --- | --- | ---: | --- |"]

@@ -10,12 +10,13 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
-from stock_pipeline.market_data.corporate_actions import SPLIT, with_later_splits
-from stock_pipeline.market_data.sources.source import (
+from stock_pipeline.market_data.prices import with_later_splits
+from stock_pipeline.market_data.tables import (
     BASIS,
     CURRENCY,
     DEBT,
     EQUITY,
+    INSTRUMENT,
     ITEM,
     ITEMS,
     KIND,
@@ -26,10 +27,10 @@ from stock_pipeline.market_data.sources.source import (
     QUARTER,
     REVENUE,
     SHARES,
+    SPLIT,
     SPLIT_ADJUSTED,
     YEAR,
 )
-from stock_pipeline.market_data.tables import INSTRUMENT
 
 MARKET_VALUE: Final = "market_value"
 PE: Final = "pe"

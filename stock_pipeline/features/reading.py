@@ -9,9 +9,7 @@ from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.features.catalogue import FeatureSet, feature_set
 from stock_pipeline.features.fundamental_ratios import RATIOS
 from stock_pipeline.features.tables import DAILY_FEATURES_ASSET, FUNDAMENTAL_RATIOS, daily_features
-from stock_pipeline.market_data.identity import under_latest_symbol
-from stock_pipeline.market_data.reading import particulars, stepped_bars
-from stock_pipeline.market_data.tables import SYMBOL_HISTORY
+from stock_pipeline.market_data.reading import particulars, stepped_bars, under_symbols_of
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -58,4 +56,4 @@ def read_bars_for(stores: Stores, chosen: FeatureSet, settings: Settings, known_
 def _ratios(stores: Stores, known_on: date, first: date) -> pl.DataFrame:
     """The ratios of each session as they were known on its night, under the symbol that the company bore last."""
     ratios = stores.read(FUNDAMENTAL_RATIOS, Selection(first=first, last=known_on))
-    return under_latest_symbol(ratios, stores.read(SYMBOL_HISTORY), known_on).select(SYMBOL, SESSION, *RATIOS)
+    return under_symbols_of(stores, ratios, known_on).select(SYMBOL, SESSION, *RATIOS)

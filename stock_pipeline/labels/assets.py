@@ -6,8 +6,9 @@ import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import FORWARD_RETURN, OUTCOME, SESSION
+from stock_pipeline.labels.catalogue import label_reach
 from stock_pipeline.labels.checks import LABEL_CHECK
-from stock_pipeline.labels.compute import compute_labels, label_reach
+from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.pictures import return_bands
 from stock_pipeline.labels.tables import KNOWN, OUTCOMES, column_of, daily_labels, labels_of
 from stock_pipeline.market_data.reading import BAR_TABLES, sessions_of, stepped_bars

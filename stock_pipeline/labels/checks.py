@@ -10,7 +10,8 @@ import polars as pl
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
 from stock_pipeline.core.lookahead import Violation, as_table, lookahead_violations, sampled
-from stock_pipeline.labels.compute import compute_labels, label_reach, return_reach
+from stock_pipeline.labels.catalogue import label_reach, return_reach
+from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import DAILY_LABELS, VOLATILITY, column_of
 from stock_pipeline.market_data.reading import sessions_of, stepped_bars
 from stock_pipeline.orchestration.night import Night, Verdict

@@ -20,6 +20,7 @@ from stock_pipeline.core.columns import (
     SYMBOL,
 )
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.labels.catalogue import return_reach
 from stock_pipeline.labels.tables import KNOWN, LEAP, NO_BAR, PENDING, VOLATILITY, column_of, daily_labels
 
 _POSITION: Final = "position"  # of the session among the exchange's
@@ -27,16 +28,6 @@ _LAST: Final = "last_position"  # of the symbol's last bar
 _JUMPS: Final = "jumps"  # number of jumps up to the row
 _LOG_RETURN: Final = "log_return"
 _LEAPT: Final = "leapt"  # with a horizon behind it: whether a jump spoils the label
-
-
-def return_reach(horizon: int) -> int:
-    """Sessions after its own on which the return over ``horizon`` sessions and its direction depend: one passes until the fill."""
-    return horizon + 1
-
-
-def label_reach(horizons: Sequence[int], volatility_horizon: int) -> int:
-    """Sessions after its own on which a row of labels depends: what purging must keep apart."""
-    return max(volatility_horizon, *(return_reach(horizon) for horizon in horizons))
 
 
 def compute_labels(

@@ -5,7 +5,7 @@ import polars as pl
 from stock_pipeline.core.columns import FORWARD_RETURN, SESSION
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.pictures import BLUE, GREY, new_figure, png
-from stock_pipeline.labels.compute import return_reach
+from stock_pipeline.labels.catalogue import return_reach
 from stock_pipeline.labels.tables import column_of
 
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.35))  # lower and upper quantile, opacity

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 from stock_pipeline.core.errors import ArtefactError
-from stock_pipeline.models.artefacts import artefact_path
+from stock_pipeline.models.reading import artefact_path
 
 FOLDER = Path("archive") / "models"
 

@@ -10,19 +10,8 @@ import polars as pl
 from stock_pipeline.core.columns import CLOSE, SESSION, SOURCE, SYMBOL
 from stock_pipeline.market_data.corporate_actions import undo_splits
 from stock_pipeline.market_data.sources.errors import NoDataError, SourceError
-from stock_pipeline.market_data.sources.source import (
-    BASIS,
-    ITEM,
-    KIND,
-    PERIOD,
-    PERIOD_END,
-    SPLIT_ADJUSTED,
-    Answer,
-    MarketData,
-    Request,
-    Source,
-)
-from stock_pipeline.market_data.tables import ACTIONS_KNOWN
+from stock_pipeline.market_data.sources.source import Answer, MarketData, Request, Source
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, ITEM, KIND, PERIOD, PERIOD_END, SPLIT_ADJUSTED
 
 STALE = "stale"
 Ask = Callable[[Source, Sequence[Request]], Iterator[Answer]]

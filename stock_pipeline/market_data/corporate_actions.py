@@ -3,9 +3,10 @@
 import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, PRICES, SESSION, SYMBOL, VALUE, VOLUME
-from stock_pipeline.market_data.sources.source import ACTIONS, BASIS, CAPTURED, KIND, RAW
+from stock_pipeline.market_data.prices import with_later_splits
+from stock_pipeline.market_data.sources.source import ACTIONS
+from stock_pipeline.market_data.tables import BASIS, CAPTURED, DIVIDEND, KIND, RAW, SPLIT
 
-SPLIT, DIVIDEND = "split", "dividend"
 # A step of the adjustment factor near a ratio of new shares to old that companies use is a split: n for 1, 1 for n, or one of these.
 BROKEN_RATIOS = tuple(new / old for new, old in ((3, 2), (4, 3), (5, 4), (5, 2), (5, 3), (2, 3), (3, 4), (4, 5)))
 MOST_SHARES = 100  # n
@@ -13,36 +14,6 @@ SPLIT_TOLERANCE = 0.02
 # The factor goes down where shares are put together, and nowhere else; less than that is noise.
 LEAST_STEP_DOWN = 0.9
 SMALLEST_YIELD = 2e-4  # an adjusted close rounded to the cent moves the factor by less
-
-
-def with_later_splits(rows: pl.DataFrame, splits: pl.DataFrame, day: str, name: str) -> pl.DataFrame:
-    """The rows in their order with the product of the ratios of all splits after each one's ``day``, 1 where there is none.
-
-    Args:
-        rows: symbol and ``day``.
-        splits: symbol, session (ex-session), kind and value; actions other than splits are passed over.
-        day: the column of ``rows`` that dates them.
-        name: what the new column is called.
-    """
-    later = (
-        splits.filter(pl.col(KIND) == SPLIT)
-        .sort(SYMBOL, SESSION)
-        .select(SYMBOL, pl.col(SESSION).alias("ex_session"), pl.col(VALUE).cum_prod(reverse=True).over(SYMBOL).alias(name))
-    )
-    joined = (
-        rows.with_row_index("place")
-        .sort(day)
-        .join_asof(
-            later.sort("ex_session"),
-            left_on=day,
-            right_on="ex_session",
-            by=SYMBOL,
-            strategy="forward",
-            allow_exact_matches=False,
-            check_sortedness=False,
-        )
-    )
-    return joined.sort("place").select(*rows.columns, pl.col(name).fill_null(1.0))
 
 
 def undo_splits(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:

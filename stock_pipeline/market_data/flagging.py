@@ -9,8 +9,7 @@ from stock_pipeline.core.calendar import TradingCalendar
 from stock_pipeline.core.columns import CLOSE, KNOWN_TO, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.flags import CONTEXT, DISAGREEMENT, FlagRules, disagreements, flags, follow_up
-from stock_pipeline.market_data.sources.source import BASIS
-from stock_pipeline.market_data.tables import BAR_FLAGS, CORPORATE_ACTIONS, DAILY_BARS, FLAG
+from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, CORPORATE_ACTIONS, DAILY_BARS, FLAG
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 

@@ -15,8 +15,8 @@ from stock_pipeline.market_data.identity import NEW, OLD, RENAMES
 from stock_pipeline.market_data.ingestion import Ingested, Screening, prepare
 from stock_pipeline.market_data.landing import Landing
 from stock_pipeline.market_data.sources.side_files import read_memberships, read_renames
-from stock_pipeline.market_data.sources.source import BASIS, SPLIT_ADJUSTED, Request, Source
-from stock_pipeline.market_data.tables import DAILY_BARS, FIRST, INGESTION_REPORTS, INSTRUMENTS, LAST, SYMBOL_HISTORY
+from stock_pipeline.market_data.sources.source import Request, Source
+from stock_pipeline.market_data.tables import BASIS, DAILY_BARS, FIRST, INGESTION_REPORTS, INSTRUMENTS, LAST, SPLIT_ADJUSTED, SYMBOL_HISTORY
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection

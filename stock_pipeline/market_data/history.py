@@ -7,8 +7,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SOURCE, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.market_data.sources.source import BASIS, CAPTURED, SPLIT_ADJUSTED
-from stock_pipeline.market_data.tables import ACTIONS_KNOWN, FIRST
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, CAPTURED, FIRST, SPLIT_ADJUSTED
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline.storage.versions import notice_restatements, weave

@@ -11,10 +11,9 @@ from stock_pipeline.core.columns import ADJ_CLOSE, AS_OF, KNOWN_FROM, PRICES, SE
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.ordering import strictly_ordered
 from stock_pipeline.market_data.asking import Gathered
-from stock_pipeline.market_data.corporate_actions import SPLIT, derive_actions
+from stock_pipeline.market_data.corporate_actions import derive_actions
 from stock_pipeline.market_data.quality import BarRules, screen
-from stock_pipeline.market_data.sources.source import CAPTURED, KIND
-from stock_pipeline.market_data.tables import ATTEMPT, INGESTION_FAILURES, INGESTION_REPORTS, REASON
+from stock_pipeline.market_data.tables import ATTEMPT, CAPTURED, INGESTION_FAILURES, INGESTION_REPORTS, KIND, REASON, SPLIT
 
 # The longest that any company may take to file a yearly report with the SEC.
 FILED_WITHIN = timedelta(days=90)

@@ -9,8 +9,7 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, INDUSTRY, NAME, SECTOR, SESSION, SOURCE, SYMBOL
 from stock_pipeline.market_data.identity import follow_symbols, renames_by_contract
 from stock_pipeline.market_data.sources.errors import SaidDelistedError
-from stock_pipeline.market_data.sources.source import CONTRACT, CURRENCY, EXCHANGE
-from stock_pipeline.market_data.tables import DELISTED_ON, FIRST, INSTRUMENT, INSTRUMENTS, LAST, REASON
+from stock_pipeline.market_data.tables import CONTRACT, CURRENCY, DELISTED_ON, EXCHANGE, FIRST, INSTRUMENT, INSTRUMENTS, LAST, REASON
 
 PARTICULARS = (NAME, EXCHANGE, CURRENCY, SECTOR, INDUSTRY, CONTRACT)
 

@@ -3,9 +3,7 @@
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, JUMP, OPEN, PRICE_STEP, PRICES, SESSION, SHARE_STEP, SYMBOL, VALUE, VOLUME
-from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
-from stock_pipeline.market_data.sources.source import BASIS, KIND, SPLIT_ADJUSTED
-from stock_pipeline.market_data.tables import ACTIONS_KNOWN
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, DIVIDEND, KIND, SPLIT, SPLIT_ADJUSTED
 
 
 def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.DataFrame:
@@ -61,6 +59,36 @@ def with_steps(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> 
 def product_of_later(step: pl.Expr, group: str) -> pl.Expr:
     """For each bar the product of ``step`` over the later bars of its group, the last of them first."""
     return step.shift(-1).fill_null(1.0).cum_prod(reverse=True).over(group)
+
+
+def with_later_splits(rows: pl.DataFrame, splits: pl.DataFrame, day: str, name: str) -> pl.DataFrame:
+    """The rows in their order with the product of the ratios of all splits after each one's ``day``, 1 where there is none.
+
+    Args:
+        rows: symbol and ``day``.
+        splits: symbol, session (ex-session), kind and value; actions other than splits are passed over.
+        day: the column of ``rows`` that dates them.
+        name: what the new column is called.
+    """
+    later = (
+        splits.filter(pl.col(KIND) == SPLIT)
+        .sort(SYMBOL, SESSION)
+        .select(SYMBOL, pl.col(SESSION).alias("ex_session"), pl.col(VALUE).cum_prod(reverse=True).over(SYMBOL).alias(name))
+    )
+    joined = (
+        rows.with_row_index("place")
+        .sort(day)
+        .join_asof(
+            later.sort("ex_session"),
+            left_on=day,
+            right_on="ex_session",
+            by=SYMBOL,
+            strategy="forward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+    )
+    return joined.sort("place").select(*rows.columns, pl.col(name).fill_null(1.0))
 
 
 def with_action_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:

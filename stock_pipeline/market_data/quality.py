@@ -8,8 +8,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, PRICES, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.ordering import strictly_ordered
-from stock_pipeline.market_data.sources.source import CAPTURED, CURRENCY
-from stock_pipeline.market_data.tables import REASON
+from stock_pipeline.market_data.tables import CAPTURED, CURRENCY, REASON
 
 DUPLICATE = "duplicate"
 WIDEST_RANGE = 3.0  # a high of three times the low within one session is a misprint

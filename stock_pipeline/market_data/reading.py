@@ -7,15 +7,20 @@ import polars as pl
 from stock_pipeline.core.columns import CLOSE, INDUSTRY, KNOWN_FROM, KNOWN_TO, NAME, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data.identity import BORNE, reporting_instruments, symbols_of_night, under_latest_symbol, with_instruments
 from stock_pipeline.market_data.prices import adjust, with_steps
-from stock_pipeline.market_data.sources.source import BASIS, CURRENCY, ITEM, KIND, PERIOD, PERIOD_END
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
+    BASIS,
     CORPORATE_ACTIONS,
+    CURRENCY,
     DAILY_BARS,
     FIRST,
     FUNDAMENTALS,
     INSTRUMENT,
     INSTRUMENTS,
+    ITEM,
+    KIND,
+    PERIOD,
+    PERIOD_END,
     SYMBOL_HISTORY,
 )
 from stock_pipeline.storage import Stores
@@ -36,13 +41,21 @@ def raw_bars(stores: Stores, known_on: date, first: date | None = None) -> pl.Da
         symbol, session, open, high, low, close, volume, basis and actions_known, sorted by symbol and session.
     """
     bars = stores.read(DAILY_BARS, Selection(columns=BAR_COLUMNS, first=first, last=known_on, known_on=known_on))
-    return under_latest_symbol(bars, stores.read(SYMBOL_HISTORY), known_on)
+    return under_symbols_of(stores, bars, known_on)
 
 
 def actions_known(stores: Stores, known_on: date, first: date | None = None) -> pl.DataFrame:
     """Corporate actions with ex-sessions from ``first`` on, as they were known on the night of ``known_on``."""
     actions = stores.read(CORPORATE_ACTIONS, Selection(columns=ACTION_COLUMNS, first=first, last=known_on, known_on=known_on))
-    return under_latest_symbol(actions, stores.read(SYMBOL_HISTORY), known_on)
+    return under_symbols_of(stores, actions, known_on)
+
+
+def under_symbols_of(stores: Stores, rows: pl.DataFrame, known_on: date) -> pl.DataFrame:
+    """``rows`` (symbol, session, ...) of each instrument under the one symbol that it bore last on the night of ``known_on``.
+
+    See ``identity.under_latest_symbol``.
+    """
+    return under_latest_symbol(rows, stores.read(SYMBOL_HISTORY), known_on)
 
 
 def adjusted_bars(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:

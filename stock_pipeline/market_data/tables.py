@@ -21,22 +21,23 @@ from stock_pipeline.core.columns import (
     VOLUME,
 )
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
-from stock_pipeline.market_data.sources.source import (
-    BASIS,
-    CONTRACT,
-    CURRENCY,
-    EXCHANGE,
-    ITEM,
-    KIND,
-    PERIOD,
-    PERIOD_END,
-    QUARTER,
-    RAW,
-    SPLIT_ADJUSTED,
-    YEAR,
-)
 
+KIND = "kind"
+CAPTURED = "captured"  # the day on which the source said so; null where it does not tell
+CURRENCY = "currency"  # ISO 4217; null where the source does not tell
+EXCHANGE = "exchange"  # where the instrument is listed, in the source's own words
+CONTRACT = "contract"  # the source's own number for the instrument, which outlives a change of its symbol
+BASIS = "basis"  # what the prices of a bar are: RAW or SPLIT
+RAW, SPLIT_ADJUSTED = "raw", "split"  # as traded; or adjusted for every split until they were told
+PERIOD_END = "period_end"
+PERIOD = "period"  # QUARTER or YEAR
+QUARTER, YEAR = "quarter", "year"
+ITEM = "item"
+SPLIT, DIVIDEND = "split", "dividend"  # kinds of corporate actions
+# The items of fundamentals that the ratios are made of. Money in the currency of the row, flows over the period of the row.
+REVENUE, OPERATING_INCOME, NET_INCOME = "revenue", "operating_income", "net_income"
+EQUITY, ASSETS, DEBT, SHARES = "equity", "assets", "debt", "shares"
+ITEMS = (REVENUE, OPERATING_INCOME, NET_INCOME, EQUITY, ASSETS, DEBT, SHARES)
 INSTRUMENT = "instrument"  # what is traded, whatever its symbol at the time
 FIRST, LAST = "first_session", "last_session"
 ACTIONS_KNOWN = "actions_known"

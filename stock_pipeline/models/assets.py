@@ -11,28 +11,43 @@ from typing import Any
 import polars as pl
 
 from stock_pipeline import __version__
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, PAST_VOLATILITY, SESSION, SYMBOL, TARGET, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import (
+    AS_OF,
+    FOLD,
+    METRIC,
+    MODEL,
+    PAST_VOLATILITY,
+    PERIOD,
+    RANK_IC,
+    SESSION,
+    SYMBOL,
+    TARGET,
+    TRAINING_ID,
+    VALUE,
+)
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
+from stock_pipeline.core.scores import is_plausible, rank_ic_by_session
 from stock_pipeline.datasets.catalogue import RETURN_KIND, target_kind
-from stock_pipeline.datasets.reading import read_training_panel
-from stock_pipeline.datasets.splits import Split, chosen_splits, splits_from_table
+from stock_pipeline.datasets.reading import read_splits, read_training_panel
+from stock_pipeline.datasets.splits import Split, chosen_splits
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
+from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
-from stock_pipeline.models.artefacts import Manifest, TrainingInputs, artefact_path, hash_features, read_manifest
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.own_process import trained_apart
 from stock_pipeline.models.pictures import PICTURES_OF_KINDS, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
 from stock_pipeline.models.plan import Plan
-from stock_pipeline.models.plausibility import is_plausible
+from stock_pipeline.models.reading import artefact_path, read_manifest
 from stock_pipeline.models.recording import Fitted, Said, Training, latest_trainings, manifest_of, record
-from stock_pipeline.models.scores import PART, PERIOD, RANK_IC, overall, rank_ic_by_session
+from stock_pipeline.models.scores import PART, overall
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
 from stock_pipeline.orchestration.night import Night, Product, Verdict
@@ -117,8 +132,7 @@ def _splits(night: Night, sessions: pl.Series) -> list[Split]:
     """The splits of the night, or, where a run has chosen its own folds or days, those of the sessions given."""
     if night.options.choose_training:
         return chosen_splits(sessions.unique().sort().to_list(), night.settings.datasets, night.settings.labels)
-    table = night.read(WALK_FORWARD_SPLITS, Selection(last=night.as_of))
-    return splits_from_table(table.filter(pl.col(AS_OF) == pl.col(AS_OF).max()))
+    return read_splits(night.stores, night.as_of)
 
 
 def _longest_window(night: Night, members: dict[str, str]) -> int:

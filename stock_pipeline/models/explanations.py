@@ -5,11 +5,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import FEATURE, RANK, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, RANK, SESSION, SYMBOL, VALUE
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.models.estimators.estimator import Estimator
 
-CONTRIBUTION: Final = "contribution"
 IMPORTANCE: Final = "importance"
 SHARE: Final = "share"
 # Rows of history that are explained at each training: enough for a picture, and for importances within a few percent.

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import FEATURE, METRIC, MODEL, SCORE, SESSION, SYMBOL, TARGET, VALUE
+from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, METRIC, MODEL, RANK_IC, SCORE, SESSION, SYMBOL, TARGET, VALUE
 from stock_pipeline.core.pictures import BLUE, GREY, ORANGE, new_figure, png
 from stock_pipeline.models.catalogue import STACK
-from stock_pipeline.models.explanations import CONTRIBUTION
-from stock_pipeline.models.scores import RANK_IC
 
 if TYPE_CHECKING:
     from shap import Explanation

@@ -10,8 +10,9 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, PREDICTED_RETURN, RETURN_SCALE, SESSION, SYMBOL, TRAINING_ID, VALUE
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.catalogue import TargetKind, target_kind
-from stock_pipeline.models.artefacts import Artefact, Manifest, Saveable, TrainingInputs, write_artefact
+from stock_pipeline.models.artefacts import Artefact, Saveable, write_artefact
 from stock_pipeline.models.explanations import importances
+from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.scores import score_table, scores_of
 from stock_pipeline.models.stacking import return_scale
 from stock_pipeline.models.tables import (

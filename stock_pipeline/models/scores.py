@@ -1,48 +1,22 @@
-"""How good scores are: rank IC by session, and a table of error and ranking measures.
+"""How good a model's scores are: a table of error and ranking measures, as a whole and in parts.
 
-Sessions of fewer than ``MIN_STOCKS`` stocks, or where every score or every outcome is the same, have no correlation: their IC is
-null, and the averages leave them out.
+Averages leave out the sessions that have no IC, see ``core.scores``.
 """
 
 from math import sqrt
-from statistics import NormalDist
 from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, SCORE, SESSION, TARGET, VALUE
+from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, IC, METRIC, PERIOD, RANK_IC, SCORE, SESSION, TARGET, VALUE, WHOLE
+from stock_pipeline.core.scores import ic_by_session, rank_ic_by_session, wilson_interval
 
-MIN_STOCKS: Final = 3
-RANK_IC: Final = "rank_ic"
-IC: Final = "ic"
-STOCKS: Final = "stocks"
 OBSERVATIONS: Final = "observations"
-# In MODEL_SCORES, the fold and the period that stand for all of them together.
-ALL_FOLDS: Final = 0
-WHOLE: Final = "whole"
+ALL_FOLDS: Final = 0  # in MODEL_SCORES, the fold that stands for all of them together
 PART: Final = "part"
-PERIOD: Final = "period"
 TEST, TRAIN = "test", "train"
 # Which rows of MODEL_SCORES tell of all test sessions together.
 OVERALL: Final[dict[str, list[str] | list[int]]] = {PART: [TEST], FOLD: [ALL_FOLDS], PERIOD: [WHOLE]}
-
-
-def rank_ic_by_session(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
-    """The rank IC of each session: Spearman's correlation (1904) of score and outcome across stocks, ties at their mean rank.
-
-    Args:
-        frame: session, score and ``outcome``; rows where either is null are left out.
-        outcome: the column to correlate the score with.
-
-    Returns:
-        session, rank_ic (Float64, null where there is none) and stocks (Int32), sorted by session.
-    """
-    return _by_session(frame, outcome, pl.corr(pl.col(SCORE).rank(), pl.col(outcome).rank()), RANK_IC)
-
-
-def ic_by_session(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
-    """As ``rank_ic_by_session``, with Pearson's correlation of the values themselves: session, ic and stocks."""
-    return _by_session(frame, outcome, pl.corr(SCORE, outcome), IC)
 
 
 def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
@@ -129,27 +103,6 @@ def overall(scores: pl.DataFrame) -> pl.DataFrame:
 
 def _by_fold(frame: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
     return [(int(fold), part) for (fold,), part in frame.sort(FOLD).group_by(FOLD, maintain_order=True)]
-
-
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval for a share of ``successes`` in ``trials`` (at least 1) after Wilson (1927); it never leaves [0, 1]."""
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = successes / trials
-    scale = 1 + z * z / trials
-    centre = (share + z * z / (2 * trials)) / scale
-    half = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / scale
-    # The bounds meet the share itself at 0 and 1, where rounding would let them cross it.
-    return max(min(centre - half, share), 0.0), min(max(centre + half, share), 1.0)
-
-
-def _by_session(frame: pl.DataFrame, outcome: str, correlation: pl.Expr, name: str) -> pl.DataFrame:
-    defined = (pl.len() >= MIN_STOCKS) & (pl.col(SCORE).n_unique() > 1) & (pl.col(outcome).n_unique() > 1)
-    return (
-        frame.drop_nulls([SCORE, outcome])
-        .group_by(SESSION)
-        .agg(pl.when(defined).then(correlation.fill_nan(None)).alias(name), pl.len().cast(pl.Int32).alias(STOCKS))
-        .sort(SESSION)
-    )
 
 
 def _number(value: object) -> float | None:

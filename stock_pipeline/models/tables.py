@@ -6,11 +6,13 @@ import polars as pl
 
 from stock_pipeline.core.columns import (
     AS_OF,
+    CONTRIBUTION,
     FEATURE,
     FOLD,
     FORWARD_RETURN,
     METRIC,
     MODEL,
+    PERIOD,
     RANK,
     SCORE,
     SESSION,
@@ -21,8 +23,8 @@ from stock_pipeline.core.columns import (
 )
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.datasets.catalogue import TARGET_KINDS
-from stock_pipeline.models.explanations import CONTRIBUTION, IMPORTANCE, SHARE
-from stock_pipeline.models.scores import OBSERVATIONS, PART, PERIOD, TEST, TRAIN
+from stock_pipeline.models.explanations import IMPORTANCE, SHARE
+from stock_pipeline.models.scores import OBSERVATIONS, PART, TEST, TRAIN
 from stock_pipeline.models.trials import TRIAL
 
 _TRAINING_ID = Column(TRAINING_ID, pl.String, "name of the training, from a hash of all that it depends on")

@@ -10,13 +10,13 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, TARGET
+from stock_pipeline.core.columns import FORWARD_RETURN, RANK_IC, SCORE, SESSION, TARGET
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split
 from stock_pipeline.models.catalogue import ModelEntry
 from stock_pipeline.models.plan import Plan, Say
-from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session
 
 TRIAL: Final = "trial"
 TRIED: Final = {TRIAL: pl.Int32, "parameters": pl.String, RANK_IC: pl.Float64, "chosen": pl.Boolean}

@@ -5,14 +5,14 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, SESSION
+from stock_pipeline.core.columns import MODEL, PERIOD, SESSION, WHOLE
 from stock_pipeline.datasets.catalogue import target_kind
+from stock_pipeline.datasets.reading import read_targets
 from stock_pipeline.features.tables import DAILY_FEATURES
-from stock_pipeline.labels.compute import label_reach
+from stock_pipeline.labels.catalogue import label_reach
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
-from stock_pipeline.models.scores import PERIOD, WHOLE
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.log import best_tenth_by_session, performance_log
@@ -27,7 +27,6 @@ from stock_pipeline.performance.reading import (
 )
 from stock_pipeline.performance.results import KIND, session_results
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN, PERFORMANCE_LOG
-from stock_pipeline.performance.targets import read_targets
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW_RESULTS
 from stock_pipeline.storage import replace_all, upsert

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, IC, MODEL, PERIOD, RANK_IC, SCORE, SESSION, SYMBOL, WHOLE
+from stock_pipeline.core.cross_section import in_best_share
 from stock_pipeline.core.ratios import sharpe_ratio, sortino_ratio
-from stock_pipeline.models.scores import IC, PERIOD, RANK_IC, WHOLE, ic_by_session, rank_ic_by_session, wilson_interval
+from stock_pipeline.core.scores import ic_by_session, rank_ic_by_session, wilson_interval
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
-from stock_pipeline.predictions.signals import in_best_share
 
 PERIODS: Final = (20, 60, 250)  # sessions
 BASIS_POINT: Final = 1e-4

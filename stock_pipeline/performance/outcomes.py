@@ -2,10 +2,10 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID
-from stock_pipeline.models.scores import RANK_IC, STOCKS, rank_ic_by_session
+from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, RANK_IC, SCORE, SESSION, STOCKS, SYMBOL, TRAINING_ID
+from stock_pipeline.core.cross_section import in_best_share, in_worst_share
+from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN
-from stock_pipeline.predictions.signals import in_best_share, in_worst_share
 
 _TRAINING = (MODEL, TRAINING_ID, ORIGIN)
 _KEY = (*_TRAINING, SESSION)

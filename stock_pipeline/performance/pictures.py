@@ -2,9 +2,8 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, SESSION
+from stock_pipeline.core.columns import MODEL, RANK_IC, SESSION
 from stock_pipeline.core.pictures import new_figure, png
-from stock_pipeline.models.scores import RANK_IC
 from stock_pipeline.performance.log import SESSION_RETURN
 from stock_pipeline.performance.tables import LIVE, ORIGIN
 

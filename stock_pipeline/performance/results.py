@@ -5,10 +5,9 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import MODEL, RANK_IC, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.scores import daily_measures
 from stock_pipeline.datasets.catalogue import target_kind
-from stock_pipeline.models.scores import RANK_IC
-from stock_pipeline.registry.comparison import daily_measures
 from stock_pipeline.registry.tables import SHADOW_RESULTS
 
 KIND: Final = "kind"
@@ -20,7 +19,7 @@ def session_results(predictions: pl.DataFrame, targets: Mapping[str, pl.DataFram
 
     Args:
         predictions: session, symbol, model, version, training_id, score and kind.
-        targets: for each kind that is among the predictions, by its name, what ``targets.read_targets`` returns.
+        targets: for each kind that is among the predictions, by its name, what ``datasets.reading.read_targets`` returns.
 
     Returns:
         Rows of ``SHADOW_RESULTS`` in the order of its key.

@@ -4,9 +4,8 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID
+from stock_pipeline.core.columns import AS_OF, MODEL, PERIOD, RANK_IC, SESSION, STOCKS, TRAINING_ID
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.models.scores import PERIOD, RANK_IC, STOCKS
 
 ORIGIN: Final = "origin"
 LIVE, OUT_OF_FOLD = "live", "out_of_fold"

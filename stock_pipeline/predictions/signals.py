@@ -1,34 +1,13 @@
-"""From scores to signals, and the one definition of a session's best and worst stocks that later rooms share."""
+"""From scores to signals."""
 
-from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
 
 from stock_pipeline.core.columns import MODEL, PREDICTED_RETURN, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.cross_section import in_best_share, in_worst_share
 from stock_pipeline.core.errors import InputError, SchemaError
 from stock_pipeline.predictions.tables import BUY, HOLD, NEXT_SESSION, SELL, SIGNAL, SIGNALS
-
-
-def in_best_share(score: str, share: float, by: Sequence[str] = (SESSION,)) -> pl.Expr:
-    """True for the best ``share`` of the rows of each group ``by``, at least one row; false where the score is null.
-
-    Stocks that tie with the last one taken are taken too, so no choice depends on the order of rows or symbols: under a
-    constant score every stock is among the best, and among the worst.
-    """
-    return _in_share(score, share, by, descending=True)
-
-
-def in_worst_share(score: str, share: float, by: Sequence[str] = (SESSION,)) -> pl.Expr:
-    """True for the worst ``share`` of the rows of each group ``by``; the mirror image of ``in_best_share``."""
-    return _in_share(score, share, by, descending=False)
-
-
-def _in_share(score: str, share: float, by: Sequence[str], descending: bool) -> pl.Expr:
-    place = pl.col(score).rank("min", descending=descending).over(by)
-    # The small addend keeps 0.29 * 100 = 28.999999999999996 from counting as 28.
-    wanted = (pl.col(score).count().over(by) * share + 1e-9).floor().clip(lower_bound=1)
-    return (place <= wanted).fill_null(False)
 
 
 def signals(predictions: pl.DataFrame, next_session: date, share: float = 0.1) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import (
+    CONTRIBUTION,
     FEATURE,
     MODEL,
     PREDICTED_RETURN,
@@ -19,7 +20,6 @@ from stock_pipeline.core.columns import (
     VERSION,
 )
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.models.explanations import CONTRIBUTION
 
 NEXT_SESSION: Final = "next_session"
 SIGNAL: Final = "signal"

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.core.columns import AS_OF, MODEL, RANK_IC, TRAINING_ID, VERSION
+from stock_pipeline.core.scores import is_plausible
 from stock_pipeline.datasets.catalogue import target_kind
+from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.features.reading import chosen_set
-from stock_pipeline.models.artefacts import hash_features
-from stock_pipeline.models.plausibility import is_plausible
-from stock_pipeline.models.scores import OVERALL
+from stock_pipeline.models.reading import overall_scores
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
@@ -94,15 +94,15 @@ def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
     trainings = night.read(TRAININGS, Selection(last=night.as_of)).filter(made_now).join(versions, on=TRAINING_ID, how="anti")
     if trainings.is_empty():
         return []
-    scores = night.read(MODEL_SCORES, Selection(equals={**OVERALL, TRAINING_ID: trainings[TRAINING_ID].to_list()}))
-    wide = scores.filter(pl.col(METRIC).is_in(["mae", "zero_mae", "rank_ic", "rank_ic_t"])).pivot(
-        on=METRIC, index=TRAINING_ID, values=VALUE
-    )
-    joined = trainings.join(wide, on=TRAINING_ID, how="left").sort(AS_OF, MODEL, NUMBER) if wide.height else trainings.clear()
+    scores = overall_scores(night.stores, trainings[TRAINING_ID].to_list())
     limit = night.settings.models.suspicious_rank_ic
-    # A training that its check took for a leak lies there still when a later one has passed.
-    kept = [row for row in joined.iter_rows(named=True) if not target_kind(row["target"]).betrays_leaks or is_plausible(row, limit)]
-    return [Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], row.get("mae"), row.get("zero_mae"), row.get("rank_ic")) for row in kept]
+    found = []
+    for row in trainings.sort(AS_OF, MODEL, NUMBER).iter_rows(named=True) if scores else ():
+        own = scores.get(row[TRAINING_ID], {})
+        # A training that its check took for a leak lies there still when a later one has passed.
+        if not target_kind(row["target"]).betrays_leaks or is_plausible(own, limit):
+            found.append(Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], own.get("mae"), own.get("zero_mae"), own.get(RANK_IC)))
+    return found
 
 
 def _unusable(night: Night) -> dict[str, str]:

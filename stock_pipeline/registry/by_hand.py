@@ -10,8 +10,8 @@ from pathlib import Path
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.core.layout import Layout
-from stock_pipeline.models.artefacts import check_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
+from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.registry import ledger
 from stock_pipeline.registry.actions import PromotionRequest, promote, roll_back, switched
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold

@@ -8,9 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL, TARGET
-from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session
-from stock_pipeline.registry.tables import ERROR, PREDICTIONS, ZERO_ERROR
+from stock_pipeline.core.columns import ERROR, PREDICTIONS, RANK_IC, SCORE, SESSION, SYMBOL, ZERO_ERROR
 
 _LEAST_SESSIONS: Final = 8  # below it the test would rest on a single pair of waves
 
@@ -35,26 +33,6 @@ class LowerMean:
 
     t_statistic: float
     p_value: float
-
-
-def daily_measures(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
-    """What scores were worth, session by session.
-
-    Args:
-        rows: session, score, target and ``outcome``; rows that lack score or target are left out.
-        outcome: what the score is ranked against.
-
-    Returns:
-        session, predictions (Int32), error and zero_error (mean absolute, Float64) and rank_ic (null where undefined), by session.
-    """
-    known = rows.drop_nulls([SCORE, TARGET])
-    errors = known.group_by(SESSION).agg(
-        pl.len().cast(pl.Int32).alias(PREDICTIONS),
-        (pl.col(SCORE) - pl.col(TARGET)).abs().mean().alias(ERROR),
-        pl.col(TARGET).abs().mean().alias(ZERO_ERROR),
-    )
-    ranked = rank_ic_by_session(known, outcome).select(SESSION, RANK_IC)
-    return errors.join(ranked, on=SESSION, how="left").sort(SESSION)
 
 
 def on_common_rows(candidate: pl.DataFrame, rival: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

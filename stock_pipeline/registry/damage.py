@@ -8,8 +8,8 @@ import polars as pl
 
 from stock_pipeline.core.columns import MODEL, TRAINING_ID
 from stock_pipeline.core.errors import ArtefactError
-from stock_pipeline.models.artefacts import check_artefact
 from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.storage import Stores

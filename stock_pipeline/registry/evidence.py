@@ -3,9 +3,10 @@
 import polars as pl
 
 from stock_pipeline.core.columns import TRAINING_ID
+from stock_pipeline.core.scores import daily_measures
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.registry.comparison import Comparison, compare, daily_measures, on_common_rows
+from stock_pipeline.registry.comparison import Comparison, compare, on_common_rows
 from stock_pipeline.registry.registration import Compare
 from stock_pipeline.registry.tables import SHADOW_RESULTS
 from stock_pipeline.storage import Stores

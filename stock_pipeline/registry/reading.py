@@ -1,11 +1,12 @@
-"""Reading the registry: which versions serve or stand in shadow, and where their artefacts lie."""
+"""Reading the registry: which versions serve or stand in shadow, where their artefacts lie, and whether a training job is at work."""
 
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.models.tables import TRAININGS
+from stock_pipeline.registry.ledger import living_jobs
 from stock_pipeline.registry.lifecycle import active_on
 from stock_pipeline.registry.tables import (
     ACTIVE,
@@ -18,6 +19,7 @@ from stock_pipeline.registry.tables import (
     SHADOW,
     STATUS,
 )
+from stock_pipeline.registry.training_jobs import sentence_of, unended
 from stock_pipeline.storage import Stores
 
 
@@ -74,6 +76,19 @@ def spoken(versions: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
     chosen = marked.drop_nulls("_claim").filter(pl.col("_claim") == pl.col("_claim").max().over(MODEL, SESSION))
     chosen = chosen.filter(pl.col(VERSION) == pl.col(VERSION).max().over(MODEL, SESSION))
     return chosen.select(predictions.columns)
+
+
+def job_at_work(stores: Stores, moment: datetime) -> str | None:
+    """What the training job is doing that has not ended, as the first half of a sentence; None where there is none.
+
+    Jobs whose process is gone are closed first, see ``ledger.living_jobs``.
+
+    Args:
+        stores: the stores.
+        moment: now, UTC.
+    """
+    row = unended(living_jobs(stores, moment))
+    return None if row is None else sentence_of(row)
 
 
 def _with_training(stores: Stores, versions: pl.DataFrame) -> pl.DataFrame:

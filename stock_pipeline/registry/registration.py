@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, PREDICTIONS, TRAINING_ID, VERSION, ZERO_ERROR
 from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.registry.lifecycle import SignOff, active_version, moved
 from stock_pipeline.registry.promotion import Decision, judge
@@ -23,14 +23,12 @@ from stock_pipeline.registry.tables import (
     BY,
     CANDIDATE,
     DECISION,
-    ERROR,
     FIRST,
     HELD,
     HOLDOUT,
     IN_SHADOW,
     MODEL_VERSIONS,
     NUMBER,
-    PREDICTIONS,
     PROMOTED,
     PROMOTIONS,
     REASON,
@@ -41,7 +39,6 @@ from stock_pipeline.registry.tables import (
     SHADOWED,
     STATUS,
     UNUSABLE,
-    ZERO_ERROR,
 )
 from stock_pipeline.settings import PromotionSettings
 

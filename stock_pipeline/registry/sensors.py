@@ -6,8 +6,8 @@ from stock_pipeline.models.catalogue import parse_models
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.training_request import TRAINING_JOB, training_request
 from stock_pipeline.registry.damage import models_to_mend
-from stock_pipeline.registry.ledger import living_jobs, session_reached
-from stock_pipeline.registry.training_jobs import sentence_of, unended
+from stock_pipeline.registry.ledger import session_reached
+from stock_pipeline.registry.reading import job_at_work
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 
@@ -31,9 +31,9 @@ def damaged_models(settings: Settings) -> dg.SensorDefinition:
         stores = open_stores(settings.home, settings.lock_wait_seconds)
         if not stores.exist:
             return dg.SkipReason("nothing has been ingested yet")
-        at_work = unended(living_jobs(stores, utc_now()))
+        at_work = job_at_work(stores, utc_now())
         if at_work is not None:
-            return dg.SkipReason(sentence_of(at_work))
+            return dg.SkipReason(at_work)
         found = models_to_mend(stores, [entry.name for entry in parse_models(settings.models.names or ())])
         if not found:
             return dg.SkipReason("every version in service is whole, and no training failed that left none")

@@ -3,15 +3,12 @@
 import json
 from typing import Any
 
-import polars as pl
-
-from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
-from stock_pipeline.models.scores import OVERALL
-from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
+from stock_pipeline.models.reading import overall_scores
+from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.storage import Stores
-from stock_pipeline.storage.reading import Selection
 
 
 def model_status(stores: Stores) -> list[dict[str, Any]]:
@@ -24,7 +21,7 @@ def model_status(stores: Stores) -> list[dict[str, Any]]:
         return [{"model": name, "active_version": None} for name in names]
     versions = {row[MODEL]: row for row in active_versions(stores).iter_rows(named=True)}
     weights = json.loads(versions[STACK]["parameters"])["weights"] if STACK in versions else {}
-    scores, tasks = stores.read(MODEL_SCORES, Selection(equals=OVERALL)), stores.last_task_runs()
+    scores, tasks = overall_scores(stores), stores.last_task_runs()
     found = []
     for name in names:
         task = tasks.get(f"models/{name}")
@@ -33,9 +30,8 @@ def model_status(stores: Stores) -> list[dict[str, Any]]:
     return found
 
 
-def _row(stores: Stores, name: str, version: dict[str, Any], scores: pl.DataFrame) -> dict[str, Any]:
+def _row(stores: Stores, name: str, version: dict[str, Any], scores: dict[str, dict[str, float | None]]) -> dict[str, Any]:
     trained_at = stores.last_write(TRAININGS, f"models/{name}")
-    own = scores.filter(pl.col(TRAINING_ID) == version[TRAINING_ID])
     return {
         "model": name,
         "active_version": version[VERSION],
@@ -47,5 +43,5 @@ def _row(stores: Stores, name: str, version: dict[str, Any], scores: pl.DataFram
         "samples": version["rows"],
         "features": version["features"],
         "size_bytes": version["size_bytes"],
-        "scores": dict(own.select(METRIC, VALUE).iter_rows()),
+        "scores": scores.get(version[TRAINING_ID], {}),
     }

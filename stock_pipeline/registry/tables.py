@@ -4,21 +4,18 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, PREDICTIONS, SESSION, TRAINING_ID, VERSION, ZERO_ERROR
 from stock_pipeline.core.table_schema import Column, TableSchema
 
 STATUS: Final = "status"
 CANDIDATE, SHADOW, ACTIVE, RETIRED, ARCHIVED, REJECTED = STATUSES = ("candidate", "shadow", "active", "retired", "archived", "rejected")
 ACTIVE_FROM: Final = "active_from"
 ACTIVE_TO: Final = "active_to"
-ERROR: Final = "error"
-ZERO_ERROR: Final = "zero_error"
 REASON: Final = "reason"
 BY: Final = "by"
 AUTOMATION, HAND = "automation", "hand"
 NUMBER: Final = "number"
 DECISION: Final = "decision"
-PREDICTIONS: Final = "predictions"
 
 _MODEL = Column(MODEL, pl.String, "model of the catalogue, or stack")
 _VERSION = Column(VERSION, pl.Int32, "number of the version, counted from 1 within the model", minimum=1)
@@ -131,6 +128,8 @@ MODEL_SWITCHES: Final = TableSchema(
 )
 
 JOB: Final = "job"
+JOB_ERROR: Final = "error"  # why the job as a whole failed
+REQUESTED_AT: Final = "requested_at"
 STATE: Final = "state"
 PENDING, RUNNING, COMPLETED, FAILED = STATES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 REASONS: Final = ("schedule", "drift", "missing", "manual")
@@ -149,12 +148,12 @@ TRAINING_JOBS: Final = TableSchema(
         Column("trials", pl.Int32, "sets of parameters to try per model; null: as the settings say", nullable=True, minimum=1),
         Column("dry_run", pl.Boolean, "whether nothing was to be kept"),
         Column(STATE, pl.String, "how far it has come", allowed=STATES),
-        Column("requested_at", pl.Datetime("us"), "when it was asked for, UTC"),
+        Column(REQUESTED_AT, pl.Datetime("us"), "when it was asked for, UTC"),
         Column("started_at", pl.Datetime("us"), "when it began, UTC", nullable=True),
         Column("finished_at", pl.Datetime("us"), "when it ended, UTC", nullable=True),
         Column("succeeded", pl.String, "models that were trained, as a JSON list"),
         Column("failed", pl.String, "models whose training failed with the reason, as a JSON object"),
-        Column("error", pl.String, "why the job as a whole failed", nullable=True),
+        Column(JOB_ERROR, pl.String, "why the job as a whole failed", nullable=True),
     ),
     key=(JOB,),
     session_column=None,

@@ -10,7 +10,20 @@ import polars as pl
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.models.catalogue import STACK, parse_models
-from stock_pipeline.registry.tables import COMPLETED, ERROR, FAILED, JOB, PENDING, REASON, REASONS, RUNNING, STATE, STATES, TRAINING_JOBS
+from stock_pipeline.registry.tables import (
+    COMPLETED,
+    FAILED,
+    JOB,
+    JOB_ERROR,
+    PENDING,
+    REASON,
+    REASONS,
+    REQUESTED_AT,
+    RUNNING,
+    STATE,
+    STATES,
+    TRAINING_JOBS,
+)
 
 DIED: Final = "its process ended without a word"
 TIME_TO_BEGIN: Final = timedelta(minutes=2)
@@ -18,7 +31,7 @@ MODELS: Final = "models"
 SUCCEEDED: Final = "succeeded"
 MODELS_FAILED: Final = "failed"
 CHOICES: Final = ("sessions", "folds", "trials")  # what a request may say in place of the settings
-REQUESTED_AT, STARTED_AT, FINISHED_AT = "requested_at", "started_at", "finished_at"
+STARTED_AT, FINISHED_AT = "started_at", "finished_at"
 
 
 @dataclass(frozen=True)
@@ -144,7 +157,7 @@ def ended(
         FINISHED_AT: moment,
         SUCCEEDED: json.dumps(list(succeeded)),
         MODELS_FAILED: json.dumps(dict(failed)),
-        ERROR: error,
+        JOB_ERROR: error,
     }
     return _with(jobs, row | told)
 
@@ -255,7 +268,7 @@ def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> 
         FINISHED_AT: None,
         SUCCEEDED: "[]",
         MODELS_FAILED: "{}",
-        ERROR: None,
+        JOB_ERROR: None,
     }
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE
 from stock_pipeline.features.fundamental_ratios import fundamental_ratios
-from stock_pipeline.market_data.sources.source import (
+from stock_pipeline.market_data.tables import (
     ASSETS,
     CURRENCY,
     DEBT,

@@ -8,8 +8,8 @@ import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, KNOWN_FROM, LOW, OPEN, SESSION, SOURCE, SYMBOL, VOLUME
 from stock_pipeline.market_data.asking import Gathered, Tally
-from stock_pipeline.market_data.sources.source import ACTIONS, BARS, BASIS, CAPTURED, CURRENCY, FUNDAMENTALS, INSTRUMENTS, RAW, no_rows
-from stock_pipeline.market_data.tables import ACTIONS_KNOWN
+from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, no_rows
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, CAPTURED, CURRENCY, RAW
 
 DAYS = [date(2012, 1, day) for day in (3, 4, 5, 6, 9, 10, 11, 12, 13)]
 SATURDAY = date(2012, 1, 7)

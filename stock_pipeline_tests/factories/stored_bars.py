@@ -8,8 +8,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, KNOWN_FROM, KNOWN_TO, PRICES, SESSION, SOURCE, SYMBOL, VOLUME
 from stock_pipeline.labels.assets import assets
-from stock_pipeline.market_data.sources.source import BASIS, RAW
-from stock_pipeline.market_data.tables import ACTIONS_KNOWN, DAILY_BARS
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, DAILY_BARS, RAW
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Author, Stores

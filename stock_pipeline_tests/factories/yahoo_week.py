@@ -9,12 +9,9 @@ from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.market_data.sources.errors import (
     SourceError,
 )
-from stock_pipeline.market_data.sources.source import (
-    RAW,
-    Answer,
-    Request,
-)
+from stock_pipeline.market_data.sources.source import Answer, Request
 from stock_pipeline.market_data.sources.yahoo import YahooSource
+from stock_pipeline.market_data.tables import RAW
 from stock_pipeline.settings import YahooSettings
 from stock_pipeline_tests.standins.yahoo import Listing, TradedBar, YahooStandIn
 

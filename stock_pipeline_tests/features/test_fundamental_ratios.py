@@ -5,12 +5,13 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, SESSION, SYMBOL, VALUE
 from stock_pipeline.features.fundamental_ratios import RATIOS, as_traded, fundamental_ratios, restate_shares
-from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
-from stock_pipeline.market_data.sources.source import (
+from stock_pipeline.market_data.tables import (
     BASIS,
     CURRENCY,
     DEBT,
+    DIVIDEND,
     EQUITY,
+    INSTRUMENT,
     ITEM,
     NET_INCOME,
     OPERATING_INCOME,
@@ -18,10 +19,10 @@ from stock_pipeline.market_data.sources.source import (
     RAW,
     REVENUE,
     SHARES,
+    SPLIT,
     SPLIT_ADJUSTED,
     YEAR,
 )
-from stock_pipeline.market_data.tables import INSTRUMENT
 from stock_pipeline_tests.factories.company_reports import COMPANY, ENDS, ENDS_BEFORE, NIGHT, known, one, ratios, series, splits
 
 

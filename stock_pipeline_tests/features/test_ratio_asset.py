@@ -13,31 +13,29 @@ from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, KNOWN_TO, 
 from stock_pipeline.features.assets import make_fundamental_ratios
 from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, PB, PE, RATIOS, ROE, fundamental_ratios, restate_shares
 from stock_pipeline.features.tables import FUNDAMENTAL_RATIOS
-from stock_pipeline.market_data.corporate_actions import SPLIT
 from stock_pipeline.market_data.reading import actions_known, fundamentals_known, raw_bars
-from stock_pipeline.market_data.sources.source import (
+from stock_pipeline.market_data.tables import (
+    ACTIONS_KNOWN,
     BASIS,
+    CORPORATE_ACTIONS,
     CURRENCY,
+    DAILY_BARS,
     EQUITY,
+    FIRST,
+    FUNDAMENTALS,
+    INSTRUMENT,
     ITEM,
     KIND,
+    LAST,
     NET_INCOME,
     PERIOD,
     PERIOD_END,
     RAW,
     SHARES,
+    SPLIT,
     SPLIT_ADJUSTED,
-    YEAR,
-)
-from stock_pipeline.market_data.tables import (
-    ACTIONS_KNOWN,
-    CORPORATE_ACTIONS,
-    DAILY_BARS,
-    FIRST,
-    FUNDAMENTALS,
-    INSTRUMENT,
-    LAST,
     SYMBOL_HISTORY,
+    YEAR,
 )
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.storage import Author, Stores, upsert

@@ -11,10 +11,12 @@ from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.features.fundamental_ratios import RATIOS, fundamental_ratios, ratios_of_sessions, restate_shares
-from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
-from stock_pipeline.market_data.sources.source import (
+from stock_pipeline.market_data.sources.source import DataTypes
+from stock_pipeline.market_data.tables import (
     CURRENCY,
+    DIVIDEND,
     EQUITY,
+    INSTRUMENT,
     ITEM,
     KIND,
     NET_INCOME,
@@ -23,10 +25,9 @@ from stock_pipeline.market_data.sources.source import (
     QUARTER,
     REVENUE,
     SHARES,
+    SPLIT,
     YEAR,
-    DataTypes,
 )
-from stock_pipeline.market_data.tables import INSTRUMENT
 from stock_pipeline_tests.factories.company_reports import COMPANY, ENDS, NIGHT, known, splits
 from stock_pipeline_tests.harness.laws import law
 

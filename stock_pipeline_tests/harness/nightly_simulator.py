@@ -13,18 +13,29 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.features.assets import assets
 from stock_pipeline.features.catalogue import feature_set
 from stock_pipeline.features.tables import daily_features
-from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
-from stock_pipeline.market_data.sources.source import BASIS, CURRENCY, EQUITY, ITEM, KIND, NET_INCOME, PERIOD, PERIOD_END, RAW, SHARES, YEAR
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
+    BASIS,
     CORPORATE_ACTIONS,
+    CURRENCY,
     DAILY_BARS,
+    DIVIDEND,
+    EQUITY,
     FIRST,
     FUNDAMENTALS,
     INSTRUMENT,
     INSTRUMENTS,
+    ITEM,
+    KIND,
     LAST,
+    NET_INCOME,
+    PERIOD,
+    PERIOD_END,
+    RAW,
+    SHARES,
+    SPLIT,
     SYMBOL_HISTORY,
+    YEAR,
 )
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.orchestration.stage import Stage

@@ -23,7 +23,7 @@ from stock_pipeline.core.columns import (
     SYMBOL,
 )
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.labels.compute import compute_labels, label_reach, return_reach
+from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import VOLATILITY, column_of
 from stock_pipeline_tests.factories.feature_bars import with_actions
 from stock_pipeline_tests.factories.label_bars import DAYS, OPENS, panel, return_by_hand, scattered, volatility_by_hand, without
@@ -216,14 +216,6 @@ def test_one_horizon_has_nothing_to_do_with_another() -> None:
     both, alone = labels(bars, (3, 1)), labels(bars, (1,))
     assert both.select(alone.columns).equals(alone)
     assert both.columns[2] == RETURN_3
-
-
-def test_the_reach_is_the_longest_of_all() -> None:
-    assert [return_reach(horizon) for horizon in (1, 5)] == [2, 6]
-    assert label_reach((1,), 2) == 2
-    assert label_reach((1, 5), 5) == 6
-    assert label_reach((9, 1), 5) == 10
-    assert label_reach((1, 5), 20) == 20
 
 
 @pytest.mark.parametrize("horizon", [1, 0, -5])

@@ -8,20 +8,8 @@ import pytest
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, NAME, SECTOR, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data.asking import Failure, Gathered, ask_in_order, everything, only
 from stock_pipeline.market_data.sources.errors import NoDataError, RateLimitedError, SourceDownError
-from stock_pipeline.market_data.sources.source import (
-    BASIS,
-    CONTRACT,
-    EXCHANGE,
-    FUNDAMENTALS,
-    INSTRUMENTS,
-    RAW,
-    SPLIT_ADJUSTED,
-    Answer,
-    MarketData,
-    Request,
-    Source,
-)
-from stock_pipeline.market_data.tables import ACTIONS_KNOWN
+from stock_pipeline.market_data.sources.source import FUNDAMENTALS, INSTRUMENTS, Answer, MarketData, Request, Source
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, CONTRACT, EXCHANGE, RAW, SPLIT_ADJUSTED
 from stock_pipeline_tests.factories.market_rows import DAYS, bar, bars, series
 from stock_pipeline_tests.factories.scripted_source import WITHOUT_ACTIONS, ScriptedSource, requests, told
 

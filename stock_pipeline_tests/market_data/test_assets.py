@@ -9,12 +9,14 @@ from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SY
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.assets import ASSETS, TABLES
 from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, fundamentals_known, raw_bars, sessions_of
-from stock_pipeline.market_data.sources.source import BARS, CAPTURED, KIND
+from stock_pipeline.market_data.sources.source import BARS
 from stock_pipeline.market_data.tables import (
+    CAPTURED,
     CORPORATE_ACTIONS,
     DAILY_BARS,
     INGESTION_REPORTS,
     INSTRUMENTS,
+    KIND,
     QUARANTINED_BARS,
     UNIVERSE_MEMBERS,
 )

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, SESSION, SYMBOL, VALUE
-from stock_pipeline.market_data.corporate_actions import BROKEN_RATIOS, DIVIDEND, SPLIT, derive_actions
+from stock_pipeline.market_data.corporate_actions import BROKEN_RATIOS, derive_actions
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
-from stock_pipeline.market_data.sources.source import ACTIONS, CAPTURED, KIND
+from stock_pipeline.market_data.sources.source import ACTIONS
+from stock_pipeline.market_data.tables import CAPTURED, DIVIDEND, KIND, SPLIT
 from stock_pipeline_tests.factories.market_rows import DAYS, bars, known, series
 from stock_pipeline_tests.harness.laws import law
 

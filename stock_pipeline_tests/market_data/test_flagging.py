@@ -12,8 +12,7 @@ from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SO
 from stock_pipeline.market_data import flags as rules
 from stock_pipeline.market_data.flagging import Revisions, doubts_after
 from stock_pipeline.market_data.flags import CONTEXT, FlagRules, flags
-from stock_pipeline.market_data.sources.source import BASIS, CAPTURED
-from stock_pipeline.market_data.tables import BAR_FLAGS, CORPORATE_ACTIONS, DAILY_BARS, FLAG, RAISED_ON, WITHDRAWN_ON
+from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, CAPTURED, CORPORATE_ACTIONS, DAILY_BARS, FLAG, RAISED_ON, WITHDRAWN_ON
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.market_rows import actions, bar, bars, stored
 from stock_pipeline_tests.factories.rows import put

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data import flags as rules
-from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
 from stock_pipeline.market_data.flags import CONTEXT, FLAGS, FlagRules, disagreements, flags, follow_up
-from stock_pipeline.market_data.sources.source import BASIS, RAW, SPLIT_ADJUSTED
-from stock_pipeline.market_data.tables import BAR_FLAGS, FLAG, RAISED_ON, WITHDRAWN_ON
+from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, DIVIDEND, FLAG, RAISED_ON, RAW, SPLIT, SPLIT_ADJUSTED, WITHDRAWN_ON
 from stock_pipeline_tests.factories.market_rows import actions
 from stock_pipeline_tests.harness.laws import law
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL
 from stock_pipeline.market_data.identity import RENAMES, follow_symbols, renames_by_contract, under_latest_symbol
-from stock_pipeline.market_data.sources.source import CONTRACT
-from stock_pipeline.market_data.tables import SYMBOL_HISTORY
+from stock_pipeline.market_data.tables import CONTRACT, SYMBOL_HISTORY
 from stock_pipeline_tests.harness.laws import law
 
 Told = tuple[str, str, date]

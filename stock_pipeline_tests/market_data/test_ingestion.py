@@ -8,11 +8,21 @@ from polars.testing import assert_frame_equal
 from stock_pipeline.core.calendar import TradingCalendar, trading_calendar
 from stock_pipeline.core.columns import AS_OF, CLOSE, INDUSTRY, KNOWN_FROM, KNOWN_TO, NAME, SECTOR, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT
 from stock_pipeline.market_data.ingestion import Ingested, Screening, prepare
 from stock_pipeline.market_data.quality import DUPLICATE
-from stock_pipeline.market_data.sources.source import CAPTURED, CURRENCY, FUNDAMENTALS, INSTRUMENTS, KIND
-from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INGESTION_REPORTS, QUARANTINED_BARS, REASON
+from stock_pipeline.market_data.sources.source import FUNDAMENTALS, INSTRUMENTS
+from stock_pipeline.market_data.tables import (
+    CAPTURED,
+    CORPORATE_ACTIONS,
+    CURRENCY,
+    DAILY_BARS,
+    DIVIDEND,
+    INGESTION_REPORTS,
+    KIND,
+    QUARANTINED_BARS,
+    REASON,
+    SPLIT,
+)
 from stock_pipeline_tests.factories.market_rows import DAYS, SATURDAY, actions, bar, bars, gathered, series
 
 CALENDAR: TradingCalendar = trading_calendar("XNYS")

@@ -9,9 +9,8 @@ from stock_pipeline.core.columns import AS_OF, NAME, SECTOR, SESSION, SOURCE, SY
 from stock_pipeline.market_data.identity import RENAMES
 from stock_pipeline.market_data.instruments import Identities, ListingNews, found_delisted, identify
 from stock_pipeline.market_data.sources.errors import NoDataError, SaidDelistedError
-from stock_pipeline.market_data.sources.source import CONTRACT
 from stock_pipeline.market_data.sources.source import INSTRUMENTS as TOLD
-from stock_pipeline.market_data.tables import DELISTED_ON, INSTRUMENT, INSTRUMENTS, REASON, SYMBOL_HISTORY
+from stock_pipeline.market_data.tables import CONTRACT, DELISTED_ON, INSTRUMENT, INSTRUMENTS, REASON, SYMBOL_HISTORY
 from stock_pipeline_tests.factories.market_rows import DAYS
 
 LATER = date(2014, 3, 3)  # more than a year after DAYS

@@ -16,10 +16,10 @@ from stock_pipeline.market_data.assets import TABLES, ingest
 from stock_pipeline.market_data.catalogue import SourceEntry
 from stock_pipeline.market_data.reading import adjusted_bars
 from stock_pipeline.market_data.sources.ibkr import IbkrSource
-from stock_pipeline.market_data.sources.source import BASIS
 from stock_pipeline.market_data.sources.yahoo import YahooSource
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
+    BASIS,
     CORPORATE_ACTIONS,
     DAILY_BARS,
     DELISTED_ON,

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, JUMP, LOW, OPEN, PRICES, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data import prices
-from stock_pipeline.market_data.corporate_actions import DIVIDEND, SPLIT, derive_actions
+from stock_pipeline.market_data.corporate_actions import derive_actions
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
+from stock_pipeline.market_data.tables import DIVIDEND, SPLIT
 from stock_pipeline_tests.factories.market_rows import DAYS, actions, bar, bars, known, series, stored
 from stock_pipeline_tests.harness.laws import law
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, PRICES, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data.quality import DUPLICATE, BarRules, refusals, screen
-from stock_pipeline.market_data.sources.source import BARS, CAPTURED, CURRENCY
-from stock_pipeline.market_data.tables import REASON
+from stock_pipeline.market_data.sources.source import BARS
+from stock_pipeline.market_data.tables import CAPTURED, CURRENCY, REASON
 from stock_pipeline_tests.factories.market_rows import DAYS, SATURDAY, bar, bars
 from stock_pipeline_tests.harness.laws import law
 

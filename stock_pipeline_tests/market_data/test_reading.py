@@ -8,7 +8,6 @@ import pytest
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, KNOWN_TO, PRICES, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.market_data.corporate_actions import SPLIT
 from stock_pipeline.market_data.reading import (
     actions_by_instrument,
     actions_known,
@@ -17,15 +16,25 @@ from stock_pipeline.market_data.reading import (
     raw_bars,
     reports_by_instrument,
 )
-from stock_pipeline.market_data.sources.source import BASIS, CURRENCY, EQUITY, ITEM, KIND, PERIOD, PERIOD_END, QUARTER, RAW, REVENUE
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
+    BASIS,
     CORPORATE_ACTIONS,
+    CURRENCY,
     DAILY_BARS,
+    EQUITY,
     FIRST,
     FUNDAMENTALS,
     INSTRUMENT,
+    ITEM,
+    KIND,
     LAST,
+    PERIOD,
+    PERIOD_END,
+    QUARTER,
+    RAW,
+    REVENUE,
+    SPLIT,
     SYMBOL_HISTORY,
 )
 from stock_pipeline.storage import Stores

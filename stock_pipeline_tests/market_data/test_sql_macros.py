@@ -7,7 +7,7 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data.reading import ACTION_COLUMNS, BAR_COLUMNS, actions_known, adjusted_bars, raw_bars
-from stock_pipeline.market_data.sources.source import CAPTURED
+from stock_pipeline.market_data.tables import CAPTURED
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.market_rows import DAYS, bar, series
 from stock_pipeline_tests.harness.ingest_helpers import Bring

@@ -17,8 +17,8 @@ from stock_pipeline.market_data.assets import ingest
 from stock_pipeline.market_data.catalogue import SourceEntry
 from stock_pipeline.market_data.reading import adjusted_bars
 from stock_pipeline.market_data.sources.errors import RequestTimeoutError, SaidDelistedError, SourceDownError, SourceError
-from stock_pipeline.market_data.sources.source import BASIS, RAW, SPLIT_ADJUSTED, Answer, MarketData, Offer, Request
-from stock_pipeline.market_data.tables import DAILY_BARS
+from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
+from stock_pipeline.market_data.tables import BASIS, DAILY_BARS, RAW, SPLIT_ADJUSTED
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.storage import Author, Stores
 from stock_pipeline_tests.factories.market_rows import actions, bar, bars

@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL
 from stock_pipeline.market_data.reading import actions_known, raw_bars
-from stock_pipeline.market_data.sources.source import CAPTURED
-from stock_pipeline.market_data.tables import BAR_FLAGS, CORPORATE_ACTIONS, DAILY_BARS, INSTRUMENTS, QUARANTINED_BARS, SYMBOL_HISTORY
+from stock_pipeline.market_data.tables import (
+    BAR_FLAGS,
+    CAPTURED,
+    CORPORATE_ACTIONS,
+    DAILY_BARS,
+    INSTRUMENTS,
+    QUARANTINED_BARS,
+    SYMBOL_HISTORY,
+)
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.market_rows import DAYS, SATURDAY, bar
 from stock_pipeline_tests.harness.ingest_helpers import bringing

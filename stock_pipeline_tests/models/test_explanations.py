@@ -3,19 +3,9 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import FEATURE, RANK, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, RANK, SESSION, SYMBOL, VALUE
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.models.explanations import (
-    CONTRIBUTION,
-    EXPLAINED,
-    IMPORTANCE,
-    SAMPLE,
-    SHARE,
-    explain,
-    explain_sample,
-    importances,
-    strongest,
-)
+from stock_pipeline.models.explanations import EXPLAINED, IMPORTANCE, SAMPLE, SHARE, explain, explain_sample, importances, strongest
 from stock_pipeline_tests.factories.stub_estimators import Stub
 from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, ONE_THREAD, panel, samples_of
 

@@ -13,10 +13,13 @@ import pytest
 
 from stock_pipeline.core.columns import METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
 from stock_pipeline.datasets.catalogue import RETURN_KIND
+from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models import catalogue
-from stock_pipeline.models.artefacts import Manifest, hash_features, load_estimator, load_stack, write_artefact
+from stock_pipeline.models.artefacts import write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
+from stock_pipeline.models.manifest import Manifest
 from stock_pipeline.models.own_process import trained_apart
+from stock_pipeline.models.reading import load_estimator, load_stack
 from stock_pipeline.models.recording import metrics_of
 from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen

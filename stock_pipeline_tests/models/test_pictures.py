@@ -4,9 +4,8 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from stock_pipeline.core.columns import FEATURE, METRIC, MODEL, SCORE, SESSION, SYMBOL, TARGET, VALUE
+from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, METRIC, MODEL, SCORE, SESSION, SYMBOL, TARGET, VALUE
 from stock_pipeline.models import pictures
-from stock_pipeline.models.explanations import CONTRIBUTION
 from stock_pipeline.models.pictures import calibration_picture, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
 from stock_pipeline_tests.factories.panels import sessions
 

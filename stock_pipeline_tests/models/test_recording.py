@@ -8,13 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stock_pipeline.core.columns import AS_OF, FOLD, FORWARD_RETURN, MODEL, RETURN_SCALE, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID
+from stock_pipeline.core.columns import (
+    AS_OF,
+    FOLD,
+    FORWARD_RETURN,
+    MODEL,
+    PERIOD,
+    RETURN_SCALE,
+    SCORE,
+    SESSION,
+    SYMBOL,
+    TARGET,
+    TRAINING_ID,
+    WHOLE,
+)
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, RETURN_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
-from stock_pipeline.models.artefacts import Manifest, TrainingInputs, check_artefact, hash_features
+from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.manifest import Manifest, TrainingInputs
+from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.recording import Fitted, Said, latest_trainings, manifest_of, metrics_of, record
-from stock_pipeline.models.scores import ALL_FOLDS, PART, PERIOD, TEST, TRAIN, WHOLE, overall
+from stock_pipeline.models.scores import ALL_FOLDS, PART, TEST, TRAIN, overall
 from stock_pipeline.models.stacking import StackedModel
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
 from stock_pipeline_tests.factories.panels import sessions

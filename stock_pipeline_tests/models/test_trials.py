@@ -9,12 +9,11 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.columns import FORWARD_RETURN, RANK_IC, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.catalogue import TARGET_KINDS, TargetKind
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
-from stock_pipeline.models.scores import RANK_IC
 from stock_pipeline.models.trials import FEWEST_SESSIONS, TRIED, choose_parameters
 from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
 from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick, samples_of

@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 from scipy.stats import norm
 
-from stock_pipeline.core.columns import METRIC, SCORE, VALUE
+from stock_pipeline.core.columns import METRIC, RANK_IC, SCORE, VALUE
+from stock_pipeline.core.scores import is_plausible, rank_ic_by_session
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, model_entry, stacked_models
 from stock_pipeline.models.plan import Plan
-from stock_pipeline.models.plausibility import is_plausible
-from stock_pipeline.models.scores import RANK_IC, rank_ic_by_session, score_table
+from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import stack_out_of_fold, widen
 from stock_pipeline.models.training import train
 from stock_pipeline_tests.factories.training_panels import FEATURES, LEAK, panel, plan_of, quick

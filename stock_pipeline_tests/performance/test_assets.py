@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from stock_pipeline.core.columns import MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import ERROR, MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.labels.reading import read_outcomes
@@ -15,7 +15,7 @@ from stock_pipeline.performance import assets
 from stock_pipeline.performance.log import best_tenth_by_session, performance_log
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, PERFORMANCE_LOG
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.registry.tables import ERROR, SHADOW_RESULTS
+from stock_pipeline.registry.tables import SHADOW_RESULTS
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.performance_nights import CAST, CHANGE, COUNT, DAYS, FIRST, LOG, MEASURE, Nights, said_on
 from stock_pipeline_tests.harness.plain_settings import plain_settings

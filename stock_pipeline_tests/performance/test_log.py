@@ -14,7 +14,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.ratios import sharpe_ratio, sortino_ratio
-from stock_pipeline.models.scores import wilson_interval
+from stock_pipeline.core.scores import wilson_interval
 from stock_pipeline.performance.log import SESSION_RETURN, TRADES, best_tenth_by_session, performance_log
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
 from stock_pipeline_tests.factories.panels import sessions

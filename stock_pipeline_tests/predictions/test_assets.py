@@ -12,11 +12,12 @@ import pytest
 from stock_pipeline.core.columns import MODEL, PAST_VOLATILITY, PREDICTED_VOLATILITY, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.features.catalogue import CORE
+from stock_pipeline.features.catalogue import CORE, hash_features
 from stock_pipeline.features.tables import daily_features
-from stock_pipeline.models.artefacts import Manifest, hash_features, write_artefact
+from stock_pipeline.models.artefacts import write_artefact
 from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
+from stock_pipeline.models.manifest import Manifest
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.predictions.assets import REASONS, make_predictions, make_signals

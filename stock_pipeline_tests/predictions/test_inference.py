@@ -10,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from stock_pipeline.core.columns import (
+    CONTRIBUTION,
     FEATURE,
     MODEL,
     PAST_VOLATILITY,
@@ -30,10 +31,12 @@ from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.targets.neutralisation import neutralised
-from stock_pipeline.models.artefacts import Manifest, Saveable, hash_features, load_estimator, write_artefact
+from stock_pipeline.features.catalogue import hash_features
+from stock_pipeline.models.artefacts import Saveable, write_artefact
 from stock_pipeline.models.catalogue import STACK, model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
-from stock_pipeline.models.explanations import CONTRIBUTION
+from stock_pipeline.models.manifest import Manifest
+from stock_pipeline.models.reading import load_estimator
 from stock_pipeline.models.stacking import StackedModel, combine
 from stock_pipeline.predictions.inference import explanations, load_service, predict
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS
@@ -226,8 +229,9 @@ def test_a_stack_goes_on_without_the_members_that_were_altered_or_switched_off(s
     alter(copy, shelf.rows["n_hits"])
     whole = load_service(shelf.root, shelf.rows[STACK])
     left = load_service(copy, shelf.rows[STACK], say=notes.append)
-    assert set(left.members) == set(whole.members) - {"n_hits"} and left.stack is not None
-    assert set(left.stack.weights) == set(left.members)
+    members = left.predictor.members
+    assert set(members) == set(whole.predictor.members) - {"n_hits"} and left.predictor.stack is not None
+    assert set(left.predictor.stack.weights) == set(members)
     assert len(notes) == 1 and notes[0].startswith("the stack goes on without n_hits") and "is not the file that" in notes[0]
     off = load_service(shelf.root, shelf.rows[STACK], frozenset({"n_hits"}))
     told = [predict(service, INPUTS, LAST, PAST)[SCORE].to_list() for service in (left, off)]
@@ -237,7 +241,7 @@ def test_a_stack_goes_on_without_the_members_that_were_altered_or_switched_off(s
 def test_a_stack_without_a_member_left_does_not_serve(shelf: Shelf, tmp_path: Path) -> None:
     copy = tmp_path / "models"
     shutil.copytree(shelf.root, copy)
-    members = set(load_service(copy, shelf.rows[STACK]).members)
+    members = set(load_service(copy, shelf.rows[STACK]).predictor.members)
     for name in members:
         alter(copy, shelf.rows[name])
     with pytest.raises(ArtefactError, match=r"the stack has no member left: .* is not the file that the manifest lists"):

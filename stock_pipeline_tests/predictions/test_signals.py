@@ -2,12 +2,10 @@ from datetime import date
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.errors import InputError, SchemaError
-from stock_pipeline.predictions.signals import in_best_share, in_worst_share, signals
+from stock_pipeline.predictions.signals import signals
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
 
 TONIGHT, TOMORROW = date(2020, 3, 5), date(2020, 3, 6)
@@ -78,22 +76,3 @@ def test_mixed_trainings_and_nights_are_refused() -> None:
 def test_a_signal_cannot_be_filled_before_it_is_made() -> None:
     with pytest.raises(SchemaError, match="not later"):
         signals(predictions([1.0, 2.0]), TONIGHT)
-
-
-def test_null_scores_are_never_among_the_best_or_worst() -> None:
-    frame = pl.DataFrame({"session": [TONIGHT] * 4, "score": [None, 1.0, 2.0, 3.0]})
-    marked = frame.select(best=in_best_share("score", 0.3), worst=in_worst_share("score", 0.3))
-    assert marked["best"].to_list() == [False, False, False, True]
-    assert marked["worst"].to_list() == [False, True, False, False]
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(-5, 5), min_size=1, max_size=40), st.sampled_from([0.1, 0.25, 0.5]))
-def test_best_and_worst_mirror_each_other_and_no_pick_scores_below_one_left_out(values: list[int], share: float) -> None:
-    frame = pl.DataFrame({"session": [TONIGHT] * len(values), "score": [float(v) for v in values]})
-    best = frame.with_columns(best=in_best_share("score", share))
-    mirrored = frame.select("session", score=-pl.col("score")).select(worst=in_worst_share("score", share))
-    assert best["best"].to_list() == mirrored["worst"].to_list()
-    inside, outside = best.filter("best")["score"], best.filter(~pl.col("best"))["score"]
-    assert inside.len() >= max(1, int(len(values) * share))
-    assert outside.is_empty() or min(inside.to_list()) > max(outside.to_list())

@@ -5,11 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, TRAINING_ID, VALUE, VERSION
+from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, PERIOD, TRAINING_ID, VALUE, VERSION, WHOLE
 from stock_pipeline.core.errors import RefusedWriteError
-from stock_pipeline.features.catalogue import feature_set
-from stock_pipeline.models.artefacts import hash_features
-from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, PERIOD, TEST, TRAIN, WHOLE
+from stock_pipeline.features.catalogue import feature_set, hash_features
+from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, TEST, TRAIN
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.registry.assets import register_versions

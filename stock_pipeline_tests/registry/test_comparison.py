@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL, TARGET
-from stock_pipeline.registry.comparison import compare, daily_measures, lower_mean, on_common_rows
+from stock_pipeline.core.scores import daily_measures
+from stock_pipeline.registry.comparison import compare, lower_mean, on_common_rows
 from stock_pipeline_tests.factories.panels import sessions
 
 DAYS = sessions(30)
@@ -25,17 +26,6 @@ def scored(seed: int, skill: float, days: int = 30, stocks: int = 12) -> pl.Data
             FORWARD_RETURN: target.ravel() / 100,
         }
     )
-
-
-def test_the_measures_of_a_session() -> None:
-    rows = scored(1, 1.0).with_columns(pl.when(pl.col(SYMBOL) == "S3").then(None).otherwise(pl.col(SCORE)).alias(SCORE))
-    found = daily_measures(rows)
-    assert found[SESSION].to_list() == DAYS
-    first = rows.filter((pl.col(SESSION) == DAYS[0]) & (pl.col(SYMBOL) != "S3"))
-    score, target = first[SCORE].to_numpy(), first[TARGET].to_numpy()
-    ranks = [np.argsort(np.argsort(values)) for values in (score, target)]
-    expected = (11, abs(score - target).mean(), abs(target).mean(), np.corrcoef(ranks[0], ranks[1])[0, 1])
-    assert found.row(0)[1:] == pytest.approx(expected)
 
 
 def test_versions_are_compared_on_what_both_scored() -> None:

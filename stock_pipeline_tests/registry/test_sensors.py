@@ -8,13 +8,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from stock_pipeline.registry.retraining import Asked, opened
 
-from stock_pipeline.models.artefacts import MANIFEST_FILE, Artefact, Manifest, write_artefact
+from stock_pipeline.models.artefacts import Artefact, write_artefact
 from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.manifest import MANIFEST_FILE, Manifest
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry import sensors
 from stock_pipeline.registry.damage import damaged_trainings, models_to_mend
-from stock_pipeline.registry.retraining import Asked, opened
 from stock_pipeline.registry.sensors import DAMAGED_MODELS, damaged_models
 from stock_pipeline.registry.tables import MODEL_VERSIONS, RETRAINING_JOBS
 from stock_pipeline.storage import Stores

@@ -13,21 +13,7 @@ from stock_pipeline.market_data.sources.archive import answer
 from stock_pipeline.market_data.sources.matching import matching_files
 from stock_pipeline.market_data.sources.moments import sessions, times_of_day
 from stock_pipeline.market_data.sources.side_files import read_actions, read_fundamentals, read_instruments
-from stock_pipeline.market_data.sources.source import (
-    ACTIONS,
-    BASIS,
-    CAPTURED,
-    CURRENCY,
-    FUNDAMENTALS,
-    INSTRUMENTS,
-    RAW,
-    SPLIT_ADJUSTED,
-    Answer,
-    MarketData,
-    Offer,
-    Request,
-    no_rows,
-)
+from stock_pipeline.market_data.sources.source import ACTIONS, FUNDAMENTALS, INSTRUMENTS, Answer, MarketData, Offer, Request, no_rows
 from stock_pipeline.market_data.sources.tabular import (
     Column,
     Table,
@@ -37,6 +23,7 @@ from stock_pipeline.market_data.sources.tabular import (
     refuse_missing,
     typed_columns,
 )
+from stock_pipeline.market_data.tables import BASIS, CAPTURED, CURRENCY, RAW, SPLIT_ADJUSTED
 
 COLUMNS = (
     Column(SYMBOL, pl.String, ("symbol", "ticker"), needed=True, remedy="add a column symbol or name the file AAPL.csv"),

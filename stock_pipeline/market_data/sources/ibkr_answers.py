@@ -22,7 +22,8 @@ from stock_pipeline.market_data.sources.errors import (
     UnreadableAnswerError,
     WrongClientError,
 )
-from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, SPLIT_ADJUSTED, Request
+from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, Request
+from stock_pipeline.market_data.tables import SPLIT_ADJUSTED
 
 if TYPE_CHECKING:
     from ib_async import BarData, Contract, ContractDetails

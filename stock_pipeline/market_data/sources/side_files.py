@@ -14,26 +14,7 @@ from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SYMBOL,
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.sources.cells import COMMA, NULL_WORDS, POINT, numbers
 from stock_pipeline.market_data.sources.matching import matching_files
-from stock_pipeline.market_data.sources.source import (
-    ASSETS,
-    CAPTURED,
-    CONTRACT,
-    CURRENCY,
-    DEBT,
-    EQUITY,
-    EXCHANGE,
-    FUNDAMENTALS,
-    ITEM,
-    KIND,
-    NET_INCOME,
-    OPERATING_INCOME,
-    PERIOD,
-    PERIOD_END,
-    QUARTER,
-    REVENUE,
-    SHARES,
-    YEAR,
-)
+from stock_pipeline.market_data.sources.source import FUNDAMENTALS
 from stock_pipeline.market_data.sources.tabular import (
     Column,
     Table,
@@ -44,6 +25,25 @@ from stock_pipeline.market_data.sources.tabular import (
     read_table,
     refuse_missing,
     typed_columns,
+)
+from stock_pipeline.market_data.tables import (
+    ASSETS,
+    CAPTURED,
+    CONTRACT,
+    CURRENCY,
+    DEBT,
+    EQUITY,
+    EXCHANGE,
+    ITEM,
+    KIND,
+    NET_INCOME,
+    OPERATING_INCOME,
+    PERIOD,
+    PERIOD_END,
+    QUARTER,
+    REVENUE,
+    SHARES,
+    YEAR,
 )
 
 FIRST: Final = "first"  # first day as a member of the universe

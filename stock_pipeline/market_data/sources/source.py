@@ -22,18 +22,7 @@ from stock_pipeline.core.columns import (
     VOLUME,
 )
 from stock_pipeline.market_data.sources.errors import SourceError
-
-KIND = "kind"
-CAPTURED = "captured"  # the day on which the source said so; null where it does not tell
-CURRENCY = "currency"  # ISO 4217; null where the source does not tell
-EXCHANGE = "exchange"  # where the instrument is listed, in the source's own words
-CONTRACT = "contract"  # the source's own number for the instrument, which outlives a change of its symbol
-BASIS = "basis"  # what the prices of a bar are: RAW or SPLIT
-RAW, SPLIT_ADJUSTED = "raw", "split"  # as traded; or adjusted for every split until they were told
-PERIOD_END = "period_end"
-PERIOD = "period"  # QUARTER or YEAR
-QUARTER, YEAR = "quarter", "year"
-ITEM = "item"
+from stock_pipeline.market_data.tables import BASIS, CAPTURED, CONTRACT, CURRENCY, EXCHANGE, ITEM, KIND, PERIOD, PERIOD_END
 
 Offer = Literal["bars", "actions", "fundamentals", "instruments"]
 DataTypes = dict[str, type[pl.DataType]]
@@ -70,10 +59,6 @@ FUNDAMENTALS: DataTypes = {
     CURRENCY: pl.String,
     CAPTURED: pl.Date,
 }
-# The items of FUNDAMENTALS that the ratios are made of. Money in the currency of the row, flows over the period of the row.
-REVENUE, OPERATING_INCOME, NET_INCOME = "revenue", "operating_income", "net_income"
-EQUITY, ASSETS, DEBT, SHARES = "equity", "assets", "debt", "shares"
-ITEMS = (REVENUE, OPERATING_INCOME, NET_INCOME, EQUITY, ASSETS, DEBT, SHARES)
 
 
 def no_rows(columns: DataTypes) -> pl.DataFrame:

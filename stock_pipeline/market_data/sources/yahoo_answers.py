@@ -19,17 +19,14 @@ from stock_pipeline.market_data.sources.errors import (
     UnknownSymbolError,
     UnreadableAnswerError,
 )
-from stock_pipeline.market_data.sources.source import (
-    ACTIONS,
+from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, DataTypes, MarketData, Request
+from stock_pipeline.market_data.tables import (
     ASSETS,
-    BARS,
     BASIS,
     CURRENCY,
     DEBT,
     EQUITY,
     EXCHANGE,
-    FUNDAMENTALS,
-    INSTRUMENTS,
     ITEM,
     KIND,
     NET_INCOME,
@@ -41,9 +38,6 @@ from stock_pipeline.market_data.sources.source import (
     REVENUE,
     SHARES,
     YEAR,
-    DataTypes,
-    MarketData,
-    Request,
 )
 
 if TYPE_CHECKING:

@@ -8,18 +8,8 @@ import pytest
 from stock_pipeline.core.columns import NAME, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data.sources.archive import answer
 from stock_pipeline.market_data.sources.errors import NoDataError, SourceError, UnknownSymbolError
-from stock_pipeline.market_data.sources.source import (
-    ACTIONS,
-    BARS,
-    BASIS,
-    FUNDAMENTALS,
-    INSTRUMENTS,
-    KIND,
-    PERIOD_END,
-    DataTypes,
-    MarketData,
-    Request,
-)
+from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, DataTypes, MarketData, Request
+from stock_pipeline.market_data.tables import BASIS, KIND, PERIOD_END
 
 JANUARY, MAY, AUGUST = date(2010, 1, 4), date(2010, 5, 3), date(2010, 8, 2)
 

@@ -8,10 +8,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import SYMBOL
-from stock_pipeline.market_data.sources.source import (
-    BASIS,
-    CURRENCY,
-)
+from stock_pipeline.market_data.tables import BASIS, CURRENCY
 from stock_pipeline_tests.factories.bar_files import BAR, COLUMNS, HEADER, NO_SYMBOL, ROW, csv, fetched, refusal
 
 

@@ -29,7 +29,8 @@ from stock_pipeline.market_data.sources.ibkr_answers import (
     meaning,
     only_one,
 )
-from stock_pipeline.market_data.sources.source import BARS, CURRENCY, EXCHANGE, INSTRUMENTS, Request
+from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, Request
+from stock_pipeline.market_data.tables import CURRENCY, EXCHANGE
 
 HISTORY = "Historical Market Data Service error message:"
 FIRST, LAST = date(2026, 1, 5), date(2026, 1, 7)

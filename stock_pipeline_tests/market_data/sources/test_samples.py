@@ -11,18 +11,8 @@ from stock_pipeline.market_data.catalogue import CATALOGUE, open_source
 from stock_pipeline.market_data.sources.packaged import packaged_file
 from stock_pipeline.market_data.sources.sample import PACKAGE, SampleSource
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
-from stock_pipeline.market_data.sources.source import (
-    BARS,
-    BASIS,
-    CAPTURED,
-    CONTRACT,
-    CURRENCY,
-    EXCHANGE,
-    INSTRUMENTS,
-    MarketData,
-    Request,
-    Source,
-)
+from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, MarketData, Request, Source
+from stock_pipeline.market_data.tables import BASIS, CAPTURED, CONTRACT, CURRENCY, EXCHANGE
 from stock_pipeline.settings import SourceSettings
 
 

@@ -15,7 +15,8 @@ from stock_pipeline.market_data.sources.side_files import (
     read_memberships,
     read_renames,
 )
-from stock_pipeline.market_data.sources.source import ACTIONS, CAPTURED, CURRENCY, FUNDAMENTALS, INSTRUMENTS, ITEM, PERIOD, PERIOD_END
+from stock_pipeline.market_data.sources.source import ACTIONS, FUNDAMENTALS, INSTRUMENTS
+from stock_pipeline.market_data.tables import CAPTURED, CURRENCY, ITEM, PERIOD, PERIOD_END
 
 Reader = Callable[[str], pl.DataFrame]
 DAY = date(2010, 8, 20)

@@ -12,19 +12,10 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.sources.errors import (
     UnknownSymbolError,
 )
-from stock_pipeline.market_data.sources.source import (
-    ACTIONS,
-    BARS,
-    BASIS,
-    CURRENCY,
-    FUNDAMENTALS,
-    INSTRUMENTS,
-    KIND,
-    RAW,
-    Source,
-)
+from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, Source
 from stock_pipeline.market_data.sources.yahoo import YahooSource
 from stock_pipeline.market_data.sources.yahoo_answers import yahoo_symbol
+from stock_pipeline.market_data.tables import BASIS, CURRENCY, KIND, RAW
 from stock_pipeline_tests.factories.yahoo_week import (
     ABOUT,
     FRIDAY,

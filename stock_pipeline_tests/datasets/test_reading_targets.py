@@ -9,13 +9,12 @@ from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL, TARGET
 from stock_pipeline.datasets.catalogue import TARGET_KINDS, VOLATILITY_KIND, TargetKind
-from stock_pipeline.datasets.reading import read_past_volatility, read_training_panel
+from stock_pipeline.datasets.reading import read_past_volatility, read_past_volatility_of, read_targets, read_training_panel
 from stock_pipeline.features.catalogue import ALPHA158, CORE, FeatureSet
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.tables import daily_features
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import daily_labels
-from stock_pipeline.performance.targets import read_past_volatility_of, read_targets
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions

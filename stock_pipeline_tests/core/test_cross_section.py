@@ -1,0 +1,34 @@
+from datetime import date
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stock_pipeline.core.cross_section import in_best_share, in_worst_share, session_rank
+
+DAY = date(2020, 3, 5)
+
+
+def test_null_scores_are_never_among_the_best_or_worst() -> None:
+    frame = pl.DataFrame({"session": [DAY] * 4, "score": [None, 1.0, 2.0, 3.0]})
+    marked = frame.select(best=in_best_share("score", 0.3), worst=in_worst_share("score", 0.3))
+    assert marked["best"].to_list() == [False, False, False, True]
+    assert marked["worst"].to_list() == [False, True, False, False]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=40), st.sampled_from([0.1, 0.25, 0.5]))
+def test_best_and_worst_mirror_each_other_and_no_pick_scores_below_one_left_out(values: list[int], share: float) -> None:
+    frame = pl.DataFrame({"session": [DAY] * len(values), "score": [float(v) for v in values]})
+    best = frame.with_columns(best=in_best_share("score", share))
+    mirrored = frame.select("session", score=-pl.col("score")).select(worst=in_worst_share("score", share))
+    assert best["best"].to_list() == mirrored["worst"].to_list()
+    inside, outside = best.filter("best")["score"], best.filter(~pl.col("best"))["score"]
+    assert inside.len() >= max(1, int(len(values) * share))
+    assert outside.is_empty() or min(inside.to_list()) > max(outside.to_list())
+
+
+def test_a_rank_is_among_those_of_its_session_that_have_a_value() -> None:
+    days = [DAY] * 5 + [date(2020, 3, 6)] * 2
+    frame = pl.DataFrame({"session": days, "v": [3.0, 1.0, 1.0, None, float("nan"), 9.0, None]})
+    assert frame.select(session_rank("v"))["v"].to_list() == [0.5, -0.25, -0.25, None, None, 0.0, None]
