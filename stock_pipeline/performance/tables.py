@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID
-from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.core.table_schema import Column, TableSchema, View
 from stock_pipeline.models.scores import PERIOD, RANK_IC, STOCKS
 
 ORIGIN: Final = "origin"
@@ -77,4 +77,16 @@ PERFORMANCE_LOG = TableSchema(
     ),
     key=(AS_OF, MODEL, PERIOD),
     session_column=AS_OF,
+)
+
+MODEL_PERFORMANCE = View(
+    store="ml",
+    stage="performance",
+    name="model_performance",
+    sql="""
+SELECT * FROM performance.performance_log
+WHERE as_of = (SELECT max(as_of) FROM performance.performance_log)
+ORDER BY model, sessions
+""",
+    reads=(PERFORMANCE_LOG,),
 )

@@ -11,7 +11,6 @@ from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, V
 from stock_pipeline.core.errors import SchemaError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import Stores, replace_sessions, upsert
-from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.trial_tables import (
     CATALOGUED,
@@ -137,13 +136,21 @@ def test_what_the_table_does_not_have_cannot_be_selected(filled: Stores, table: 
     assert message in str(caught.value)
 
 
-def test_a_column_of_a_catalogue_that_no_write_has_brought_is_null(stores: Stores) -> None:
+def test_a_table_that_no_write_has_brought_has_no_rows(stores: Stores) -> None:
+    for absent in (replace(READINGS, name="nowhere"), replace(READINGS, stage="nowhere")):
+        assert selected(stores, absent, last=DAYS[0], equals={SYMBOL: ["A"]}, columns=(VALUE,)).schema == {VALUE: pl.Float64}
+        assert (stores.count(absent), stores.version(absent)) == (0, 0)
+
+
+def test_a_column_that_no_write_has_brought_is_null(stores: Stores) -> None:
     frame = pl.DataFrame({SYMBOL: ["A", "B"], SESSION: [DAYS[0], DAYS[0]], "first": [1.0, None]})
     stores.write("ml", author(), [upsert(CATALOGUED, frame)], DAYS[0])
     assert selected(stores, MORE_CATALOGUED).rows() == [("A", DAYS[0], 1.0, None), ("B", DAYS[0], None, None)]
     alone = selected(stores, MORE_CATALOGUED, columns=("second",))
     assert alone.rows() == [(None,), (None,)]
     assert alone.schema == {"second": pl.Float32}
+    assert selected(stores, MORE_CATALOGUED, equals={"second": [1.0]}).is_empty()
+    assert selected(stores, MORE_CATALOGUED, columns=("second", "first"), distinct=True).rows() == [(None, 1.0), (None, None)]
 
 
 def test_an_empty_table_has_its_columns_and_types(stores: Stores) -> None:
@@ -153,8 +160,6 @@ def test_an_empty_table_has_its_columns_and_types(stores: Stores) -> None:
 
 def test_a_name_that_needs_quoting_is_quoted(stores: Stores) -> None:
     odd = replace(NAMES, name='order "by"')
-    with stores.ml.writer() as connection:
-        connection.execute(create_statement(odd))
     stores.write("ml", author(), [upsert(odd, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
     assert stores.read(odd).rows() == [("A", "a name")]
 
