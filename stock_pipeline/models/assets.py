@@ -117,8 +117,7 @@ def _splits(night: Night, sessions: pl.Series) -> list[Split]:
     """The splits of the night, or, where a run has chosen its own folds or days, those of the sessions given."""
     if night.options.choose_training:
         return chosen_splits(sessions.unique().sort().to_list(), night.settings.datasets, night.settings.labels)
-    table = night.read(WALK_FORWARD_SPLITS, Selection(last=night.as_of))
-    return splits_from_table(table.filter(pl.col(AS_OF) == pl.col(AS_OF).max()))
+    return splits_from_table(night.read(WALK_FORWARD_SPLITS, Selection(last=night.as_of, latest=True)))
 
 
 def _longest_window(night: Night, members: dict[str, str]) -> int:

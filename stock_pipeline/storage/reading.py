@@ -20,8 +20,8 @@ class Selection:
     """Which rows and columns of a table to read.
 
     ``first`` and ``last`` bound the session column, both included. ``known_on`` keeps of a versioned table the rows as they
-    were known on that night. ``equals`` keeps rows whose column has one of the given values. ``distinct`` gives equal rows of
-    the columns once, in the order of the columns.
+    were known on that night. ``equals`` keeps rows whose column has one of the given values. ``latest`` keeps of all these the rows of
+    the last session that has any. ``distinct`` gives equal rows of the columns once, in the order of the columns.
     """
 
     columns: tuple[str, ...] | None = None
@@ -29,6 +29,7 @@ class Selection:
     last: date | None = None
     known_on: date | None = None
     equals: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+    latest: bool = False
     distinct: bool = False
 
 
@@ -47,7 +48,12 @@ def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: 
     if not stored:
         return schema.empty().select(columns)
     chosen, order = (f"DISTINCT {quoted_list(columns)}", columns) if selection.distinct else (quoted_list(columns), order)
-    query = f"SELECT {chosen} FROM {_source(schema, stored)} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
+    source = _source(schema, stored)
+    if selection.latest:
+        session = quoted(_session(schema))
+        last = f"{session} = (SELECT max({session}) FROM {source} {where})"  # noqa: S608
+        where, values = f"{where} AND {last}" if where else f"WHERE {last}", [*values, *values]
+    query = f"SELECT {chosen} FROM {source} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
     # Not connection.sql(query, params=...), which turns every value of the result into text on its way (60 times slower).
     frame = pl.DataFrame(connection.execute(query, values).to_arrow_table())
     return frame.select(pl.col(name).cast(schema.dtypes[name]) for name in columns)
@@ -76,14 +82,18 @@ def _source(schema: TableSchema, stored: Collection[str]) -> str:
     return f"(SELECT *{nulls} FROM {table_identifier(schema)})" if absent else table_identifier(schema)  # noqa: S608
 
 
+def _session(schema: TableSchema) -> str:
+    if schema.session_column is None:
+        raise SchemaError(f"{schema.qualified_name} has no session column to select by")
+    return schema.session_column
+
+
 def _conditions(schema: TableSchema, selection: Selection) -> tuple[str, list[Scalar]]:
     conditions: list[str] = []
     values: list[Scalar] = []
     for bound, operator in ((selection.first, ">="), (selection.last, "<=")):
         if bound is not None:
-            if schema.session_column is None:
-                raise SchemaError(f"{schema.qualified_name} has no session column to select by")
-            conditions.append(f"{quoted(schema.session_column)} {operator} ?")
+            conditions.append(f"{quoted(_session(schema))} {operator} ?")
             values.append(bound)
     if selection.known_on is not None:
         if not schema.versioned:

@@ -127,6 +127,7 @@ def test_every_version_is_there_when_no_night_is_given(filled: Stores) -> None:
         (READINGS, {"known_on": DAYS[0]}, "trial.readings keeps no versions, so it cannot be read as of a night"),
         (NAMES, {"first": DAYS[0]}, "trial.names has no session column to select by"),
         (NAMES, {"last": DAYS[0]}, "trial.names has no session column to select by"),
+        (NAMES, {"latest": True}, "trial.names has no session column to select by"),
     ],
     ids=str,
 )
@@ -174,6 +175,16 @@ def test_what_was_written_is_read_to_the_last_bit(values: list[tuple[float | Non
     filled.write("ml", author(), [replace_sessions(READINGS, frame, least_share=0.0)], DAYS[5])
     assert selected(filled, first=DAYS[5]).equals(frame)
     assert selected(filled, first=DAYS[5], columns=(NOTE,))[NOTE].to_list() == [note for _, note in values]
+
+
+def test_the_latest_rows_are_those_of_the_last_session_among_the_others_that_were_asked_for(filled: Stores) -> None:
+    latest = selected(filled, VERSIONS, latest=True)
+    assert latest.select(SYMBOL, SESSION).rows() == [("B", DAYS[1])]
+    assert selected(filled, VERSIONS, latest=True, last=DAYS[0])[VALUE].to_list() == [1.0, 2.0, 3.0]
+    assert selected(filled, VERSIONS, latest=True, equals={SYMBOL: ["A"]}, known_on=DAYS[2]).select(SYMBOL, VALUE).rows() == [("A", 2.0)]
+    assert selected(filled, latest=True, columns=(SESSION,), last=DAYS[3], distinct=True)[SESSION].to_list() == [DAYS[3]]
+    assert selected(filled, latest=True, last=date(2012, 1, 2)).is_empty()
+    assert selected(filled, replace(READINGS, name="nowhere"), latest=True).is_empty()
 
 
 def test_distinct_rows_come_once_in_the_order_of_the_columns(filled: Stores) -> None:
