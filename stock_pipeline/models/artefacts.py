@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+from stock_pipeline.core.atomic_files import replacing
 from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.models.catalogue import STACK, model_entry
@@ -149,14 +150,13 @@ def write_artefact(models_root: Path, estimator: Saveable, manifest: Manifest) -
     relative = artefact_path(manifest.model, manifest.training_id)
     final = models_root / relative
     if not _is_intact(final):
-        draft, broken = (final.with_name(f".{final.name}.{suffix}") for suffix in ("writing", "broken"))
-        for leftover in (draft, broken):
-            shutil.rmtree(leftover, ignore_errors=True)
-        draft.mkdir(parents=True)
-        _fill(draft, estimator, manifest)
-        if final.exists():
-            final.rename(broken)
-        draft.replace(final)
+        broken = final.with_name(f".{final.name}.broken")
+        shutil.rmtree(broken, ignore_errors=True)
+        with replacing(final) as draft:
+            draft.mkdir()
+            _fill(draft, estimator, manifest)
+            if final.exists():
+                final.rename(broken)
         for folder in (final.parent, models_root):
             _sync(folder)
         shutil.rmtree(broken, ignore_errors=True)

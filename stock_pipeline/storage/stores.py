@@ -11,6 +11,7 @@ import polars as pl
 
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
+from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.table_schema import StoreName, TableSchema, View
 from stock_pipeline.storage import audit
 from stock_pipeline.storage.audit import Author, Seen, TaskRun, Watermark, WriteReport
@@ -37,6 +38,11 @@ class Stores:
     home: Path
     market: Database
     ml: Database
+
+    @property
+    def layout(self) -> Layout:
+        """Where things lie under the data directory."""
+        return Layout(self.home)
 
     @property
     def exist(self) -> bool:
@@ -168,8 +174,6 @@ def _count(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> int:
 
 def open_stores(home: Path, wait_seconds: float = 60.0) -> Stores:
     """The stores under ``home``. Nothing is created until ``prepare``."""
-    return Stores(
-        home=home,
-        market=Database(home / "market.duckdb", "market", wait_seconds),
-        ml=Database(home / "ml.duckdb", "ml", wait_seconds),
-    )
+    layout = Layout(home)
+    market, ml = Database(layout.market_store, "market", wait_seconds), Database(layout.ml_store, "ml", wait_seconds)
+    return Stores(home, market, ml)

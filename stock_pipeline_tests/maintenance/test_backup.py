@@ -75,5 +75,5 @@ def test_the_last_sessions_are_kept_and_all_others_go(made: list[date], kept: in
 def test_removing_takes_the_folders_of_those_sessions_alone(stores: Stores) -> None:
     for day in DAYS[:3]:
         back_up(stores, day)
-    remove(stores.home, [DAYS[0], DAYS[2], DAYS[5]])
+    remove(stores.layout.backups, [DAYS[0], DAYS[2], DAYS[5]])
     assert [folder.name for folder in (stores.home / "backups").iterdir()] == [str(DAYS[1])]
