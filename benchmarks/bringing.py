@@ -16,7 +16,7 @@ WRITTEN = datetime(2000, 1, 1)
 def fresh_stores(home: Path) -> Stores:
     """Both stores, empty."""
     stores = open_stores(home)
-    stores.migrate()
+    stores.prepare(assets.TABLES)
     return stores
 
 

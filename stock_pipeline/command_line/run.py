@@ -11,9 +11,6 @@ from stock_pipeline.command_line.options import MODELS, names_in
 from stock_pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from stock_pipeline.core.table_schema import TableSchema
     from stock_pipeline.orchestration.options import RunOptions
     from stock_pipeline.orchestration.progress import Listener
     from stock_pipeline.orchestration.stage import Stage
@@ -122,18 +119,11 @@ def _show_results(stores: "Stores") -> None:
     from stock_pipeline.portfolio.profiles import PROFILES
     from stock_pipeline.portfolio.reading import latest_suggestions
     from stock_pipeline.registry.status import model_status
+    from stock_pipeline.storage.reading import Selection
 
+    latest = Selection(latest=True)
     show_models(model_status(stores))
     show_suggestions(latest_suggestions(stores, PROFILES[0].name).head(TOP), PROFILES[0])
-    show_backtest(_latest(stores, SUMMARY))
-    show_drift(_latest(stores, FEATURE_DRIFT))
+    show_backtest(stores.read(SUMMARY, latest))
+    show_drift(stores.read(FEATURE_DRIFT, latest))
     show_web_ui()
-
-
-def _latest(stores: "Stores", schema: "TableSchema") -> "pl.DataFrame":
-    import polars as pl
-
-    from stock_pipeline.core.columns import AS_OF
-
-    rows = stores.read(schema)
-    return rows.filter(pl.col(AS_OF) == pl.col(AS_OF).max())

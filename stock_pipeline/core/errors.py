@@ -10,7 +10,7 @@ class InputError(StockPipelineError):
 
 
 class SchemaError(StockPipelineError):
-    """A frame does not fit the schema of the table that it is meant for."""
+    """A frame, or what is stored, does not fit the schema of its table."""
 
 
 class RefusedWriteError(StockPipelineError):

@@ -1,6 +1,6 @@
-"""The description of a table, from which its DDL, its documentation and its checks all come.
+"""The description of a table, from which its DDL, its documentation and its checks all come, and of a view of tables.
 
-What does not belong here: SQL (storage/), the tables themselves (each stage's ``tables.py``).
+What does not belong here: how SQL is made of it (storage/), the tables themselves (each stage's ``tables.py``).
 """
 
 from collections.abc import Iterable
@@ -57,8 +57,7 @@ class TableSchema:
 
     ``stage`` is the schema inside the store and the first part of the asset key. ``session_column`` names the column that
     the watermark follows (None for tables that no session dates). ``versioned`` tables keep every version of a row between
-    ``known_from`` and ``known_to``; their ``key`` names the thing, not the version. ``open_columns`` says that the columns
-    beyond the key come from a catalogue: storage adds a new one by itself.
+    ``known_from`` and ``known_to``; their ``key`` names the thing, not the version.
     """
 
     store: StoreName
@@ -69,7 +68,6 @@ class TableSchema:
     key: tuple[str, ...]
     session_column: str | None = SESSION
     versioned: bool = False
-    open_columns: bool = False
 
     def __post_init__(self) -> None:
         names = self.column_names
@@ -154,6 +152,32 @@ class TableSchema:
             raise SchemaError(
                 f"{self.qualified_name}: key ({', '.join(key)}) is not unique, {repeated} rows too many, for example {example}"
             )
+
+
+@dataclass(frozen=True)
+class View:
+    """A query that the store keeps under a name, for whoever looks into it with SQL.
+
+    Attributes:
+        store: where it lies, as do the tables that it reads.
+        stage: the schema inside the store.
+        name: what it is called there.
+        sql: the query.
+        reads: the tables that it reads, which must be there before it.
+        parameters: names that ``sql`` uses and whoever reads the view gives values for, as in ``FROM stage.name(value)``.
+    """
+
+    store: StoreName
+    stage: str
+    name: str
+    sql: str
+    reads: tuple[TableSchema, ...]
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def qualified_name(self) -> str:
+        """Stage and name: what the view is called inside its store."""
+        return f"{self.stage}.{self.name}"
 
 
 def _fits(given: pl.DataType, wanted: DataType) -> bool:

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.columns import FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.past_volatility import SPAN, past_volatility
 from stock_pipeline.datasets.splits import Split, splits_from_table
@@ -131,5 +131,4 @@ def read_past_volatility_of(stores: Stores, settings: Settings, as_of: date, wan
 
 def read_splits(stores: Stores, as_of: date) -> list[Split]:
     """The last walk-forward splits made up to the night of ``as_of``, in the order of their folds; none where there are none."""
-    table = stores.read(WALK_FORWARD_SPLITS, Selection(last=as_of))
-    return splits_from_table(table.filter(pl.col(AS_OF) == pl.col(AS_OF).max()))
+    return splits_from_table(stores.read(WALK_FORWARD_SPLITS, Selection(last=as_of, latest=True)))

@@ -13,7 +13,7 @@ from stock_pipeline.drift.feature_drift import feature_drift, windows
 from stock_pipeline.drift.pictures import psi_bars
 from stock_pipeline.drift.report import html_report
 from stock_pipeline.drift.severity import SEVERITIES
-from stock_pipeline.drift.tables import FEATURE_DRIFT, SEVERITY
+from stock_pipeline.drift.tables import FEATURE_DRIFT, RECENT_DRIFT_EVENTS, SEVERITY
 from stock_pipeline.features.reading import chosen_set, read_features
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.orchestration.night import Night, Product
@@ -56,6 +56,7 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(FEATURE_DRIFT),),
         description="How far the features of the last sessions have moved from those before.",
         tables=(FEATURE_DRIFT,),
+        views=(RECENT_DRIFT_EVENTS,),
         reads=(DAILY_FEATURES,),
         body=report_drift,
         settings=("drift", "features.set"),

@@ -13,7 +13,8 @@ from stock_pipeline.orchestration.training_request import TRAINING_JOB, training
 from stock_pipeline.registry.reading import job_at_work
 from stock_pipeline.registry.tables import REASON, REQUESTED_AT, TRAINING_JOBS
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline.storage import open_stores
+from stock_pipeline.storage.reading import Selection
 
 DRIFT_RETRAINING = "drift_retraining"
 DRIFT = "drift"
@@ -59,7 +60,7 @@ def drift_retraining(settings: Settings) -> dg.SensorDefinition:
         if not rule.on_drift:
             return dg.SkipReason("registry.retraining.on_drift is false")
         stores = open_stores(settings.home, settings.lock_wait_seconds)
-        drift = _latest(stores)
+        drift = stores.read(FEATURE_DRIFT, Selection(latest=True)) if stores.exist else FEATURE_DRIFT.empty()
         if drift.is_empty():
             return dg.SkipReason("drift has not been judged yet")
         session, share = drift[AS_OF][0], drifted_share(drift)
@@ -76,8 +77,3 @@ def drift_retraining(settings: Settings) -> dg.SensorDefinition:
         return training_request((), DRIFT, f"{DRIFT}-{session}")
 
     return look
-
-
-def _latest(stores: Stores) -> pl.DataFrame:
-    rows = stores.read(FEATURE_DRIFT) if stores.exist else FEATURE_DRIFT.empty()
-    return rows.filter(pl.col(AS_OF) == pl.col(AS_OF).max())

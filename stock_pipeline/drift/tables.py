@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, FEATURE, VALUE
-from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.core.table_schema import Column, TableSchema, View
 from stock_pipeline.drift.severity import SEVERITIES
 
 STATISTIC: Final = "statistic"
@@ -40,4 +40,16 @@ FEATURE_DRIFT = TableSchema(
     ),
     key=(AS_OF, FEATURE, STATISTIC),
     session_column=AS_OF,
+)
+
+RECENT_DRIFT_EVENTS: Final = View(
+    store="ml",
+    stage="drift",
+    name="recent_drift_events",
+    sql="""
+SELECT * FROM drift.feature_drift
+WHERE severity IN ('HIGH', 'CRITICAL') AND as_of IN (SELECT DISTINCT as_of FROM drift.feature_drift ORDER BY as_of DESC LIMIT 30)
+ORDER BY as_of DESC, feature, statistic
+""",
+    reads=(FEATURE_DRIFT,),
 )

@@ -45,7 +45,6 @@ def daily_features(chosen: FeatureSet) -> TableSchema:
             *(Column(feature.name, pl.Float32, described(feature), nullable=True) for feature in chosen.made),
         ),
         key=(SYMBOL, SESSION),
-        open_columns=True,
     )
 
 

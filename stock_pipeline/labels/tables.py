@@ -50,7 +50,6 @@ def daily_labels(horizons: Sequence[int]) -> TableSchema:
             Column(column_of(KNOWN_ON, VOLATILITY), pl.Date, "the session at whose close the forward volatility is known"),
         ),
         key=(SYMBOL, SESSION),
-        open_columns=True,
     )
 
 

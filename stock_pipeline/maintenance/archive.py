@@ -1,19 +1,19 @@
-"""The archive of artefacts: a compressed file for each, under ``archive/models``, from which the folder can be had again."""
+"""The archive of artefacts: a compressed file for each, from which the folder can be had again."""
 
 import os
 import shutil
 import tarfile
 from pathlib import Path
 
+from stock_pipeline.core.atomic_files import replacing
 from stock_pipeline.core.errors import ArtefactError
+from stock_pipeline.core.layout import Layout
 from stock_pipeline.models.reading import artefact_path
-
-FOLDER = Path("archive") / "models"
 
 
 def archive_of(home: Path, model: str, training_id: str) -> Path:
     """The file that holds a training's artefact once it is archived."""
-    return home / FOLDER / artefact_path(model, training_id).with_suffix(".tar.gz")
+    return Layout(home).archive / artefact_path(model, training_id).with_suffix(".tar.gz")
 
 
 def put_away(home: Path, model: str, training_id: str) -> Path | None:
@@ -24,23 +24,21 @@ def put_away(home: Path, model: str, training_id: str) -> Path | None:
     Raises:
         ArtefactError: what was written does not hold what the folder does.
     """
-    source, target = home / "models" / artefact_path(model, training_id), archive_of(home, model, training_id)
+    source, target = Layout(home).models / artefact_path(model, training_id), archive_of(home, model, training_id)
     if not source.is_dir():
         return None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.writing")
-    with tarfile.open(draft, "w:gz") as file:
-        file.add(source, training_id)
-    _compare(draft, source, training_id)
-    with draft.open("rb") as written:
-        os.fsync(written.fileno())
-    draft.replace(target)
+    with replacing(target) as draft:
+        with tarfile.open(draft, "w:gz") as file:
+            file.add(source, training_id)
+        _compare(draft, source, training_id)
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
     return target
 
 
 def remove_folder(home: Path, model: str, training_id: str) -> bool:
     """Delete the folder of an artefact that the archive holds; whether there was one."""
-    folder = home / "models" / artefact_path(model, training_id)
+    folder = Layout(home).models / artefact_path(model, training_id)
     if not folder.is_dir() or not archive_of(home, model, training_id).is_file():
         return False
     shutil.rmtree(folder)

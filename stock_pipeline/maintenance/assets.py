@@ -36,7 +36,7 @@ def keep_backups(night: Night) -> Product | None:
     held = night.read(BACKUPS)
     everything = pl.concat([held.filter(pl.col(AS_OF) != night.as_of), made])
     gone = outdated(everything, night.settings.maintenance.backups_kept)
-    remove(night.stores.home, gone)
+    remove(night.stores.layout.backups, gone)
     kept = everything.filter(~pl.col(AS_OF).is_in(gone)).sort(AS_OF, "store")
     return Product(
         writes=(upsert(BACKUPS, kept),),

@@ -17,11 +17,12 @@ def back_up(stores: Stores, as_of: date) -> pl.DataFrame:
     """Copy both stores and return a row of BACKUPS for each."""
     rows = []
     for database in (stores.market, stores.ml):
-        relative = Path("backups") / str(as_of) / database.path.name
-        size = copy_store(database, stores.home / relative)
-        with (stores.home / relative).open("rb") as file:
+        copy = stores.layout.backups / str(as_of) / database.path.name
+        size = copy_store(database, copy)
+        with copy.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        rows.append({AS_OF: as_of, STORE: database.store, "path": relative.as_posix(), "size_bytes": size, "sha256": sha256})
+        path = copy.relative_to(stores.home).as_posix()
+        rows.append({AS_OF: as_of, STORE: database.store, "path": path, "size_bytes": size, "sha256": sha256})
     return pl.DataFrame(rows, schema=BACKUPS.dtypes)
 
 
@@ -31,7 +32,7 @@ def outdated(backups: pl.DataFrame, kept: int) -> list[date]:
     return sessions[kept:]
 
 
-def remove(home: Path, sessions: list[date]) -> None:
-    """Delete the backups of those sessions."""
+def remove(backups: Path, sessions: list[date]) -> None:
+    """Delete the backups of those sessions from the folder ``backups``."""
     for session in sessions:
-        shutil.rmtree(home / "backups" / str(session), ignore_errors=True)
+        shutil.rmtree(backups / str(session), ignore_errors=True)

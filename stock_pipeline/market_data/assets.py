@@ -35,6 +35,7 @@ from stock_pipeline.market_data.tables import (
     UNIVERSE_MEMBERS,
     WITHDRAWN_ON,
 )
+from stock_pipeline.market_data.views import VIEWS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.storage import Stores, Write, append, replace_groups, upsert
@@ -163,6 +164,7 @@ STAGES: Sequence[Stage] = (
         keys=tuple(key_of(table) for table in TABLES),
         description="Market data from the sources of the settings, screened and versioned.",
         tables=TABLES,
+        views=VIEWS,
         reads=(),
         body=ingest,
         settings=("exchange", "quality.jump_ratio"),

@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.core.layout import Layout
 from stock_pipeline.market_data.sources.source import Answer, MarketData, Request, Source
 
-FOLDER = "landing"
 NAMES = tuple(field.name for field in fields(MarketData))
 
 
@@ -28,7 +28,7 @@ class Landing:
     @property
     def folder(self) -> Path:
         """Where the night's answers lie."""
-        return self.home / FOLDER / self.night.isoformat()
+        return Layout(self.home).answers / self.night.isoformat()
 
     def ask(self, source: Source, requests: Sequence[Request]) -> Iterator[Answer]:
         """The source's answers: those that have landed already, then those to the other requests, each landed as it arrives."""
@@ -54,7 +54,7 @@ class Landing:
 
     def clear(self, committed: date | None) -> None:
         """Forget the nights that are in the store, and those before this one, whose requests will not be repeated."""
-        root = self.home / FOLDER
+        root = Layout(self.home).answers
         for folder in root.iterdir() if root.is_dir() else ():
             if not folder.is_dir():
                 continue  # not of our making
@@ -71,6 +71,7 @@ class Landing:
     def _write(self, source: str, request: Request, data: MarketData) -> None:
         place = self._place(source, request)
         self.folder.mkdir(parents=True, exist_ok=True)
+        # A name of its own, because another run may be landing the same answer.
         unfinished = Path(tempfile.mkdtemp(prefix=".", dir=self.folder))
         for name, frame in zip(NAMES, _frames(data), strict=True):
             frame.write_parquet(unfinished / f"{name}.parquet")

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
+from stock_pipeline.core.atomic_files import replacing
 from stock_pipeline.core.errors import ArtefactError
 from stock_pipeline.models.manifest import MANIFEST_FILE, Manifest
 from stock_pipeline.models.reading import artefact_path, check_artefact, sha256_of
@@ -46,14 +47,13 @@ def write_artefact(models_root: Path, estimator: Saveable, manifest: Manifest) -
     relative = artefact_path(manifest.model, manifest.training_id)
     final = models_root / relative
     if not _is_intact(final):
-        draft, broken = (final.with_name(f".{final.name}.{suffix}") for suffix in ("writing", "broken"))
-        for leftover in (draft, broken):
-            shutil.rmtree(leftover, ignore_errors=True)
-        draft.mkdir(parents=True)
-        _fill(draft, estimator, manifest)
-        if final.exists():
-            final.rename(broken)
-        draft.replace(final)
+        broken = final.with_name(f".{final.name}.broken")
+        shutil.rmtree(broken, ignore_errors=True)
+        with replacing(final) as draft:
+            draft.mkdir()
+            _fill(draft, estimator, manifest)
+            if final.exists():
+                final.rename(broken)
         for folder in (final.parent, models_root):
             _sync(folder)
         shutil.rmtree(broken, ignore_errors=True)

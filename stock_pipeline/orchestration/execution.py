@@ -119,7 +119,7 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
 
     seen: Seen | None = None
     try:
-        run.stores.migrate()
+        run.stores.prepare((*stage.tables, *stage.amends), stage.views)
         seen = run.stores.seen()
         held = run.stores.watermark(stage.store, stage.name)
         remade = _changed_setting(stage, run.settings, held)

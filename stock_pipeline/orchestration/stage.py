@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from stock_pipeline.core.table_schema import StoreName, TableSchema
+from stock_pipeline.core.table_schema import StoreName, TableSchema, View
 from stock_pipeline.orchestration.night import Night, Product, Verdict
 
 Key = tuple[str, str]  # (stage, name)
@@ -62,6 +62,7 @@ class Stage:
         body: receives a Night and returns a Product, or None where there is nothing to do.
         reads_back: tables that the body reads although they are made after it: feedback of earlier nights. It is news, but no dependency;
             as it comes with a new night, such a stage follows ingestion.
+        views: views that the store keeps for whoever looks into it, made before the body runs.
         amends: tables of other stages that the body changes once the night has read them.
         settings: the settings, sections or single ones with dots between, that the rows depend on: where one of them has changed, the
             rows are made again.
@@ -81,6 +82,7 @@ class Stage:
     body: Callable[[Night], Product | None]
     reads_back: tuple[TableSchema, ...] = ()
     amends: tuple[TableSchema, ...] = ()
+    views: tuple[View, ...] = ()
     settings: tuple[str, ...] = ()
     settings_ahead: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ("polars", "duckdb")

@@ -26,7 +26,7 @@ from stock_pipeline.performance.reading import (
     predictions_on_record,
 )
 from stock_pipeline.performance.results import KIND, session_results
-from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN, PERFORMANCE_LOG
+from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, MODEL_PERFORMANCE, ORIGIN, PERFORMANCE_LOG
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW_RESULTS
 from stock_pipeline.storage import replace_all, upsert
@@ -108,6 +108,7 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(PERFORMANCE_LOG),),
         description="What each model's live predictions were worth over the last sessions and on the whole.",
         tables=(PERFORMANCE_LOG,),
+        views=(MODEL_PERFORMANCE,),
         reads=(DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS),
         body=log_performance,
         settings=("labels.horizons", "performance.cost_bps"),

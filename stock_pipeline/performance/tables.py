@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, PERIOD, RANK_IC, SESSION, STOCKS, TRAINING_ID
-from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.core.table_schema import Column, TableSchema, View
 
 ORIGIN: Final = "origin"
 LIVE, OUT_OF_FOLD = "live", "out_of_fold"
@@ -76,4 +76,16 @@ PERFORMANCE_LOG = TableSchema(
     ),
     key=(AS_OF, MODEL, PERIOD),
     session_column=AS_OF,
+)
+
+MODEL_PERFORMANCE = View(
+    store="ml",
+    stage="performance",
+    name="model_performance",
+    sql="""
+SELECT * FROM performance.performance_log
+WHERE as_of = (SELECT max(as_of) FROM performance.performance_log)
+ORDER BY model, sessions
+""",
+    reads=(PERFORMANCE_LOG,),
 )

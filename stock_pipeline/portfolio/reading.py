@@ -1,10 +1,8 @@
 """Reading the suggestions."""
 
-from datetime import date
-
 import polars as pl
 
-from stock_pipeline.core.columns import PROFILE, RANK, SESSION
+from stock_pipeline.core.columns import PROFILE, RANK
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.storage import Stores
@@ -17,8 +15,7 @@ def latest_suggestions(stores: Stores, profile: str) -> pl.DataFrame:
     Raises:
         InputError: no stocks have been suggested yet.
     """
-    sessions = stores.read(SUGGESTED_STOCKS, Selection(columns=(SESSION,)))[SESSION] if stores.exist else pl.Series(dtype=pl.Date)
-    last = sessions.max()
-    if not isinstance(last, date):
+    last = stores.read(SUGGESTED_STOCKS, Selection(latest=True)) if stores.exist else SUGGESTED_STOCKS.empty()
+    if last.is_empty():
         raise InputError(f"there are no suggestions in {stores.home} yet; run `stock-pipeline run` first")
-    return stores.read(SUGGESTED_STOCKS, Selection(first=last, equals={PROFILE: [profile]})).sort(RANK)
+    return last.filter(pl.col(PROFILE) == profile).sort(RANK)

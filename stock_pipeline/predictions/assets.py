@@ -86,8 +86,8 @@ def make_signals(night: Night) -> Product | None:
 
 
 def _last_session(night: Night, schema: TableSchema) -> date | None:
-    last = night.read(schema, Selection(columns=(SESSION,), last=night.as_of, distinct=True))[SESSION].max()
-    return last if isinstance(last, date) else None
+    last = night.read(schema, Selection(columns=(SESSION,), last=night.as_of, latest=True, distinct=True))[SESSION].to_list()
+    return last[0] if last else None
 
 
 @dataclass(frozen=True)

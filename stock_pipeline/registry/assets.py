@@ -23,15 +23,14 @@ from stock_pipeline.registry.registration import Candidate, judge_shadows, regis
 from stock_pipeline.registry.tables import (
     ACTIVE,
     DECISION,
-    MODEL_SWITCHES,
     MODEL_VERSIONS,
     NUMBER,
-    PROMOTIONS,
     REASON,
     SHADOW,
     SHADOW_RESULTS,
     STATUS,
-    TRAINING_JOBS,
+    TABLES,
+    VIEWS,
 )
 from stock_pipeline.registry.training_jobs import job_of_run
 from stock_pipeline.storage import Write
@@ -129,7 +128,8 @@ STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(MODEL_VERSIONS),),
         description="Versions of the models.",
-        tables=(MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, TRAINING_JOBS),
+        tables=TABLES,
+        views=VIEWS,
         reads=(TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS),
         reads_back=(SHADOW_RESULTS,),
         body=register_versions,

@@ -17,7 +17,7 @@ from stock_pipeline.registry.actions import PromotionRequest, promote, roll_back
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.lifecycle import version_of
 from stock_pipeline.registry.reading import all_versions
-from stock_pipeline.registry.tables import NUMBER, SHADOW, STATUS
+from stock_pipeline.registry.tables import NUMBER, SHADOW, STATUS, TABLES
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 
@@ -78,7 +78,7 @@ def _session(stores: Stores, model: str) -> date:
     """The session that a decision about the model bears."""
     refuse_unknown(model)
     session = ledger.session_reached(stores)
-    stores.migrate()
+    stores.prepare(TABLES)
     return session
 
 

@@ -46,7 +46,6 @@ def open_job(run: Run, request: TrainingRequest) -> int:
         InputError: nothing has been ingested yet, or another job has not ended.
     """
     session_reached(run.stores)
-    run.stores.migrate()
     now = run.clock()
     change_jobs(run.stores, lambda held: without_the_dead(held, now), now)
     waiting = unended(change_jobs(run.stores, lambda held: opened(held, request, now), now))

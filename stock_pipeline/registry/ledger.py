@@ -13,9 +13,9 @@ from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.registry.registration import Registry
-from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, TRAINING_JOBS
+from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, TABLES, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import sentence_of, unended, without_the_dead
-from stock_pipeline.storage import Author, Stores, Write, replace_all, upsert
+from stock_pipeline.storage import Author, Stores, Write, append, replace_all, upsert
 
 JOB_AUTHOR: Final = "training_jobs"
 ATTEMPTS: Final = 5
@@ -37,7 +37,7 @@ class StoredRegistry:
         """What puts ``after``, which rests on the stored one, in its place."""
         return (
             upsert(MODEL_VERSIONS, after.versions, may_be_empty=True, expected_version=self.versions),
-            upsert(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions),
+            append(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions),
         )
 
 
@@ -75,6 +75,7 @@ def change_jobs(stores: Stores, change: Change, moment: datetime) -> pl.DataFram
         change: from the rows of TRAINING_JOBS to what they are to be.
         moment: now, UTC.
     """
+    stores.prepare(TABLES)
     for attempt in range(1, ATTEMPTS + 1):
         writes = job_writes(stores, change)
         if not writes:
@@ -93,7 +94,6 @@ def living_jobs(stores: Stores, moment: datetime) -> pl.DataFrame:
     """The training jobs, once those whose process is gone have been closed; none where there are no stores yet."""
     if not stores.exist:
         return TRAINING_JOBS.empty()
-    stores.migrate()
     held = stores.read(TRAINING_JOBS)
     if without_the_dead(held, moment).equals(held):
         return held

@@ -5,7 +5,8 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, PREDICTIONS, SESSION, TRAINING_ID, VERSION, ZERO_ERROR
-from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.core.table_schema import Column, TableSchema, View
+from stock_pipeline.models.tables import TRAININGS
 
 STATUS: Final = "status"
 CANDIDATE, SHADOW, ACTIVE, RETIRED, ARCHIVED, REJECTED = STATUSES = ("candidate", "shadow", "active", "retired", "archived", "rejected")
@@ -158,3 +159,39 @@ TRAINING_JOBS: Final = TableSchema(
     key=(JOB,),
     session_column=None,
 )
+
+# What automation, hands and jobs write; SHADOW_RESULTS is the performance stage's.
+TABLES: Final = (MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, TRAINING_JOBS)
+
+ACTIVE_MODELS: Final = View(
+    store="ml",
+    stage="registry",
+    name="active_models",
+    sql="""
+SELECT v.model, v.version, v.active_from, v.error, v.zero_error, v.rank_ic, v.reason, t.training_id, t.as_of AS trained_as_of,
+    t.train_from, t.train_to, t."rows", t.features, t.target, t.artefact, t.size_bytes, t.sha256, coalesce(s.enabled, true) AS enabled
+FROM registry.model_versions AS v
+JOIN models.trainings AS t USING (training_id)
+LEFT JOIN registry.model_switches AS s ON s.model = v.model
+WHERE v.status = 'active'
+ORDER BY v.model
+""",
+    reads=(MODEL_VERSIONS, TRAININGS, MODEL_SWITCHES),
+)
+SHADOW_MODELS: Final = View(
+    store="ml",
+    stage="registry",
+    name="shadow_models",
+    sql="""
+SELECT v.model, v.version, v.training_id, v.as_of, v.changed_on AS in_shadow_since, count(r.session) AS sessions,
+    coalesce(sum(r.predictions), 0) AS predictions, sum(r.error * r.predictions) / sum(r.predictions) AS error,
+    sum(r.zero_error * r.predictions) / sum(r.predictions) AS zero_error, avg(r.rank_ic) AS rank_ic
+FROM registry.model_versions AS v
+LEFT JOIN registry.shadow_results AS r USING (model, version)
+WHERE v.status = 'shadow'
+GROUP BY ALL
+ORDER BY v.model, v.version
+""",
+    reads=(MODEL_VERSIONS, SHADOW_RESULTS),
+)
+VIEWS: Final = (ACTIVE_MODELS, SHADOW_MODELS)

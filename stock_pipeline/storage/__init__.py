@@ -1,4 +1,4 @@
-"""The two DuckDB stores: connections, migrations, transactional writes, backup. The only importer of duckdb.
+"""The two DuckDB stores: connections, tables and views, transactional writes, backup. The only importer of duckdb.
 
 What does not belong here: what the tables mean (each stage's ``tables.py``), when they are written (orchestration/).
 """

@@ -8,6 +8,9 @@ from typing import Literal
 import duckdb
 
 from stock_pipeline import __version__
+from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.storage.ddl import quoted_list, table_identifier
+from stock_pipeline.storage.tables import TASK_RUNS, WATERMARKS, WRITES
 
 AuthorKind = Literal["asset", "person", "job"]
 TaskState = Literal["succeeded", "up to date", "failed"]
@@ -91,9 +94,12 @@ class Watermark:
 
 def record_write(connection: duckdb.DuckDBPyConnection, author: Author, report: WriteReport) -> None:
     """Add the row that says what a write did, inside the write's own transaction, with the next number of the store."""
-    connection.execute(
-        "INSERT INTO audit.writes SELECT coalesce(max(sequence), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM audit.writes",
+    last = connection.execute("SELECT coalesce(max(sequence), 0) FROM audit.writes").fetchall()[0][0]
+    _insert(
+        connection,
+        WRITES,
         [
+            last + 1,
             author.run_id,
             author.kind,
             author.name,
@@ -116,7 +122,7 @@ def advance_watermark(connection: duckdb.DuckDBPyConnection, author: Author, wat
     if held == Watermark(reached, author.code_version, author.settings):
         return
     connection.execute("DELETE FROM audit.watermarks WHERE asset = ?", [author.name])
-    connection.execute("INSERT INTO audit.watermarks VALUES (?, ?, ?, ?)", [author.name, reached, author.code_version, author.settings])
+    _insert(connection, WATERMARKS, [author.name, reached, author.code_version, author.settings])
 
 
 def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> Watermark | None:
@@ -169,11 +175,9 @@ def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) ->
 
 def record_task(connection: duckdb.DuckDBPyConnection, run: TaskRun) -> None:
     """Add one execution to the trail."""
-    connection.execute(
-        "INSERT INTO audit.task_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error]
-        + ([None, None] if run.seen is None else [run.seen.market, run.seen.ml]),
-    )
+    seen = [None, None] if run.seen is None else [run.seen.market, run.seen.ml]
+    values = [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error, *seen]
+    _insert(connection, TASK_RUNS, values)
 
 
 def last_task_runs(connection: duckdb.DuckDBPyConnection) -> dict[str, TaskRun]:
@@ -183,3 +187,8 @@ def last_task_runs(connection: duckdb.DuckDBPyConnection) -> dict[str, TaskRun]:
         "QUALIFY row_number() OVER (PARTITION BY asset ORDER BY started_at DESC) = 1"
     ).fetchall()
     return {row[0]: TaskRun(*row) for row in rows}
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: TableSchema, values: Sequence[object]) -> None:
+    marks = ", ".join("?" * len(values))
+    connection.execute(f"INSERT INTO {table_identifier(table)} ({quoted_list(table.column_names)}) VALUES ({marks})", values)  # noqa: S608

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import duckdb
 
+from stock_pipeline.core.atomic_files import replacing
 from stock_pipeline.storage.database import Database
 
 
@@ -16,18 +17,11 @@ def copy_store(database: Database, target: Path) -> int:
     Raises:
         StoreBusyError: a writer held the store all the time that we waited.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{target.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    try:
-        with duckdb.connect(":memory:") as connection:
-            database.patiently(lambda: connection.execute(f"ATTACH {_literal(database.path)} AS source (READ_ONLY)"))
-            connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
-            connection.execute("COPY FROM DATABASE source TO target")
-            connection.execute("DETACH target")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(target) as unfinished, duckdb.connect(":memory:") as connection:
+        database.patiently(lambda: connection.execute(f"ATTACH {_literal(database.path)} AS source (READ_ONLY)"))
+        connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
+        connection.execute("COPY FROM DATABASE source TO target")
+        connection.execute("DETACH target")
     return target.stat().st_size
 
 

@@ -1,10 +1,10 @@
-"""A table schema as SQL. Identifiers come from schemas alone and are quoted; nothing from outside is ever spliced in."""
+"""Table schemas and views as SQL. Identifiers come from them alone and are quoted; nothing from outside is ever spliced in."""
 
 from collections.abc import Iterable
 
 import polars as pl
 
-from stock_pipeline.core.table_schema import Column, DataType, TableSchema
+from stock_pipeline.core.table_schema import Column, DataType, TableSchema, View
 
 SQL_TYPES: dict[DataType, str] = {
     pl.String: "VARCHAR",
@@ -29,27 +29,37 @@ def quoted_list(names: Iterable[str]) -> str:
     return ", ".join(quoted(name) for name in names)
 
 
-def table_identifier(schema: TableSchema) -> str:
-    """The table's quoted name with its SQL schema."""
-    return f"{quoted(schema.stage)}.{quoted(schema.name)}"
-
-
-def column_definition(column: Column) -> str:
-    """One line of a CREATE TABLE statement."""
-    return f"{quoted(column.name)} {SQL_TYPES[column.dtype]}{'' if column.nullable else ' NOT NULL'}"
+def table_identifier(table: TableSchema | View) -> str:
+    """The quoted name of the table or view with its SQL schema."""
+    return f"{quoted(table.stage)}.{quoted(table.name)}"
 
 
 def create_statement(schema: TableSchema) -> str:
-    """The CREATE TABLE statement that a migration for this schema holds.
+    """The CREATE TABLE statement of the schema.
 
     There is no primary key: DuckDB would back it by an index, and indexes are where its known corruptions cluster. Writes
-    keep the key unique instead. A table with open columns is created with its key alone.
+    keep the key unique instead.
     """
-    columns = [c for c in schema.columns if not schema.open_columns or c.name in schema.key]
-    lines = ",\n".join(f"    {column_definition(column)}" for column in columns)
+    lines = ",\n".join(f"    {_definition(column)}{'' if column.nullable else ' NOT NULL'}" for column in schema.columns)
     return f"CREATE TABLE {table_identifier(schema)} (\n{lines}\n);"
 
 
 def add_column_statement(schema: TableSchema, column: Column) -> str:
-    """The statement that gives an existing table a new column of an open schema."""
-    return f"ALTER TABLE {table_identifier(schema)} ADD COLUMN {quoted(column.name)} {SQL_TYPES[column.dtype]}"
+    """The statement that gives an existing table a new column, null in the rows that are there."""
+    return f"ALTER TABLE {table_identifier(schema)} ADD COLUMN {_definition(column)}"
+
+
+def allow_nulls_statement(schema: TableSchema, name: str) -> str:
+    """The statement that lets a stored column be null."""
+    return f"ALTER TABLE {table_identifier(schema)} ALTER COLUMN {quoted(name)} DROP NOT NULL"
+
+
+def view_statement(view: View) -> str:
+    """The statement that makes the view, or puts it in the place of the one of that name."""
+    if view.parameters:
+        return f"CREATE OR REPLACE MACRO {table_identifier(view)}({quoted_list(view.parameters)}) AS TABLE {view.sql}"
+    return f"CREATE OR REPLACE VIEW {table_identifier(view)} AS {view.sql}"
+
+
+def _definition(column: Column) -> str:
+    return f"{quoted(column.name)} {SQL_TYPES[column.dtype]}"

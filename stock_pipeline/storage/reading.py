@@ -1,6 +1,6 @@
 """Reading a table as a Polars frame. Columns come from the schema's allow-list; values are bound, never spliced in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -10,7 +10,7 @@ import polars as pl
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO
 from stock_pipeline.core.errors import SchemaError
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.storage.ddl import quoted, quoted_list, table_identifier
+from stock_pipeline.storage.ddl import SQL_TYPES, quoted, quoted_list, table_identifier
 
 Scalar = str | int | float | date
 
@@ -20,8 +20,8 @@ class Selection:
     """Which rows and columns of a table to read.
 
     ``first`` and ``last`` bound the session column, both included. ``known_on`` keeps of a versioned table the rows as they
-    were known on that night. ``equals`` keeps rows whose column has one of the given values. ``distinct`` gives equal rows of
-    the columns once, in the order of the columns.
+    were known on that night. ``equals`` keeps rows whose column has one of the given values. ``latest`` keeps of all these the rows of
+    the last session that has any. ``distinct`` gives equal rows of the columns once, in the order of the columns.
     """
 
     columns: tuple[str, ...] | None = None
@@ -29,11 +29,14 @@ class Selection:
     last: date | None = None
     known_on: date | None = None
     equals: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+    latest: bool = False
     distinct: bool = False
 
 
 def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: Selection) -> pl.DataFrame:
     """The selected rows, ordered by the table's key unless they are distinct.
+
+    Of a table that the file does not have there are none, and a column that it does not have is null.
 
     Raises:
         SchemaError: a column is not one of the table's, or the selection needs a column that the table does not have.
@@ -41,25 +44,48 @@ def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: 
     columns = schema.require(selection.columns or schema.column_names)
     where, values = _conditions(schema, selection)
     order = (*schema.key, KNOWN_FROM) if schema.versioned else schema.key
-    present = columns
-    # A column of a catalogue that no write has brought yet is missing in the file, and null in every row.
-    if schema.open_columns:
-        stored = stored_columns(connection, schema)
-        present = tuple(name for name in columns if name in stored) or schema.key
-    chosen, order = (f"DISTINCT {quoted_list(present)}", present) if selection.distinct else (quoted_list(present), order)
-    query = f"SELECT {chosen} FROM {table_identifier(schema)} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
+    stored = stored_columns(connection, schema)
+    if not stored:
+        return schema.empty().select(columns)
+    chosen, order = (f"DISTINCT {quoted_list(columns)}", columns) if selection.distinct else (quoted_list(columns), order)
+    source = _source(schema, stored)
+    if selection.latest:
+        session = quoted(_session(schema))
+        last = f"{session} = (SELECT max({session}) FROM {source} {where})"  # noqa: S608
+        where, values = f"{where} AND {last}" if where else f"WHERE {last}", [*values, *values]
+    query = f"SELECT {chosen} FROM {source} {where} ORDER BY {quoted_list(order)}"  # noqa: S608
     # Not connection.sql(query, params=...), which turns every value of the result into text on its way (60 times slower).
     frame = pl.DataFrame(connection.execute(query, values).to_arrow_table())
-    absent = [pl.lit(None, schema.dtypes[name]).alias(name) for name in columns if name not in frame.columns]
-    return frame.with_columns(absent).select(pl.col(name).cast(schema.dtypes[name]) for name in columns)
+    return frame.select(pl.col(name).cast(schema.dtypes[name]) for name in columns)
 
 
-def stored_columns(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> set[str]:
-    """The columns that the table has in the file."""
-    rows = connection.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE schema_name = ? AND table_name = ?", [schema.stage, schema.name]
-    ).fetchall()
-    return {row[0] for row in rows}
+@dataclass(frozen=True)
+class StoredColumn:
+    """A column as the file has it."""
+
+    sql_type: str
+    nullable: bool
+
+
+def stored_columns(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> dict[str, StoredColumn]:
+    """The columns that the table has in the file, by name; none where there is no such table."""
+    try:
+        rows = connection.execute(f"DESCRIBE {table_identifier(schema)}").fetchall()
+    except duckdb.CatalogException:
+        return {}
+    return {name: StoredColumn(sql_type, nullable == "YES") for name, sql_type, nullable, *_ in rows}
+
+
+def _source(schema: TableSchema, stored: Collection[str]) -> str:
+    absent = [column for column in schema.columns if column.name not in stored]
+    nulls = "".join(f", NULL::{SQL_TYPES[column.dtype]} AS {quoted(column.name)}" for column in absent)
+    return f"(SELECT *{nulls} FROM {table_identifier(schema)})" if absent else table_identifier(schema)  # noqa: S608
+
+
+def _session(schema: TableSchema) -> str:
+    if schema.session_column is None:
+        raise SchemaError(f"{schema.qualified_name} has no session column to select by")
+    return schema.session_column
 
 
 def _conditions(schema: TableSchema, selection: Selection) -> tuple[str, list[Scalar]]:
@@ -67,9 +93,7 @@ def _conditions(schema: TableSchema, selection: Selection) -> tuple[str, list[Sc
     values: list[Scalar] = []
     for bound, operator in ((selection.first, ">="), (selection.last, "<=")):
         if bound is not None:
-            if schema.session_column is None:
-                raise SchemaError(f"{schema.qualified_name} has no session column to select by")
-            conditions.append(f"{quoted(schema.session_column)} {operator} ?")
+            conditions.append(f"{quoted(_session(schema))} {operator} ?")
             values.append(bound)
     if selection.known_on is not None:
         if not schema.versioned:

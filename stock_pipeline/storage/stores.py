@@ -11,14 +11,15 @@ import polars as pl
 
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
-from stock_pipeline.core.table_schema import StoreName, TableSchema
+from stock_pipeline.core.layout import Layout
+from stock_pipeline.core.table_schema import StoreName, TableSchema, View
 from stock_pipeline.storage import audit
 from stock_pipeline.storage.audit import Author, Seen, TaskRun, Watermark, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import table_identifier
-from stock_pipeline.storage.migrations import migrate
 from stock_pipeline.storage.modes import Write
-from stock_pipeline.storage.reading import Selection, read
+from stock_pipeline.storage.reading import Selection, read, stored_columns
+from stock_pipeline.storage.schema_sync import prepare
 from stock_pipeline.storage.writing import write_all
 
 
@@ -39,6 +40,11 @@ class Stores:
     ml: Database
 
     @property
+    def layout(self) -> Layout:
+        """Where things lie under the data directory."""
+        return Layout(self.home)
+
+    @property
     def exist(self) -> bool:
         """Whether both files are there."""
         return self.market.path.exists() and self.ml.path.exists()
@@ -47,10 +53,11 @@ class Stores:
         """The store of that name."""
         return self.market if store == "market" else self.ml
 
-    def migrate(self) -> None:
-        """Bring both stores up to date, creating them where they are missing."""
-        migrate(self.market)
-        migrate(self.ml)
+    def prepare(self, tables: Sequence[TableSchema], views: Sequence[View] = ()) -> None:
+        """Bring both stores to the schemas of these tables and views, creating them where they are missing; see ``schema_sync.prepare``."""
+        for database in (self.market, self.ml):
+            own = [table for table in tables if table.store == database.store]
+            prepare(database, own, [view for view in views if view.store == database.store])
 
     def read(self, schema: TableSchema, selection: Selection | None = None) -> pl.DataFrame:
         """The selected rows of a table (all of them by default), ordered by its key."""
@@ -160,13 +167,13 @@ class Stores:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> int:
+    if not stored_columns(connection, schema):
+        return 0
     return int(connection.execute(f"SELECT count(*) FROM {table_identifier(schema)}").fetchall()[0][0])  # noqa: S608
 
 
 def open_stores(home: Path, wait_seconds: float = 60.0) -> Stores:
-    """The stores under ``home``. Nothing is created until ``migrate`` or a write."""
-    return Stores(
-        home=home,
-        market=Database(home / "market.duckdb", "market", wait_seconds),
-        ml=Database(home / "ml.duckdb", "ml", wait_seconds),
-    )
+    """The stores under ``home``. Nothing is created until ``prepare``."""
+    layout = Layout(home)
+    market, ml = Database(layout.market_store, "market", wait_seconds), Database(layout.ml_store, "ml", wait_seconds)
+    return Stores(home, market, ml)

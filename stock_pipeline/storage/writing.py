@@ -13,9 +13,9 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import audit
 from stock_pipeline.storage.audit import Author, WriteReport
 from stock_pipeline.storage.database import Database
-from stock_pipeline.storage.ddl import add_column_statement, quoted, quoted_list, table_identifier
+from stock_pipeline.storage.ddl import quoted, quoted_list, table_identifier
 from stock_pipeline.storage.modes import Write
-from stock_pipeline.storage.reading import stored_columns
+from stock_pipeline.storage.schema_sync import changes_to
 
 STAGED, NEWS = "staged_rows", "new_rows"
 MOST_ROWS_AT_ONCE = 250_000
@@ -24,10 +24,11 @@ MOST_ROWS_AT_ONCE = 250_000
 def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
     """Write every table of one author in one transaction, with its audit rows and, of an asset, its watermark.
 
-    Tables whose rows are already there are left untouched and leave no audit row; the watermark only moves forward.
+    A table or a column that the file lacks is made first. Tables whose rows are already there are left untouched and leave no audit
+    row; the watermark only moves forward.
 
     Raises:
-        SchemaError: a frame does not fit its table.
+        SchemaError: a frame does not fit its table, or a column is stored with another type.
         RefusedWriteError: a payload is empty or has shrunk, or its table is in another version than the one it was made from.
     """
     staged = [(write, write.schema.conform(write.frame)) for write in writes]
@@ -36,6 +37,8 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
             raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {author.name} has no rows, so nothing was written")
     hashes = [content_hash(frame, _row_key(write.schema)) for write, frame in staged]
     with database.writer() as connection:
+        for statement in [statement for write in writes for statement in changes_to(connection, write.schema)]:
+            connection.execute(statement)
         reports = [_write_one(connection, write, frame, digest) for (write, frame), digest in zip(staged, hashes, strict=True)]
         for report in reports:
             if report.changed:
@@ -47,8 +50,6 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
 
 def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame, digest: str) -> WriteReport:
     schema = write.schema
-    if schema.open_columns:
-        _add_missing_columns(connection, schema)
     if write.expected_version not in (None, audit.version_of(connection, schema.qualified_name)):
         raise RefusedWriteError(f"{schema.qualified_name} was changed by another while this was being worked out; try again")
     done = [_write_part(connection, write, part) for part in _parts(write, frame)]
@@ -111,13 +112,6 @@ def _among(write: Write, frame: pl.DataFrame) -> _Among:
 def _any_held(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Among) -> bool:
     query = f"SELECT 1 FROM {table_identifier(schema)} AS held WHERE {among.condition} LIMIT 1"  # noqa: S608
     return bool(connection.execute(query, among.values).fetchall())
-
-
-def _add_missing_columns(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> None:
-    stored = stored_columns(connection, schema)
-    for column in schema.columns:
-        if column.name not in stored:
-            connection.execute(add_column_statement(schema, column))
 
 
 def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> None:

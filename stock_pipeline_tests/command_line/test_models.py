@@ -12,7 +12,7 @@ from click.testing import Result
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, STATUS
+from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, STATUS, VIEWS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, out_of_fold_row, put, training_row, version_row
@@ -196,6 +196,7 @@ def test_without_a_version_there_is_nothing_to_show_in_mlflow(tmp_path: Path) ->
 
 def test_views_tell_of_what_serves_and_of_what_is_in_shadow(stores: Stores) -> None:
     put(stores, MODEL_VERSIONS, [version(3, "shadow")], DAYS[4])
+    stores.prepare((), VIEWS)
     with stores.ml.reader() as connection:
         active = pl.DataFrame(connection.execute("SELECT * FROM registry.active_models").to_arrow_table())
         shadow = pl.DataFrame(connection.execute("SELECT * FROM registry.shadow_models").to_arrow_table())

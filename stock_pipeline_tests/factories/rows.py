@@ -19,9 +19,9 @@ MOMENT = datetime(2024, 1, 2, 3, 4, 5)
 
 
 def empty_stores(home: Path) -> Stores:
-    """Both stores, with every table and no row."""
+    """Both stores, without a table of any stage."""
     stores = open_stores(home, 5)
-    stores.migrate()
+    stores.prepare(())
     return stores
 
 

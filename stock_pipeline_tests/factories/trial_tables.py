@@ -11,7 +11,6 @@ import polars as pl
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.storage import Author, Stores, open_stores
-from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline.storage.reading import Selection, read
 
 DAYS = [date(2012, 1, day) for day in (3, 4, 5, 6, 9, 10)]
@@ -51,7 +50,6 @@ CATALOGUED = TableSchema(
     description="columns from a catalogue",
     columns=(SYMBOL_COLUMN, SESSION_COLUMN, Column("first", pl.Float32, "a feature", nullable=True)),
     key=(SYMBOL, SESSION),
-    open_columns=True,
 )
 MORE_CATALOGUED = replace(CATALOGUED, columns=(*CATALOGUED.columns, Column("second", pl.Float32, "another", nullable=True)))
 TABLES = (READINGS, NAMES, VERSIONS, CATALOGUED)
@@ -73,13 +71,9 @@ def as_rows(frame: pl.DataFrame) -> dict[tuple[str, date], tuple[float | None, s
 
 
 def make_stores(home: Path) -> Stores:
-    """Both stores, migrated, with the made-up tables in the ML store."""
+    """Both stores, with the made-up tables in the ML store."""
     stores = open_stores(home, wait_seconds=5)
-    stores.migrate()
-    with stores.ml.writer() as connection:
-        connection.execute("CREATE SCHEMA trial")
-        for table in TABLES:
-            connection.execute(create_statement(table))
+    stores.prepare(TABLES)
     return stores
 
 

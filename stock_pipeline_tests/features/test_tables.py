@@ -16,7 +16,6 @@ def test_the_table_has_the_key_and_a_nullable_column_per_feature(chosen: Feature
     table = daily_features(chosen)
     assert table.qualified_name == DAILY_FEATURES.qualified_name == "features.daily_features"
     assert table.store == "ml"
-    assert table.open_columns
     assert table.column_names == (SYMBOL, SESSION, *(feature.name for feature in chosen.made))
     assert chosen.name in table.description
     described = {column.name: column for column in table.columns}

@@ -5,24 +5,25 @@ The child says a line before every step on the way to the disk, and one more whe
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import polars as pl
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.registry.actions import roll_back
-from stock_pipeline.registry.reading import held_registry
+from stock_pipeline.registry.ledger import stored_registry
 from stock_pipeline.registry.tables import RETIRED, STATUS
-from stock_pipeline.storage import Author, audit, open_stores, writing
+from stock_pipeline.storage import Author, open_stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import MOMENT
+from stock_pipeline_tests.harness.watched_connections import watch_connections
 
 MODEL = "lightgbm"
 NIGHT = sessions(3)[-1]
 STEP, DONE, GONE = "step", "done", "gone"
-STEPS = ((writing, "_delete_replaced"), (writing, "_insert"), (audit, "record_write"), (audit, "advance_watermark"))
+# A change of both tables takes six of these: the last makes it happen.
+STEPS = ("DELETE", "INSERT", "UPDATE", "COMMIT")
 
 
 def say(line: object) -> None:
@@ -32,8 +33,7 @@ def say(line: object) -> None:
 
 def main(home: Path) -> None:
     """Fork a child for each line on standard input, and say when it is gone."""
-    for module, name in STEPS:
-        setattr(module, name, _telling(getattr(module, name)))
+    watch_connections(before=lambda statement: say(STEP) if statement.startswith(STEPS) else None)
     for _line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -47,20 +47,12 @@ def _there_and_back(home: Path) -> NoReturn:
     stores = open_stores(home)
     while True:
         with stores.kept_open("ml"):
-            stored = held_registry(stores)
+            stored = stored_registry(stores)
         held = stored.registry
         resting = held.versions.filter(pl.col(STATUS) == RETIRED)[VERSION][0]
         after = roll_back(held, MODEL, resting, NIGHT, "to and fro")
         stores.write("ml", Author.of_asset("registry/model_versions", "1", "to-and-fro", MOMENT), stored.writes(after), NIGHT)
         say(DONE)
-
-
-def _telling(step: Callable[..., Any]) -> Callable[..., Any]:
-    def telling_first(*given: Any) -> Any:
-        say(STEP)
-        return step(*given)
-
-    return telling_first
 
 
 if __name__ == "__main__":

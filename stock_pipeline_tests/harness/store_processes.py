@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL, VALUE
-from stock_pipeline.storage import Stores, audit, migrations, open_stores, replace_sessions, writing
-from stock_pipeline_tests.factories.trial_tables import DAYS, NOTE, READINGS, author
+from stock_pipeline.storage import Stores, migrations, open_stores, replace_sessions
+from stock_pipeline_tests.factories.trial_tables import DAYS, NOTE, READINGS, TABLES, author
+from stock_pipeline_tests.harness.watched_connections import watch_connections
 
 PROJECT = Path(__file__).resolve().parents[2]
 ROWS = 30_000
@@ -60,15 +60,16 @@ def _say(line: object) -> None:
     sys.stdout.flush()
 
 
-def _after(step: Callable[..., Any], stops: bool) -> Callable[..., Any]:
-    def followed(*arguments: Any, **named: Any) -> Any:
-        result = step(*arguments, **named)
-        _say(STOPPED)
-        if stops:
-            sys.stdin.readline()
-        return result
+def _stopping(words: str, stops: bool) -> Callable[[str], None]:
+    """Says when a statement that begins with those words has been executed, and then waits for a line, if it is to stop there."""
 
-    return followed
+    def told(statement: str) -> None:
+        if statement.startswith(words):
+            _say(STOPPED)
+            if stops:
+                sys.stdin.readline()
+
+    return told
 
 
 def _hold(home: Path) -> None:
@@ -84,22 +85,24 @@ def _read(home: Path) -> None:
         sys.stdin.readline()
 
 
-def _migrate() -> None:
-    """For every home told: bring it up to date, and say how many migrations that took."""
+def _prepare(folder: Path) -> None:
+    """For every home told: prepare its stores, with the migrations of that folder."""
+    setattr(migrations, "files", lambda _package: folder)  # noqa: B010
     _say(HELD)
     for line in sys.stdin:
-        _say(len(migrations.migrate(open_stores(Path(line.strip()), wait_seconds=30).ml)))
+        open_stores(Path(line.strip()), wait_seconds=30).prepare(TABLES)
+        _say(DONE)
 
 
-def _create(home: Path, step: str) -> None:
-    setattr(migrations, step, _after(getattr(migrations, step), stops=True))
-    migrations.migrate(open_stores(home).ml)
+def _prepare_until(home: Path, words: str) -> None:
+    stores = open_stores(home, wait_seconds=30)
+    watch_connections(after=_stopping(words, stops=True))
+    stores.prepare(TABLES)
     _say(DONE)
 
 
-def _write(home: Path, step: str, stops: str) -> None:
-    module = audit if hasattr(audit, step) else writing
-    setattr(module, step, _after(getattr(module, step), stops == "stops"))
+def _write(home: Path, words: str, stops: str) -> None:
+    watch_connections(after=_stopping(words, stops == "stops"))
     write_many(open_stores(home), 2.0, DAYS[-1])
     _say(DONE)
 
@@ -108,8 +111,8 @@ if __name__ == "__main__":
     commands: dict[str, Callable[..., None]] = {
         "hold": lambda home: _hold(Path(home)),
         "read": lambda home: _read(Path(home)),
-        "migrate": _migrate,
-        "create": lambda home, step: _create(Path(home), step),
-        "write": lambda home, step, stops: _write(Path(home), step, stops),
+        "prepare": lambda folder: _prepare(Path(folder)),
+        "prepare until": lambda home, words: _prepare_until(Path(home), words),
+        "write": lambda home, words, stops: _write(Path(home), words, stops),
     }
     commands[sys.argv[1]](*sys.argv[2:])

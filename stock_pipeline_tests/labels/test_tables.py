@@ -30,7 +30,7 @@ def test_the_table_has_the_columns_of_each_horizon_in_their_order() -> None:
 
 def test_the_default_table_is_that_of_the_default_settings() -> None:
     assert daily_labels(LabelSettings().horizons) == DAILY_LABELS
-    assert (DAILY_LABELS.store, DAILY_LABELS.qualified_name, DAILY_LABELS.open_columns) == ("ml", "labels.daily_labels", True)
+    assert (DAILY_LABELS.store, DAILY_LABELS.qualified_name) == ("ml", "labels.daily_labels")
 
 
 def test_each_column_says_what_it_is_of_which_horizon() -> None:

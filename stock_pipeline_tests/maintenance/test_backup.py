@@ -59,7 +59,6 @@ def test_a_backup_of_the_same_session_takes_the_place_of_the_first(stores: Store
 def test_a_backup_opens_as_a_store_that_can_be_worked_in(stores: Stores) -> None:
     back_up(stores, DAYS[0])
     copies = open_stores(stores.home / "backups" / str(DAYS[0]))
-    copies.migrate()
     put(copies, TRAININGS, [training_row("ridge", "t3", DAYS[2])], DAYS[2])
     assert (copies.count(TRAININGS), stores.count(TRAININGS)) == (2, 1)
 
@@ -76,5 +75,5 @@ def test_the_last_sessions_are_kept_and_all_others_go(made: list[date], kept: in
 def test_removing_takes_the_folders_of_those_sessions_alone(stores: Stores) -> None:
     for day in DAYS[:3]:
         back_up(stores, day)
-    remove(stores.home, [DAYS[0], DAYS[2], DAYS[5]])
+    remove(stores.layout.backups, [DAYS[0], DAYS[2], DAYS[5]])
     assert [folder.name for folder in (stores.home / "backups").iterdir()] == [str(DAYS[1])]

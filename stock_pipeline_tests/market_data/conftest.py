@@ -4,15 +4,16 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.market_data import assets
+from stock_pipeline.market_data.views import VIEWS
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.harness.ingest_helpers import Bring, bringing
 
 
 @pytest.fixture(scope="session")
 def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with both stores, migrated and empty, to be copied."""
+    """A data directory with both stores, empty, to be copied."""
     home = tmp_path_factory.mktemp("empty")
-    open_stores(home).migrate()
+    open_stores(home).prepare(assets.TABLES, VIEWS)
     return home
 
 

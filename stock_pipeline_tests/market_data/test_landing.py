@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import SYMBOL
-from stock_pipeline.market_data.landing import FOLDER, Landing
+from stock_pipeline.core.layout import Layout
+from stock_pipeline.market_data.landing import Landing
 from stock_pipeline.market_data.sources.errors import NoDataError
 from stock_pipeline.market_data.sources.source import FUNDAMENTALS, INSTRUMENTS, Answer, MarketData, Request
 from stock_pipeline_tests.factories.market_rows import DAYS
@@ -127,7 +128,7 @@ def test_nights_that_are_in_the_store_and_those_before_this_one_are_forgotten(
         list(Landing(landing.home, night).ask(five_symbols(), requests(SYMBOLS)))
     (landing.home / "market.duckdb").touch()
     landing.clear(committed)
-    root = landing.home / FOLDER
+    root = Layout(landing.home).answers
     assert sorted(folder.name for folder in root.iterdir()) == [night.isoformat() for night in kept] if kept else not root.exists()
     assert (landing.home / "market.duckdb").exists()
     landing.clear(DAYS[8])
@@ -175,7 +176,7 @@ def test_who_is_killed_while_an_answer_lands_asks_again_for_that_one_and_the_res
     assert same(landing.ask(nobody, requests(SYMBOLS)), five_symbols().fetch(requests(SYMBOLS)))
     assert nobody.asked == []
     landing.clear(NIGHT)
-    assert not (landing.home / FOLDER).exists()
+    assert not (Layout(landing.home).answers).exists()
 
 
 def test_a_home_whose_name_looks_like_a_pattern_is_read(tmp_path: Path) -> None:
@@ -194,8 +195,8 @@ def test_what_another_run_has_landed_meanwhile_stays(landing: Landing) -> None:
 
 
 def test_a_stray_file_is_left_alone(landing: Landing) -> None:
-    (landing.home / FOLDER).mkdir(parents=True)
-    stray = landing.home / FOLDER / ".DS_Store"
+    (Layout(landing.home).answers).mkdir(parents=True)
+    stray = Layout(landing.home).answers / ".DS_Store"
     stray.touch()
     landing.clear(None)
     assert stray.exists()

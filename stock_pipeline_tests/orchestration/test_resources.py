@@ -24,7 +24,7 @@ def test_a_connection_reads_and_does_not_write(tmp_path: Path) -> None:
     store = resources(plain_settings(tmp_path))["market"]
     assert isinstance(store, StoreResource)
     with store.get_connection() as connection:
-        assert connection.execute("SELECT count(*) FROM market_data.daily_bars").fetchall() == [(0,)]
+        assert connection.execute("SELECT count(*) FROM audit.writes").fetchall() == [(0,)]
         with pytest.raises(Exception, match="read-only"):
             connection.execute("CREATE TABLE more (n INTEGER)")
     with pytest.raises(Exception, match="closed"):

@@ -8,7 +8,7 @@ from stock_pipeline_tests.factories.trial_tables import copied, make_stores
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Stores:
-    """Migrated stores with the made-up tables, to be copied and never written to."""
+    """Stores with the made-up tables, to be copied and never written to."""
     return make_stores(tmp_path_factory.mktemp("template"))
 
 

@@ -1,16 +1,17 @@
-import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from stock_pipeline.core.errors import StockPipelineError, StoreBusyError
-from stock_pipeline.core.table_schema import StoreName, TableSchema
-from stock_pipeline.definitions import TABLES
-from stock_pipeline.storage import Stores, migrations, open_stores
+from stock_pipeline.core.errors import SchemaError, StockPipelineError
+from stock_pipeline.core.table_schema import Column, StoreName
+from stock_pipeline.storage import migrations, open_stores, upsert
 from stock_pipeline.storage.database import Database
-from stock_pipeline.storage.ddl import SQL_TYPES, create_statement
-from stock_pipeline.storage.migrations import migrate, migrations_of
-from stock_pipeline_tests.harness.store_processes import HELD, STOPPED, heard, other_process, tell
+from stock_pipeline.storage.migrations import migrations_of
+from stock_pipeline.storage.schema_sync import prepare
+from stock_pipeline_tests.factories.trial_tables import DAYS, NAMES, NOTE, SYMBOL_COLUMN, author
+from stock_pipeline_tests.harness.store_processes import DONE, HELD, heard, other_process, tell
 
 LEDGER = "SELECT number, name FROM audit.migrations ORDER BY number"
 
@@ -27,9 +28,16 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "data" / "ml.duckdb", "ml", wait_seconds=5)
+def at(path: Path) -> Database:
+    return Database(path / "data" / "ml.duckdb", "ml", wait_seconds=5)
+
+
+def another_process(database: Database) -> Database:
+    """The store as a process sees it that has not opened it before: by the path of a link."""
+    link = database.path.parent.with_name(f"{database.path.parent.name}_again")
+    link.mkdir()
+    (link / database.path.name).hardlink_to(database.path)
+    return Database(link / database.path.name, database.store, database.wait_seconds)
 
 
 def held(database: Database, query: str) -> list[tuple[object, ...]]:
@@ -38,143 +46,115 @@ def held(database: Database, query: str) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.usefixtures("steps")
-def test_a_new_store_gets_every_migration_in_order_and_only_once(database: Database) -> None:
-    assert [step.number for step in migrate(database)] == [1, 2]
-    assert migrate(database) == []
-    assert held(database, LEDGER) == [(1, "first"), (2, "second")]
-    assert held(database, "SELECT x FROM audit.first") == [(1,), (2,)]
+def test_a_new_store_gets_every_migration_in_order_and_only_once(tmp_path: Path) -> None:
+    database = at(tmp_path)
+    for _ in range(2):
+        prepare(database, ())
+        assert held(database, LEDGER) == [(1, "first"), (2, "second")]
+        assert held(database, "SELECT x FROM audit.first") == [(1,), (2,)]
+        database = another_process(database)
 
 
-def test_a_migration_added_later_is_applied_alone(database: Database, steps: Path) -> None:
-    migrate(database)
+def test_a_migration_added_later_is_applied_alone(tmp_path: Path, steps: Path) -> None:
+    prepare(at(tmp_path), ())
     (steps / "0003_third.sql").write_text("INSERT INTO audit.first VALUES (3);", encoding="utf-8")
-    assert [step.name for step in migrate(database)] == ["third"]
-    assert held(database, "SELECT sum(x) FROM audit.first") == [(6,)]
+    later = another_process(at(tmp_path))
+    prepare(later, ())
+    assert held(later, LEDGER)[-1] == (3, "third")
+    assert held(later, "SELECT sum(x) FROM audit.first") == [(6,)]
 
 
-def test_the_number_decides_the_order_and_a_gap_is_refused(database: Database, steps: Path) -> None:
+def test_the_number_decides_the_order_and_a_gap_is_refused(tmp_path: Path, steps: Path) -> None:
     (steps / "0004_fourth.sql").write_text("SELECT 1;", encoding="utf-8")
     with pytest.raises(StockPipelineError, match=r"the migrations of ml are not numbered 1, 2, 3 \.\.\.: .*0004_fourth\.sql"):
-        migrate(database)
-    assert not database.path.exists()
+        prepare(at(tmp_path), ())
+    assert not at(tmp_path).path.exists()
 
 
-def test_a_migration_changed_after_it_was_applied_is_noticed(database: Database, steps: Path) -> None:
-    migrate(database)
+def test_a_migration_changed_after_it_was_applied_is_noticed(tmp_path: Path, steps: Path) -> None:
+    prepare(at(tmp_path), ())
     (steps / "0002_second.sql").write_text("INSERT INTO audit.first VALUES (9);", encoding="utf-8")
     with pytest.raises(StockPipelineError, match=r"migration 2 \(second\) was changed after .*ml\.duckdb had applied it; restore the file"):
-        migrate(database)
-    assert held(database, "SELECT sum(x) FROM audit.first") == [(3,)]
+        prepare(another_process(at(tmp_path)), ())
+    assert held(at(tmp_path), "SELECT sum(x) FROM audit.first") == [(3,)]
 
 
-def test_a_store_of_a_newer_version_is_refused(database: Database, steps: Path) -> None:
-    migrate(database)
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path, steps: Path) -> None:
+    prepare(at(tmp_path), ())
     (steps / "0002_second.sql").unlink()
     with pytest.raises(StockPipelineError, match="has migration 2, which this version does not know; install a newer one"):
-        migrate(database)
+        prepare(another_process(at(tmp_path)), ())
 
 
-def test_a_migration_that_fails_leaves_no_store_behind(database: Database, steps: Path) -> None:
+def test_a_migration_that_fails_leaves_no_store_behind(tmp_path: Path, steps: Path) -> None:
     (steps / "0003_third.sql").write_text("INSERT INTO audit.nowhere VALUES (3);", encoding="utf-8")
     with pytest.raises(Exception, match="nowhere"):
-        migrate(database)
-    assert not database.path.exists()
+        prepare(at(tmp_path), ())
+    assert not at(tmp_path).path.exists()
     (steps / "0003_third.sql").unlink()
-    assert len(migrate(database)) == 2
+    prepare(at(tmp_path), ())
+    assert len(held(at(tmp_path), LEDGER)) == 2
 
 
-def test_a_migration_that_fails_leaves_an_existing_store_as_it_was(database: Database, steps: Path) -> None:
-    migrate(database)
+def test_a_migration_that_fails_leaves_an_existing_store_as_it_was(tmp_path: Path, steps: Path) -> None:
+    prepare(at(tmp_path), ())
     (steps / "0003_third.sql").write_text("INSERT INTO audit.first VALUES (3); INSERT INTO audit.nowhere VALUES (3);", encoding="utf-8")
     with pytest.raises(Exception, match="nowhere"):
-        migrate(database)
-    assert held(database, "SELECT sum(x) FROM audit.first") == [(3,)]
-    assert held(database, LEDGER) == [(1, "first"), (2, "second")]
+        prepare(another_process(at(tmp_path)), [NAMES])
+    assert held(at(tmp_path), "SELECT sum(x) FROM audit.first") == [(3,)]
+    assert held(at(tmp_path), LEDGER) == [(1, "first"), (2, "second")]
+    assert held(at(tmp_path), "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'trial'") == [(0,)]
 
 
-def test_an_up_to_date_store_is_not_opened_for_writing(stores: Stores) -> None:
-    with stores.ml.reader():
-        assert migrate(stores.ml) == []
+@pytest.fixture
+def widening(steps: Path) -> Path:
+    """A third migration, which makes a column of numbers of a column of text."""
+    alter = "ALTER TABLE trial.names ALTER COLUMN note TYPE BIGINT"
+    (steps / "0003_numbers.sql").write_text(f"-- rewrites trial.names, trial.more\n{alter};\n", encoding="utf-8")
+    return steps
 
 
-def test_processes_that_start_at_once_apply_each_migration_once(tmp_path: Path) -> None:
-    count = len(migrations_of("ml"))
-    with other_process("migrate") as one, other_process("migrate") as two, other_process("migrate") as three:
+NUMBERED = replace(NAMES, columns=(SYMBOL_COLUMN, Column(NOTE, pl.Int64, "a number")))
+
+
+def test_a_migration_rewrites_what_its_schema_no_longer_fits(tmp_path: Path, widening: Path) -> None:
+    text = (widening / "0003_numbers.sql").read_text(encoding="utf-8")
+    (widening / "0003_numbers.sql").unlink()
+    stores = open_stores(tmp_path / "data")
+    stores.prepare([NAMES])
+    old = pl.DataFrame({"symbol": ["A"], NOTE: ["7"]})
+    stores.write("ml", author(), [upsert(NAMES, old)], DAYS[0])
+    with pytest.raises(SchemaError, match=r"'note' of trial\.names in the ml store is VARCHAR, and its schema has BIGINT"):
+        stores.prepare([NUMBERED])
+    (widening / "0003_numbers.sql").write_text(text, encoding="utf-8")
+    stores.prepare([NUMBERED])
+    assert stores.read(NUMBERED).rows() == [("A", 7)]
+
+
+def test_a_migration_that_rewrites_tables_which_are_not_there_has_nothing_to_do(tmp_path: Path, widening: Path) -> None:
+    assert len(list(widening.glob("*.sql"))) == 3
+    stores = open_stores(tmp_path / "data")
+    stores.prepare([NUMBERED])
+    assert held(stores.ml, LEDGER)[-1] == (3, "numbers")
+    assert stores.read(NUMBERED).is_empty()
+
+
+def test_processes_that_start_at_once_apply_each_migration_once(tmp_path: Path, steps: Path) -> None:
+    folder = steps.parents[1]
+    with other_process("prepare", folder) as one, other_process("prepare", folder) as two, other_process("prepare", folder) as three:
         processes = (one, two, three)
         assert [heard(process) for process in processes] == [HELD] * 3
         for attempt in range(4):
+            home = tmp_path / str(attempt)
             for process in processes:
-                tell(process, tmp_path / str(attempt))
-            assert sorted(int(heard(process)) for process in processes) == [0, 0, count]
-            assert held(open_stores(tmp_path / str(attempt)).ml, "SELECT count(*) FROM audit.migrations") == [(count,)]
-
-
-def test_a_process_killed_while_it_makes_a_store_leaves_none_and_the_next_one_makes_it(tmp_path: Path) -> None:
-    store = Database(tmp_path / "ml.duckdb", "ml", wait_seconds=0.1)
-    with other_process("create", tmp_path, "_apply") as process:
-        assert heard(process) == STOPPED
-        assert not store.path.exists()
-        with pytest.raises(StoreBusyError, match=r"another process is creating .*ml\.duckdb and took longer than 0\.1 s"):
-            migrate(store)
-        process.kill()
-        process.wait()
-    assert len(migrate(store)) == len(migrations_of("ml"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ml.duckdb", "ml.duckdb.lock"]
-
-
-def test_what_a_killed_process_left_half_made_is_not_used(tmp_path: Path) -> None:
-    for leftover in ("ml.duckdb.unfinished", "ml.duckdb.unfinished.wal"):
-        (tmp_path / leftover).write_bytes(b"half")
-    store = Database(tmp_path / "ml.duckdb", "ml")
-    assert len(migrate(store)) == len(migrations_of("ml"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ml.duckdb", "ml.duckdb.lock"]
+                tell(process, home)
+            assert [heard(process) for process in processes] == [DONE] * 3
+            assert held(open_stores(home).ml, "SELECT x FROM audit.first") == [(1,), (2,)]
+            assert held(open_stores(home).ml, LEDGER) == [(1, "first"), (2, "second")]
 
 
 @pytest.mark.parametrize("store", ["market", "ml"])
-def test_migrations_stand_in_the_package_and_are_hashed(store: StoreName) -> None:
+def test_migrations_of_the_package_are_numbered(store: StoreName) -> None:
     found = migrations_of(store)
     assert [step.number for step in found] == list(range(1, len(found) + 1))
     assert len({step.sha256 for step in found}) == len(found)
-    assert found[0].name == "audit"
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Stores:
-    stores = open_stores(tmp_path_factory.mktemp("fresh"))
-    stores.migrate()
-    return stores
-
-
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.qualified_name)
-def test_a_table_s_schema_agrees_with_its_migration(table: TableSchema, fresh: Stores) -> None:
-    with fresh.database(table.store).reader() as connection:
-        found = connection.execute(
-            "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
-            "WHERE schema_name = ? AND table_name = ? ORDER BY column_index",
-            [table.stage, table.name],
-        ).fetchall()
-    # A table with columns from a catalogue is made with its key; its writes add the others.
-    columns = [column for column in table.columns if not table.open_columns or column.name in table.key]
-    wanted = [(column.name, SQL_TYPES[column.dtype], column.nullable) for column in columns]
-    assert found == wanted, (
-        f"{table.qualified_name} is another in the migrations of {table.store} than in its schema; add a migration that leads to\n\n"
-        f"{create_statement(table)}\n"
-    )
-
-
-def test_no_table_is_indexed(fresh: Stores) -> None:
-    for database in (fresh.market, fresh.ml):
-        assert held(database, "SELECT index_name FROM duckdb_indexes()") == []
-        assert held(database, "SELECT table_name FROM duckdb_constraints() WHERE constraint_type IN ('PRIMARY KEY', 'UNIQUE')") == []
-
-
-def test_every_stored_table_belongs_to_a_stage_or_to_the_audit_trail(fresh: Stores) -> None:
-    known = {(table.store, table.stage, table.name) for table in TABLES}
-    for store in ("market", "ml"):
-        tables = held(fresh.database(store), "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name <> 'audit'")
-        assert {(store, *table) for table in tables} == {place for place in known if place[0] == store}
-
-
-def test_a_copy_of_a_new_store_holds_everything_without_a_log_beside_it(fresh: Stores, tmp_path: Path) -> None:
-    shutil.copy(fresh.ml.path, tmp_path / "ml.duckdb")
-    assert migrate(Database(tmp_path / "ml.duckdb", "ml")) == []

@@ -72,7 +72,7 @@ def test_a_write_changes_what_its_mode_says_and_nothing_else_and_a_second_time_n
             assert (report.rows_in, report.inserted, report.deleted) == (len(payload), len(inserted), len(deleted))
             assert report.changed == bool(inserted or deleted)
             assert report.first_session == min((day for _, day in inserted), default=None)
-            assert left.watermark == Watermark(reached, "1")
+            assert left.watermark == Watermark(reached, "1", "{}")
             assert len(left.audit) == audited
 
             again = write(stores, payload, watermark, minute + 30, mode)

@@ -11,7 +11,6 @@ from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, V
 from stock_pipeline.core.errors import SchemaError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import Stores, replace_sessions, upsert
-from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.trial_tables import (
     CATALOGUED,
@@ -128,6 +127,7 @@ def test_every_version_is_there_when_no_night_is_given(filled: Stores) -> None:
         (READINGS, {"known_on": DAYS[0]}, "trial.readings keeps no versions, so it cannot be read as of a night"),
         (NAMES, {"first": DAYS[0]}, "trial.names has no session column to select by"),
         (NAMES, {"last": DAYS[0]}, "trial.names has no session column to select by"),
+        (NAMES, {"latest": True}, "trial.names has no session column to select by"),
     ],
     ids=str,
 )
@@ -137,13 +137,21 @@ def test_what_the_table_does_not_have_cannot_be_selected(filled: Stores, table: 
     assert message in str(caught.value)
 
 
-def test_a_column_of_a_catalogue_that_no_write_has_brought_is_null(stores: Stores) -> None:
+def test_a_table_that_no_write_has_brought_has_no_rows(stores: Stores) -> None:
+    for absent in (replace(READINGS, name="nowhere"), replace(READINGS, stage="nowhere")):
+        assert selected(stores, absent, last=DAYS[0], equals={SYMBOL: ["A"]}, columns=(VALUE,)).schema == {VALUE: pl.Float64}
+        assert (stores.count(absent), stores.version(absent)) == (0, 0)
+
+
+def test_a_column_that_no_write_has_brought_is_null(stores: Stores) -> None:
     frame = pl.DataFrame({SYMBOL: ["A", "B"], SESSION: [DAYS[0], DAYS[0]], "first": [1.0, None]})
     stores.write("ml", author(), [upsert(CATALOGUED, frame)], DAYS[0])
     assert selected(stores, MORE_CATALOGUED).rows() == [("A", DAYS[0], 1.0, None), ("B", DAYS[0], None, None)]
     alone = selected(stores, MORE_CATALOGUED, columns=("second",))
     assert alone.rows() == [(None,), (None,)]
     assert alone.schema == {"second": pl.Float32}
+    assert selected(stores, MORE_CATALOGUED, equals={"second": [1.0]}).is_empty()
+    assert selected(stores, MORE_CATALOGUED, columns=("second", "first"), distinct=True).rows() == [(None, 1.0), (None, None)]
 
 
 def test_an_empty_table_has_its_columns_and_types(stores: Stores) -> None:
@@ -153,8 +161,6 @@ def test_an_empty_table_has_its_columns_and_types(stores: Stores) -> None:
 
 def test_a_name_that_needs_quoting_is_quoted(stores: Stores) -> None:
     odd = replace(NAMES, name='order "by"')
-    with stores.ml.writer() as connection:
-        connection.execute(create_statement(odd))
     stores.write("ml", author(), [upsert(odd, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
     assert stores.read(odd).rows() == [("A", "a name")]
 
@@ -169,6 +175,16 @@ def test_what_was_written_is_read_to_the_last_bit(values: list[tuple[float | Non
     filled.write("ml", author(), [replace_sessions(READINGS, frame, least_share=0.0)], DAYS[5])
     assert selected(filled, first=DAYS[5]).equals(frame)
     assert selected(filled, first=DAYS[5], columns=(NOTE,))[NOTE].to_list() == [note for _, note in values]
+
+
+def test_the_latest_rows_are_those_of_the_last_session_among_the_others_that_were_asked_for(filled: Stores) -> None:
+    latest = selected(filled, VERSIONS, latest=True)
+    assert latest.select(SYMBOL, SESSION).rows() == [("B", DAYS[1])]
+    assert selected(filled, VERSIONS, latest=True, last=DAYS[0])[VALUE].to_list() == [1.0, 2.0, 3.0]
+    assert selected(filled, VERSIONS, latest=True, equals={SYMBOL: ["A"]}, known_on=DAYS[2]).select(SYMBOL, VALUE).rows() == [("A", 2.0)]
+    assert selected(filled, latest=True, columns=(SESSION,), last=DAYS[3], distinct=True)[SESSION].to_list() == [DAYS[3]]
+    assert selected(filled, latest=True, last=date(2012, 1, 2)).is_empty()
+    assert selected(filled, replace(READINGS, name="nowhere"), latest=True).is_empty()
 
 
 def test_distinct_rows_come_once_in_the_order_of_the_columns(filled: Stores) -> None:

@@ -8,7 +8,6 @@ import polars as pl
 from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.storage import Author, Stores, open_stores, upsert
 from stock_pipeline.storage.audit import TaskRun
-from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline_tests.factories.trial_tables import DAYS, NAMES, NOTE, READINGS, audit_rows, author, readings
 
 BEGAN = datetime(2012, 1, 10, 22, 0)
@@ -17,6 +16,11 @@ BEGAN = datetime(2012, 1, 10, 22, 0)
 def task(asset: str, minute: int, state: Literal["succeeded", "up to date", "failed"] = "succeeded", error: str | None = None) -> TaskRun:
     started = BEGAN + timedelta(minutes=minute)
     return TaskRun(asset, f"run-{minute}", started, started + timedelta(seconds=9), state, minute, error)
+
+
+def look(stores: Stores, minute: int, state: Literal["succeeded", "up to date", "failed"] = "succeeded", error: str | None = None) -> None:
+    """An execution of an asset that sees what is there."""
+    stores.record_task("ml", replace(task("trial/later", minute, state, error), seen=stores.seen()))
 
 
 def bring(stores: Stores, day: date, minute: int, value: float = 1.0) -> None:
@@ -33,7 +37,7 @@ def test_opening_makes_nothing(tmp_path: Path) -> None:
 
 def test_both_stores_are_made_and_found_by_name(tmp_path: Path) -> None:
     stores = open_stores(tmp_path / "data", wait_seconds=3)
-    stores.migrate()
+    stores.prepare(())
     assert stores.exist
     assert stores.database("market") is stores.market
     assert stores.database("ml") is stores.ml
@@ -60,16 +64,16 @@ def test_the_latest_execution_of_every_asset_is_told_of_both_stores(stores: Stor
 
 def test_of_an_asset_that_never_ran_to_its_end_everything_may_have_changed(stores: Stores) -> None:
     assert stores.changed_from([READINGS], "ml", "trial/later") == date.min
-    stores.record_task("ml", task("trial/later", 5, "failed", "it broke"))
+    look(stores, 5, "failed", "it broke")
     assert stores.changed_from([READINGS], "ml", "trial/later") == date.min
-    stores.record_task("ml", task("trial/later", 6))
+    look(stores, 6)
     assert stores.changed_from([READINGS], "ml", "trial/later") is None
 
 
 def test_a_change_upstream_is_told_from_its_earliest_session_since_the_asset_last_began(stores: Stores) -> None:
     for minute, day in enumerate(DAYS[:4]):
         bring(stores, day, minute)
-    stores.record_task("ml", task("trial/later", 5))
+    look(stores, 5)
     assert stores.changed_from([READINGS], "ml", "trial/later") is None
     bring(stores, DAYS[2], 6, value=2.0)
     bring(stores, DAYS[1], 7, value=2.0)
@@ -79,21 +83,24 @@ def test_a_change_upstream_is_told_from_its_earliest_session_since_the_asset_las
 
 
 def test_a_change_while_the_asset_was_at_work_or_before_it_failed_is_not_forgotten(stores: Stores) -> None:
-    stores.record_task("ml", task("trial/later", 5))
+    look(stores, 5)
     bring(stores, DAYS[2], 6)
-    stores.record_task("ml", task("trial/later", 7, "failed", "it broke"))
+    look(stores, 7, "failed", "it broke")
     assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[2]
-    stores.record_task("ml", task("trial/later", 8, "up to date"))
+    look(stores, 8, "up to date")
     assert stores.changed_from([READINGS], "ml", "trial/later") is None
 
 
+def test_what_was_written_while_the_asset_was_at_work_is_news_whatever_the_clock_says(stores: Stores) -> None:
+    seen = stores.seen()
+    bring(stores, DAYS[2], 1)
+    stores.record_task("ml", replace(task("trial/later", 5), seen=seen))
+    assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[2]
+
+
 def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: Stores) -> None:
-    stores.record_task("ml", task("trial/later", 5))
+    look(stores, 5)
     elsewhere, undated = (replace(table, store="market") for table in (READINGS, NAMES))
-    with stores.market.writer() as connection:
-        connection.execute("CREATE SCHEMA trial")
-        for table in (elsewhere, undated):
-            connection.execute(create_statement(table))
     by = Author.of_asset("trial/elsewhere", "1", "run", BEGAN + timedelta(minutes=9))
     stores.write("market", by, [upsert(undated, pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))], DAYS[0])
     assert stores.changed_from([undated], "ml", "trial/later") == date.min  # it may concern any session

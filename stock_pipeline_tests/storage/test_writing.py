@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import SESSION, SYMBOL, VALUE
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import RefusedWriteError, SchemaError, StockPipelineError
-from stock_pipeline.storage import Author, Stores, replace_sessions, upsert
+from stock_pipeline.storage import Author, Stores, Write, replace_sessions, upsert
 from stock_pipeline.storage.audit import Watermark
-from stock_pipeline.storage.ddl import create_statement
 from stock_pipeline_tests.factories.trial_tables import (
     CATALOGUED,
     DAYS,
@@ -139,7 +138,7 @@ def test_an_empty_payload_that_is_a_true_answer_moves_only_the_watermark(stores:
     write(stores, nightly(3))
     before = state(stores)
     assert not write(stores, {}, DAYS[3], may_be_empty=True).changed
-    assert state(stores) == replace(before, watermark=Watermark(DAYS[3], "1"))
+    assert state(stores) == replace(before, watermark=Watermark(DAYS[3], "1", "{}"))
 
 
 @pytest.mark.parametrize(
@@ -174,12 +173,21 @@ def test_all_tables_of_an_asset_are_written_or_none(stores: Stores) -> None:
     assert [row[4] for row in audit_rows(stores)[-2:]] == ["trial.names", "trial.readings"]
 
 
-def test_a_failure_inside_the_database_undoes_the_tables_before_it(stores: Stores) -> None:
-    nowhere = replace(NAMES, name="nowhere")
-    names = pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]})
-    with pytest.raises(Exception, match="nowhere"):
-        stores.write("ml", author(), [upsert(NAMES, names), upsert(nowhere, names)], DAYS[0])
+@pytest.fixture
+def failing(stores: Stores) -> Write:
+    """A write that DuckDB itself refuses once it comes to the rows."""
+    with stores.ml.writer() as connection:
+        connection.execute("CREATE TABLE trial.strict (symbol VARCHAR NOT NULL, note VARCHAR CHECK (note <> 'a name'))")
+    return upsert(replace(NAMES, name="strict"), pl.DataFrame({SYMBOL: ["A"], NOTE: ["a name"]}))
+
+
+def test_a_failure_inside_the_database_undoes_the_tables_before_it(stores: Stores, failing: Write) -> None:
+    new = replace(NAMES, name="new")
+    with pytest.raises(Exception, match="CHECK constraint failed"):
+        stores.write("ml", author(), [replace(failing, schema=table) for table in (NAMES, new)] + [failing], DAYS[0])
     assert stores.count(NAMES) == 0
+    with stores.ml.reader() as connection:
+        assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'new'").fetchall() == [(0,)]
     assert stores.watermark("ml", ASSET) is None
     assert audit_rows(stores) == []
 
@@ -190,39 +198,37 @@ def test_an_asset_cannot_write_to_a_store_that_its_transaction_does_not_reach(st
         stores.write("ml", author(), [upsert(elsewhere, pl.DataFrame({SYMBOL: ["A"], NOTE: [""]}))], DAYS[0])
 
 
-def test_the_watermark_never_moves_back_and_remembers_the_code_that_came_last(stores: Stores) -> None:
+def test_the_watermark_never_moves_back_and_remembers_the_code_and_the_settings_that_came_last(stores: Stores) -> None:
     frame = readings(nightly(1))
-    for watermark, code, reached in [(DAYS[2], "1", DAYS[2]), (DAYS[1], "1", DAYS[2]), (DAYS[1], "2", DAYS[2]), (DAYS[3], "2", DAYS[3])]:
-        stores.write("ml", author(code_version=code), [upsert(READINGS, frame)], watermark)
-        assert stores.watermark("ml", ASSET) == Watermark(reached, code)
+    steps = [(2, "1", "{}", 2), (1, "1", "{}", 2), (1, "2", "{}", 2), (1, "2", '{"a": 1}', 2), (3, "2", "{}", 3)]
+    for brought, code, settings, reached in steps:
+        stores.write("ml", replace(author(code_version=code), settings=settings), [upsert(READINGS, frame)], DAYS[brought])
+        assert stores.watermark("ml", ASSET) == Watermark(DAYS[reached], code, settings)
     assert stores.watermark("ml", "trial/other") is None
 
 
-def test_a_new_column_of_a_catalogue_is_added_by_the_write_that_brings_it(stores: Stores) -> None:
+def test_a_new_column_is_added_by_the_write_that_brings_it(stores: Stores) -> None:
     old = pl.DataFrame({SYMBOL: ["A"], SESSION: [DAYS[0]], "first": [1.0]})
     stores.write("ml", author(), [replace_sessions(CATALOGUED, old)], DAYS[0])
     new = pl.DataFrame({SYMBOL: ["A"], SESSION: [DAYS[1]], "first": [2.0], "second": [3.0]})
     stores.write("ml", author(), [replace_sessions(MORE_CATALOGUED, new)], DAYS[1])
     assert stored(stores, MORE_CATALOGUED).rows() == [("A", DAYS[0], 1.0, None), ("A", DAYS[1], 2.0, 3.0)]
-    # A column that has left the catalogue stays in the file, and null in what is written without it.
+    # A column that has left the schema stays in the file, and null in what is written without it.
     stores.write("ml", author(), [replace_sessions(CATALOGUED, new.drop("second"))], DAYS[1])
     assert stored(stores, CATALOGUED).rows() == [("A", DAYS[0], 1.0), ("A", DAYS[1], 2.0)]
 
 
-def test_a_column_is_not_added_by_a_write_that_fails(stores: Stores) -> None:
-    frame = pl.DataFrame({SYMBOL: ["A"], SESSION: [DAYS[0]], "first": [1.0]})
-    failing = upsert(replace(NAMES, name="nowhere"), pl.DataFrame({SYMBOL: ["A"], NOTE: [""]}))
-    with pytest.raises(Exception, match="nowhere"):
-        stores.write("ml", author(), [upsert(CATALOGUED, frame), failing], DAYS[0])
+def test_a_column_is_not_added_by_a_write_that_fails(stores: Stores, failing: Write) -> None:
+    frame = pl.DataFrame({SYMBOL: ["A"], SESSION: [DAYS[0]], "first": [1.0], "second": [1.0]})
+    with pytest.raises(Exception, match="CHECK constraint failed"):
+        stores.write("ml", author(), [upsert(MORE_CATALOGUED, frame), failing], DAYS[0])
     with stores.ml.reader() as connection:
         columns = connection.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'catalogued'").fetchall()
-    assert columns == [(SYMBOL,), (SESSION,)]
+    assert columns == [(SYMBOL,), (SESSION,), ("first",)]
 
 
 def test_a_table_of_its_key_alone_can_be_written_twice(stores: Stores) -> None:
     listed = replace(NAMES, name="listed", columns=NAMES.columns[:1])
-    with stores.ml.writer() as connection:
-        connection.execute(create_statement(listed))
     frame = pl.DataFrame({SYMBOL: ["A", "B"]})
     assert stores.write("ml", author(), [upsert(listed, frame)], DAYS[0])[0].inserted == 2
     assert not stores.write("ml", author(), [upsert(listed, frame)], DAYS[0])[0].changed

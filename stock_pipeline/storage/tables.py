@@ -1,0 +1,72 @@
+"""The tables of storage itself: what was written, how far each asset has come, what has been applied. Every store has them."""
+
+from typing import Final
+
+import polars as pl
+
+from stock_pipeline.core.table_schema import Column, TableSchema
+
+ASSET: Final = "asset"
+
+
+def _audit(name: str, description: str, key: tuple[str, ...], *columns: Column) -> TableSchema:
+    # Which store it says does not matter: whoever uses these tables has a connection to the one that is meant.
+    return TableSchema("ml", "audit", name, description, columns, key, session_column=None)
+
+
+WRITES: Final = _audit(
+    "writes",
+    "Every write that changed something.",
+    ("sequence",),
+    Column("sequence", pl.Int64, "number of the write within its store, from 1", minimum=1),
+    Column("run_id", pl.String, "the run that wrote"),
+    Column("author_kind", pl.String, "what wrote", allowed=("asset", "person", "job")),
+    Column("author", pl.String, "its name"),
+    Column("table_name", pl.String, "the table, with its stage"),
+    Column("written_at", pl.Datetime("us"), "when, UTC"),
+    Column("rows_in", pl.Int64, "rows of the payload", minimum=0),
+    Column("rows_inserted", pl.Int64, "rows that were not stored before", minimum=0),
+    Column("rows_deleted", pl.Int64, "rows that went", minimum=0),
+    Column("rows_quarantined", pl.Int64, "rows that were left out as unsound", minimum=0),
+    Column("first_session", pl.Date, "earliest session among the rows inserted", nullable=True),
+    Column("content_hash", pl.String, "hash of the payload"),
+)
+WATERMARKS: Final = _audit(
+    "watermarks",
+    "The last session that each asset has brought its tables to.",
+    (ASSET,),
+    Column(ASSET, pl.String, "name of the asset"),
+    Column("watermark", pl.Date, "the session"),
+    Column("code_version", pl.String, "version of the code that brought them there last"),
+    Column("settings", pl.String, "the settings by which it did, as JSON"),
+)
+TASK_RUNS: Final = _audit(
+    "task_runs",
+    "Every execution of an asset, whether or not it changed anything.",
+    ("run_id", ASSET, "started_at"),
+    Column("run_id", pl.String, "the run"),
+    Column(ASSET, pl.String, "name of the asset"),
+    Column("started_at", pl.Datetime("us"), "when it began, UTC"),
+    Column("finished_at", pl.Datetime("us"), "when it ended, UTC"),
+    Column("state", pl.String, "how it ended", allowed=("succeeded", "up to date", "failed")),
+    Column("rows", pl.Int64, "rows inserted", minimum=0),
+    Column("error", pl.String, "why it failed", nullable=True),
+    Column("seen_market", pl.Int64, "number of the last write to the market store that it saw", nullable=True),
+    Column("seen_ml", pl.Int64, "the same of the ML store", nullable=True),
+)
+MIGRATIONS: Final = _audit(
+    "migrations",
+    "The numbered migrations that have been applied.",
+    ("number",),
+    Column("number", pl.Int32, "number of the migration", minimum=1),
+    Column("name", pl.String, "its name"),
+    Column("sha256", pl.String, "hash of its file, by which a later change is noticed"),
+)
+VIEWS: Final = _audit(
+    "views",
+    "The views that have been made.",
+    ("name",),
+    Column("name", pl.String, "name of the view, with its stage"),
+    Column("sha256", pl.String, "hash of its statement, by which a change is noticed"),
+)
+OWN_TABLES: Final = (WRITES, WATERMARKS, TASK_RUNS, MIGRATIONS, VIEWS)
