@@ -18,7 +18,7 @@ from stock_pipeline_tests.factories.rows import ingested, put, training_row, ver
 from stock_pipeline_tests.harness.kill_loop import DONE, GONE, MODEL, STEP
 
 KILLS = 200
-LEAST_STEPS = 5  # of a change: two tables are written and told of in the audit trail, and the watermark is moved
+LEAST_STEPS = 5  # of a change: two tables are written and told of in the audit trail; only the first decision replaces none
 PROJECT = Path(__file__).resolve().parents[2]
 DAYS = sessions(3)
 
