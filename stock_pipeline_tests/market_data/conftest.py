@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from stock_pipeline.market_data import assets
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.harness.ingest_helpers import Bring, bringing
 
@@ -23,7 +22,6 @@ def stores(empty_home: Path, tmp_path: Path) -> Stores:
 
 
 @pytest.fixture
-def bring(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Bring:
-    """Ingest bars into the store, but without drawing them, which takes longer than all the rest."""
-    monkeypatch.setattr(assets, "candlesticks", lambda _bars: b"")
+def bring(stores: Stores) -> Bring:
+    """Ingest bars into the store."""
     return bringing(stores)
