@@ -41,10 +41,6 @@ class _DeclaredStores(Stores):
         self._require(schema)
         return super().read(schema, selection)
 
-    def read_versioned(self, schema: TableSchema) -> VersionedRows:
-        self._require(schema)
-        return super().read_versioned(schema)
-
     def count(self, schema: TableSchema) -> int:
         self._require(schema)
         return super().count(schema)
