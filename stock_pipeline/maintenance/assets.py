@@ -22,7 +22,7 @@ from stock_pipeline.predictions.tables import SIGNALS
 from stock_pipeline.registry.ledger import stored_registry
 from stock_pipeline.registry.registration import archived, to_archive
 from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
-from stock_pipeline.storage import replace_all, upsert
+from stock_pipeline.storage import replace_all
 from stock_pipeline.storage.reading import Selection
 
 ARCHIVE = ("maintenance", "archive")
@@ -39,7 +39,7 @@ def keep_backups(night: Night) -> Product | None:
     remove(night.stores.layout.backups, gone)
     kept = everything.filter(~pl.col(AS_OF).is_in(gone)).sort(AS_OF, "store")
     return Product(
-        writes=(upsert(BACKUPS, kept),),
+        writes=(replace_all(BACKUPS, kept),),
         watermark=night.as_of,
         tables={"backups": kept},
         facts={"size_bytes": int(made["size_bytes"].sum())},

@@ -1,4 +1,4 @@
-"""The asset of the splits: what it makes of a store with labels."""
+"""The stage of the splits: what it makes of a store with labels."""
 
 from pathlib import Path
 from typing import Any
@@ -6,18 +6,20 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import KNOWN_ON, SESSION
+from stock_pipeline.core.columns import AS_OF, KNOWN_ON, SESSION
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.datasets.assets import make_splits
 from stock_pipeline.datasets.splits import Split, check_split, splits_from_table
+from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.reading import read_label_ends
 from stock_pipeline.labels.tables import column_of, daily_labels
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
-from stock_pipeline_tests.factories.rows import empty_stores, put
+from stock_pipeline_tests.factories.rows import ingested, put
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import make, rows_of
 
 DAYS = sessions(140)
 COUNT = 120
@@ -32,40 +34,47 @@ def labels() -> pl.DataFrame:
 
 @pytest.fixture
 def stores(tmp_path: Path, labels: pl.DataFrame) -> Stores:
-    stores = empty_stores(tmp_path)
+    return labelled(tmp_path, labels)
+
+
+def labelled(home: Path, labels: pl.DataFrame) -> Stores:
+    stores = ingested(home, DAYS[COUNT - 1])
     put(stores, SCHEMA, labels, DAYS[COUNT - 1], "labels/daily_labels")
     return stores
 
 
-def night(stores: Stores, as_of: int = COUNT - 1, volatility: int = 3, **datasets: Any) -> Night:
+def settings_of(stores: Stores, volatility: int = 3, **datasets: Any) -> Settings:
     chosen = {"horizons": HORIZONS, "volatility_horizon": volatility}
-    settings = plain_settings(stores.home, labels=chosen, datasets={"folds": 2, "embargo": 4, "minimum_train_sessions": 30} | datasets)
-    return Night("datasets/walk_forward_splits", "ml", stores, settings, None, None, DAYS[as_of])
+    return plain_settings(stores.home, labels=chosen, datasets={"folds": 2, "embargo": 4, "minimum_train_sessions": 30} | datasets)
 
 
-def made(product: Product | None) -> tuple[list[Split], pl.DataFrame]:
-    assert product is not None
-    table = product.writes[0].frame
+def split(stores: Stores, as_of: int = COUNT - 1, full_refresh: bool = False, **chosen: Any) -> Outcome:
+    return make(WALK_FORWARD_SPLITS, stores, settings_of(stores, **chosen), DAYS[as_of], full_refresh=full_refresh)
+
+
+def made(outcome: Outcome) -> tuple[list[Split], pl.DataFrame]:
+    table = rows_of(outcome, WALK_FORWARD_SPLITS)
     return splits_from_table(table), table
 
 
 def test_the_splits_reach_to_the_last_known_outcome_and_keep_the_longest_horizon_away(stores: Stores) -> None:
-    splits, table = made(make_splits(night(stores)))
+    splits, table = made(split(stores))
     assert splits[-1].test_to == DAYS[COUNT - 3]
-    for split in splits:
-        assert DAYS.index(split.test_from) - DAYS.index(split.train_to) == 6 + 4 + 1
-        check_split(split, read_label_ends(stores, DAYS[COUNT - 1], night(stores).settings.labels))
+    ends = read_label_ends(stores, DAYS[COUNT - 1], settings_of(stores).labels)
+    for fold in splits:
+        assert DAYS.index(fold.test_from) - DAYS.index(fold.train_to) == 6 + 4 + 1
+        check_split(fold, ends)
     assert (table["purge"].to_list(), table["embargo"].to_list(), table["window"].to_list()) == ([6] * 2, [4] * 2, ["expanding"] * 2)
 
 
 def test_splits_as_of_an_earlier_session_do_not_see_what_came_later(stores: Stores) -> None:
-    splits, table = made(make_splits(night(stores, as_of=79)))
+    splits, table = made(split(stores, as_of=79))
     assert splits[-1].test_to == DAYS[77]
     assert table["as_of"].to_list() == [DAYS[79]] * 2
 
 
 def test_a_rolling_window_is_as_long_as_the_settings_say(stores: Stores) -> None:
-    _, table = made(make_splits(night(stores, train_sessions=35)))
+    _, table = made(split(stores, train_sessions=35))
     assert table["train_sessions"].to_list() == [30, 35]
     assert table["window"].to_list() == ["rolling"] * 2
 
@@ -73,14 +82,35 @@ def test_a_rolling_window_is_as_long_as_the_settings_say(stores: Stores) -> None
 def test_labels_that_reach_further_than_the_settings_say_are_refused(stores: Stores, labels: pl.DataFrame) -> None:
     further = labels.with_columns(pl.col(SESSION).replace_strict(dict(zip(DAYS, DAYS[12:], strict=False))).alias(column_of(KNOWN_ON, 5)))
     put(stores, SCHEMA, further, DAYS[COUNT - 1], "labels/daily_labels")
-    with pytest.raises(InputError, match=r"fold 1 trains up to .* are not known before its test range"):
-        make_splits(night(stores))
-    made(make_splits(night(stores, embargo=6)))
+    with pytest.raises(InputError, match=r"fold 1 .* not known before its test range"):
+        split(stores)
+    made(split(stores, embargo=6))
 
 
 def test_sessions_of_which_no_stock_has_an_outcome_are_not_split(tmp_path: Path, labels: pl.DataFrame) -> None:
-    stores = empty_stores(tmp_path)
-    put(stores, SCHEMA, labels.filter(~pl.col(SESSION).is_in([DAYS[40], DAYS[41]])), DAYS[COUNT - 1], "labels/daily_labels")
-    splits, table = made(make_splits(night(stores)))
+    stores = labelled(tmp_path, labels.filter(~pl.col(SESSION).is_in([DAYS[40], DAYS[41]])))
+    splits, table = made(split(stores))
     assert splits[-1].test_to == DAYS[COUNT - 3]
     assert table["train_sessions"][1] + 10 + table["test_sessions"][1] == COUNT - 2 - 2
+
+
+def test_without_news_nothing_is_split_and_a_label_told_later_is_news(stores: Stores, labels: pl.DataFrame) -> None:
+    split(stores)
+    assert split(stores).product is None
+    put(
+        stores,
+        SCHEMA,
+        labels.filter(pl.col(SESSION) == DAYS[50]).with_columns(pl.lit(None, pl.Float64).alias("forward_return_1")),
+        DAYS[COUNT - 1],
+    )
+    assert split(stores).product is not None
+
+
+def test_after_a_change_of_a_setting_the_splits_of_earlier_nights_are_made_again(stores: Stores) -> None:
+    for night in (79, COUNT - 1):
+        split(stores, night)
+    again = split(stores, folds=3)
+    assert again.remade == "datasets.folds is 3, was 2"
+    held = stores.read(WALK_FORWARD_SPLITS)
+    assert dict(held.group_by(AS_OF).len().iter_rows()) == {DAYS[79]: 3, DAYS[COUNT - 1]: 3}
+    assert made(split(stores, 79, folds=3, full_refresh=True))[1].equals(held.filter(pl.col(AS_OF) == DAYS[79]))

@@ -14,13 +14,14 @@ from stock_pipeline.features.catalogue import ALPHA158, CORE, FeatureSet
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.tables import daily_features
 from stock_pipeline.labels.reading import read_outcomes
-from stock_pipeline.labels.tables import daily_labels
+from stock_pipeline.labels.tables import DAILY_LABELS, daily_labels
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
 from stock_pipeline_tests.factories.rows import empty_stores, put
-from stock_pipeline_tests.factories.stored_bars import label, put_bars
+from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import make
 
 SYMBOLS, COUNT, EARLIER = 9, 90, 80
 DAYS = sessions(COUNT)
@@ -32,7 +33,7 @@ def brought(home: Path, chosen: FeatureSet) -> tuple[Stores, Settings]:
     put_bars(stores, COUNT, SYMBOLS)
     panel = adjusted_panel(SYMBOLS, COUNT, missing_share=0.05)
     put(stores, daily_features(chosen), compute_features(panel, chosen.made), DAYS[-1])
-    label(stores, settings, DAYS[-1])
+    make(DAILY_LABELS, stores, settings, DAYS[-1])
     return stores, settings
 
 

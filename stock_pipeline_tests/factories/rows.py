@@ -16,6 +16,7 @@ from stock_pipeline.registry.tables import ACTIVE, ACTIVE_FROM, ACTIVE_TO, MODEL
 from stock_pipeline.storage import Author, Stores, open_stores, upsert
 
 MOMENT = datetime(2024, 1, 2, 3, 4, 5)
+INGESTION = "market_data/daily_bars"
 
 
 def empty_stores(home: Path) -> Stores:
@@ -37,7 +38,7 @@ def ingested(home: Path, watermark: date) -> Stores:
     """Stores in which ingestion has reached ``watermark``; the one row that it wrote is an instrument's."""
     stores = empty_stores(home)
     row = {"instrument": "AAA", SYMBOL: "AAA", "source": "tests"}
-    put(stores, INSTRUMENTS, [row], watermark, "market_data/daily_bars")
+    put(stores, INSTRUMENTS, [row], watermark, INGESTION)
     return stores
 
 

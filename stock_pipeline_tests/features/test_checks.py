@@ -1,101 +1,114 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
-import dagster as dg
 import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL
-from stock_pipeline.features.catalogue import CORE, EXTENDED, FEATURE_SETS
-from stock_pipeline.features.checks import DESCRIPTIONS, EVERY_FEATURE, FEATURES, feature_checks
+from stock_pipeline.features.catalogue import EXTENDED, FEATURE_SETS
+from stock_pipeline.features.checks import DESCRIPTIONS, EVERY_FEATURE, FEATURE_CHECKS, judge_features
 from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.tables import DAILY_FEATURES, DAILY_FEATURES_ASSET
-from stock_pipeline.orchestration.resources import StoreResource
-from stock_pipeline.storage import Author, Stores, upsert
-from stock_pipeline_tests.factories.rows import MOMENT, empty_stores
+from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.night import Product, Verdict
+from stock_pipeline.orchestration.stage import Stage
+from stock_pipeline_tests.factories.rows import empty_stores, put
 from stock_pipeline_tests.harness.nightly_simulator import SYMBOLS, TONIGHT, Machine
+from stock_pipeline_tests.harness.stages import execute, stage_of
 
 LEAK = Feature("the_next_return", "momentum", "a leak", 2, "planted", pl.col(CLOSE).shift(-1) / pl.col(CLOSE) - 1)
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    machine = Machine(empty_stores(tmp_path_factory.mktemp("machine")), "extended", [])
-    for number in range(2):
+def begun(home: Path, chosen: str, nights: int = 1) -> Machine:
+    """A machine that has made its features."""
+    machine = Machine(empty_stores(home), chosen, [])
+    for number in range(nights):
         machine.bring(number)
         machine.make_features(number)
     return machine
 
 
-def checked(machine: Machine, features: Sequence[Feature] = EVERY_FEATURE) -> dict[str, dg.AssetCheckResult]:
-    (definition,) = feature_checks(machine.settings, features)
-    ml = StoreResource(database=str(machine.stores.ml.path), store="ml", wait_seconds=5)
-    results = cast("Iterable[dg.AssetCheckResult]", definition(ml=ml))
-    return {str(result.check_name): result for result in results}
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    return begun(tmp_path_factory.mktemp("machine"), "extended", 2)
 
 
-def told(result: dg.AssetCheckResult, name: str) -> Any:
-    value = (result.metadata or {})[name]
-    return [dict(row.data) for row in value.records] if isinstance(value, dg.TableMetadataValue) else getattr(value, "value", value)
+def stage(machine: Machine, features: Sequence[Feature] = EVERY_FEATURE) -> Stage:
+    """The stage, whose checks try those features for look-ahead."""
+    checks = replace(FEATURE_CHECKS, judge=partial(judge_features, features=features))
+    return replace(stage_of(DAILY_FEATURES, machine.settings), checks=(checks,))
 
 
-def spoil(stores: Stores, frame: pl.DataFrame) -> None:
-    stores.write("ml", Author.of_asset(DAILY_FEATURES_ASSET, CORE.hash, "a-run", MOMENT), (upsert(DAILY_FEATURES, frame),), TONIGHT[0])
+def judged(machine: Machine, features: Sequence[Feature] = EVERY_FEATURE) -> Outcome:
+    """An execution that finds nothing to make, so that what is judged is what was stored."""
+    outcome = execute(stage(machine, features), machine.stores, machine.settings)
+    assert outcome.product is None
+    assert set(outcome.checks) == set(DESCRIPTIONS)
+    return outcome
 
 
-def test_both_checks_block_what_lies_downstream(machine: Machine) -> None:
-    (definition,) = feature_checks(machine.settings)
-    assert {spec.name for spec in definition.check_specs} == set(DESCRIPTIONS)
-    assert all(spec.blocking and spec.asset_key == FEATURES for spec in definition.check_specs)
+def table(verdict: Verdict, name: str) -> pl.DataFrame:
+    found = verdict.facts[name]
+    assert isinstance(found, pl.DataFrame)
+    return found
 
 
-def test_every_feature_of_every_set_is_tried() -> None:
+def passed(checks: Mapping[str, Verdict]) -> dict[str, bool]:
+    return {name: verdict.passed for name, verdict in checks.items()}
+
+
+def test_every_feature_of_every_set_is_tried_by_the_stage_s_own_checks(machine: Machine) -> None:
     assert set(EVERY_FEATURE) == {feature for chosen in FEATURE_SETS for feature in chosen.features}
+    assert stage_of(DAILY_FEATURES, machine.settings).checks == (FEATURE_CHECKS,)
+    assert all(spec.blocking and not spec.warns for spec in FEATURE_CHECKS.specs)
 
 
 def test_honest_features_pass(machine: Machine) -> None:
-    results = checked(machine)
-    assert {name: result.passed for name, result in results.items()} == dict.fromkeys(DESCRIPTIONS, True)
-    assert told(results["no_lookahead"], "features") == len(EVERY_FEATURE)
-    assert set(told(results["no_lookahead"], "symbols").split(", ")) == set(SYMBOLS)
-    assert told(results["stored_as_computed"], "set") == EXTENDED.name
+    outcome = execute(stage_of(DAILY_FEATURES, machine.settings), machine.stores, machine.settings)
+    assert passed(outcome.checks) == dict.fromkeys(DESCRIPTIONS, True)
+    assert not outcome.blocked
+    facts = outcome.checks["no_lookahead"].facts
+    assert facts["features"] == len(EVERY_FEATURE)
+    assert set(str(facts["symbols"]).split(", ")) == set(SYMBOLS)
+    assert outcome.checks["stored_as_computed"].facts["set"] == EXTENDED.name
 
 
-def test_a_planted_leak_fails_the_check_and_is_named(machine: Machine) -> None:
-    result = checked(machine, [CORE.features[0], LEAK])["no_lookahead"]
-    assert not result.passed
-    assert result.severity == dg.AssetCheckSeverity.ERROR
-    found = told(result, "violations")
-    assert {row["column"] for row in found} == {LEAK.name}
-    assert {row["kind"] for row in found} == {"cut", "altered"}
+def test_a_planted_leak_fails_the_check_is_named_and_blocks_what_lies_downstream(machine: Machine) -> None:
+    outcome = judged(machine, [*EVERY_FEATURE, LEAK])
+    assert set(outcome.blocked) == {"no_lookahead"}
+    found = table(outcome.blocked["no_lookahead"], "violations")
+    assert set(found["column"]) == {LEAK.name}
+    assert set(found["kind"]) == {"cut", "altered"}
 
 
 def test_a_stored_value_that_the_bars_do_not_give_is_found(tmp_path: Path) -> None:
-    machine = Machine(empty_stores(tmp_path), "core", [])
-    machine.bring(0)
-    machine.make_features(0)
-    sound = machine.features().filter(pl.col(SESSION) == TONIGHT[0])
-    spoil(
-        machine.stores,
-        sound.with_columns(pl.when(pl.col(SYMBOL) == "S01").then(pl.col("beta_60") + 1e-6).otherwise("beta_60").alias("beta_60")),
-    )
-    result = checked(machine)["stored_as_computed"]
-    assert not result.passed
-    assert told(result, "rows_that_differ") == 1
-    assert told(result, "examples")[0][SYMBOL] == "S01"
+    machine = begun(tmp_path, "core")
+    spoilt = pl.when(pl.col(SYMBOL) == "S01").then(pl.col("beta_60") + 1e-6).otherwise("beta_60").alias("beta_60")
+    put(machine.stores, DAILY_FEATURES, machine.features().filter(pl.col(SESSION) == TONIGHT[0]).with_columns(spoilt), TONIGHT[0])
+    outcome = judged(machine)
+    assert set(outcome.blocked) == {"stored_as_computed"}
+    assert outcome.blocked["stored_as_computed"].facts["rows_that_differ"] == 1
+    assert table(outcome.blocked["stored_as_computed"], "examples")[SYMBOL].to_list() == ["S01"]
 
 
 def test_a_stored_row_without_a_bar_is_found(tmp_path: Path) -> None:
-    machine = Machine(empty_stores(tmp_path), "core", [])
-    machine.bring(0)
-    machine.make_features(0)
-    spoil(machine.stores, machine.features().tail(1).with_columns(pl.lit("GHOST").alias(SYMBOL), pl.lit(TONIGHT[0]).alias(SESSION)))
-    assert told(checked(machine)["stored_as_computed"], "rows_that_differ") == 1
+    machine = begun(tmp_path, "core")
+    ghost = machine.features().tail(1).with_columns(pl.lit("GHOST").alias(SYMBOL), pl.lit(TONIGHT[0]).alias(SESSION))
+    put(machine.stores, DAILY_FEATURES, ghost, TONIGHT[0])
+    found = judged(machine).blocked["stored_as_computed"]
+    assert found.facts["rows_that_differ"] == 1
+    assert table(found, "examples")[SYMBOL].to_list() == ["GHOST"]
 
 
 def test_before_anything_is_made_the_checks_fail_with_the_remedy(tmp_path: Path) -> None:
-    results = checked(Machine(empty_stores(tmp_path), "core", []))
-    assert set(results) == set(DESCRIPTIONS)
-    assert not any(result.passed for result in results.values())
-    assert told(results["no_lookahead"], "problem") == "there are no features yet; materialise them first"
+    machine = Machine(empty_stores(tmp_path), "core", [])
+    machine.bring(0)
+
+    def makes_nothing(_night: object) -> Product | None:
+        return None
+
+    outcome = execute(replace(stage(machine), body=makes_nothing), machine.stores, machine.settings)
+    assert set(outcome.blocked) == set(DESCRIPTIONS)
+    assert "materialise" in str(outcome.blocked["no_lookahead"].facts["problem"])

@@ -1,7 +1,6 @@
-"""The asset of the ratios: what it makes of a store, when it makes it again, and how often it reads."""
+"""The stage of the ratios: what it makes of a store, when it makes it again, and how often it reads."""
 
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, KNOWN_TO, PRICES, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
-from stock_pipeline.features.assets import make_fundamental_ratios
 from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, PB, PE, RATIOS, ROE, fundamental_ratios, restate_shares
 from stock_pipeline.features.tables import FUNDAMENTAL_RATIOS
 from stock_pipeline.market_data.reading import actions_known, fundamentals_known, raw_bars
@@ -37,18 +35,16 @@ from stock_pipeline.market_data.tables import (
     SYMBOL_HISTORY,
     YEAR,
 )
-from stock_pipeline.orchestration.night import Night
-from stock_pipeline.storage import Author, Stores, upsert
-from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
-from stock_pipeline_tests.factories.rows import MOMENT, empty_stores, put
+from stock_pipeline_tests.factories.rows import empty_stores, put
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import make, rows_of
 
-ASSET = "features/fundamental_ratios"
 DAYS = [date(2022, 6, day) for day in (6, 7, 8, 9, 10, 13)]
 REPORTED = DAYS[1]  # nobody reported before
 RENAMED = DAYS[3]
-LATER = datetime(2024, 2, 1)
 
 
 def a_bar(symbol: str, session: date, close: float = 10.0, basis: str = RAW) -> dict[str, Any]:
@@ -82,26 +78,13 @@ def stores(tmp_path: Path) -> Stores:
     return stores
 
 
-@pytest.fixture
-def night(stores: Stores) -> Night:
-    return Night(
-        asset=ASSET,
-        store="ml",
-        stores=stores,
-        settings=plain_settings(stores.home),
-        requested=None,
-        watermark=None,
-        market_watermark=DAYS[-1],
-    )
+def execute(stores: Stores, as_of: date = DAYS[-1], full_refresh: bool = False, **settings: Any) -> Outcome:
+    return make(FUNDAMENTAL_RATIOS, stores, plain_settings(stores.home, **settings), as_of, full_refresh=full_refresh)
 
 
-def run(night: Night, moment: datetime = MOMENT) -> pl.DataFrame:
-    """What the asset makes, once it is written and its run is in the audit trail."""
-    product = make_fundamental_ratios(night)
-    assert product is not None
-    night.stores.write("ml", Author.of_asset(ASSET, "1", "a-run", moment), product.writes, product.watermark)
-    night.stores.record_task("ml", TaskRun(ASSET, "a-run", moment, moment, "succeeded", 0, None))
-    return product.writes[0].frame
+def run(stores: Stores, as_of: date = DAYS[-1], **how: Any) -> pl.DataFrame:
+    """What the stage makes as of a session."""
+    return rows_of(execute(stores, as_of, **how), FUNDAMENTAL_RATIOS)
 
 
 def of(made: pl.DataFrame, symbol: str, ratio: str = MARKET_VALUE) -> list[float | None]:
@@ -110,14 +93,14 @@ def of(made: pl.DataFrame, symbol: str, ratio: str = MARKET_VALUE) -> list[float
     return found
 
 
-def test_each_night_has_the_ratios_of_what_was_known_on_it(night: Night) -> None:
-    put(night.stores, CORPORATE_ACTIONS, [a_split("T", DAYS[2]), a_split("FB", DAYS[2]), a_split("E", DAYS[3], DAYS[5])], DAYS[-1])
+def test_each_night_has_the_ratios_of_what_was_known_on_it(stores: Stores) -> None:
+    put(stores, CORPORATE_ACTIONS, [a_split("T", DAYS[2]), a_split("FB", DAYS[2]), a_split("E", DAYS[3], DAYS[5])], DAYS[-1])
     expected = []
     for day in DAYS[1:]:
-        known = restate_shares(fundamentals_known(night.stores, day), actions_known(night.stores, day), day)
-        closes = raw_bars(night.stores, day, day).select(SYMBOL, CLOSE)
+        known = restate_shares(fundamentals_known(stores, day), actions_known(stores, day), day)
+        closes = raw_bars(stores, day, day).select(SYMBOL, CLOSE)
         expected.append(fundamental_ratios(known, closes, day, "USD").select(SYMBOL, pl.lit(day).alias(SESSION), *RATIOS))
-    made = run(night)
+    made = run(stores)
     assert_frame_equal(made, pl.concat(expected).sort(SESSION, SYMBOL), check_exact=True)
     assert made.filter(pl.col(SESSION) == DAYS[2])[SYMBOL].to_list() == ["E", "FB", "N", "S", "T"]
     assert of(made, "FB") == [1000.0, 2000.0]
@@ -129,80 +112,76 @@ def test_each_night_has_the_ratios_of_what_was_known_on_it(night: Night) -> None
 
 @pytest.mark.parametrize(("currency", "dollars", "euros"), [("USD", 20.0, None), ("EUR", None, 20.0)])
 def test_what_is_reported_in_another_currency_than_prices_has_no_ratio_to_them(
-    currency: str, dollars: float | None, euros: float | None, night: Night
+    currency: str, dollars: float | None, euros: float | None, stores: Stores
 ) -> None:
-    made = run(replace(night, settings=plain_settings(night.stores.home, source={"currency": currency})))
+    made = run(stores, source={"currency": currency})
     assert (of(made, "T", PE), of(made, "E", PE)) == ([dollars] * 5, [euros] * 5)
     assert of(made, "E", PB) == [None if euros is None else 2.0] * 5
     assert of(made, "E") == of(made, "T") == [1000.0] * 5
     assert of(made, "E", ROE) == of(made, "T", ROE) == [0.1] * 5
 
 
-def test_a_price_adjusted_for_a_split_to_come_makes_no_market_value(night: Night) -> None:
-    assert of(run(night), "S") == [1000.0] * 5
-    put(night.stores, CORPORATE_ACTIONS, [a_split("S", DAYS[3]), a_split("T", DAYS[3])], DAYS[-1])
-    made = run(night)
+def test_a_price_adjusted_for_a_split_to_come_makes_no_market_value(stores: Stores) -> None:
+    assert of(run(stores), "S") == [1000.0] * 5
+    put(stores, CORPORATE_ACTIONS, [a_split("S", DAYS[3]), a_split("T", DAYS[3])], DAYS[-1])
+    made = run(stores, full_refresh=True)
     assert of(made, "S") == [None, None, 2000.0, 2000.0, 2000.0]
     assert of(made, "S", PE) == [None, None, 40.0, 40.0, 40.0]
     assert of(made, "T") == [1000.0, 1000.0, 2000.0, 2000.0, 2000.0]
-    as_of_before = run(replace(night, requested=DAYS[2]))
+    as_of_before = run(stores, DAYS[2], full_refresh=True)
     assert of(as_of_before, "S") == [1000.0, 1000.0]  # of the split nobody knew
 
 
-def test_a_split_that_was_taken_back_leaves_the_price(night: Night) -> None:
+def test_a_split_that_was_taken_back_leaves_the_price(stores: Stores) -> None:
     told = a_split("S", DAYS[3]) | {KNOWN_TO: DAYS[4]}
-    put(night.stores, CORPORATE_ACTIONS, [told, a_split("S", DAYS[3], DAYS[4]) | {VALUE: 1.0}], DAYS[-1])
-    assert of(run(night), "S") == [1000.0, 1000.0, 2000.0, 1000.0, 1000.0]
+    put(stores, CORPORATE_ACTIONS, [told, a_split("S", DAYS[3], DAYS[4]) | {VALUE: 1.0}], DAYS[-1])
+    assert of(run(stores), "S") == [1000.0, 1000.0, 2000.0, 1000.0, 1000.0]
 
 
-def test_the_past_of_a_renamed_company_is_found_by_its_instrument(night: Night) -> None:
-    put(night.stores, CORPORATE_ACTIONS, [a_split("S", DAYS[3])], DAYS[-1])
-    put(night.stores, DAILY_BARS, [a_bar("FB", DAYS[1], 7.0, SPLIT_ADJUSTED)], DAYS[-1])
-    assert of(run(night), "FB") == [700.0, 1000.0]
-    put(night.stores, CORPORATE_ACTIONS, [a_split("META", DAYS[5])], DAYS[-1])
-    made = run(night)
+def test_the_past_of_a_renamed_company_is_found_by_its_instrument(stores: Stores) -> None:
+    put(stores, CORPORATE_ACTIONS, [a_split("S", DAYS[3])], DAYS[-1])
+    put(stores, DAILY_BARS, [a_bar("FB", DAYS[1], 7.0, SPLIT_ADJUSTED)], DAYS[-1])
+    assert of(run(stores), "FB") == [700.0, 1000.0]
+    put(stores, CORPORATE_ACTIONS, [a_split("META", DAYS[5])], DAYS[-1])
+    made = run(stores, full_refresh=True)
     assert of(made, "FB") == [None, 1000.0]
     assert of(made, "META") == [1000.0, 3000.0, 6000.0]
 
 
-def test_a_split_told_late_makes_the_ratios_again_from_its_ex_session_on(night: Night) -> None:
-    stores = night.stores
-    assert of(run(night), "T") == [1000.0] * 5
-    caught_up = replace(night, watermark=DAYS[-1])
-    assert make_fundamental_ratios(caught_up) is None
-    late = CORPORATE_ACTIONS.conform(pl.DataFrame([a_split("T", DAYS[3])], schema=CORPORATE_ACTIONS.dtypes))
-    stores.write("market", Author.of_asset("tests", "1", "a-run", LATER), (upsert(CORPORATE_ACTIONS, late),), DAYS[-1])
-    again = run(caught_up, datetime(2024, 2, 2))
+def test_a_split_told_late_makes_the_ratios_again_from_its_ex_session_on(stores: Stores) -> None:
+    assert of(run(stores), "T") == [1000.0] * 5
+    assert execute(stores).product is None
+    put(stores, CORPORATE_ACTIONS, [a_split("T", DAYS[3])], DAYS[-1])
+    again = run(stores)
     assert again[SESSION].unique().sort().to_list() == DAYS[3:]
     assert of(stores.read(FUNDAMENTAL_RATIOS), "T") == [1000.0, 1000.0, 2000.0, 2000.0, 2000.0]
-    assert make_fundamental_ratios(caught_up) is None
+    assert execute(stores).product is None
 
 
-def test_night_by_night_comes_to_the_same_as_at_once(night: Night) -> None:
-    put(night.stores, CORPORATE_ACTIONS, [a_split("T", DAYS[2])], DAYS[-1])
-    made = [run(replace(night, requested=day, watermark=before)) for before, day in zip([None, *DAYS], DAYS, strict=False)]
+def test_night_by_night_comes_to_the_same_as_at_once(stores: Stores) -> None:
+    put(stores, CORPORATE_ACTIONS, [a_split("T", DAYS[2])], DAYS[-1])
+    made = [run(stores, day) for day in DAYS]
     assert made[0].is_empty()
     assert all(set(frame[SESSION]) == {day} for frame, day in zip(made[1:], DAYS[1:], strict=True))
-    assert_frame_equal(pl.concat(made).sort(SESSION, SYMBOL), run(night), check_exact=True)
+    assert_frame_equal(pl.concat(made).sort(SESSION, SYMBOL), run(stores, full_refresh=True), check_exact=True)
 
 
-def test_without_reports_there_are_no_rows_and_no_price_is_read(tmp_path: Path, night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_reports_there_are_no_rows_and_no_price_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stores = empty_stores(tmp_path / "silent")
     put(stores, DAILY_BARS, [a_bar("T", day) for day in DAYS], DAYS[-1])
     columns_read = watch(monkeypatch)
-    product = make_fundamental_ratios(replace(night, stores=stores))
-    assert product is not None
-    assert product.watermark == DAYS[-1]
-    assert product.writes[0].frame.is_empty()
+    outcome = execute(stores)
+    assert outcome.reached == DAYS[-1]
+    assert rows_of(outcome, FUNDAMENTAL_RATIOS).is_empty()
     assert CLOSE not in columns_read
 
 
-def test_the_store_is_read_as_often_for_one_session_as_for_many(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_is_read_as_often_for_one_session_as_for_many(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     columns_read = watch(monkeypatch)
-    run(replace(night, requested=DAYS[1]))
+    run(stores, DAYS[1])
     for_one = columns_read.copy()
     columns_read.clear()
-    run(night)
+    run(stores, full_refresh=True)
     assert columns_read == for_one
     assert CLOSE in for_one
 

@@ -1,42 +1,28 @@
-"""Bars brought into a store as the ingestion asset brings them."""
+"""Bars brought into a store by executing the stage of ingestion."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from stock_pipeline.core.columns import SESSION
-from stock_pipeline.market_data.assets import ingest
-from stock_pipeline.orchestration.night import Night
-from stock_pipeline.storage import Author, Stores, WriteReport
+from stock_pipeline.market_data.assets import STAGES
+from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.stage import Stage
+from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.market_rows import bars
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import execute
 
-ASSET = "market_data/daily_bars"
-Bring = Callable[..., list[WriteReport]]
+(INGEST,) = STAGES
+Bring = Callable[..., Outcome]
 
 
-def bringing(stores: Stores) -> Bring:
-    """A function that ingests rows, by way of a Parquet file, and tells what was written."""
+def bringing(stores: Stores, stage: Stage = INGEST) -> Bring:
+    """A function that ingests rows, by way of a Parquet file; what else it is given are settings of the source."""
     path = stores.home / "bars.parquet"
-    plain = Night(
-        asset=ASSET,
-        store="market",
-        stores=stores,
-        settings=plain_settings(stores.home),
-        requested=None,
-        watermark=None,
-        market_watermark=None,
-        source="files",
-        path=str(path),
-    )
 
-    def brought(*rows: dict[str, Any], as_of: date | None = None, **settings: Any) -> list[WriteReport]:
+    def brought(*rows: dict[str, Any], as_of: date | None = None, **source: Any) -> Outcome:
         bars(*rows).rename({SESSION: "date"}).write_parquet(path)
-        held = stores.watermark("market", ASSET)
-        chosen = plain.settings.model_copy(update={"source": plain.settings.source.model_copy(update=settings)})
-        product = ingest(replace(plain, settings=chosen, requested=as_of, watermark=None if held is None else held.session))
-        assert product is not None
-        return stores.write("market", Author.of_asset(ASSET, "1", "run", datetime(2012, 1, 13)), product.writes, product.watermark)
+        return execute(stage, stores, plain_settings(stores.home, source=source), as_of, source="files", path=str(path))
 
     return brought

@@ -12,9 +12,9 @@ import polars as pl
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.registry.actions import roll_back
-from stock_pipeline.registry.ledger import stored_registry
+from stock_pipeline.registry.ledger import decide_by_hand, stored_registry
 from stock_pipeline.registry.tables import RETIRED, STATUS
-from stock_pipeline.storage import Author, open_stores
+from stock_pipeline.storage import open_stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import MOMENT
 from stock_pipeline_tests.harness.watched_connections import watch_connections
@@ -51,7 +51,7 @@ def _there_and_back(home: Path) -> NoReturn:
         held = stored.registry
         resting = held.versions.filter(pl.col(STATUS) == RETIRED)[VERSION][0]
         after = roll_back(held, MODEL, resting, NIGHT, "to and fro")
-        stores.write("ml", Author.of_asset("registry/model_versions", "1", "to-and-fro", MOMENT), stored.writes(after), NIGHT)
+        decide_by_hand(stores, stored, after, MOMENT)
         say(DONE)
 
 

@@ -1,16 +1,16 @@
 """A machine whose market data arrive night by night, and that may be off or be killed while it makes its features."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
 from typing import Literal
-from unittest.mock import patch
 
 import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, KNOWN_FROM, KNOWN_TO, OPEN, SECTOR, SESSION, SOURCE, SYMBOL, VALUE
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.features.assets import assets
+from stock_pipeline.features.assets import stages
 from stock_pipeline.features.catalogue import feature_set
 from stock_pipeline.features.tables import daily_features
 from stock_pipeline.market_data.tables import (
@@ -37,16 +37,16 @@ from stock_pipeline.market_data.tables import (
     SYMBOL_HISTORY,
     YEAR,
 )
-from stock_pipeline.orchestration.night import Night
-from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Author, Stores, upsert
-from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.panels import adjusted_panel
+from stock_pipeline_tests.factories.rows import INGESTION, put
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import Death, KilledError, dying, execute, unchecked
 
 Fate = Literal["runs", "is off", "is killed before it writes", "is killed after it has written"]
+DEATHS: dict[Fate, Death] = {"is killed before it writes": "before it writes", "is killed after it has written": "after it has written"}
 News = Literal["a bar restated", "a split told late", "a dividend told late"]
 
 HISTORY, NIGHTS = 106, 6
@@ -70,19 +70,17 @@ class Arrival:
 
 @dataclass
 class Machine:
-    """Stores, and the features assets over them.
+    """Stores, and the stages of the features over them.
 
     Attributes:
         stores: empty at first.
         chosen: name of the feature set.
         arrivals: what the nights bring besides their own bars.
-        moment: what the clock says; every write is a second later than the one before.
     """
 
     stores: Stores
     chosen: str
     arrivals: Sequence[Arrival]
-    moment: datetime = field(default=datetime(2024, 1, 1))
 
     @property
     def settings(self) -> Settings:
@@ -102,35 +100,17 @@ class Machine:
                 self._arrive(arrival, tonight)
 
     def make_features(self, number: int, fate: Fate = "runs") -> None:
-        """Both assets, as of a night."""
-        if fate != "is off":
-            for asset in reversed(assets(self.settings)):
-                self._run(asset, TONIGHT[number], fate)
+        """Both stages, as of a night. A kill takes each of them in its turn."""
+        if fate == "is off":
+            return
+        stores = dying(self.stores, DEATHS[fate]) if fate in DEATHS else self.stores
+        for stage in stages(self.settings):
+            with suppress(KilledError):
+                execute(unchecked(stage), stores, self.settings, TONIGHT[number])
 
     def features(self) -> pl.DataFrame:
         """What is stored."""
         return self.stores.read(daily_features(feature_set(self.chosen)))
-
-    def _run(self, asset: Stage, as_of: date, fate: Fate) -> None:
-        held = self.stores.watermark("ml", asset.name)
-        reached = None if held is None else held.session
-        began = self._tick()
-        # As the factory has it: rows that another version of the code made are made again.
-        refresh = held is not None and held.code_version != asset.code_version
-        # A body only reads: it shares one opening of each file. The picture would take longer than all the rest.
-        with (
-            self.stores.kept_open("market"),
-            self.stores.kept_open("ml"),
-            patch("stock_pipeline.features.assets.heat_map", return_value=b""),
-        ):
-            product = asset.body(Night(asset.name, "ml", self.stores, self.settings, None, reached, as_of, refresh))
-        if fate == "is killed before it writes":
-            return
-        if product is not None:
-            author = Author.of_asset(asset.name, asset.code_version, "a-run", self._tick())
-            self.stores.write("ml", author, product.writes, product.watermark)
-        if fate != "is killed after it has written":
-            self.stores.record_task("ml", TaskRun(asset.name, "a-run", began, self._tick(), "succeeded", 0, None))
 
     def _bring_bars(self, symbols: Sequence[str], tonight: date, whole: bool) -> None:
         wanted = pl.col(SYMBOL).is_in(symbols) & (pl.col(SESSION) <= tonight if whole else pl.col(SESSION) == tonight)
@@ -175,13 +155,7 @@ class Machine:
         known = {SOURCE: pl.lit("tests"), KNOWN_TO: pl.lit(None, pl.Date)}
         missing = [known.get(name, pl.lit(None, dtype)).alias(name) for name, dtype in schema.dtypes.items() if name not in rows.columns]
         frame = rows.with_columns(missing).select(schema.column_names)
-        self.stores.write(
-            "market", Author.of_asset("market_data/daily_bars", "1", "a-run", self._tick()), (upsert(schema, frame),), tonight
-        )
-
-    def _tick(self) -> datetime:
-        self.moment += timedelta(seconds=1)
-        return self.moment
+        put(self.stores, schema, frame, tonight, INGESTION)
 
 
 def _as_told(bars: pl.DataFrame, known_from: pl.Expr) -> pl.DataFrame:

@@ -1,9 +1,9 @@
-"""Nights of the stage: bars, features, labels and predictions as they come, and its assets run as their factory would."""
+"""Nights of the room of performance: bars, features, labels and predictions as they come, and its stages executed."""
 
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,20 @@ from stock_pipeline.core.columns import SCORE, SESSION, SYMBOL, VERSION
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.features.catalogue import CORE
 from stock_pipeline.features.tables import daily_features
+from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.execution import Outcome
 from stock_pipeline.orchestration.stage import Stage
-from stock_pipeline.performance.assets import ASSETS
+from stock_pipeline.performance.assets import STAGES
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW, STATUS
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Author, Stores, open_stores, upsert
-from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import MOMENT, empty_stores, prediction_row, put, training_row, version_row
-from stock_pipeline_tests.factories.stored_bars import label, put_bars
+from stock_pipeline_tests.factories.rows import empty_stores, prediction_row, put, training_row, version_row
+from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import execute, stage_of, unchecked
 
 SYMBOLS, COUNT = 25, 60
 FIRST, CHANGE = 44, 53  # when versions came into service, and when one took the place of another
@@ -40,16 +41,15 @@ CAST: Sequence[tuple[str, int, str, date | None, date | None]] = (
     ("direction", 1, "direction", DAYS[FIRST], None),
     ("stack", 1, "return", DAYS[FIRST], None),
 )
-MEASURE, LOG = ASSETS
+MEASURE, LOG = STAGES
 
 
 @dataclass
 class Nights:
-    """Stores with bars and features of sixty sessions and predictions of the last ones, and a clock that goes on with every write."""
+    """Stores with bars and features of sixty sessions and predictions of the last ones."""
 
     stores: Stores
     settings: Settings
-    moment: datetime = MOMENT
 
     @classmethod
     def begun(cls, home: Path) -> "Nights":
@@ -67,32 +67,20 @@ class Nights:
     def copied(self, home: Path, **settings: Any) -> "Nights":
         """The same elsewhere, by other settings; copying takes less time than making."""
         shutil.copytree(self.stores.home, home, dirs_exist_ok=True)
-        return Nights(open_stores(home, 5), plain_settings(home, **settings), self.moment)
+        return Nights(open_stores(home, 5), plain_settings(home, **settings))
 
     def brought(self, first: int, last: int) -> None:
         """Labels up to the session of the number ``last``, and predictions from the one of ``first`` to it, in one go."""
-        label(self.stores, self.settings, DAYS[last], self.later())
+        execute(unchecked(stage_of(DAILY_LABELS, self.settings)), self.stores, self.settings, DAYS[last])
         self.write(DAILY_PREDICTIONS, pl.concat(said_on(place) for place in range(first, last + 1)))
 
-    def write(self, schema: TableSchema, rows: pl.DataFrame, asset: str = "tests") -> None:
-        """Write rows, dated by the clock."""
-        self.stores.write(schema.store, Author.of_asset(asset, "1", "a-run", self.later()), (upsert(schema, rows),), DAYS[FIRST])
+    def write(self, schema: TableSchema, rows: pl.DataFrame) -> None:
+        """Write rows, whatever asset made them."""
+        put(self.stores, schema, rows, DAYS[FIRST])
 
-    def run(self, asset: Stage, last: int, **chosen: Any) -> Product | None:
-        """Run an asset as of the session of that number, and write what it makes."""
-        held, moment = self.stores.watermark("ml", asset.name), self.later()
-        watermark = None if held is None else held.session
-        night = Night(asset.name, "ml", self.stores, self.settings, None, watermark, DAYS[last], **chosen)
-        product = asset.body(night)
-        if product is not None:
-            self.stores.write("ml", Author.of_asset(asset.name, asset.code_version, "a-run", moment), product.writes, product.watermark)
-        self.stores.record_task("ml", TaskRun(asset.name, "a-run", moment, moment, "succeeded", 0, None))
-        return product
-
-    def later(self) -> datetime:
-        """The clock's next hour."""
-        self.moment += timedelta(hours=1)
-        return self.moment
+    def run(self, stage: Stage, last: int, **asked: Any) -> Outcome:
+        """Execute a stage as of the session of that number."""
+        return execute(stage, self.stores, self.settings, DAYS[last], **asked)
 
 
 def in_registry(model: str, version: int, _kind: str, active_from: date | None, active_to: date | None) -> dict[str, Any]:

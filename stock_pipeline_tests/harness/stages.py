@@ -1,31 +1,58 @@
 """Stages executed as everyone executes them, but strictly: a body that reads what its stage does not declare fails."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, Literal
 
-from stock_pipeline.core.table_schema import TableSchema
+import polars as pl
+
+from stock_pipeline.core.table_schema import StoreName, TableSchema
 from stock_pipeline.definitions import all_stages
 from stock_pipeline.orchestration.execution import Outcome, Run, execute_stage
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.orchestration.stage import Stage, key_of
+from stock_pipeline.orchestration.stage import Key, Stage, key_of
 from stock_pipeline.settings import Settings
-from stock_pipeline.storage import Stores
+from stock_pipeline.storage import Author, Stores, Write, WriteReport
+from stock_pipeline.storage.audit import TaskRun
 
 MOMENT = datetime(2024, 1, 2, 3, 4, 5)
+Death = Literal["before it writes", "after it has written"]
 
 
-def ticking(start: datetime = MOMENT) -> "Iterator[datetime]":
-    """Moments a second apart."""
-    while True:
-        start += timedelta(seconds=1)
-        yield start
+class KilledError(BaseException):
+    """What ends an execution as a kill does: past everything that deals with errors."""
 
 
-def stage_of(table: TableSchema | tuple[str, str], settings: Settings) -> Stage:
+@dataclass(frozen=True)
+class DyingStores(Stores):
+    """Stores of a process that is killed before it writes, or after it has written and before it tells the audit trail."""
+
+    death: Death
+
+    def write(self, store: StoreName, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
+        if self.death == "before it writes":
+            raise KilledError(f"{author.name} before it writes")
+        return super().write(store, author, writes, watermark)
+
+    def record_task(self, store: StoreName, run: TaskRun) -> None:
+        raise KilledError(f"{run.asset} before its trail in the {store} store")
+
+
+def dying(stores: Stores, death: Death) -> Stores:
+    """The stores, for an execution that ends in ``KilledError``."""
+    return DyingStores(stores.home, stores.market, stores.ml, death)
+
+
+def stage_of(table: TableSchema | Key, settings: Settings) -> Stage:
     """The stage that bears the table's key, or the key given, as the settings have it."""
     key = table if isinstance(table, tuple) else key_of(table)
     return next(stage for stage in all_stages(settings) if key in stage.keys)
+
+
+def unchecked(stage: Stage) -> Stage:
+    """The stage without its checks, which may take longer than its body."""
+    return replace(stage, checks=())
 
 
 def execute(
@@ -44,7 +71,12 @@ def execute(
     return execute_stage(stage, Run(stores, settings, RunOptions(as_of=as_of, **asked), "a-run", lambda: moment, strict=True))
 
 
-def rows_of(outcome: Outcome, table: TableSchema) -> Any:
+def make(table: TableSchema | Key, stores: Stores, settings: Settings, as_of: date | None = None, **asked: Any) -> Outcome:
+    """Execute the stage that makes a table; see ``execute``."""
+    return execute(stage_of(table, settings), stores, settings, as_of, **asked)
+
+
+def rows_of(outcome: Outcome, table: TableSchema) -> pl.DataFrame:
     """The frame that the outcome's product has for a table."""
     assert outcome.product is not None
     return next(write.frame for write in outcome.product.writes if write.schema.qualified_name == table.qualified_name)

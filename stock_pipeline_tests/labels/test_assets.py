@@ -1,26 +1,28 @@
 """The asset of the labels: what it makes of a store, and what it makes again."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, OPEN, SESSION, SYMBOL
-from stock_pipeline.labels.assets import assets
+from stock_pipeline.labels.assets import stages
 from stock_pipeline.labels.compute import compute_labels
-from stock_pipeline.labels.tables import daily_labels
+from stock_pipeline.labels.tables import DAILY_LABELS, daily_labels
 from stock_pipeline.market_data.tables import DAILY_BARS
-from stock_pipeline.settings import LabelSettings, Settings
-from stock_pipeline.storage import Author, Stores, upsert
+from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import MOMENT, empty_stores
-from stock_pipeline_tests.factories.stored_bars import label, put_bars, sessions_written
+from stock_pipeline_tests.factories.rows import INGESTION, empty_stores, put
+from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import make, rows_of
 
 DAYS = sessions(60)
-LATER = MOMENT + timedelta(days=1)
 
 
 @pytest.fixture
@@ -30,6 +32,15 @@ def stores(tmp_path: Path) -> Stores:
 
 def chosen(stores: Stores, *horizons: int, volatility: int = 3) -> Settings:
     return plain_settings(stores.home, labels={"horizons": horizons, "volatility_horizon": volatility})
+
+
+def label(stores: Stores, settings: Settings, as_of: date) -> Outcome:
+    return make(DAILY_LABELS, stores, settings, as_of)
+
+
+def sessions_made(outcome: Outcome) -> Sequence[date]:
+    days: list[date] = rows_of(outcome, DAILY_LABELS)[SESSION].unique().sort().to_list()
+    return days
 
 
 @pytest.mark.parametrize("nights", [(39,), (20, 39), (20, 21, 22, 39), (3, 30, 39)])
@@ -45,10 +56,9 @@ def test_labels_brought_up_night_by_night_are_those_made_at_once(stores: Stores,
 def test_a_night_makes_again_only_what_its_session_reaches(stores: Stores) -> None:
     put_bars(stores, 40, symbols=8)
     label(stores, chosen(stores, 1, 4), DAYS[30])
-    product = label(stores, chosen(stores, 1, 4), DAYS[31], LATER)
-    assert product is not None
-    assert sessions_written(product) == DAYS[26:32]
-    assert label(stores, chosen(stores, 1, 4), DAYS[31], LATER) is None
+    assert sessions_made(label(stores, chosen(stores, 1, 4), DAYS[31])) == DAYS[26:32]
+    again = label(stores, chosen(stores, 1, 4), DAYS[31])
+    assert (again.product, again.state) == (None, "up to date")
 
 
 def test_a_restated_bar_reaches_every_label_that_it_enters(stores: Stores) -> None:
@@ -57,10 +67,8 @@ def test_a_restated_bar_reaches_every_label_that_it_enters(stores: Stores) -> No
     told = stores.read(DAILY_BARS, Selection(first=DAYS[20], last=DAYS[20])).head(1)
     ended = told.with_columns(pl.lit(DAYS[39]).alias(KNOWN_TO))
     versions = pl.concat([ended, told.with_columns(pl.col(OPEN) * 1.1, pl.lit(DAYS[39]).alias(KNOWN_FROM))])
-    stores.write("market", Author.of_asset("market_data/daily_bars", "1", "a-run", LATER), (upsert(DAILY_BARS, versions),), DAYS[39])
-    product = label(stores, chosen(stores, 1, 4), DAYS[39], LATER)
-    assert product is not None
-    assert sessions_written(product) == DAYS[15:40]
+    put(stores, DAILY_BARS, versions, DAYS[39], INGESTION)
+    assert sessions_made(label(stores, chosen(stores, 1, 4), DAYS[39])) == DAYS[15:40]
     is_it = (pl.col(SYMBOL) == told[SYMBOL][0]) & (pl.col(SESSION) == DAYS[20])
     restated = bars.with_columns(pl.when(is_it).then(pl.col(OPEN) * 1.1).otherwise(OPEN).alias(OPEN))
     assert stores.read(daily_labels((1, 4))).equals(compute_labels(restated, DAYS, DAYS[39], (1, 4), 3))
@@ -76,19 +84,27 @@ def test_other_horizons_are_made_for_every_session(stores: Stores) -> None:
     assert stores.read(daily_labels((1,))).equals(compute_labels(bars, DAYS, DAYS[39], (1,), 3))
 
 
-def test_the_version_of_the_code_and_the_columns_follow_the_horizons(stores: Stores) -> None:
-    (asset,) = assets(chosen(stores, 1, 4))
-    assert asset.code_version == "2 horizons 1,4 volatility 3"
-    assert asset.tables == (daily_labels((1, 4)),)
-    assert LabelSettings().horizons == (1, 5)
-    assert assets(plain_settings(stores.home))[0].code_version == "2 horizons 1,5 volatility 5"
+@pytest.mark.parametrize("setting", ["horizons", "volatility_horizon"])
+def test_it_is_told_which_setting_had_every_session_made_again(stores: Stores, setting: str) -> None:
+    put_bars(stores, 40)
+    label(stores, chosen(stores, 1, 4), DAYS[39])
+    again = label(stores, chosen(stores, 1, 5) if setting == "horizons" else chosen(stores, 1, 4, volatility=5), DAYS[39])
+    assert again.remade is not None
+    assert again.remade.startswith(f"labels.{setting} is ")
+    assert sessions_made(again) == DAYS[:40]
+
+
+def test_the_columns_follow_the_horizons(stores: Stores) -> None:
+    (stage,) = stages(chosen(stores, 1, 4))
+    assert stage.tables == (daily_labels((1, 4)),)
+    assert stages(plain_settings(stores.home))[0].tables == (DAILY_LABELS,) == (daily_labels((1, 5)),)
 
 
 def test_the_rows_without_a_label_are_counted_by_reason(stores: Stores) -> None:
     put_bars(stores, 40)
-    product = label(stores, chosen(stores, 1, 4), DAYS[39])
+    outcome = label(stores, chosen(stores, 1, 4), DAYS[39])
+    product, made = outcome.product, rows_of(outcome, DAILY_LABELS)
     assert product is not None
-    made = product.writes[0].frame
     last = [made.filter(pl.col(SESSION) > DAYS[39 - reach]).height for reach in (2, 5, 3)]
     names = ("outcome_1_pending", "outcome_4_pending", "outcome_volatility_pending")
     assert [product.facts[name] for name in names] == last
@@ -100,8 +116,8 @@ def test_the_rows_without_a_label_are_counted_by_reason(stores: Stores) -> None:
 
 def test_a_horizon_without_a_return_yet_has_no_picture(stores: Stores) -> None:
     put_bars(stores, 40)
-    early, later = label(stores, chosen(stores, 1, 4), DAYS[3]), label(stores, chosen(stores, 1, 4), DAYS[20])
+    early, later = (label(stores, chosen(stores, 1, 4), DAYS[night]).product for night in (3, 20))
     assert early is not None
     assert later is not None
-    assert set(early.pictures) == {"forward_return_1"}
-    assert set(later.pictures) == {"forward_return_1", "forward_return_4"}
+    assert set(early.pictures()) == {"forward_return_1"}
+    assert set(later.pictures()) == {"forward_return_1", "forward_return_4"}

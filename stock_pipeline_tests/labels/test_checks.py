@@ -1,20 +1,23 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
-import dagster as dg
 import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import OPEN, SESSION, SYMBOL
-from stock_pipeline.labels.checks import LABELS, Compute, label_checks, of_settings, reaches
-from stock_pipeline.labels.tables import daily_labels
-from stock_pipeline.orchestration.resources import StoreResource
-from stock_pipeline.settings import LabelSettings
+from stock_pipeline.labels.checks import LABEL_CHECK, NAME, judge_labels, of_settings, reaches
+from stock_pipeline.labels.tables import DAILY_LABELS, daily_labels
+from stock_pipeline.orchestration.night import Verdict
+from stock_pipeline.orchestration.stage import Stage
+from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import empty_stores
-from stock_pipeline_tests.factories.stored_bars import label, put_bars
+from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import execute, stage_of
 
 DAYS = sessions(60)
 CHOSEN = {"horizons": (1, 4), "volatility_horizon": 3}
@@ -27,22 +30,27 @@ def stores(tmp_path: Path) -> Stores:
     return stores
 
 
-def checked(stores: Stores, compute: Compute | None = None) -> dg.AssetCheckResult:
-    (definition,) = label_checks(plain_settings(stores.home, labels=CHOSEN), compute)
-    result = definition(ml=StoreResource(database=str(stores.ml.path), store="ml", wait_seconds=5))
-    return cast("dg.AssetCheckResult", result)
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return plain_settings(tmp_path, labels=CHOSEN)
 
 
-def violations(result: dg.AssetCheckResult) -> list[dict[str, Any]]:
-    value = cast("dg.TableMetadataValue", (result.metadata or {})["violations"])
-    return [dict(row.data) for row in value.records]
+@pytest.fixture
+def stage(settings: Settings) -> Stage:
+    return stage_of(DAILY_LABELS, settings)
 
 
-def test_it_blocks_what_lies_downstream(stores: Stores) -> None:
-    (definition,) = label_checks(plain_settings(stores.home))
-    (spec,) = definition.check_specs
-    assert spec.blocking
-    assert spec.asset_key == LABELS
+def violations(verdict: Verdict) -> pl.DataFrame:
+    table = verdict.facts["violations"]
+    assert isinstance(table, pl.DataFrame)
+    return table
+
+
+def judged(stage: Stage, stores: Stores, settings: Settings) -> tuple[Verdict, Mapping[str, Verdict]]:
+    """The verdict after an execution, and what it stops."""
+    outcome = execute(stage, stores, settings)
+    assert set(outcome.checks) == {NAME}
+    return outcome.checks[NAME], outcome.blocked
 
 
 def test_every_column_is_tried_at_its_own_reach() -> None:
@@ -53,16 +61,18 @@ def test_every_column_is_tried_at_its_own_reach() -> None:
     assert sorted([SYMBOL, SESSION, *columns]) == sorted(daily_labels(chosen.horizons).column_names)
 
 
-def test_honest_labels_pass(stores: Stores) -> None:
-    label(stores, plain_settings(stores.home, labels=CHOSEN), DAYS[39])
-    result = checked(stores)
-    assert result.passed
-    assert (result.metadata or {})["sessions"] == dg.MetadataValue.int(30 + 5)
+def test_honest_labels_pass(stage: Stage, stores: Stores, settings: Settings) -> None:
+    verdict, blocked = judged(stage, stores, settings)
+    assert verdict.passed
+    assert not blocked
+    assert verdict.facts["sessions"] == 30 + 5
+    assert str(verdict.facts["symbols"]).split(", ") == [f"S{number:02d}" for number in range(6)]
+    assert violations(verdict).is_empty()
 
 
-def test_a_label_that_reaches_too_far_fails_and_is_named(stores: Stores) -> None:
-    settings = plain_settings(stores.home, labels=CHOSEN)
-    label(stores, settings, DAYS[39])
+def test_a_label_that_reaches_too_far_fails_is_named_and_blocks_what_lies_downstream(
+    stage: Stage, stores: Stores, settings: Settings
+) -> None:
     honest = of_settings(settings, DAYS[0])
 
     def one_session_further(bars: pl.DataFrame) -> pl.DataFrame:
@@ -70,14 +80,16 @@ def test_a_label_that_reaches_too_far_fails_and_is_named(stores: Stores) -> None
         further = bars.select(SYMBOL, SESSION, (pl.col(OPEN).shift(-3) / pl.col(OPEN).shift(-1) - 1).over(SYMBOL, order_by=SESSION))
         return made.drop("forward_return_1").join(further.rename({OPEN: "forward_return_1"}), on=[SYMBOL, SESSION])
 
-    result = checked(stores, one_session_further)
-    assert not result.passed
-    assert result.severity == dg.AssetCheckSeverity.ERROR
-    assert {row["column"] for row in violations(result)} == {"forward_return_1"}
-    assert {row["kind"] for row in violations(result)} == {"cut", "altered"}
+    planted = replace(LABEL_CHECK, judge=partial(judge_labels, compute=one_session_further))
+    verdict, blocked = judged(replace(stage, checks=(planted,)), stores, settings)
+    assert not verdict.passed
+    assert set(blocked) == {NAME}
+    assert set(violations(verdict)["column"]) == {"forward_return_1"}
+    assert set(violations(verdict)["kind"]) == {"cut", "altered"}
 
 
-def test_before_anything_is_made_it_fails_with_the_remedy(tmp_path: Path) -> None:
-    result = checked(empty_stores(tmp_path / "nothing"))
-    assert not result.passed
-    assert (result.metadata or {})["problem"] == dg.MetadataValue.text("there are no labels yet; materialise them first")
+def test_before_anything_is_made_it_fails_with_the_remedy(stage: Stage, stores: Stores, settings: Settings) -> None:
+    verdict, blocked = judged(replace(stage, body=lambda _night: None), stores, settings)
+    assert not verdict.passed
+    assert set(blocked) == {NAME}
+    assert "materialise" in str(verdict.facts["problem"])

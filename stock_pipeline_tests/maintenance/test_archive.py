@@ -9,15 +9,16 @@ import pytest
 from stock_pipeline.core.columns import MODEL, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.core.errors import ArtefactError
 from stock_pipeline.maintenance.archive import archive_of, put_away, remove_folder
-from stock_pipeline.maintenance.assets import keep_archive
+from stock_pipeline.maintenance.assets import ARCHIVE
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.night import Night
+from stock_pipeline.orchestration.execution import Outcome
 from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
-from stock_pipeline.storage import Author, Stores
+from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import MOMENT, ingested, put, training_row, version_row
+from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import KilledError, dying, execute, stage_of
 
 DAYS = sessions(10)
 FILES = {"manifest.json": b"{}", "model.txt": b"tree" * 1000}
@@ -50,11 +51,9 @@ def folders(stores: Stores) -> list[str]:
     return sorted(path.name for path in (stores.home / "models" / "ridge").iterdir())
 
 
-def archive_night(stores: Stores, as_of: date, **retention: int) -> None:
+def archive_night(stores: Stores, as_of: date, **retention: int) -> Outcome:
     settings = plain_settings(stores.home, registry={"retention": retention})
-    product = keep_archive(Night("maintenance/archive", "ml", stores, settings, as_of, None, DAYS[-1]))
-    assert product is not None
-    stores.write("ml", Author.of_asset("maintenance/archive", "1", "a-run", MOMENT), product.writes, as_of)
+    return execute(stage_of(ARCHIVE, settings), stores, settings, as_of)
 
 
 def test_the_oldest_versions_go_into_the_archive_and_then_their_folders_go(stores: Stores) -> None:
@@ -102,5 +101,17 @@ def test_what_does_not_hold_the_folder_is_not_taken_for_an_archive(tmp_path: Pat
 
 
 def test_nothing_is_archived_twice_in_a_night(stores: Stores) -> None:
-    night = Night("maintenance/archive", "ml", stores, plain_settings(stores.home), None, DAYS[-1], DAYS[-1])
-    assert keep_archive(night) is None
+    assert archive_night(stores, DAYS[-1], versions=2).product is not None
+    assert archive_night(stores, DAYS[-1], versions=1).product is None
+
+
+def test_a_version_keeps_its_folder_until_the_registry_says_that_it_is_archived(stores: Stores) -> None:
+    settings = plain_settings(stores.home, registry={"retention": {"versions": 2}})
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            execute(stage_of(ARCHIVE, settings), dying(stores, "before it writes"), settings, DAYS[8])
+    assert stores.read(MODEL_VERSIONS).filter(pl.col(STATUS) == ARCHIVED).is_empty()
+    assert folders(stores) == ["t1", "t2", "t3", "t4"]
+    archive_night(stores, DAYS[8], versions=2)
+    archive_night(stores, DAYS[9], versions=2)
+    assert folders(stores) == ["t1", "t3", "t4"]

@@ -15,6 +15,8 @@ from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, put, training_row
+from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import make
 
 DAYS = sessions(6)
 
@@ -77,3 +79,11 @@ def test_removing_takes_the_folders_of_those_sessions_alone(stores: Stores) -> N
         back_up(stores, day)
     remove(stores.layout.backups, [DAYS[0], DAYS[2], DAYS[5]])
     assert [folder.name for folder in (stores.home / "backups").iterdir()] == [str(DAYS[1])]
+
+
+def test_each_night_keeps_a_backup_once_and_lets_the_oldest_go(tmp_path: Path) -> None:
+    stores, settings = ingested(tmp_path, DAYS[-1]), plain_settings(tmp_path, maintenance={"backups_kept": 2})
+    for day in DAYS[:4]:
+        assert [make(BACKUPS, stores, settings, day).product is None for _ in range(2)] == [False, True]
+    assert stores.read(BACKUPS)[AS_OF].unique().sort().to_list() == DAYS[2:4]
+    assert sorted(folder.name for folder in (tmp_path / "backups").iterdir()) == [str(day) for day in DAYS[2:4]]

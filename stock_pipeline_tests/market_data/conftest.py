@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_pipeline.market_data import assets
+from stock_pipeline.market_data.assets import TABLES
 from stock_pipeline.market_data.views import VIEWS
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.harness.ingest_helpers import Bring, bringing
@@ -13,7 +13,7 @@ from stock_pipeline_tests.harness.ingest_helpers import Bring, bringing
 def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with both stores, empty, to be copied."""
     home = tmp_path_factory.mktemp("empty")
-    open_stores(home).prepare(assets.TABLES, VIEWS)
+    open_stores(home).prepare(TABLES, VIEWS)
     return home
 
 
@@ -24,7 +24,6 @@ def stores(empty_home: Path, tmp_path: Path) -> Stores:
 
 
 @pytest.fixture
-def bring(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Bring:
-    """Ingest bars into the store, but without drawing them, which takes longer than all the rest."""
-    monkeypatch.setattr(assets, "candlesticks", lambda _bars: b"")
+def bring(stores: Stores) -> Bring:
+    """Ingest bars into the store."""
     return bringing(stores)

@@ -7,7 +7,7 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.assets import ASSETS, TABLES
+from stock_pipeline.market_data.assets import TABLES
 from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, fundamentals_known, raw_bars, sessions_of
 from stock_pipeline.market_data.sources.source import BARS
 from stock_pipeline.market_data.tables import (
@@ -22,7 +22,7 @@ from stock_pipeline.market_data.tables import (
 )
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.market_rows import DAYS, bar, series
-from stock_pipeline_tests.harness.ingest_helpers import ASSET, Bring
+from stock_pipeline_tests.harness.ingest_helpers import INGEST, Bring
 
 Known = list[tuple[Any, ...]]
 
@@ -41,8 +41,8 @@ def closes(frame: pl.DataFrame) -> Known:
 
 
 def test_one_ingestion_fills_every_table(stores: Stores, bring: Bring) -> None:
-    reports = bring(*series("A", [10.0, 11.0]), *series("B", [100.0, 50.0], [50.0, 50.0]), bar("C", DAYS[0], -1.0))
-    assert {report.table for report in reports} == {table.qualified_name for table in TABLES if table != UNIVERSE_MEMBERS}
+    outcome = bring(*series("A", [10.0, 11.0]), *series("B", [100.0, 50.0], [50.0, 50.0]), bar("C", DAYS[0], -1.0))
+    assert {report.table for report in outcome.reports} == {table.qualified_name for table in TABLES if table != UNIVERSE_MEMBERS}
     counts = {table.name: count for table in TABLES if (count := stores.count(table))}
     assert counts == {
         "daily_bars": 4,
@@ -52,16 +52,16 @@ def test_one_ingestion_fills_every_table(stores: Stores, bring: Bring) -> None:
         "quarantined_bars": 1,
         "ingestion_reports": 1,
     }
-    held = stores.watermark("market", ASSET)
-    assert held is not None
-    assert held.session == DAYS[1]
+    assert outcome.counts == {table.qualified_name: stores.count(table) for table in TABLES}
+    assert (outcome.state, outcome.reached, outcome.wanted) == ("succeeded", DAYS[1], DAYS[1])
+    assert stores.market_session() == DAYS[1]
 
 
 def test_a_second_ingestion_of_the_same_changes_nothing(stores: Stores, bring: Bring) -> None:
     rows = [*series("A", [10.0, 11.0]), *series("B", [100.0, 50.0], [50.0, 50.0]), bar("C", DAYS[0], -1.0), bar("C", DAYS[0], -1.0)]
     bring(*rows)
     before = everything(stores)
-    assert not any(report.changed for report in bring(*rows))
+    assert bring(*rows).state == "up to date"
     assert everything(stores) == before
 
 
@@ -196,9 +196,8 @@ def test_the_first_session_of_the_report_counts_from_what_was_brought(stores: St
 
 
 def test_ingestion_is_one_asset_of_the_market_store_with_nothing_before_it() -> None:
-    (asset,) = ASSETS
-    assert asset.tables == TABLES
-    assert (asset.store, asset.depends_on, asset.rhythm) == ("market", (), "ingestion")
+    assert INGEST.tables == TABLES
+    assert (INGEST.store, INGEST.reads, INGEST.reads_back, INGEST.rhythm) == ("market", (), (), "ingestion")
     assert {table.store for table in TABLES} == {"market"}
     assert set(BARS) >= {SYMBOL, SESSION}
 

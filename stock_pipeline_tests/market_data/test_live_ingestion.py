@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import pytest
 
 from stock_pipeline.core.columns import AS_OF, CLOSE, KNOWN_FROM, KNOWN_TO, NAME, SESSION, SOURCE, SYMBOL, VALUE
 from stock_pipeline.core.errors import StockPipelineError
-from stock_pipeline.market_data import assets, catalogue
-from stock_pipeline.market_data.assets import TABLES, ingest
+from stock_pipeline.market_data import catalogue
+from stock_pipeline.market_data.assets import TABLES
 from stock_pipeline.market_data.catalogue import SourceEntry
 from stock_pipeline.market_data.reading import adjusted_bars
 from stock_pipeline.market_data.sources.ibkr import IbkrSource
@@ -30,13 +30,14 @@ from stock_pipeline.market_data.tables import (
     REASON,
     SYMBOL_HISTORY,
 )
-from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.storage import Author, Stores
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage import Stores
+from stock_pipeline_tests.harness.ingest_helpers import INGEST
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import KilledError, dying, execute, unchecked
 from stock_pipeline_tests.standins import ibkr as broker
 from stock_pipeline_tests.standins import yahoo as web
 
-ASSET = "market_data/daily_bars"
 DAYS = [date(2026, 1, day) for day in (2, 5, 6, 7, 8, 9)]
 SYMBOLS = ("A", "B", "C", "D")
 FIRST_NIGHT = 2  # a Tuesday, so that the two nights after it are in the same week
@@ -69,31 +70,20 @@ class World:
     stores: Stores
     gateway: broker.IbkrStandIn
     yahoo: web.YahooStandIn
-    monkeypatch: pytest.MonkeyPatch
     source: dict[str, Any] = field(default_factory=dict)
 
-    def gather(self, night: int, as_of: date | None = None) -> Product | None:
-        """What ingestion makes of the evening of a session, by its place among DAYS; not written yet. Earlier questions are forgotten."""
-        self.gateway.received.clear()
-        self.yahoo.paths.clear()
-        self.monkeypatch.setattr(assets, "utc_now", lambda: datetime.combine(DAYS[night], datetime.min.time()).replace(hour=23))
-        return ingest(self._night(as_of))
-
-    def ingest(self, night: int, as_of: date | None = None) -> bool:
-        """Ingest and write; whether anything has changed."""
-        product = self.gather(night, as_of)
-        if product is None:
-            return False
-        author = Author.of_asset(ASSET, "1", "run", datetime(2026, 1, 10))
-        return any(report.changed for report in self.stores.write("market", author, product.writes, product.watermark))
-
-    def _night(self, as_of: date | None) -> Night:
+    @property
+    def settings(self) -> Settings:
         known = {"name": "ibkr", "fallbacks": ["yahoo"], "symbols": SYMBOLS, "history_from": DAYS[0], "overlap": 1}
         ibkr = {"port": self.gateway.port, "requests_at_once": 1, "connect_seconds": 5}
-        held = self.stores.watermark("market", ASSET)
-        reached = None if held is None else held.session
-        settings = plain_settings(self.stores.home, source=known | {"ibkr": ibkr} | self.source)
-        return Night(ASSET, "market", self.stores, settings, requested=as_of, watermark=reached, market_watermark=reached)
+        return plain_settings(self.stores.home, source=known | {"ibkr": ibkr} | self.source)
+
+    def ingest(self, night: int, as_of: date | None = None, dies: bool = False) -> bool:
+        """Ingest on the evening of a session, by its place among DAYS; whether anything has changed. Earlier questions are forgotten."""
+        self.gateway.received.clear()
+        self.yahoo.paths.clear()
+        stores = dying(self.stores, "before it writes") if dies else self.stores
+        return execute(unchecked(INGEST), stores, self.settings, as_of, datetime.combine(DAYS[night], time(23))).state == "succeeded"
 
     def hashes(self) -> dict[str, str]:
         return {table.name: self.stores.content_hash(table) for table in TABLES}
@@ -130,8 +120,7 @@ def world(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             SourceEntry("yahoo", "", lambda settings: YahooSource(settings.yahoo, yahoo.session(), wait=_no_wait)),
         )
         monkeypatch.setattr(catalogue, "CATALOGUE", entries)
-        monkeypatch.setattr(assets, "candlesticks", lambda _bars: b"")
-        yield World(stores, gateway, yahoo, monkeypatch)
+        yield World(stores, gateway, yahoo)
 
 
 def _no_wait(seconds: float) -> Any:
@@ -188,19 +177,22 @@ def test_with_the_gateway_down_everything_comes_from_yahoo(world: World) -> None
 
 def test_with_both_down_the_night_fails_and_nothing_is_written(world: World) -> None:
     world.ingest(FIRST_NIGHT)
-    before, held = world.hashes(), world.stores.watermark("market", ASSET)
+    before, held = world.hashes(), world.stores.market_session()
     close_the_gateway(world)
     for symbol in SYMBOLS:
         world.yahoo.change(symbol, fault="gateway")
     with pytest.raises(StockPipelineError) as caught:
         world.ingest(FIRST_NIGHT + 1)
-    told = str(caught.value)
-    assert told.startswith(
-        f"no source has a sound bar of {DAYS[3]}, no bar came, so nothing was written. ibkr: source down (4 symbols), as in: "
+    told = (
+        str(DAYS[3]),
+        "nothing was written",
+        "ibkr: source down (4 symbols)",
+        "start TWS or IB Gateway",
+        "yahoo: source down (4 symbols)",
     )
-    assert "start TWS or IB Gateway" in told
-    assert "yahoo: source down (4 symbols), as in: " in told
-    assert (world.hashes(), world.stores.watermark("market", ASSET)) == (before, held)
+    assert [fact for fact in told if fact not in str(caught.value)] == []
+    assert world.stores.last_task_runs()[INGEST.name].state == "failed"
+    assert (world.hashes(), world.stores.market_session()) == (before, held)
 
 
 def test_a_second_run_of_the_same_night_asks_nobody_and_changes_nothing(world: World) -> None:
@@ -212,7 +204,9 @@ def test_a_second_run_of_the_same_night_asks_nobody_and_changes_nothing(world: W
 
 
 def test_a_run_that_ended_before_it_wrote_is_gone_on_with_without_asking_again(world: World) -> None:
-    assert world.gather(FIRST_NIGHT) is not None
+    with pytest.raises(KilledError):
+        world.ingest(FIRST_NIGHT, dies=True)
+    assert world.stores.count(DAILY_BARS) == 0
     assert world.ingest(FIRST_NIGHT)
     # The gateway failed for C and D, so that it is tried again; whatever was answered is there.
     assert (world.gateway.asked(broker.BARS), world.yahoo.asked(web.CHART)) == ([], [])

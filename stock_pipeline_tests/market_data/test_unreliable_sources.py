@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
@@ -12,18 +12,17 @@ import pytest
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import CLOSE, KNOWN_TO, SESSION, SYMBOL
 from stock_pipeline.core.errors import StockPipelineError
-from stock_pipeline.market_data import assets, catalogue
-from stock_pipeline.market_data.assets import ingest
+from stock_pipeline.market_data import catalogue
 from stock_pipeline.market_data.catalogue import SourceEntry
 from stock_pipeline.market_data.reading import adjusted_bars
 from stock_pipeline.market_data.sources.errors import RequestTimeoutError, SaidDelistedError, SourceDownError, SourceError
 from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
 from stock_pipeline.market_data.tables import BASIS, DAILY_BARS, RAW, SPLIT_ADJUSTED
-from stock_pipeline.orchestration.night import Night
-from stock_pipeline.storage import Author, Stores
+from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.market_rows import actions, bar, bars
-from stock_pipeline_tests.harness.ingest_helpers import ASSET
+from stock_pipeline_tests.harness.ingest_helpers import INGEST
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import execute, unchecked
 
 SESSIONS = trading_calendar("XNYS").sessions_between(date(2024, 1, 2), date(2024, 2, 29))
 SPLITS = {"A": {9: 2.0, 22: 0.5}, "B": {14: 3.0}, "C": {}}
@@ -84,24 +83,17 @@ def test_whatever_failed_adjusted_prices_are_right_once_both_sources_answer(
     broker = Unreliable("ibkr", frozenset({"bars"}), faults)
     web = Unreliable("yahoo", frozenset({"bars", "actions"}), faults)
     monkeypatch.setattr(catalogue, "CATALOGUE", (SourceEntry("ibkr", "", lambda _: broker), SourceEntry("yahoo", "", lambda _: web)))
-    monkeypatch.setattr(assets, "candlesticks", lambda _bars: b"")
     known = {"name": "ibkr", "fallbacks": ["yahoo"], "symbols": list(SPLITS), "history_from": SESSIONS[0], "overlap": 2}
-    night = Night(ASSET, "market", stores, plain_settings(stores.home, source=known), None, None, None)
+    settings = plain_settings(stores.home, source=known)
     failed = 0
     for place in range(FIRST_NIGHT, len(SESSIONS)):
         broker.now = web.now = place
         if place == len(SESSIONS) - 1:
             broker.faults = web.faults = None
-        moment = datetime.combine(SESSIONS[place], time(23))
-        monkeypatch.setattr(assets, "utc_now", lambda moment=moment: moment)
-        held = stores.watermark("market", ASSET)
         try:
-            product = ingest(replace(night, watermark=None if held is None else held.session))
+            execute(unchecked(INGEST), stores, settings, moment=datetime.combine(SESSIONS[place], time(23)))
         except StockPipelineError:
             failed += 1
-            continue
-        if product is not None:
-            stores.write("market", Author.of_asset(ASSET, "1", "run", datetime(2024, 3, 1)), product.writes, product.watermark)
     assert failed < len(SESSIONS) // 2
     last = len(SESSIONS) - 1
     in_force = stores.read(DAILY_BARS).filter(pl.col(KNOWN_TO).is_null())

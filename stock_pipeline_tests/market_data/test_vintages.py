@@ -4,7 +4,6 @@ import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import polars as pl
 from hypothesis import given
@@ -23,8 +22,9 @@ from stock_pipeline.market_data.tables import (
 )
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.market_rows import DAYS, SATURDAY, bar
-from stock_pipeline_tests.harness.ingest_helpers import bringing
+from stock_pipeline_tests.harness.ingest_helpers import INGEST, Bring, bringing
 from stock_pipeline_tests.harness.laws import law
+from stock_pipeline_tests.harness.stages import unchecked
 
 # A capture of a Saturday knows what Friday's night knew.
 CAPTURE_DAYS = sorted([*DAYS[:5], SATURDAY])
@@ -65,16 +65,20 @@ def fresh(empty_home: Path, folder: Path) -> Stores:
     return open_stores(folder, wait_seconds=5)
 
 
+def quickly(stores: Stores) -> Bring:
+    """Ingest without the checks, which have tests of their own."""
+    return bringing(stores, unchecked(INGEST))
+
+
 @law(8)
 @given(told=captures(), order=st.randoms(use_true_random=False))
 def test_every_night_is_known_as_it_was_and_at_once_is_as_one_by_one(told: Captures, order: Any, empty_home: Path, tmp_path: Path) -> None:
     one_by_one, at_once = fresh(empty_home, tmp_path / "one_by_one"), fresh(empty_home, tmp_path / "at_once")
     everything = [row for rows in told.values() for row in rows]
     order.shuffle(everything)
-    with patch("stock_pipeline.market_data.assets.candlesticks", lambda _bars: b""):
-        for _, rows in sorted(told.items()):
-            bringing(one_by_one)(*rows)
-        bringing(at_once)(*everything)
+    for _, rows in sorted(told.items()):
+        quickly(one_by_one)(*rows)
+    quickly(at_once)(*everything)
     for night in DAYS[:5]:
         assert raw_bars(one_by_one, night).select(SYMBOL, SESSION, CLOSE).rows() == known_on(told, night)
     for table in (DAILY_BARS, CORPORATE_ACTIONS, INSTRUMENTS, SYMBOL_HISTORY, QUARANTINED_BARS):
@@ -84,10 +88,9 @@ def test_every_night_is_known_as_it_was_and_at_once_is_as_one_by_one(told: Captu
 def test_flags_stand_alike_but_for_the_night_that_raised_them(empty_home: Path, tmp_path: Path) -> None:
     leaping = [bar("A", day, close) | {CAPTURED: day} for day, close in zip(DAYS, [10.0, 10.0, 100.0, 10.0], strict=False)]
     one_by_one, at_once = fresh(empty_home, tmp_path / "one_by_one"), fresh(empty_home, tmp_path / "at_once")
-    with patch("stock_pipeline.market_data.assets.candlesticks", lambda _bars: b""):
-        for row in leaping:
-            bringing(one_by_one)(row)
-        bringing(at_once)(*leaping)
+    for row in leaping:
+        quickly(one_by_one)(row)
+    quickly(at_once)(*leaping)
     told = ["symbol", "session", "flag", "value"]
     standing = one_by_one.read(BAR_FLAGS).sort(told)
     assert standing.height > 0
@@ -97,11 +100,10 @@ def test_flags_stand_alike_but_for_the_night_that_raised_them(empty_home: Path, 
 
 def test_actions_are_known_from_their_captures(empty_home: Path, tmp_path: Path) -> None:
     stores = fresh(empty_home, tmp_path / "data")
-    with patch("stock_pipeline.market_data.assets.candlesticks", lambda _bars: b""):
-        bringing(stores)(
-            *(bar("A", day, 100.0) | {"adj_close": 100.0, CAPTURED: DAYS[1]} for day in DAYS[:2]),
-            *(bar("A", day, 100.0) | {"adj_close": 50.0, CAPTURED: SATURDAY} for day in DAYS[1:2]),
-            bar("A", DAYS[2], 50.0) | {"adj_close": 50.0, CAPTURED: SATURDAY},
-        )
+    quickly(stores)(
+        *(bar("A", day, 100.0) | {"adj_close": 100.0, CAPTURED: DAYS[1]} for day in DAYS[:2]),
+        *(bar("A", day, 100.0) | {"adj_close": 50.0, CAPTURED: SATURDAY} for day in DAYS[1:2]),
+        bar("A", DAYS[2], 50.0) | {"adj_close": 50.0, CAPTURED: SATURDAY},
+    )
     assert actions_known(stores, DAYS[2]).is_empty()
     assert actions_known(stores, DAYS[3]).rows() == [("A", DAYS[2], "split", 2.0)]

@@ -48,4 +48,4 @@ def test_what_a_run_says_of_its_training_takes_the_place_of_the_settings(
 @pytest.mark.parametrize("value", [0, -3])
 def test_a_number_below_one_is_refused_by_its_name(name: str, value: int) -> None:
     with pytest.raises(InputError, match=f"the run was asked for {name} {value}; give 1 or more"):
-        RunOptions(**{name: value})
+        RunOptions(**{name: value})  # type: ignore[arg-type]

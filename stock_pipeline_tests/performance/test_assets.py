@@ -11,7 +11,6 @@ from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import daily_labels
-from stock_pipeline.performance import assets
 from stock_pipeline.performance.log import best_tenth_by_session, performance_log
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, PERFORMANCE_LOG
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
@@ -19,15 +18,9 @@ from stock_pipeline.registry.tables import SHADOW_RESULTS
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.performance_nights import CAST, CHANGE, COUNT, DAYS, FIRST, LOG, MEASURE, Nights, said_on
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import rows_of
 
 LAST = COUNT - 1
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures have tests of their own, and take longer than all else."""
-    for name in ("cumulative_rank_ic", "cumulative_return"):
-        monkeypatch.setattr(assets, name, lambda _frame: b"a picture")
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +82,7 @@ def test_night_by_night_comes_to_the_same_as_at_once_and_makes_only_what_is_new(
     made = []
     for first, last in ((44, 45), (46, 46), (47, 57), (58, 58), (59, LAST)):
         nights.brought(first, last)
-        product = nights.run(MEASURE, last)
-        assert product is not None
-        made.append(product.writes[1].frame[SESSION])
+        made.append(rows_of(nights.run(MEASURE, last), SHADOW_RESULTS)[SESSION])
     assert_frame_equal(results(nights), results(last_night), check_exact=True)
     assert made[0].is_empty() and made[-1].max() == DAYS[LAST - 2]
     # The longest outcome takes five sessions, and labels that change every night reach six back.
@@ -101,9 +92,10 @@ def test_night_by_night_comes_to_the_same_as_at_once_and_makes_only_what_is_new(
 def test_a_second_run_changes_nothing(last_night: Nights) -> None:
     tables = (SHADOW_RESULTS, DAILY_PERFORMANCE, PERFORMANCE_LOG)
     before = [last_night.stores.content_hash(table) for table in tables]
-    assert (last_night.run(MEASURE, LAST), last_night.run(LOG, LAST)) == (None, None)
-    for asset in (MEASURE, LOG):
-        assert last_night.run(asset, LAST, full_refresh=True) is not None
+    for stage in (MEASURE, LOG):
+        again, anew = (last_night.run(stage, LAST, full_refresh=every) for every in (False, True))
+        assert (again.product, again.state) == (None, "up to date")
+        assert anew.product is not None and not any(report.changed for report in anew.reports)
     assert [last_night.stores.content_hash(table) for table in tables] == before
 
 
@@ -173,10 +165,11 @@ def test_each_night_s_log_stays(nights: Nights) -> None:
 
 
 def test_people_see_the_pictures_and_the_figures(last_night: Nights) -> None:
-    measured, logged = (last_night.run(asset, LAST, full_refresh=True) for asset in (MEASURE, LOG))
+    measured, logged = (last_night.run(stage, LAST, full_refresh=True).product for stage in (MEASURE, LOG))
     assert measured is not None and logged is not None
     assert measured.facts == {"sessions_joined": 14} and logged.facts == {"models": 3}
-    assert set(logged.pictures) == {"best_tenth"} and set(logged.tables["figures"]["period"]) == {"whole"}
+    assert (set(measured.pictures()), set(logged.pictures())) == ({"rank_ic"}, {"best_tenth"})
+    assert set(logged.tables["figures"]["period"]) == {"whole"}
 
 
 def test_the_record_of_the_models_leaves_versions_in_shadow_out(last_night: Nights) -> None:
@@ -188,16 +181,16 @@ def test_the_record_of_the_models_leaves_versions_in_shadow_out(last_night: Nigh
 def test_predictions_without_outcomes_yet_are_left_for_later(first_night: Nights, tmp_path: Path) -> None:
     nights = first_night.copied(tmp_path)
     nights.write(DAILY_PREDICTIONS, said_on(FIRST))
-    for asset in (MEASURE, LOG):
-        assert nights.run(asset, FIRST) is not None
+    for stage in (MEASURE, LOG):
+        assert nights.run(stage, FIRST).product is not None
     assert [nights.stores.count(table) for table in (SHADOW_RESULTS, DAILY_PERFORMANCE, PERFORMANCE_LOG)] == [0, 0, 0]
 
 
 def test_where_no_model_has_spoken_there_is_nothing_to_measure(tmp_path: Path) -> None:
     nights = Nights(ingested(tmp_path, DAYS[FIRST]), plain_settings(tmp_path))
-    for asset in (MEASURE, LOG):
-        product = nights.run(asset, FIRST)
-        assert product is not None and all(write.frame.is_empty() for write in product.writes) and not product.pictures
+    for stage in (MEASURE, LOG):
+        product = nights.run(stage, FIRST).product
+        assert product is not None and all(write.frame.is_empty() for write in product.writes) and not product.pictures()
 
 
 def test_a_prediction_of_an_unknown_training_has_no_result(nights: Nights) -> None:

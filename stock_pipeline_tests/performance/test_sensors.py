@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from stock_pipeline.orchestration.asset_factory import build_asset
-from stock_pipeline.performance.assets import ASSETS
+from stock_pipeline.performance.assets import STAGES
 from stock_pipeline.performance.sensors import PERFORMANCE_JOB, performance_schedule
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.factories.rows import empty_stores, ingested
@@ -16,7 +16,7 @@ from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 def defined(settings: Settings) -> dg.Definitions:
     resources = {name: dg.ResourceDefinition.hardcoded_resource(None) for name in ("market", "ml", "scope")}
-    assets = [build_asset(asset, settings) for asset in ASSETS]
+    assets = [build_asset(stage, STAGES, settings) for stage in STAGES]
     return dg.Definitions(assets=assets, schedules=[performance_schedule(settings)], resources=resources)
 
 

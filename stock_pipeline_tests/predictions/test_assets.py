@@ -19,22 +19,22 @@ from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.manifest import Manifest
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.predictions.assets import REASONS, make_predictions, make_signals
+from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.predictions.assets import REASONS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
-from stock_pipeline.storage import Author, Stores
+from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import MOMENT, empty_stores, put, training_row, version_row
+from stock_pipeline_tests.factories.rows import empty_stores, put, training_row, version_row
 from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.factories.training_panels import ONE_THREAD, quick
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import make, rows_of
 
 SYMBOLS, SESSIONS = 6, 50
 DAYS = sessions(SESSIONS)
 MODELS = ("n_hits", "risk")
-NAME = "predictions/daily_predictions"
 
 
 @pytest.fixture
@@ -83,14 +83,8 @@ def serve(stores: Stores, name: str) -> dict[str, object]:
     return training_row(name, f"{name}_1", DAYS[39], target=target, artefact=artefact.path.as_posix(), sha256=artefact.sha256)
 
 
-def predict_night(stores: Stores, as_of: date) -> Product | None:
-    """Run the asset as of a session, as its factory would, and write what it makes."""
-    held = stores.watermark("ml", NAME)
-    night = Night(NAME, "ml", stores, plain_settings(stores.home), as_of, None if held is None else held.session, DAYS[-1])
-    product = make_predictions(night)
-    if product is not None:
-        stores.write("ml", Author.of_asset(NAME, "1", "a-run", MOMENT), product.writes, product.watermark)
-    return product
+def predict_night(stores: Stores, as_of: date) -> Outcome:
+    return make(DAILY_PREDICTIONS, stores, plain_settings(stores.home), as_of)
 
 
 def rows(stores: Stores, model: str, days: Sequence[date]) -> pl.DataFrame:
@@ -140,7 +134,7 @@ def test_where_no_model_can_tell_nothing_is_explained_and_predictions_are_made_a
 def test_what_has_been_predicted_stands(stores: Stores) -> None:
     predict_night(stores, DAYS[45])
     before = stores.content_hash(DAILY_PREDICTIONS)
-    assert predict_night(stores, DAYS[45]) is None
+    assert predict_night(stores, DAYS[45]).product is None
     assert stores.content_hash(DAILY_PREDICTIONS) == before
 
 
@@ -169,7 +163,7 @@ def test_a_damaged_version_gives_way_to_the_last_good_one(stores: Stores) -> Non
     predict_night(stores, DAYS[45])
     assert set(rows(stores, "n_hits", DAYS)[TRAINING_ID]) == {"n_hits_1"}
     assert set(signals_of(stores, DAYS[45])[VERSION]) == {1}
-    assert predict_night(stores, DAYS[45]) is None  # it is not tried again and again
+    assert predict_night(stores, DAYS[45]).product is None  # it is not tried again and again
 
 
 def test_a_model_none_of_whose_versions_is_whole_is_left_out(stores: Stores) -> None:
@@ -189,10 +183,10 @@ def test_a_model_that_is_switched_off_says_nothing_and_is_heard_again_when_it_is
 
 
 def signals_of(stores: Stores, as_of: date) -> pl.DataFrame:
-    """The signals that the asset makes as of a session."""
-    product = make_signals(Night("predictions/signals", "ml", stores, plain_settings(stores.home), as_of, None, DAYS[-1]))
-    assert product is not None
-    return product.writes[0].frame if product.writes else SIGNALS.empty()
+    """The signals that are made as of a session."""
+    outcome = make(SIGNALS, stores, plain_settings(stores.home), as_of)
+    assert outcome.product is not None
+    return rows_of(outcome, SIGNALS) if outcome.product.writes else SIGNALS.empty()
 
 
 def test_going_back_to_a_version_trades_on_it_and_leaves_what_was_said(stores: Stores) -> None:

@@ -1,6 +1,9 @@
 """The asset of the versions over stored trainings of two feature sets."""
 
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -8,63 +11,63 @@ import pytest
 from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, PERIOD, TRAINING_ID, VALUE, VERSION, WHOLE
 from stock_pipeline.core.errors import RefusedWriteError
 from stock_pipeline.features.catalogue import feature_set, hash_features
+from stock_pipeline.models.artefacts import Artefact
 from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, TEST, TRAIN
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.orchestration.night import Night
-from stock_pipeline.registry.assets import register_versions
+from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.registry.assets import ARTEFACTS
 from stock_pipeline.registry.tables import (
     ACTIVE,
     MODEL_VERSIONS,
     PROMOTIONS,
     REJECTED,
     RETIRED,
-    RETRAINING_JOBS,
     SHADOW,
     SHADOW_RESULTS,
     STATUS,
+    TRAINING_JOBS,
 )
-from stock_pipeline.storage import Author, Stores
+from stock_pipeline.storage import Stores
+from stock_pipeline_tests.factories.artefacts import MODEL_FILE, model_file, put_training
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import MOMENT, ingested, out_of_fold_row, put, training_row, version_row
+from stock_pipeline_tests.factories.rows import ingested, out_of_fold_row, put, version_row
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.stages import MOMENT, execute, make, stage_of
 
 DAYS = sessions(3)
 DAY = DAYS[-1]
 
 
 @pytest.fixture
-def damaged(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The trainings whose artefacts are taken for damaged; none is there in truth."""
-    found: dict[str, str] = {}
-    monkeypatch.setattr("stock_pipeline.registry.assets.damaged_trainings", lambda _stores: found)
-    return found
-
-
-@pytest.fixture
-def stores(tmp_path: Path, damaged: dict[str, str]) -> Stores:
-    assert damaged == {}
+def stores(tmp_path: Path) -> Stores:
     return ingested(tmp_path, DAY)
 
 
-def train(stores: Stores, name: str, number: int, chosen: str, error: float, rank_ic: float = 0.01, target: str = "return") -> None:
+def train(
+    stores: Stores, name: str, number: int, chosen: str, error: float, rank_ic: float = 0.01, target: str = "return", day: date = DAY
+) -> Artefact:
     features = hash_features(feature_set(chosen).names)
-    put(stores, TRAININGS, [training_row("ridge", name, DAY, number=number, features_hash=features, target=target)], DAY)
+    artefact = put_training(stores, "ridge", name, day, number=number, features_hash=features, target=target)
     measures = {"mae": error, "zero_mae": 0.5, "rank_ic": rank_ic, "rank_ic_t": 100 * rank_ic}
-    row = {TRAINING_ID: name, MODEL: "ridge", AS_OF: DAY, PART: TEST, FOLD: ALL_FOLDS, PERIOD: WHOLE, OBSERVATIONS: 10}
+    row = {TRAINING_ID: name, MODEL: "ridge", AS_OF: day, PART: TEST, FOLD: ALL_FOLDS, PERIOD: WHOLE, OBSERVATIONS: 10}
     scores = [row | {METRIC: metric, VALUE: value} for metric, value in measures.items()]
     # Those of single folds and years, and of what was learnt from, are not what versions are compared by.
     others = [{**held, **part, VALUE: 0.001} for held in scores for part in ({PART: TRAIN}, {FOLD: 1}, {PERIOD: "2012"})]
-    put(stores, MODEL_SCORES, [*scores, *others], DAY)
+    put(stores, MODEL_SCORES, [*scores, *others], day)
     # Everyone's target is 0.5, and the error the same for every stock, so that on common sessions it is the one above.
     said = [out_of_fold_row("ridge", name, day, symbol, 0.5 - error) | {"target": 0.5} for day in DAYS for symbol in "ABC"]
-    put(stores, OUT_OF_FOLD_PREDICTIONS, said, DAY)
+    put(stores, OUT_OF_FOLD_PREDICTIONS, said, day)
+    return artefact
 
 
-def registered(stores: Stores, chosen: str, **promotion: object) -> list[tuple[int, str, str]]:
+def register(stores: Stores, chosen: str = "core", moment: datetime = MOMENT, **promotion: Any) -> Outcome:
     settings = plain_settings(stores.home, features={"set": chosen}, registry={"promotion": promotion})
-    product = register_versions(Night("registry/model_versions", "ml", stores, settings, None, None, DAY))
-    assert product is not None
-    stores.write("ml", Author.of_asset("registry/model_versions", "1", "a-run", MOMENT), product.writes, DAY)
+    return make(MODEL_VERSIONS, stores, settings, moment=moment)
+
+
+def registered(stores: Stores, chosen: str, **promotion: Any) -> list[tuple[int, str, str]]:
+    assert register(stores, chosen, **promotion).product is not None
     return stores.read(MODEL_VERSIONS).sort(VERSION).select(VERSION, TRAINING_ID, STATUS).rows()
 
 
@@ -108,36 +111,61 @@ def test_a_version_in_shadow_is_decided_on_by_the_outcomes_of_nights(stores: Sto
     assert (last["decision"], last["ground"], last["sessions"], last["predictions"]) == ("promoted", "shadow", 2, 6)
 
 
-def test_a_damaged_version_gives_way_to_a_worse_one(stores: Stores, damaged: dict[str, str]) -> None:
-    train(stores, "t1", 1, "core", 0.20)
+def test_a_damaged_version_gives_way_to_a_worse_one(stores: Stores) -> None:
+    artefact = train(stores, "t1", 1, "core", 0.20)
     assert registered(stores, "core") == [(1, "t1", ACTIVE)]
-    damaged["t1"] = "model.txt is missing"
+    model_file(stores, artefact).unlink()
     train(stores, "t2", 2, "core", 0.40)
     assert registered(stores, "core") == [(1, "t1", RETIRED), (2, "t2", ACTIVE)]
-    assert stores.read(PROMOTIONS)["reason"][1] == "version 1 cannot serve: model.txt is missing"
+    assert "version 1 cannot serve" in stores.read(PROMOTIONS)["reason"][1]
+    assert MODEL_FILE in stores.read(PROMOTIONS)["reason"][1]
 
 
-def test_trainings_that_no_job_made_are_told_as_one(stores: Stores) -> None:
+def test_the_check_of_the_artefacts_names_what_is_damaged_in_service_and_stops_nothing(stores: Stores) -> None:
+    artefact = train(stores, "t1", 1, "core", 0.20)
+    assert register(stores).checks[ARTEFACTS].passed
+    model_file(stores, artefact).write_text("other weights")
+    again = register(stores)
+    assert (again.product, again.checks[ARTEFACTS].passed, dict(again.blocked)) == (None, False, {})
+    assert MODEL_FILE in str(again.checks[ARTEFACTS].facts["t1"])
+
+
+def test_trainings_that_no_job_made_are_told_as_one_of_the_moment(stores: Stores) -> None:
     train(stores, "t1", 1, "core", 0.20)
-    registered(stores, "core")
+    register(stores, moment=MOMENT)
     train(stores, "t2", 2, "core", 0.19)
-    registered(stores, "core")
-    jobs = stores.read(RETRAINING_JOBS)
+    later = MOMENT + timedelta(days=7)
+    register(stores, moment=later)
+    jobs = stores.read(TRAINING_JOBS)
     assert jobs.select("job", "reason", "models", "state").rows() == [
         (1, "missing", '["ridge"]', "COMPLETED"),
         (2, "schedule", '["ridge"]', "COMPLETED"),
     ]
+    assert jobs["requested_at"].to_list() == jobs["finished_at"].to_list() == [MOMENT, later]
+
+
+def test_without_news_nothing_is_decided_again(stores: Stores) -> None:
+    train(stores, "t1", 1, "core", 0.20)
+    register(stores)
+    assert register(stores).product is None
+    train(stores, "t2", 2, "core", 0.19)
+    assert register(stores).product is not None
 
 
 def test_what_a_hand_decided_in_the_meantime_is_not_lost(stores: Stores) -> None:
     train(stores, "t1", 1, "core", 0.20)
-    night = Night("registry/model_versions", "ml", stores, plain_settings(stores.home), None, None, DAY)
-    product = register_versions(night)
-    assert product is not None
-    put(stores, MODEL_VERSIONS, [version_row("ridge", 1, "t1", DAY)], DAY)
-    with pytest.raises(RefusedWriteError, match=r"registry\.model_versions was changed by another while this was being worked out"):
-        stores.write("ml", Author.of_asset("registry/model_versions", "1", "a-run", MOMENT), product.writes, DAY)
+    settings = plain_settings(stores.home)
+    stage = stage_of(MODEL_VERSIONS, settings)
+
+    def decided_meanwhile(night: Night) -> Product | None:
+        product = stage.body(night)
+        put(stores, MODEL_VERSIONS, [version_row("ridge", 1, "t1", DAY)], DAY)
+        return product
+
+    with pytest.raises(RefusedWriteError, match=r"registry\.model_versions was changed by another"):
+        execute(replace(stage, body=decided_meanwhile), stores, settings)
     assert stores.count(PROMOTIONS) == 0
+    assert stores.last_task_runs()[stage.name].state == "failed"
 
 
 def test_a_training_too_good_to_be_true_becomes_no_version_when_a_later_one_is_registered(stores: Stores) -> None:

@@ -1,6 +1,5 @@
 """When the sensor ``damaged_models`` asks for a retraining, on stores and artefacts that are made up."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
@@ -8,18 +7,20 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from stock_pipeline.registry.retraining import Asked, opened
 
-from stock_pipeline.models.artefacts import Artefact, write_artefact
+from stock_pipeline.models.artefacts import Artefact
 from stock_pipeline.models.catalogue import STACK
-from stock_pipeline.models.manifest import MANIFEST_FILE, Manifest
+from stock_pipeline.models.manifest import MANIFEST_FILE
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.registry import sensors
+from stock_pipeline.orchestration.clock import utc_now
+from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB
 from stock_pipeline.registry.damage import damaged_trainings, models_to_mend
 from stock_pipeline.registry.sensors import DAMAGED_MODELS, damaged_models
-from stock_pipeline.registry.tables import MODEL_VERSIONS, RETRAINING_JOBS
+from stock_pipeline.registry.tables import MODEL_VERSIONS, TRAINING_JOBS
+from stock_pipeline.registry.training_jobs import TrainingRequest, opened
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.audit import TaskRun, TaskState
+from stock_pipeline_tests.factories.artefacts import model_file, put_training
 from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
@@ -28,17 +29,9 @@ NOW = datetime(2024, 5, 3, 22, 45)
 NAMES = ["lightgbm", "mlp"]
 
 
-class TextModel:
-    """What an artefact takes for a model: one file."""
-
-    def save(self, folder: Path) -> None:
-        (folder / "model.txt").write_text("weights")
-
-
 @pytest.fixture
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stores:
-    """Ingestion has reached the session, and the clock stands still."""
-    monkeypatch.setattr(sensors, "utc_now", lambda: NOW)
+def stores(tmp_path: Path) -> Stores:
+    """Ingestion has reached the session."""
     return ingested(tmp_path / "data", SESSION)
 
 
@@ -50,10 +43,7 @@ def serve(stores: Stores) -> Serve:
     """A training of a model with its artefact, in service where nothing else is said."""
 
     def served(model: str, training: str, version: int | None = 1, **parameters: object) -> Artefact:
-        manifest = Manifest(model, training, SESSION, SESSION, SESSION, ("f",), "00", 1, parameters, {}, 1, 1, "1")
-        artefact = write_artefact(stores.home / "models", TextModel(), manifest)
-        told = {"sha256": artefact.sha256, "artefact": str(artefact.path), "parameters": json.dumps(parameters)}
-        put(stores, TRAININGS, [training_row(model, training, SESSION, **told)], SESSION)
+        artefact = put_training(stores, model, training, SESSION, parameters)
         if version is not None:
             put(stores, MODEL_VERSIONS, [version_row(model, version, training, SESSION)], SESSION)
         return artefact
@@ -66,10 +56,6 @@ def tried(stores: Stores, model: str, state: TaskState, error: str | None = None
     stores.record_task("ml", TaskRun(f"models/{model}", "a-run", moment, moment, state, 0, error))
 
 
-def model_file(stores: Stores, artefact: Artefact) -> Path:
-    return stores.home / "models" / artefact.path / "model.txt"
-
-
 def look(stores: Stores, **retraining: object) -> dg.RunRequest | dg.SkipReason:
     settings = plain_settings(stores.home, models={"names": NAMES}, registry={"retraining": retraining})
     answer = damaged_models(settings)()
@@ -79,8 +65,8 @@ def look(stores: Stores, **retraining: object) -> dg.RunRequest | dg.SkipReason:
 
 def asked(answer: dg.RunRequest | dg.SkipReason) -> list[str]:
     assert isinstance(answer, dg.RunRequest), answer
-    assert answer.job_name == "retraining"
-    config = answer.run_config["ops"]["retrain_models"]["config"]
+    assert answer.job_name == TRAINING_JOB
+    config = answer.run_config["ops"][OP]["config"]
     assert config["reason"] == "missing"
     models: list[str] = config["models"]
     return models
@@ -142,8 +128,8 @@ def test_the_request_is_the_same_for_as_long_as_nothing_changes(stores: Stores, 
 
 def test_nothing_is_requested_while_a_job_waits_or_where_it_is_not_wanted(stores: Stores) -> None:
     tried(stores, "lightgbm", "failed", "no memory")
-    put(stores, RETRAINING_JOBS, opened(RETRAINING_JOBS.empty(), Asked(("mlp",)), NOW), SESSION)
-    assert "retraining job 1 (manual) has been waiting to begin" in str(look(stores))
+    put(stores, TRAINING_JOBS, opened(TRAINING_JOBS.empty(), TrainingRequest(("mlp",)), utc_now()), SESSION)
+    assert all(fact in str(look(stores)) for fact in ("training job 1 (manual)", "waiting to begin"))
     assert "registry.retraining.when_damaged is false" in str(look(stores, when_damaged=False))
 
 

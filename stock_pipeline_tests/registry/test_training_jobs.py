@@ -5,15 +5,16 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from filelock import FileLock
 
 from stock_pipeline.core.errors import InputError, RefusedWriteError
-from stock_pipeline.registry import jobs as stored
-from stock_pipeline.registry.jobs import LOCK, alone, changed, living_jobs, session_reached
-from stock_pipeline.registry.retraining import (
+from stock_pipeline.registry import ledger
+from stock_pipeline.registry.ledger import change_jobs, living_jobs, session_reached, training_lock
+from stock_pipeline.registry.tables import COMPLETED, FAILED, JOB, PENDING, REASON, RUNNING, STATE, TRAINING_JOBS
+from stock_pipeline.registry.training_jobs import (
+    CHOICES,
     DIED,
     TIME_TO_BEGIN,
-    Asked,
+    TrainingRequest,
     begun,
     ended,
     job_of,
@@ -26,18 +27,17 @@ from stock_pipeline.registry.retraining import (
     without,
     without_the_dead,
 )
-from stock_pipeline.registry.tables import COMPLETED, FAILED, JOB, PENDING, REASON, RETRAINING_JOBS, RUNNING, STATE
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.rows import empty_stores, ingested, put
 
 NOW = datetime(2024, 5, 3, 22, 45, 10)
 LATER = NOW + timedelta(minutes=9)
 SESSION = date(2024, 5, 3)
-NONE = RETRAINING_JOBS.empty()
-ASKED = Asked(("mlp", "lightgbm"), "drift", 500, dry_run=True)
+NONE = TRAINING_JOBS.empty()
+ASKED = TrainingRequest(("mlp", "lightgbm"), "drift", 500, folds=3, trials=9, dry_run=True)
 
 
-def waiting(asked: Asked = ASKED, jobs: pl.DataFrame = NONE) -> pl.DataFrame:
+def waiting(asked: TrainingRequest = ASKED, jobs: pl.DataFrame = NONE) -> pl.DataFrame:
     return opened(jobs, asked, NOW)
 
 
@@ -49,14 +49,15 @@ def done(*reasons: str) -> pl.DataFrame:
     """A job of each reason, one after another, every one of which trained its model."""
     jobs = NONE
     for number, reason in enumerate(reasons, 1):
-        jobs = ended(opened(jobs, Asked(("mlp",), reason), NOW), number, LATER, ["mlp"], {})
+        jobs = ended(opened(jobs, TrainingRequest(("mlp",), reason), NOW), number, LATER, ["mlp"], {})
     return jobs
 
 
 def test_a_job_goes_from_its_request_to_its_end() -> None:
     row = job_of(waiting(), 1)
     assert (row[STATE], row["requested_at"], row["started_at"], row["finished_at"]) == (PENDING, NOW, None, None)
-    assert (row[REASON], json.loads(row["models"]), row["sessions"], row["dry_run"]) == ("drift", ["mlp", "lightgbm"], 500, True)
+    assert (row[REASON], json.loads(row["models"]), row["dry_run"]) == ("drift", ["mlp", "lightgbm"], True)
+    assert [row[name] for name in ("sessions", "folds", "trials")] == [500, 3, 9]
     jobs = begun(waiting(), 1, LATER)
     assert (job_of(jobs, 1)[STATE], job_of(jobs, 1)["started_at"]) == (RUNNING, LATER)
     row = readable(job_of(ended(jobs, 1, LATER, ["mlp", "stack"], {"lightgbm": "no memory"}), 1))
@@ -84,9 +85,14 @@ def test_a_job_has_failed_where_nothing_came_of_it(succeeded: list[str], error: 
 
 
 def test_a_second_job_is_refused_until_the_first_has_ended() -> None:
-    with pytest.raises(InputError, match=r"^retraining job 1 \(drift\) has been waiting to begin since 2024-05-03 22:45 UTC; wait"):
+    with pytest.raises(
+        InputError,
+        match=r"training job 1 \(drift\) .* waiting to begin since 2024-05-03 22:45 UTC; .*`stock-pipeline training-jobs show 1`",
+    ):
         waiting(jobs=waiting())
-    with pytest.raises(InputError, match=r"^retraining job 1 \(drift\) has been at work since 2024-05-03 22:45 UTC; wait"):
+    with pytest.raises(
+        InputError, match=r"training job 1 \(drift\) .* at work since 2024-05-03 22:45 UTC; .*`stock-pipeline training-jobs show 1`"
+    ):
         waiting(jobs=at_work())
     assert waiting(jobs=ended(at_work(), 1, LATER, [], {}))[JOB].to_list() == [1, 2]
 
@@ -94,7 +100,7 @@ def test_a_second_job_is_refused_until_the_first_has_ended() -> None:
 def test_only_a_job_that_waits_can_begin() -> None:
     with pytest.raises(InputError, match="job 1 is RUNNING, so it cannot begin"):
         begun(at_work(), 1, NOW)
-    with pytest.raises(InputError, match="there is no retraining job 2"):
+    with pytest.raises(InputError, match="there is no training job 2"):
         begun(waiting(), 2, NOW)
 
 
@@ -120,7 +126,7 @@ def test_only_a_job_that_has_ended_can_be_deleted() -> None:
     for jobs in (waiting(), at_work()):
         with pytest.raises(InputError, match="so its row stays"):
             without(jobs, 1)
-    with pytest.raises(InputError, match="there is no retraining job 7; see `stock-pipeline jobs list`"):
+    with pytest.raises(InputError, match="there is no training job 7; see `stock-pipeline training-jobs list`"):
         without(done("manual"), 7)
 
 
@@ -155,19 +161,20 @@ def test_what_cannot_be_listed_is_said(given: tuple[str | None, str | None, int]
 
 def test_an_unknown_reason_opens_no_job() -> None:
     with pytest.raises(InputError, match="reason 'boredom' is not known"):
-        waiting(Asked(("mlp",), "boredom"))
+        waiting(TrainingRequest(("mlp",), "boredom"))
 
 
-@pytest.mark.parametrize(
-    ("before", "by_hand", "reason"),
-    [({"mlp", "risk", "stack"}, False, "schedule"), ({"mlp"}, False, "missing"), ({"mlp"}, True, "manual")],
-)
-def test_a_training_that_no_job_asked_for_gets_one(before: set[str], by_hand: bool, reason: str) -> None:
-    jobs = job_of_run(done("drift"), ["mlp", "risk"], before, LATER, {"lightgbm": "no memory"}, by_hand)
-    row = readable(job_of(jobs, 2))
-    assert (row[STATE], row["models"], row["failed"]) == (COMPLETED, ["mlp", "risk", "lightgbm"], {"lightgbm": "no memory"})
-    assert row[REASON] == ("missing" if reason == "schedule" else reason)  # lightgbm has no version either
-    assert job_of(job_of_run(NONE, ["mlp", "risk"], before, LATER, by_hand=by_hand), 1)[REASON] == reason
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_training_on_less_than_one_is_not_asked_for(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name} 0; give 1 or more"):
+        TrainingRequest(("mlp",), **{name: 0})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("before", "reason"), [({"mlp", "risk", "stack"}, "schedule"), ({"mlp"}, "missing"), (set(), "missing")])
+def test_a_training_that_no_job_asked_for_gets_one(before: set[str], reason: str) -> None:
+    row = readable(job_of(job_of_run(done("drift"), ["mlp", "risk", "mlp"], before, LATER), 2))
+    assert (row[STATE], row[REASON], row["models"]) == (COMPLETED, reason, ["mlp", "risk"])
+    assert (row["failed"], row["dry_run"], [row[name] for name in CHOICES]) == ({}, False, [None] * 3)
 
 
 def test_the_trainings_of_a_job_at_work_are_its_own() -> None:
@@ -181,17 +188,17 @@ def stores(tmp_path: Path) -> Stores:
 
 
 def keep(stores: Stores, jobs: pl.DataFrame) -> None:
-    put(stores, RETRAINING_JOBS, jobs, SESSION)
+    put(stores, TRAINING_JOBS, jobs, SESSION)
 
 
 def test_what_is_changed_is_stored_and_what_is_deleted_is_gone(stores: Stores) -> None:
     keep(stores, done("manual", "drift"))
-    assert changed(stores, lambda held: without(held, 1), LATER)[JOB].to_list() == [2]
-    assert stores.read(RETRAINING_JOBS).equals(done("manual", "drift").filter(pl.col(JOB) == 2))
-    changed(stores, lambda held: without(held, 2), LATER)
-    assert stores.count(RETRAINING_JOBS) == 0
-    changed(stores, lambda held: opened(held, ASKED, NOW), LATER)
-    assert stores.read(RETRAINING_JOBS).equals(waiting())
+    assert change_jobs(stores, lambda held: without(held, 1), LATER)[JOB].to_list() == [2]
+    assert stores.read(TRAINING_JOBS).equals(done("manual", "drift").filter(pl.col(JOB) == 2))
+    change_jobs(stores, lambda held: without(held, 2), LATER)
+    assert stores.count(TRAINING_JOBS) == 0
+    change_jobs(stores, lambda held: opened(held, ASKED, NOW), LATER)
+    assert stores.read(TRAINING_JOBS).equals(waiting())
 
 
 def test_a_row_that_another_writes_meanwhile_is_not_lost(stores: Stores) -> None:
@@ -203,40 +210,40 @@ def test_a_row_that_another_writes_meanwhile_is_not_lost(stores: Stores) -> None
             keep(stores, done("schedule"))
         return opened(held, ASKED, NOW)
 
-    assert changed(stores, change, LATER)[REASON].to_list() == ["schedule", "drift"]
+    assert change_jobs(stores, change, LATER)[REASON].to_list() == ["schedule", "drift"]
     assert tried == [0, 1]
 
 
 def test_a_table_that_never_comes_to_rest_is_given_up(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "ATTEMPTS", 2)
+    monkeypatch.setattr(ledger, "ATTEMPTS", 2)
 
     def change(held: pl.DataFrame) -> pl.DataFrame:
         keep(stores, done(*["manual"] * (held.height + 1)))
         return opened(held, ASKED, NOW)
 
     with pytest.raises(RefusedWriteError, match="was changed by another"):
-        changed(stores, change, LATER)
+        change_jobs(stores, change, LATER)
 
 
 def test_whoever_finds_a_dead_job_closes_it_but_not_one_whose_process_has_the_lock(stores: Stores) -> None:
     keep(stores, at_work())
-    with FileLock(stores.home / LOCK):
+    with training_lock(stores):
         assert living_jobs(stores, LATER).equals(at_work())
     assert job_of(living_jobs(stores, LATER), 1)["error"] == DIED
-    assert job_of(stores.read(RETRAINING_JOBS), 1)[STATE] == FAILED
+    assert job_of(stores.read(TRAINING_JOBS), 1)[STATE] == FAILED
 
 
 def test_the_lock_is_refused_with_the_job_that_has_it(stores: Stores) -> None:
     keep(stores, at_work())
     row = unended(at_work())
     assert row is not None
-    with alone(stores):
-        with pytest.raises(InputError) as refused, alone(stores, 0):
+    with training_lock(stores):
+        with pytest.raises(InputError) as refused, training_lock(stores, 0):
             pass
-        assert str(refused.value) == f"{sentence_of(row)}; wait for it to end, see `stock-pipeline jobs list`"
-    with alone(stores, 0):
+        assert all(fact in str(refused.value) for fact in (sentence_of(row), "`stock-pipeline training-jobs list`"))
+    with training_lock(stores, 0):
         keep(stores, without_the_dead(at_work(), LATER))
-        with pytest.raises(InputError, match=f"another retraining is at work in {stores.home}"), alone(stores, 0):
+        with pytest.raises(InputError, match=f"another training is at work in {stores.home}"), training_lock(stores, 0):
             pass
 
 
