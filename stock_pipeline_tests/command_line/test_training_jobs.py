@@ -4,9 +4,8 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,10 @@ from filelock import FileLock
 from stock_pipeline.command_line.errors import FAILED, WRONG_INPUT
 from stock_pipeline.core.columns import MODEL
 from stock_pipeline.core.layout import Layout
-from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
-from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck
+from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.training_request import OP, training_request
 from stock_pipeline.registry.jobs import training_job
 from stock_pipeline.registry.tables import MODEL_VERSIONS, TRAINING_JOBS
@@ -35,80 +32,10 @@ from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.own_files import QUICK, OwnFiles
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.training_desk import MIRRORED, REGISTERED, Desk, StandIns
 
 SESSION = date(2024, 5, 3)
 SECONDS_TO_BEGIN = 120  # for a machine that is busy with other things
-REGISTERED, MIRRORED = "registry/model_versions", "registry/mlflow_mirror"
-
-
-@dataclass
-class StandIns:
-    """Stages in the place of models and registry that take no time: what becomes of them is said beforehand."""
-
-    failing: dict[str, str] = field(default_factory=dict)
-    leaking: str | None = None
-    stopped_at: str | None = None
-    executed: list[tuple[str, RunOptions]] = field(default_factory=list)
-
-    def stages(self, _settings: object = None) -> tuple[Stage, ...]:
-        """One for each model, the stack, the registry and its mirror."""
-        models = [f"models/{entry.name}" for entry in CATALOGUE]
-        stack = self._stage(f"models/{STACK}", (TRAININGS,), rhythm="training")
-        registry = self._stage(REGISTERED, (MODEL_VERSIONS,), reads=(TRAININGS,))
-        mirror = self._stage(MIRRORED, (), reads=(MODEL_VERSIONS,), failure_is_shown=True)
-        return (*(self._stage(name, (TRAININGS,), rhythm="training", failure_is_shown=True) for name in models), stack, registry, mirror)
-
-    def _stage(self, name: str, tables: tuple[Any, ...], reads: tuple[Any, ...] = (), **values: Any) -> Stage:
-        room, _, own = name.partition("/")
-        check = StageCheck(
-            (CheckSpec("no_leak", "", blocking=True),), lambda _night: {"no_leak": Verdict(name != self.leaking, {"rank_ic": 0.9})}
-        )
-        return Stage(((room, own),), "", tables, reads, self._body(name), checks=(check,) if room == "models" else (), **values)
-
-    def _body(self, name: str) -> Callable[[Night], Product | None]:
-        def body(night: Night) -> Product | None:
-            self.executed.append((name, night.options))
-            night.say(f"{name} has begun")
-            if name == self.stopped_at:
-                raise KeyboardInterrupt
-            if name in self.failing:
-                raise ValueError(self.failing[name])
-            return None
-
-        return body
-
-
-@dataclass
-class Desk:
-    """The command line on stores in which ingestion has reached a session, with stand-ins for the stages."""
-
-    home: Path
-    monkeypatch: pytest.MonkeyPatch
-
-    def train(self, *arguments: str, stages: StandIns | None = None) -> tuple[int, str]:
-        """Exit code and all that was told by ``train``."""
-        with self.monkeypatch.context() as patched:
-            patched.setattr("stock_pipeline.definitions.all_stages", (stages or StandIns()).stages)
-            return self.told("train", *arguments)
-
-    def told(self, *arguments: str) -> tuple[int, str]:
-        """Exit code and all that was told by a command."""
-        ended = invoke(self.home, *arguments, **QUICK)
-        assert "Traceback" not in ended.output
-        return ended.exit_code, " ".join(ended.output.split())
-
-    def job(self, number: int) -> dict[str, Any]:
-        """What ``training-jobs show`` tells of a job."""
-        ended = invoke(self.home, "training-jobs", "show", str(number), "--json")
-        assert ended.exit_code == 0, ended.output
-        row: dict[str, Any] = json.loads(ended.output)
-        return row
-
-    def numbers(self, *arguments: str) -> list[int]:
-        """The jobs that ``training-jobs list`` lists."""
-        ended = invoke(self.home, "training-jobs", "list", "--json", *arguments)
-        assert ended.exit_code == 0, ended.output
-        return [row["job"] for row in json.loads(ended.output)["jobs"]]
 
 
 @pytest.fixture
