@@ -7,7 +7,6 @@ import polars as pl
 
 from stock_pipeline.core.atomic_files import write_text
 from stock_pipeline.core.columns import SESSION
-from stock_pipeline.core.layout import Layout
 from stock_pipeline.drift.catalogue import STATISTICS
 from stock_pipeline.drift.feature_drift import feature_drift, windows
 from stock_pipeline.drift.pictures import psi_bars
@@ -31,7 +30,7 @@ def report_drift(night: Night) -> Product | None:
     every = [_drift_of(features, chosen.names, day, night.settings.drift) for day in night.nights_to_make(FEATURE_DRIFT)]
     made = every[-1]
     bars = psi_bars(made)
-    path = Layout(night.stores.home).drift_report(night.as_of)
+    path = night.stores.layout.drift_report(night.as_of)
     write_text(path, html_report(made, {"Population stability by feature": bars}))
     worst = made.filter(pl.col(SEVERITY) != SEVERITIES[0]).sort("value", descending=True)
     return Product(

@@ -106,7 +106,7 @@ class Night:
     @property
     def models_root(self) -> Path:
         """The folder of the model artefacts."""
-        return self.stores.home / "models"
+        return self.stores.layout.models
 
     def read(self, schema: TableSchema, selection: Selection | None = None) -> pl.DataFrame:
         """Rows of a table, ordered by its key."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.core.errors import ArtefactError, InputError
-from stock_pipeline.core.layout import Layout
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.registry import ledger
@@ -85,6 +84,6 @@ def _session(stores: Stores, model: str) -> date:
 def _refuse_damaged(stores: Stores, model: str, version: int) -> None:
     row = version_of(all_versions(stores), model, version)
     try:
-        check_artefact(Layout(stores.home).models / Path(row["artefact"]), row["sha256"])
+        check_artefact(stores.layout.models / Path(row["artefact"]), row["sha256"])
     except ArtefactError as error:
         raise InputError(f"version {version} of {model} cannot serve: {error}") from error

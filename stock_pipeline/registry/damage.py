@@ -21,7 +21,7 @@ def damaged_trainings(stores: Stores) -> dict[str, str]:
     found = {}
     for row in _in_use(stores):
         try:
-            check_artefact(stores.home / "models" / row["artefact"], row["sha256"])
+            check_artefact(stores.layout.models / row["artefact"], row["sha256"])
         except ArtefactError as error:
             found[row[TRAINING_ID]] = str(error)
     return found

@@ -10,7 +10,6 @@ from uuid import uuid4
 import polars as pl
 
 from stock_pipeline.core.errors import InputError, RefusedWriteError
-from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.registry.registration import Registry
 from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, TABLES, TRAINING_JOBS
@@ -116,7 +115,7 @@ def training_lock(stores: Stores, wait_seconds: float = SECONDS_TO_WAIT) -> Abst
         what = f"another training is at work in {stores.home}" if row is None else sentence_of(row)
         return InputError(f"{what}; wait for it to end, see `stock-pipeline training-jobs list`")
 
-    return exclusive(Layout(stores.home).training_lock, busy, wait_seconds)
+    return exclusive(stores.layout.training_lock, busy, wait_seconds)
 
 
 def session_reached(stores: Stores) -> date:

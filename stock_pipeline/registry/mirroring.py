@@ -31,7 +31,7 @@ def mirrored_versions(stores: Stores) -> list[MirroredVersion]:
                 status=row[STATUS],
                 parameters={**{shown: training[shown] for shown in SHOWN}, **json.loads(training["parameters"])},
                 metrics=metrics.get(name, {}),
-                artefact=stores.home / "models" / training["artefact"],
+                artefact=stores.layout.models / training["artefact"],
                 pictures=partial(training_pictures, stores, row[MODEL], name, target_kind(training["target"])),
             )
         )

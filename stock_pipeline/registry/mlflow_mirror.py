@@ -9,6 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.layout import Layout
+from stock_pipeline.core.locks import exclusive
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -17,7 +19,7 @@ EXPERIMENT = "stock_pipeline"
 TRAINING_TAG = "stock_pipeline.training_id"
 FINISHED = "FINISHED"
 ALIASES = ("active", "shadow")  # statuses that name a version
-FOLDER, STORE_FILE = "mlflow", "mlflow.db"
+STORE_FILE = "mlflow.db"
 MOST_CHARACTERS = 500  # of a parameter's value
 
 
@@ -101,7 +103,7 @@ def server_command(home: Path, port: int) -> list[str]:
     Raises:
         InputError: there is no store yet.
     """
-    folder = (home / FOLDER).resolve()
+    folder = Layout(home).mlflow.resolve()
     if not (folder / STORE_FILE).is_file():
         raise InputError(f"{folder / STORE_FILE} is not there, so nothing has been shown in MLflow yet; run `stock-pipeline run` first")
     told = ["--backend-store-uri", f"sqlite:///{folder / STORE_FILE}", "--default-artifact-root", (folder / "artifacts").as_uri()]
@@ -112,13 +114,11 @@ def _client(home: Path) -> tuple["MlflowClient", str]:
     # A user of MLflow who loads what we wrote must never be led to unpickle anything.
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from filelock import FileLock
     from mlflow import MlflowClient
 
-    folder = (home / FOLDER).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = Layout(home).mlflow.resolve()
     # The first to open an empty store makes its tables; two at once would trip over each other.
-    with FileLock(folder / ".lock"):
+    with exclusive(folder / ".lock"):
         client = MlflowClient(tracking_uri=f"sqlite:///{folder / STORE_FILE}")
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is not None:
