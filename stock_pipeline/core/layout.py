@@ -59,7 +59,7 @@ class Layout:
     @property
     def training_lock(self) -> Path:
         """Held by the process that carries out a training job."""
-        return self.home / ".retraining.lock"
+        return self.home / ".training.lock"
 
     def drift_report(self, as_of: date) -> Path:
         """The page of a night's drift report."""
@@ -67,4 +67,4 @@ class Layout:
 
     def job_log(self, job: int) -> Path:
         """What the process of a training job printed."""
-        return self.home / "logs" / f"retraining-{job}.log"
+        return self.home / "logs" / f"training-{job}.log"
