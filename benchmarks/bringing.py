@@ -1,16 +1,14 @@
-"""Stores that a benchmark brings bars into, by the path that ingestion takes, without drawing its picture."""
+"""Stores that a benchmark brings bars into, and stages that it executes as everyone does, but for the checks after them."""
 
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
-from unittest.mock import patch
 
-from stock_pipeline.market_data import assets
-from stock_pipeline.orchestration.asset_factory import INGESTION_ASSET
-from stock_pipeline.orchestration.night import Night
-from stock_pipeline.settings import load_settings
-from stock_pipeline.storage import Author, Stores, open_stores
-
-WRITTEN = datetime(2000, 1, 1)
+from stock_pipeline.market_data.assets import STAGES
+from stock_pipeline.orchestration.execution import Run, execute_stage
+from stock_pipeline.orchestration.options import RunOptions
+from stock_pipeline.orchestration.stage import Stage
+from stock_pipeline.settings import Settings, load_settings
+from stock_pipeline.storage import Stores, open_stores
 
 
 def fresh_stores(home: Path) -> Stores:
@@ -20,26 +18,27 @@ def fresh_stores(home: Path) -> Stores:
     return stores
 
 
+def make(stage: Stage, stores: Stores, settings: Settings, options: RunOptions | None = None) -> int:
+    """Execute a stage, from asking how far it has come to its rows in the audit trail; what its checks judge is not what is measured.
+
+    Returns:
+        The rows that it made of its first table.
+
+    Raises:
+        RuntimeError: there was nothing to make, so that nothing was measured.
+    """
+    outcome = execute_stage(replace(stage, checks=()), Run(stores, settings, options or RunOptions(), run_id="benchmark"))
+    if outcome.state != "succeeded":
+        raise RuntimeError(f"{stage.name} had nothing to make")
+    return outcome.reports[0].rows_in
+
+
 def bring_file(stores: Stores, file: Path) -> None:
     """Ingest a file of bars.
 
     Raises:
         RuntimeError: it holds nothing that the stores do not have.
     """
-    held = stores.watermark("market", INGESTION_ASSET)
-    night = Night(
-        asset=INGESTION_ASSET,
-        store="market",
-        stores=stores,
-        settings=load_settings().model_copy(update={"home": stores.home}),
-        requested=None,
-        watermark=None if held is None else held.session,
-        market_watermark=None,
-        source="files",
-        path=str(file),
-    )
-    with patch("stock_pipeline.market_data.assets.candlesticks", return_value=b""):
-        product = assets.ingest(night)
-    if product is None:
-        raise RuntimeError(f"{file} brought nothing new")
-    stores.write("market", Author.of_asset(INGESTION_ASSET, "1", "benchmark", WRITTEN), product.writes, product.watermark)
+    (ingestion,) = STAGES
+    settings = load_settings().model_copy(update={"home": stores.home})
+    make(ingestion, stores, settings, RunOptions(source="files", path=str(file)))

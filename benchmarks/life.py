@@ -38,7 +38,7 @@ def measure(data: str | None) -> Iterator[Figure]:
 def _night(folder: Path, number: int, session: date) -> float:
     seconds = _do(folder, "run", "--no-train", "--as-of", str(session))
     if number % WEEK == 0:
-        _do(folder, "retrain", "--wait", "--reason", "schedule")
+        _do(folder, "train", "--reason", "schedule")
     if number == 3 * WEEK + 1:
         served = [row["model"] for row in _told(folder, "models", "list")["models"] if (row["active_version"] or 0) > 1]
         if served:

@@ -25,7 +25,7 @@ def measure(data: str | None) -> Iterator[Figure]:
         yield from stage_figures(records)
         first.require_success("the first run")
         yield from _process_figures("first run", first, None if data else FIRST_RUN_SECONDS)
-        # Starting Python, importing, trying the source, Dagster's work between the assets, showing the results.
+        # Starting Python, importing, trying the source, telling the Dagster instance, showing the results.
         yield seconds("first run seconds outside assets", first.seconds - sum(record.seconds for record in records))
         yield mebibytes("first run peak memory", records[-1].highest_bytes)
         second, _ = _run(folder, "second", data)

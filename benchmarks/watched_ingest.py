@@ -1,7 +1,7 @@
 """The process that ``ingest`` measures: ``python -m benchmarks.watched_ingest RECORD [FILES]``.
 
-Everything that the ingestion asset does is timed, from reading the file to the audit rows, but for drawing its picture; imports are
-not. DuckDB and the ingestion take turns, and the median of each counts, so that a busy moment of the machine weighs on neither alone.
+The execution of the stage is timed, from reading the file to the audit rows, but for its checks; imports are not.
+DuckDB and the ingestion take turns, and the median of each counts, so that a busy moment of the machine weighs on neither alone.
 """
 
 import json

@@ -40,9 +40,10 @@ class Gauge:
 @speaks_plainly
 def main(record: Path, files: str | None) -> None:
     """Run the whole journey; exit codes as those of the command line."""
-    from stock_pipeline.command_line.full_run import run_journey
+    from stock_pipeline.command_line.run import full_run
+    from stock_pipeline.orchestration.options import RunOptions
 
-    if not run_journey("files" if files else "sample", files, None, None, listener=Gauge(record)):
+    if not full_run(RunOptions(source="files" if files else "sample", path=files), None, listener=Gauge(record)):
         sys.exit(FAILED)
 
 

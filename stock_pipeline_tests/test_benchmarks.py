@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks import features, peers, watched_run
+from benchmarks import features, peers, watched_features, watched_ingest, watched_run
+from benchmarks.bringing import bring_file, fresh_stores
 from benchmarks.catalogue import CATALOGUE, Benchmark
 from benchmarks.cold_process import PROJECT_FOLDER, BenchmarkError, Finished, environment, run_cold
 from benchmarks.figure import Figure, json_line, mebibytes, seconds
@@ -19,7 +20,10 @@ from benchmarks.made_up_panel import made_up_panel
 from benchmarks.memory import PROC, peak_bytes, reset_peak
 from benchmarks.qlib_format import FIELDS, write_for_qlib
 from benchmarks.stage_record import StageRecord, append_record, read_records, stage_figures
+from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.orchestration.progress import Began, Ended, Noted
+from stock_pipeline.storage import open_stores
 
 MIB = 2**20
 NAMES = ", ".join(entry.name for entry in CATALOGUE)
@@ -221,3 +225,33 @@ def test_a_peer_that_cannot_be_installed_is_told(tmp_path: Path, monkeypatch: py
     with pytest.raises(BenchmarkError, match="no-such-peer==1 could not be installed"):
         peers.python_of("none", "no-such-peer==1")
     assert not (tmp_path / "none" / "installed").exists()
+
+
+@pytest.fixture(scope="module")
+def bars_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("bars") / "panel.parquet"
+    made_up_panel(symbols=12, sessions=130).rename({"session": "date"}).write_parquet(file)
+    return file
+
+
+def test_ingestion_is_measured_bar_by_bar(bars_file: Path, tmp_path: Path) -> None:
+    watched_ingest.main(tmp_path / "ingest.json", str(bars_file))
+    found = json.loads((tmp_path / "ingest.json").read_text())
+    assert (found["bars"], found["night_bars"]) == (12 * 129, 12)
+    assert min(found[name] for name in ("duckdb_seconds", "ingest_seconds", "night_seconds")) > 0
+
+
+def test_features_are_measured_built_at_once_and_night_by_night(bars_file: Path, tmp_path: Path) -> None:
+    watched_features.store(tmp_path / "features.json", "core", str(bars_file))
+    found = json.loads((tmp_path / "features.json").read_text())
+    assert min(found[name] for name in ("rebuild_seconds", "rebuild_cpu_seconds", "night_seconds", "night_cpu_seconds")) > 0
+    stores = open_stores(tmp_path / "home_core")
+    # The made-up panel trades on holidays too; those bars are refused.
+    assert stores.count(DAILY_BARS) == stores.count(DAILY_FEATURES) == found["rows"] + 12 * watched_features.NIGHTS > 12 * 110
+
+
+def test_a_measurement_of_nothing_is_refused(bars_file: Path, tmp_path: Path) -> None:
+    stores = fresh_stores(tmp_path)
+    bring_file(stores, bars_file)
+    with pytest.raises(RuntimeError, match="market_data/daily_bars had nothing to make"):
+        bring_file(stores, bars_file)

@@ -11,7 +11,6 @@ import pytest
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import PRICES, SESSION, SYMBOL, TRAINING_ID, VERSION, VOLUME
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.definitions import TABLES
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.sources.sample import SampleSource
@@ -21,6 +20,7 @@ from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline_tests.harness.default_stages import TABLES
 from stock_pipeline_tests.harness.invocation import invoke
 
 EARLIER, LAST = date(2010, 5, 3), date(2010, 6, 11)
