@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.errors import InputError, RefusedWriteError
-from stock_pipeline.registry import ledger
-from stock_pipeline.registry.ledger import change_jobs, living_jobs, session_reached, training_lock
+from stock_pipeline.registry.ledger import ATTEMPTS, change_jobs, living_jobs, session_reached, training_lock
 from stock_pipeline.registry.tables import COMPLETED, FAILED, JOB, PENDING, REASON, RUNNING, STATE, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import (
     CHOICES,
@@ -214,15 +213,14 @@ def test_a_row_that_another_writes_meanwhile_is_not_lost(stores: Stores) -> None
     assert tried == [0, 1]
 
 
-def test_a_table_that_never_comes_to_rest_is_given_up(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "ATTEMPTS", 2)
-
+def test_a_table_that_never_comes_to_rest_is_given_up(stores: Stores) -> None:
     def change(held: pl.DataFrame) -> pl.DataFrame:
         keep(stores, done(*["manual"] * (held.height + 1)))
         return opened(held, ASKED, NOW)
 
     with pytest.raises(RefusedWriteError, match="was changed by another"):
         change_jobs(stores, change, LATER)
+    assert stores.count(TRAINING_JOBS) == ATTEMPTS
 
 
 def test_whoever_finds_a_dead_job_closes_it_but_not_one_whose_process_has_the_lock(stores: Stores) -> None:
