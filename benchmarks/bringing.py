@@ -10,11 +10,13 @@ from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.settings import Settings, load_settings
 from stock_pipeline.storage import Stores, open_stores
 
+(INGESTION,) = STAGES
+
 
 def fresh_stores(home: Path) -> Stores:
     """Both stores, empty."""
     stores = open_stores(home)
-    stores.prepare(assets.TABLES)
+    stores.prepare(INGESTION.tables, INGESTION.views)
     return stores
 
 
@@ -39,6 +41,5 @@ def bring_file(stores: Stores, file: Path) -> None:
     Raises:
         RuntimeError: it holds nothing that the stores do not have.
     """
-    (ingestion,) = STAGES
     settings = load_settings().model_copy(update={"home": stores.home})
-    make(ingestion, stores, settings, RunOptions(source="files", path=str(file)))
+    make(INGESTION, stores, settings, RunOptions(source="files", path=str(file)))
