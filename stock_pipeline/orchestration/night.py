@@ -49,6 +49,9 @@ class Night:
     def as_of(self) -> date:
         """The session whose night's knowledge the stage works with.
 
+        What is made again is made again as far as it had come, even for a run as of an earlier session: what was made for the sessions
+        after it would else be lost, or be left as the code or the setting before had it.
+
         Raises:
             InputError: the session asked for lies beyond what has been ingested.
             StockPipelineError: nothing has been ingested yet.
@@ -58,6 +61,8 @@ class Night:
         requested = self.options.as_of
         if requested is not None and requested > self.market_watermark:
             raise InputError(f"as-of {requested} lies beyond the last session ingested, {self.market_watermark}")
+        if requested is not None and self.watermark is not None and self.full_refresh and not self.options.choose_training:
+            return max(requested, self.watermark)
         return requested or self.market_watermark
 
     @property

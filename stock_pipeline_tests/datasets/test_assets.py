@@ -106,11 +106,19 @@ def test_without_news_nothing_is_split_and_a_label_told_later_is_news(stores: St
     assert split(stores).product is not None
 
 
-def test_after_a_change_of_a_setting_the_splits_of_earlier_nights_are_made_again(stores: Stores) -> None:
+@pytest.mark.parametrize("as_of", [79, COUNT - 1])
+def test_after_a_change_of_a_setting_the_splits_of_every_night_are_made_again_whichever_night_asks(
+    as_of: int, stores: Stores, labels: pl.DataFrame, tmp_path: Path
+) -> None:
     for night in (79, COUNT - 1):
         split(stores, night)
-    again = split(stores, folds=3)
+    again = split(stores, as_of, folds=3)
     assert again.remade == "datasets.folds is 3, was 2"
     held = stores.read(WALK_FORWARD_SPLITS)
     assert dict(held.group_by(AS_OF).len().iter_rows()) == {DAYS[79]: 3, DAYS[COUNT - 1]: 3}
-    assert made(split(stores, 79, folds=3, full_refresh=True))[1].equals(held.filter(pl.col(AS_OF) == DAYS[79]))
+    fresh = labelled(tmp_path / "fresh", labels)
+    for night in (79, COUNT - 1):
+        split(fresh, night, folds=3)
+    assert fresh.read(WALK_FORWARD_SPLITS).equals(held)
+    assert split(stores, 79, folds=3, full_refresh=True).state == "up to date"
+    assert stores.read(WALK_FORWARD_SPLITS).equals(held)

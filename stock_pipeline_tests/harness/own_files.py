@@ -6,6 +6,7 @@ from pathlib import Path
 from click.testing import Result
 
 from stock_pipeline.core.columns import SESSION
+from stock_pipeline.registry.tables import TRAINING_JOBS
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.panels import adjusted_panel
 from stock_pipeline_tests.harness.default_stages import TABLES
@@ -45,14 +46,16 @@ class OwnFiles:
         return ("--source", "files", "--path", str(self.folder / "bars.csv"), "--models", models)
 
     def contents(self) -> dict[str, object]:
-        """Everything stored: a hash of each table, every watermark, every file of the artefacts."""
+        """Everything stored but the training jobs' own record: a hash of each table, every watermark, every file of the artefacts."""
         stores = self.stores
         with stores.ml.reader() as connection:
             watermarks = connection.execute("SELECT * FROM audit.watermarks ORDER BY asset").fetchall()
-            writes = connection.execute("SELECT count(*) FROM audit.writes").fetchall()
+            writes = connection.execute(
+                "SELECT count(*) FROM audit.writes WHERE table_name <> ?", [TRAINING_JOBS.qualified_name]
+            ).fetchall()
         artefacts = {str(path): path.read_bytes() for path in sorted((self.home / "models").rglob("*")) if path.is_file()}
         return {
-            **{table.qualified_name: stores.content_hash(table) for table in TABLES},
+            **{table.qualified_name: stores.content_hash(table) for table in TABLES if table != TRAINING_JOBS},
             "watermarks": watermarks,
             "writes": writes,
             "artefacts": artefacts,

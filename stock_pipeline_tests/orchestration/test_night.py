@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.errors import InputError, StockPipelineError
+from stock_pipeline.core.layout import Layout
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.orchestration.night import Night
 from stock_pipeline.orchestration.options import RunOptions
@@ -25,7 +26,7 @@ some_day = st.none() | st.sampled_from(DAYS)
 class Changed:
     """Stores that only tell from which session on rows have changed upstream."""
 
-    home = Path("a_home")
+    layout = Layout(Path("a_home"))
 
     def __init__(self, since: date | None) -> None:
         self.since = since
@@ -49,6 +50,14 @@ def night(
 def test_a_night_works_as_of_what_was_ingested_unless_told_otherwise() -> None:
     assert night().as_of == DAYS[-1]
     assert night(requested=DAYS[4]).as_of == DAYS[4]
+
+
+def test_what_is_made_again_is_made_again_as_far_as_it_had_come() -> None:
+    assert night(DAYS[6], requested=DAYS[4], full_refresh=True).as_of == DAYS[6]
+    assert night(DAYS[6], requested=DAYS[8], full_refresh=True).as_of == DAYS[8]
+    assert night(None, requested=DAYS[4], full_refresh=True).as_of == DAYS[4]
+    trained = replace(night(DAYS[6], requested=DAYS[4], full_refresh=True), options=RunOptions(as_of=DAYS[4], folds=2))
+    assert trained.as_of == DAYS[4]
 
 
 def test_a_night_beyond_what_was_ingested_is_refused() -> None:

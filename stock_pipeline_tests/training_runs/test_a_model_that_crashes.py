@@ -111,5 +111,5 @@ def test_a_dry_run_of_the_training_writes_nothing(night: Night) -> None:
     before = night.files.contents()
     ended = invoke(night.files.home, "train", "--models", "spline_ridge", "--folds", "2", "--sessions", "90", "--dry-run", **QUICK)
     assert ended.exit_code == 0, ended.output
-    assert night.files.contents() == before | {"registry.training_jobs": night.files.contents()["registry.training_jobs"]}
+    assert night.files.contents() == before
     assert "rank IC" in ended.output
