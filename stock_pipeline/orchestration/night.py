@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -49,8 +49,8 @@ class Night:
     def as_of(self) -> date:
         """The session whose night's knowledge the stage works with.
 
-        What is made again is made again as far as it had come, even for a run as of an earlier session: what was made for the sessions
-        after it would else be lost, or be left as the code or the setting before had it.
+        Where the code or a setting is another, everything is made again as far as it had come, even in a run as of an earlier session:
+        the sessions after it would else be left as they were made before, and count as made.
 
         Raises:
             InputError: the session asked for lies beyond what has been ingested.
@@ -61,7 +61,8 @@ class Night:
         requested = self.options.as_of
         if requested is not None and requested > self.market_watermark:
             raise InputError(f"as-of {requested} lies beyond the last session ingested, {self.market_watermark}")
-        if requested is not None and self.watermark is not None and self.full_refresh and not self.options.choose_training:
+        asked = self.options.full_refresh or self.options.choose_training
+        if requested is not None and self.watermark is not None and self.full_refresh and not asked:
             return max(requested, self.watermark)
         return requested or self.market_watermark
 
@@ -103,9 +104,12 @@ class Night:
         return sorted({*held, self.as_of})
 
     def rows_of_nights(self, schema: TableSchema, frame: pl.DataFrame, least_share: float = 0.0, may_be_empty: bool = False) -> Write:
-        """The write of such a log: the nights in ``frame`` take the place of those stored, all of them where everything is made again."""
+        """The write of such a log: the nights in ``frame`` take the place of those stored, of all of them but later ones where everything
+        is made again.
+        """
         if self.full_refresh:
-            return replace_all(schema, frame, may_be_empty=may_be_empty)
+            later = self.read(schema, Selection(first=self.as_of + timedelta(days=1)))
+            return replace_all(schema, pl.concat([frame, later.select(frame.columns)], how="vertical_relaxed"), may_be_empty=may_be_empty)
         return replace_sessions(schema, frame, least_share=least_share, may_be_empty=may_be_empty)
 
     @property

@@ -52,12 +52,13 @@ def test_a_night_works_as_of_what_was_ingested_unless_told_otherwise() -> None:
     assert night(requested=DAYS[4]).as_of == DAYS[4]
 
 
-def test_what_is_made_again_is_made_again_as_far_as_it_had_come() -> None:
+def test_what_another_setting_makes_again_is_made_again_as_far_as_it_had_come() -> None:
     assert night(DAYS[6], requested=DAYS[4], full_refresh=True).as_of == DAYS[6]
     assert night(DAYS[6], requested=DAYS[8], full_refresh=True).as_of == DAYS[8]
     assert night(None, requested=DAYS[4], full_refresh=True).as_of == DAYS[4]
-    trained = replace(night(DAYS[6], requested=DAYS[4], full_refresh=True), options=RunOptions(as_of=DAYS[4], folds=2))
-    assert trained.as_of == DAYS[4]
+    remade = night(DAYS[6], requested=DAYS[4], full_refresh=True)
+    for asked in (RunOptions(as_of=DAYS[4], folds=2), RunOptions(as_of=DAYS[4], full_refresh=True)):
+        assert replace(remade, options=asked).as_of == DAYS[4]
 
 
 def test_a_night_beyond_what_was_ingested_is_refused() -> None:
