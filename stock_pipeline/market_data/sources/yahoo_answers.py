@@ -19,7 +19,7 @@ from stock_pipeline.market_data.sources.errors import (
     UnknownSymbolError,
     UnreadableAnswerError,
 )
-from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, DataTypes, MarketData, Request
+from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, MarketData, Request, shaped
 from stock_pipeline.market_data.tables import (
     ASSETS,
     BASIS,
@@ -159,19 +159,12 @@ def _bars(request: Request, rows: pl.DataFrame) -> pl.DataFrame:
     lacking = [name for name in PRICES if bars[name].null_count() == bars.height]
     if lacking:
         raise UnreadableAnswerError(f"Yahoo's answer has not one price in {', '.join(lacking)}")
-    return _shaped(bars, BARS)
+    return shaped(bars, BARS)
 
 
 def _actions(rows: pl.DataFrame) -> pl.DataFrame:
     told = rows.unpivot(list(EVENTS), index=[SYMBOL, SESSION], variable_name=KIND, value_name=VALUE)
-    return _shaped(told.filter(pl.col(VALUE) > 0).sort(SESSION, KIND), ACTIONS)
-
-
-def _shaped(frame: pl.DataFrame, columns: DataTypes) -> pl.DataFrame:
-    """The columns of ``columns``; those that the frame lacks are null."""
-    return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name) for name, dtype in columns.items()
-    )
+    return shaped(told.filter(pl.col(VALUE) > 0).sort(SESSION, KIND), ACTIONS)
 
 
 def instrument(symbol: str, summary: Mapping[str, Any], metadata: Mapping[str, Any]) -> pl.DataFrame:
@@ -186,7 +179,7 @@ def instrument(symbol: str, summary: Mapping[str, Any], metadata: Mapping[str, A
         SECTOR: profile.get("sector") or None,
         INDUSTRY: profile.get("industry") or None,
     }
-    return _shaped(pl.DataFrame([row]), INSTRUMENTS)
+    return shaped(pl.DataFrame([row]), INSTRUMENTS)
 
 
 def fundamentals(symbol: str, answer: Mapping[str, Any]) -> pl.DataFrame:
