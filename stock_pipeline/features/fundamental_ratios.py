@@ -11,26 +11,8 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.market_data.prices import with_later_splits
-from stock_pipeline.market_data.tables import (
-    BASIS,
-    CURRENCY,
-    DEBT,
-    EQUITY,
-    INSTRUMENT,
-    ITEM,
-    ITEMS,
-    KIND,
-    NET_INCOME,
-    OPERATING_INCOME,
-    PERIOD,
-    PERIOD_END,
-    QUARTER,
-    REVENUE,
-    SHARES,
-    SPLIT,
-    SPLIT_ADJUSTED,
-    YEAR,
-)
+from stock_pipeline.market_data.reports import DEBT, EQUITY, ITEMS, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
+from stock_pipeline.market_data.tables import BASIS, CURRENCY, INSTRUMENT, ITEM, KIND, PERIOD, PERIOD_END, SPLIT, SPLIT_ADJUSTED
 
 MARKET_VALUE: Final = "market_value"
 PE: Final = "pe"

@@ -23,6 +23,7 @@ from stock_pipeline.core.columns import (
     VOLUME,
 )
 from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.market_data.reports import QUARTER, YEAR
 
 KIND = "kind"
 CAPTURED = "captured"  # the day on which the source said so; null where it does not tell
@@ -33,13 +34,8 @@ BASIS = "basis"  # what the prices of a bar are: RAW or SPLIT
 RAW, SPLIT_ADJUSTED = "raw", "split"  # as traded; or adjusted for every split until they were told
 PERIOD_END = "period_end"
 PERIOD = "period"  # QUARTER or YEAR
-QUARTER, YEAR = "quarter", "year"
 ITEM = "item"
 SPLIT, DIVIDEND = "split", "dividend"  # kinds of corporate actions
-# The items of fundamentals that the ratios are made of. Money in the currency of the row, flows over the period of the row.
-REVENUE, OPERATING_INCOME, NET_INCOME = "revenue", "operating_income", "net_income"
-EQUITY, ASSETS, DEBT, SHARES = "equity", "assets", "debt", "shares"
-ITEMS = (REVENUE, OPERATING_INCOME, NET_INCOME, EQUITY, ASSETS, DEBT, SHARES)
 INSTRUMENT = "instrument"  # what is traded, whatever its symbol at the time
 FIRST, LAST = "first_session", "last_session"
 ACTIONS_KNOWN = "actions_known"

@@ -12,28 +12,25 @@ from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, KNOWN_TO, 
 from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, PB, PE, RATIOS, ROE, fundamental_ratios, restate_shares
 from stock_pipeline.features.tables import FUNDAMENTAL_RATIOS
 from stock_pipeline.market_data.reading import actions_known, fundamentals_known, raw_bars
+from stock_pipeline.market_data.reports import EQUITY, NET_INCOME, SHARES, YEAR
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
     BASIS,
     CORPORATE_ACTIONS,
     CURRENCY,
     DAILY_BARS,
-    EQUITY,
     FIRST,
     FUNDAMENTALS,
     INSTRUMENT,
     ITEM,
     KIND,
     LAST,
-    NET_INCOME,
     PERIOD,
     PERIOD_END,
     RAW,
-    SHARES,
     SPLIT,
     SPLIT_ADJUSTED,
     SYMBOL_HISTORY,
-    YEAR,
 )
 from stock_pipeline.orchestration.execution import Outcome
 from stock_pipeline.storage import Stores

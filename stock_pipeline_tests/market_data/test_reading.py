@@ -16,13 +16,13 @@ from stock_pipeline.market_data.reading import (
     raw_bars,
     reports_by_instrument,
 )
+from stock_pipeline.market_data.reports import EQUITY, QUARTER, REVENUE
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
     BASIS,
     CORPORATE_ACTIONS,
     CURRENCY,
     DAILY_BARS,
-    EQUITY,
     FIRST,
     FUNDAMENTALS,
     INSTRUMENT,
@@ -31,9 +31,7 @@ from stock_pipeline.market_data.tables import (
     LAST,
     PERIOD,
     PERIOD_END,
-    QUARTER,
     RAW,
-    REVENUE,
     SPLIT,
     SYMBOL_HISTORY,
 )

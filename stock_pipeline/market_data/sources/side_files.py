@@ -12,6 +12,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.market_data.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.sources.cells import COMMA, NULL_WORDS, POINT, numbers
 from stock_pipeline.market_data.sources.matching import matching_files
 from stock_pipeline.market_data.sources.source import FUNDAMENTALS
@@ -26,25 +27,7 @@ from stock_pipeline.market_data.sources.tabular import (
     refuse_missing,
     typed_columns,
 )
-from stock_pipeline.market_data.tables import (
-    ASSETS,
-    CAPTURED,
-    CONTRACT,
-    CURRENCY,
-    DEBT,
-    EQUITY,
-    EXCHANGE,
-    ITEM,
-    KIND,
-    NET_INCOME,
-    OPERATING_INCOME,
-    PERIOD,
-    PERIOD_END,
-    QUARTER,
-    REVENUE,
-    SHARES,
-    YEAR,
-)
+from stock_pipeline.market_data.tables import CAPTURED, CONTRACT, CURRENCY, EXCHANGE, ITEM, KIND, PERIOD, PERIOD_END
 
 FIRST: Final = "first"  # first day as a member of the universe
 LAST: Final = "last"  # the last day; null while it lasts

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, INDUSTRY, LOW, NAME, OPEN, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.market_data.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.sources.errors import (
     NoDataError,
     RateLimitedError,
@@ -20,25 +21,7 @@ from stock_pipeline.market_data.sources.errors import (
     UnreadableAnswerError,
 )
 from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, MarketData, Request, shaped
-from stock_pipeline.market_data.tables import (
-    ASSETS,
-    BASIS,
-    CURRENCY,
-    DEBT,
-    EQUITY,
-    EXCHANGE,
-    ITEM,
-    KIND,
-    NET_INCOME,
-    OPERATING_INCOME,
-    PERIOD,
-    PERIOD_END,
-    QUARTER,
-    RAW,
-    REVENUE,
-    SHARES,
-    YEAR,
-)
+from stock_pipeline.market_data.tables import BASIS, CURRENCY, EXCHANGE, ITEM, KIND, PERIOD, PERIOD_END, RAW
 
 if TYPE_CHECKING:
     import pandas as pd
