@@ -12,7 +12,6 @@ from stock_pipeline.market_data.reading import (
     actions_by_instrument,
     actions_known,
     closes_of_their_nights,
-    fundamentals_known,
     raw_bars,
     reports_by_instrument,
 )
@@ -37,6 +36,7 @@ from stock_pipeline.market_data.tables import (
 )
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.rows import put
+from stock_pipeline_tests.harness.ratios_of_a_night import fundamentals_known
 
 RENAMED = date(2022, 6, 9)
 BEFORE, AFTER = date(2022, 6, 8), date(2022, 6, 10)
