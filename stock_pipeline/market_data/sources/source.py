@@ -1,7 +1,7 @@
 """What a source of market data is: the questions that it is asked, the answers that it gives."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Literal, Protocol
 
@@ -58,6 +58,9 @@ class MarketData:
     actions: pl.DataFrame = field(default_factory=lambda: no_rows(ACTIONS))
     instruments: pl.DataFrame = field(default_factory=lambda: no_rows(INSTRUMENTS))
     fundamentals: pl.DataFrame = field(default_factory=lambda: no_rows(FUNDAMENTALS))
+
+
+FRAMES = tuple(frame.name for frame in fields(MarketData))
 
 
 @dataclass(frozen=True)
