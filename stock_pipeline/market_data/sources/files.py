@@ -100,12 +100,9 @@ class FilesSource:
         files = matching_files(self.path, "--path")
         bars = pl.concat([_bars_of(path) for path in files])
         if bars.is_empty():
-            raise InputError(f"--path {self.path!r}: {_nothing_in(files)}; give a file with bars")
+            nothing = f"{files[0]} holds no rows" if len(files) == 1 else f"none of the {len(files)} files holds any rows"
+            raise InputError(f"--path {self.path!r}: {nothing}; give a file with bars")
         return bars
-
-
-def _nothing_in(files: list[Path]) -> str:
-    return f"{files[0]} holds no rows" if len(files) == 1 else f"none of the {len(files)} files holds any rows"
 
 
 def _bars_of(path: Path) -> pl.DataFrame:
