@@ -51,7 +51,7 @@ def _labels(*names: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
 
 
 def _planted(name: str, expression: pl.Expr) -> Feature:
-    return Feature(name, "momentum", "a leak", 21, "planted", expression)
+    return Feature(name, "a leak", 21, "planted", expression, family="momentum")
 
 
 LEAKS = (

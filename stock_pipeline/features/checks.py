@@ -34,12 +34,7 @@ DESCRIPTIONS: Final = {
 
 
 def judge_features(night: Night, features: Sequence[Feature] = EVERY_FEATURE) -> dict[str, Verdict]:
-    """The verdicts on the features; look-ahead is sought in a sample of symbols that changes from night to night.
-
-    Args:
-        night: for the set that is stored, and the sources' rules.
-        features: those to be tried for look-ahead.
-    """
+    """The verdicts on what is stored; look-ahead of ``features`` is sought in a sample of symbols that changes from night to night."""
     reached = night.stores.watermark("ml", DAILY_FEATURES_ASSET)
     if reached is None:
         return dict.fromkeys(DESCRIPTIONS, Verdict(False, {"problem": "there are no features yet; materialise them first"}))

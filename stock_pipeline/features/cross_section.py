@@ -3,6 +3,7 @@
 The market is the panel itself, each stock with a bar in the session weighing the same.
 """
 
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -18,46 +19,23 @@ _RETURN = pl.col(RETURN)
 _MARKET = pl.when(_RETURN.is_not_null()).then(MARKET_RETURN)
 _BETA = regression_slope(_RETURN, _MARKET, 60)
 
+_feature = partial(Feature, family="cross_section")
+
 CROSS_SECTION_FEATURES: Final = (
-    Feature(
-        "return_1_rank",
-        "cross_section",
-        "rank of return_1 within the session",
-        2,
-        "Jegadeesh (1990)",
-        past_return(1),
-        ranked="session",
-    ),
-    Feature("return_5_rank", "cross_section", "rank of return_5 within the session", 6, "Lehmann (1990)", past_return(5), ranked="session"),
-    Feature(
-        "return_20_rank",
-        "cross_section",
-        "rank of return_20 within the session",
-        21,
-        "Jegadeesh (1990)",
-        past_return(20),
-        ranked="session",
-    ),
-    Feature(
+    _feature("return_1_rank", "rank of return_1 within the session", 2, "Jegadeesh (1990)", past_return(1), ranked="session"),
+    _feature("return_5_rank", "rank of return_5 within the session", 6, "Lehmann (1990)", past_return(5), ranked="session"),
+    _feature("return_20_rank", "rank of return_20 within the session", 21, "Jegadeesh (1990)", past_return(20), ranked="session"),
+    _feature(
         "volatility_20_rank",
-        "cross_section",
         "rank of volatility_20 within the session",
         21,
         "Ang, Hodrick, Xing and Zhang (2006)",
         volatility(20),
         ranked="session",
     ),
-    Feature(
-        "beta_60",
-        "cross_section",
-        "slope of 60 daily returns on those of the equal-weighted market",
-        61,
-        "Sharpe (1964)",
-        _BETA,
-    ),
-    Feature(
+    _feature("beta_60", "slope of 60 daily returns on those of the equal-weighted market", 61, "Sharpe (1964)", _BETA),
+    _feature(
         "residual_return_20",
-        "cross_section",
         "mean daily return of 20 sessions, less beta_60 times the market's",
         61,
         "Blitz, Huij and Martens (2011)",

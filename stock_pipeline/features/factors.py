@@ -133,7 +133,7 @@ def _series() -> list[pl.Expr]:
 
 
 def _feature(value: str, formula: str, source: str) -> Feature:
-    return Feature(f"factor_{value}", "factor", formula, LOOK_BACK, source, pl.col(column(value)), on="factors")
+    return Feature(f"factor_{value}", formula, LOOK_BACK, source, pl.col(column(value)), family="factor", on="factors")
 
 
 _OWN: Final = f"standardised over {WINDOW} sessions, less what the stocks' {COMPONENTS} largest principal components explain of it"

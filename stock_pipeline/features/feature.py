@@ -6,19 +6,9 @@ from typing import Literal
 
 import polars as pl
 
+WindowFamily = Literal["price_window", "volume_window"]
 Family = Literal[
-    "momentum",
-    "volatility",
-    "volume",
-    "cross_section",
-    "fundamentals",
-    "regime",
-    "sector",
-    "factor",
-    "seasonality",
-    "candle",
-    "price_window",
-    "volume_window",
+    "momentum", "volatility", "volume", "cross_section", "fundamentals", "regime", "sector", "factor", "seasonality", "candle", WindowFamily
 ]
 
 
@@ -68,11 +58,11 @@ class Feature:
     """
 
     name: str
-    family: Family
     formula: str
     look_back: int
     source: str
     expression: pl.Expr = field(repr=False, compare=False)
+    family: Family = field(kw_only=True)
     ranked: Literal["session", "sector"] | None = None
     on: Literal["grid", "bar", "market", "factors"] = "grid"
     bounds: tuple[float, float] | None = None

@@ -1,36 +1,16 @@
 """Ratios of what companies report to each other and to the price: valuation, profitability, growth and debt.
 
 Not an entry of the feature catalogue: these rest on reports as they were known on one night, not on windows of bars.
-``fundamental_ratios`` says what they are; ``ratios_of_sessions`` makes those of many sessions at once.
 """
 
-from datetime import date
 from typing import Final
 
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.market_data.prices import with_later_splits
-from stock_pipeline.market_data.tables import (
-    BASIS,
-    CURRENCY,
-    DEBT,
-    EQUITY,
-    INSTRUMENT,
-    ITEM,
-    ITEMS,
-    KIND,
-    NET_INCOME,
-    OPERATING_INCOME,
-    PERIOD,
-    PERIOD_END,
-    QUARTER,
-    REVENUE,
-    SHARES,
-    SPLIT,
-    SPLIT_ADJUSTED,
-    YEAR,
-)
+from stock_pipeline.market_data.reports import DEBT, EQUITY, ITEMS, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
+from stock_pipeline.market_data.tables import BASIS, CURRENCY, INSTRUMENT, ITEM, KIND, PERIOD, PERIOD_END, SPLIT, SPLIT_ADJUSTED
 
 MARKET_VALUE: Final = "market_value"
 PE: Final = "pe"
@@ -40,7 +20,17 @@ OPERATING_MARGIN: Final = "operating_margin"
 NET_MARGIN: Final = "net_margin"
 REVENUE_GROWTH: Final = "revenue_growth"
 DEBT_TO_EQUITY: Final = "debt_to_equity"
-RATIOS: Final = (PE, PB, ROE, OPERATING_MARGIN, NET_MARGIN, REVENUE_GROWTH, DEBT_TO_EQUITY, MARKET_VALUE)
+# What each of them is: a fraction, not percent, but for the market value, which is money.
+RATIOS: Final = {
+    PE: "market value over the net income of twelve months, where that is positive and in the currency of the close",
+    PB: "market value over equity, where that is positive and in the currency of the close",
+    ROE: "net income of twelve months over equity, where that is positive",
+    OPERATING_MARGIN: "operating income over revenue, of twelve months",
+    NET_MARGIN: "net income over revenue, of twelve months",
+    REVENUE_GROWTH: "revenue of the last quarter or year over that of the same period a year before, less one",
+    DEBT_TO_EQUITY: "debt over equity, where that is positive",
+    MARKET_VALUE: "close times shares, in the currency of the close; null where the close is adjusted for a later split",
+}
 
 OLDEST = "-15mo"  # reports that end longer before the session say too little about the company of today
 NEEDED = "-28mo"  # what the figures of those rest on: a year more and YEAR_TOLERANCE, or the three quarters before
@@ -53,21 +43,6 @@ _OF_COMPANY = "currency_of_company"
 _CASE = "case"  # one company from one session until its reports change
 _REVENUE, _EQUITY, _NET_INCOME = pl.col(REVENUE), pl.col(EQUITY), pl.col(NET_INCOME)
 _THEN, _BEFORE = "a_year_before", "revenue_a_year_before"
-
-
-def restate_shares(known: pl.DataFrame, actions: pl.DataFrame, session: date) -> pl.DataFrame:
-    """Reports whose numbers of shares count the shares of ``session``: those told before a split times its ratio.
-
-    Who reports after a split counts the new shares already, also those of a period that ended before it. So a number is restated
-    for the splits after the night from which it was known. Where a source does not tell when a report was captured, that is the
-    night on which it was first read, and what happened between the report and that night is taken to be in the number.
-
-    Args:
-        known: as for ``fundamental_ratios``, and known_from.
-        actions: symbol, session (ex-session), kind, value as known on that night.
-        session: the session.
-    """
-    return _restated(known, actions.filter(pl.col(SESSION) <= session))
 
 
 def as_traded(closes: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
@@ -86,50 +61,21 @@ def as_traded(closes: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     return closes.with_columns(pl.when(~doubtful).then(CLOSE).alias(CLOSE))
 
 
-def fundamental_ratios(known: pl.DataFrame, closes: pl.DataFrame, session: date, currency: str) -> pl.DataFrame:
-    """The ratios of each company on the night of ``session``.
+def ratios_of_sessions(reports: pl.DataFrame, actions: pl.DataFrame, closes: pl.DataFrame, currency: str) -> pl.DataFrame:
+    """The ratios of every close, of what was known on the night of its session.
 
     Amounts *of twelve months* are the sum of four quarters whose ends lie 80 to 100 days apart, or else a year as it was reported:
     of those that can be had, the one that ends last, the quarters if both end on one day. Where a ratio has two such amounts, both
     are of the same twelve months. Balances (equity, debt, shares) are those of the last report that has them; a ratio of two
     balances takes both from one day. Whatever ends more than 15 months before the session, or after it, is left out of account.
-    So is money in another currency than the last that the company told in those months.
+    So is money in another currency than the last that the company told in those months; what tells none is in the company's.
 
-    - ``market_value``: close times shares. Both must count the same shares: ``restate_shares`` and ``as_traded`` see to it.
-    - ``pe``: market value over the net income of twelve months; null unless that is positive.
-    - ``pb``: market value over equity; null unless that is positive. Both are null where reports are in another currency than
-      prices.
-    - ``roe``: net income of twelve months over equity; null unless equity is positive.
-    - ``operating_margin``, ``net_margin``: operating income, net income over revenue, of twelve months; null unless revenue is
-      positive.
-    - ``revenue_growth``: revenue of the last quarter, or of the last year, over that a year before (its end within 20 days), less 1:
-      of the two, where both can be had, the one that ends last, the quarter if both end on one day. Null unless both revenues are
-      above zero.
-    - ``debt_to_equity``: debt over equity; null unless equity is positive.
+    Revenue has grown over that a year before (its end within 20 days) by the last quarter or the last year: of the two, where both
+    can be had, the one that ends last, the quarter if both end on one day. Null unless what stands below the line is positive; of
+    growth, unless both revenues are.
 
     Limits: quarters of 12 and 16 weeks, as some retailers have them, do not lie 80 to 100 days apart, so for those companies the
     twelve months are the years that they report.
-
-    Args:
-        known: symbol, period_end, period (quarter or year), item, value, currency (null where not told, and then taken for the
-            company's) as known on that night, one row per symbol, period_end, period and item.
-        closes: symbol and raw close of the session, one row per symbol.
-        session: the session.
-        currency: of the closes, ISO 4217.
-
-    Returns:
-        symbol and the ratios (fractions, not percent; market_value in money), one row per symbol with a close or with a report of the
-        last 28 months, in the order of symbol; null where what a ratio needs is not known.
-    """
-    reported = _reported(known.with_columns(pl.lit(session).alias(_NIGHT)))
-    everyone = pl.concat([reported.select(SYMBOL), closes.select(SYMBOL)]).unique().sort(SYMBOL)
-    for part in (closes.select(SYMBOL, CLOSE), reported):
-        everyone = everyone.join(part, on=SYMBOL, how="left", maintain_order="left")
-    return _with_prices(everyone, currency).select(SYMBOL, *RATIOS)
-
-
-def ratios_of_sessions(reports: pl.DataFrame, actions: pl.DataFrame, closes: pl.DataFrame, currency: str) -> pl.DataFrame:
-    """The ratios of every close, as ``restate_shares`` and ``fundamental_ratios`` make them of what was known on each night.
 
     What a company's reports say changes only on some nights: one becomes known, is restated or too old, or a split takes effect.
     Only for those it is made again; every other session has what the last of them said, at its own price.
@@ -137,11 +83,12 @@ def ratios_of_sessions(reports: pl.DataFrame, actions: pl.DataFrame, closes: pl.
     Args:
         reports: instrument, period_end, period, item, value, currency, known_from and known_to, every version.
         actions: instrument, session (ex-session), kind, value, known_from and known_to, every version.
-        closes: symbol, instrument, session and raw close, one row per symbol and session.
+        closes: symbol, instrument, session and raw close (see ``as_traded``), one row per symbol and session.
         currency: of the closes, ISO 4217.
 
     Returns:
-        symbol, session and the ratios, one row per row of ``closes``, sorted by session and symbol.
+        symbol, session and the ratios, one row per row of ``closes``, sorted by session and symbol; null where what a ratio needs
+        is not known.
     """
     nights = closes.select(SESSION).unique().sort(SESSION)
     needed = pl.col(PERIOD_END) >= pl.lit(nights[SESSION].min(), pl.Date).dt.offset_by(NEEDED)
@@ -181,6 +128,12 @@ def _first_nights(days: pl.DataFrame, nights: pl.DataFrame) -> pl.DataFrame:
 
 
 def _restated(known: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Reports whose numbers of shares count the shares after ``splits``: those told before a split times its ratio.
+
+    Who reports after a split counts the new shares already, also those of a period that ended before it. So a number is restated
+    for the splits after the night from which it was known. Where a source does not tell when a report was captured, that is the
+    night on which it was first read, and what happened between the report and that night is taken to be in the number.
+    """
     dated = with_later_splits(known, splits, KNOWN_FROM, "ratio")
     restated = pl.when(pl.col(ITEM) == SHARES).then(pl.col(VALUE) * pl.col("ratio")).otherwise(VALUE)
     return dated.with_columns(restated.alias(VALUE)).drop("ratio")
@@ -190,7 +143,7 @@ def _reported(known: pl.DataFrame) -> pl.DataFrame:
     """What the reports of each symbol say on its night, whatever the price.
 
     Args:
-        known: as for ``fundamental_ratios``, and night, which is one for each symbol.
+        known: symbol, period_end, period, item, value and currency, one row per figure, and night, which is one for each symbol.
 
     Returns:
         symbol, currency, shares, equity, net_income and the ratios without a price in them, one row per symbol that has reported.

@@ -13,7 +13,7 @@ from stock_pipeline.features.fundamental_ratios import DEBT_TO_EQUITY, NET_MARGI
 
 
 def _as_known(name: str, formula: str, source: str, expression: pl.Expr) -> Feature:
-    return Feature(name, "fundamentals", formula, 1, source, expression, on="bar")
+    return Feature(name, formula, 1, source, expression, family="fundamentals", on="bar")
 
 
 EARNINGS_YIELD: Final = 1 / pl.col(PE)

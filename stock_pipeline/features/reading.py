@@ -36,14 +36,9 @@ def read_features(stores: Stores, chosen: FeatureSet, selection: Selection) -> p
 
 
 def read_bars_for(stores: Stores, chosen: FeatureSet, settings: Settings, known_on: date, first: date) -> pl.DataFrame:
-    """The panel that ``compute.compute_features`` wants for the set: bars and what goes with them, as known on a night.
+    """The panel that ``compute.compute_features`` wants for the set, from ``first`` on and as known on a night.
 
-    Args:
-        stores: both stores.
-        chosen: the set; fundamentals and sectors are read only for a set that needs them.
-        settings: for the ratio from which on a move is a jump.
-        known_on: the night.
-        first: the first session to read.
+    Fundamentals and sectors are read only for a set that needs them.
     """
     panel = stepped_bars(stores, known_on, settings.quality.jump_ratio, first)
     if chosen.needs_sectors:

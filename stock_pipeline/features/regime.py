@@ -18,7 +18,7 @@ _MARKET, _SHARE = pl.col(MARKET_RETURN), (0.0, 1.0)
 def _of_market(name: str, formula: str, look_back: int, source: str, expression: pl.Expr, bounds: tuple[float, float] = _SHARE) -> Feature:
     low, high = bounds
     # Rounding may carry a share a hair beyond its bounds.
-    return Feature(name, "regime", formula, look_back, source, expression.clip(low, high), on="market", bounds=bounds)
+    return Feature(name, formula, look_back, source, expression.clip(low, high), family="regime", on="market", bounds=bounds)
 
 
 def _trend(window: int) -> pl.Expr:

@@ -25,11 +25,11 @@ def _of_next_weekday() -> pl.Expr:
 SEASONALITY_FEATURES: Final = (
     Feature(
         "same_weekday_20",
-        "seasonality",
         "mean daily return of those of the last 100 sessions, about 20, that fell on the next session's weekday, "
         "which is the day after, from Monday to Friday, holiday or not",
         _SESSIONS + 1,
         "Keloharju, Linnainmaa and Nyberg (2016)",
         _of_next_weekday(),
+        family="seasonality",
     ),
 )

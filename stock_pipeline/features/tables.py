@@ -8,28 +8,7 @@ from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.features.catalogue import CORE, FeatureSet
 from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.fundamental_ratios import (
-    DEBT_TO_EQUITY,
-    MARKET_VALUE,
-    NET_MARGIN,
-    OPERATING_MARGIN,
-    PB,
-    PE,
-    RATIOS,
-    REVENUE_GROWTH,
-    ROE,
-)
-
-RATIO_MEANINGS: Final = {
-    PE: "market value over the net income of twelve months, where that is positive and in the currency of the close",
-    PB: "market value over equity, where that is positive and in the currency of the close",
-    ROE: "net income of twelve months over equity, where that is positive",
-    OPERATING_MARGIN: "operating income over revenue, of twelve months",
-    NET_MARGIN: "net income over revenue, of twelve months",
-    REVENUE_GROWTH: "revenue of the last quarter or year over that of the same period a year before, less one",
-    DEBT_TO_EQUITY: "debt over equity, where that is positive",
-    MARKET_VALUE: "close times shares, in the currency of the close; null where the close is adjusted for a later split",
-}
+from stock_pipeline.features.fundamental_ratios import RATIOS
 
 
 def daily_features(chosen: FeatureSet) -> TableSchema:
@@ -64,7 +43,7 @@ FUNDAMENTAL_RATIOS: Final = TableSchema(
     columns=(
         Column(SYMBOL, pl.String, "ticker"),
         Column(SESSION, pl.Date, "the session at whose close the ratios are known"),
-        *(Column(name, pl.Float64, RATIO_MEANINGS[name], nullable=True) for name in RATIOS),
+        *(Column(name, pl.Float64, meaning, nullable=True) for name, meaning in RATIOS.items()),
     ),
     key=(SYMBOL, SESSION),
 )

@@ -1,5 +1,6 @@
 """Features of how far prices swing: volatility by several estimators, ranges, the shape of the returns' distribution."""
 
+from functools import partial
 from math import log
 from typing import Final
 
@@ -21,78 +22,51 @@ def volatility(window: int) -> pl.Expr:
     return deviation(_LOG_RETURN, window)
 
 
+_feature = partial(Feature, family="volatility")
+
 VOLATILITY_FEATURES: Final = (
-    Feature(
-        "volatility_20",
-        "volatility",
-        "standard deviation of 20 daily log returns",
-        21,
-        "Ang, Hodrick, Xing and Zhang (2006)",
-        volatility(20),
-    ),
-    Feature(
-        "volatility_60",
-        "volatility",
-        "standard deviation of 60 daily log returns",
-        61,
-        "Ang, Hodrick, Xing and Zhang (2006)",
-        volatility(60),
-    ),
-    Feature(
+    _feature("volatility_20", "standard deviation of 20 daily log returns", 21, "Ang, Hodrick, Xing and Zhang (2006)", volatility(20)),
+    _feature("volatility_60", "standard deviation of 60 daily log returns", 61, "Ang, Hodrick, Xing and Zhang (2006)", volatility(60)),
+    _feature(
         "volatility_ratio_5_60",
-        "volatility",
         "volatility of 5 sessions over volatility of 60 sessions",
         61,
         "Engle (1982)",
         volatility(5) / volatility(60),
     ),
-    Feature(
+    _feature(
         "parkinson_20",
-        "volatility",
         "root of the mean squared log range of high over low of 20 sessions, over 4 ln 2",
         20,
         "Parkinson (1980)",
         (mean(_LOG_RANGE.pow(2), 20) / (4 * log(2))).sqrt(),
     ),
-    Feature(
+    _feature(
         "atr_14",
-        "volatility",
         "true range, smoothed over 14 sessions from 60 sessions back, over the close",
         61,
         "Wilder (1978)",
         wilder_mean(pl.col(TRUE_RANGE), 14, 60) / _CLOSE,
     ),
-    Feature("session_range", "volatility", "high over low, less 1", 1, "Parkinson (1980)", _HIGH / _LOW - 1),
-    Feature(
+    _feature("session_range", "high over low, less 1", 1, "Parkinson (1980)", _HIGH / _LOW - 1),
+    _feature(
         "bollinger_20",
-        "volatility",
         "distance of the close from the mean of 20 closes, in their standard deviations",
         20,
         "Bollinger (2001)",
         z_score(_CLOSE, 20),
     ),
-    Feature(
+    _feature(
         "downside_volatility_20",
-        "volatility",
         "root of the mean squared daily log return of 20 sessions, gains counted as 0",
         21,
         "Sortino and Price (1994)",
         mean(_LOG_RETURN.clip(upper_bound=0).pow(2), 20).sqrt(),
     ),
-    Feature(
-        "skewness_60",
-        "volatility",
-        "skewness of 60 daily log returns",
-        61,
-        "Amaya, Christoffersen, Jacobs and Vasquez (2015)",
-        skewness(_LOG_RETURN, 60),
+    _feature(
+        "skewness_60", "skewness of 60 daily log returns", 61, "Amaya, Christoffersen, Jacobs and Vasquez (2015)", skewness(_LOG_RETURN, 60)
     ),
-    Feature(
-        "maximum_return_20",
-        "volatility",
-        "largest daily return of 20 sessions",
-        21,
-        "Bali, Cakici and Whitelaw (2011)",
-        highest(pl.col(RETURN), 20),
+    _feature(
+        "maximum_return_20", "largest daily return of 20 sessions", 21, "Bali, Cakici and Whitelaw (2011)", highest(pl.col(RETURN), 20)
     ),
 )

@@ -10,7 +10,7 @@ import polars as pl
 from stock_pipeline.core.columns import CLOSE, SESSION, SOURCE, SYMBOL
 from stock_pipeline.market_data.corporate_actions import undo_splits
 from stock_pipeline.market_data.sources.errors import NoDataError, SourceError
-from stock_pipeline.market_data.sources.source import Answer, MarketData, Request, Source
+from stock_pipeline.market_data.sources.source import FRAMES, Answer, MarketData, Request, Source
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, ITEM, KIND, PERIOD, PERIOD_END, SPLIT_ADJUSTED
 
 STALE = "stale"
@@ -56,16 +56,11 @@ def everything(source: Source) -> Gathered:
     """All that an archive has."""
     began = time.perf_counter()
     (answer,) = source.fetch(None)
-    data, told_by = answer.data, pl.lit(source.name).alias(SOURCE)
-    bars = data.bars.with_columns(told_by, _tells_of_actions(source).alias(ACTIONS_KNOWN))
-    return Gathered(
-        bars=bars,
-        actions=data.actions.with_columns(told_by),
-        instruments=data.instruments.with_columns(told_by),
-        fundamentals=data.fundamentals.with_columns(told_by),
-        compared=bars.clear(),
-        tallies=(Tally(source.name, bars[SYMBOL].drop_nulls().n_unique(), time.perf_counter() - began),),
-    )
+    frames = _sourced([(source, answer.data)])
+    known = pl.lit(value=True) if "actions" in source.offers else pl.col("adj_close").is_not_null()
+    frames["bars"] = frames["bars"].with_columns(known.alias(ACTIONS_KNOWN))
+    tally = Tally(source.name, frames["bars"][SYMBOL].drop_nulls().n_unique(), time.perf_counter() - began)
+    return Gathered(**frames, compared=frames["bars"].clear(), tallies=(tally,), failures=())
 
 
 @dataclass
@@ -138,15 +133,9 @@ def _named(error: SourceError, source: Source, symbol: str) -> Failure:
     return Failure(symbol, source.name, error.word, " ".join(str(error).split()))
 
 
-def _tells_of_actions(source: Source) -> pl.Expr:
-    if "actions" in source.offers:
-        return pl.lit(value=True)
-    return pl.col("adj_close").is_not_null()
-
-
 def _together(asked: _Asked) -> Gathered:
     order = {name: place for place, name in enumerate(asked.tallies)}
-    frames = {name: _sourced(asked.parts, name) for name in ("bars", "actions", "instruments", "fundamentals")}
+    frames = _sourced(asked.parts)
     actions = _of_the_first(frames["actions"], order, (SYMBOL, SESSION, KIND))
     tell = {source.name for source, _ in asked.parts if "actions" in source.offers}
     served_badly = {(failure.symbol, failure.source) for failure in asked.failures}
@@ -167,9 +156,10 @@ def _together(asked: _Asked) -> Gathered:
     )
 
 
-def _sourced(parts: Iterable[tuple[Source, MarketData]], name: str) -> pl.DataFrame:
-    frames: list[pl.DataFrame] = [getattr(data, name).with_columns(pl.lit(source.name).alias(SOURCE)) for source, data in parts]
-    return pl.concat(frames)
+def _sourced(parts: Iterable[tuple[Source, MarketData]]) -> dict[str, pl.DataFrame]:
+    """The frames of ``MarketData`` by name, each row with its ``source``."""
+    named = [(data, pl.lit(source.name).alias(SOURCE)) for source, data in parts]
+    return {name: pl.concat([getattr(data, name).with_columns(told_by) for data, told_by in named]) for name in FRAMES}
 
 
 def _as_traded(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
@@ -197,22 +187,19 @@ def _best_of_each_session(bars: pl.DataFrame, order: dict[str, int], badly: pl.D
 
 def _of_the_first(frame: pl.DataFrame, order: dict[str, int], key: Sequence[str]) -> pl.DataFrame:
     """Of each key every row of the source that was asked first, which may tell two dividends of one session."""
-    if frame.is_empty():
-        return frame
-    told = frame.sort(pl.col(SOURCE).replace_strict(order, return_dtype=pl.Int32), maintain_order=True)
-    return told.filter(pl.col(SOURCE) == pl.col(SOURCE).first().over(*key))
+    return _in_order(frame, order).filter(pl.col(SOURCE) == pl.col(SOURCE).first().over(*key))
 
 
 def _merged_instruments(frame: pl.DataFrame, order: dict[str, int]) -> pl.DataFrame:
     """One row per symbol: each particular from the first source that tells it."""
-    if frame.is_empty():
-        return frame
-    told = frame.sort(pl.col(SOURCE).replace_strict(order, return_dtype=pl.Int32), maintain_order=True)
-    return told.group_by(SYMBOL, maintain_order=True).agg(pl.exclude(SYMBOL).drop_nulls().first())
+    return _in_order(frame, order).group_by(SYMBOL, maintain_order=True).agg(pl.exclude(SYMBOL).drop_nulls().first())
+
+
+def _in_order(frame: pl.DataFrame, order: dict[str, int]) -> pl.DataFrame:
+    return frame.sort(pl.col(SOURCE).replace_strict(order, return_dtype=pl.Int32), maintain_order=True)
 
 
 def only(gathered: Gathered, symbols: Sequence[str]) -> Gathered:
     """What was gathered of those symbols."""
     wanted = pl.col(SYMBOL).is_in(list(symbols))
-    frames = {name: getattr(gathered, name).filter(wanted) for name in ("bars", "actions", "instruments", "fundamentals", "compared")}
-    return replace(gathered, **frames)
+    return replace(gathered, **{name: getattr(gathered, name).filter(wanted) for name in (*FRAMES, "compared")})

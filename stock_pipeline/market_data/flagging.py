@@ -37,14 +37,7 @@ class Revisions:
 
 
 def doubts_after(stores: Stores, calendar: TradingCalendar, rules: FlagRules, revisions: Revisions) -> pl.DataFrame:
-    """Rows for the flags table once the revisions are stored.
-
-    Args:
-        stores: the store as it is before them.
-        calendar: whose sessions count.
-        rules: thresholds.
-        revisions: of the night on which it is judged.
-    """
+    """Rows for the flags table once the revisions are stored; ``stores`` are as they are before them."""
     bars, actions, compared, night = revisions.bars, revisions.actions, revisions.compared, revisions.night
     if not stores.count(DAILY_BARS):  # a first load, of which everything is judged
         window, known_actions = (rows.filter(pl.col(KNOWN_TO).is_null()) for rows in (bars, actions))

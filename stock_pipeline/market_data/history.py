@@ -39,13 +39,7 @@ def with_history(stores: Stores, schema: TableSchema, incoming: pl.DataFrame, vi
     """The full history of every row about which the sources say something new.
 
     A row that another source has told already stays as that one told it: two sources never agree to the last digit, and to
-    swap them would look like a restatement.
-
-    Args:
-        stores: where the history is.
-        schema: a versioned table of the market store.
-        incoming: rows with ``known_from`` and ``captured``.
-        vintage: of those rows.
+    swap them would look like a restatement. ``incoming`` are rows of a versioned table of the market store, with ``captured``.
     """
     values = [name for name in schema.column_names if name not in (*schema.key, *RIDERS)]
     first = incoming[schema.session_column].min() if schema.session_column == SESSION else None

@@ -235,18 +235,6 @@ def reporting_instruments(rows: pl.DataFrame, history: pl.DataFrame, day: str) -
     return joined.select(*rows.columns, instrument.alias(INSTRUMENT), borne.alias(BORNE))
 
 
-def symbols_of_night(instruments: pl.Series, history: pl.DataFrame, night: date) -> pl.DataFrame:
-    """The symbol that each of ``instruments`` is shown under on ``night``: instrument, symbol, one row each in no order.
-
-    One whose first session is yet to come is left out; one without a history has its own name.
-    """
-    trading = history.filter(pl.col(FIRST) <= night)
-    shown = pl.DataFrame(list(_shown_names(trading).items()), schema={INSTRUMENT: pl.String, SYMBOL: pl.String}, orient="row")
-    wanted = pl.DataFrame({INSTRUMENT: instruments.unique()})
-    strangers = wanted.join(history, on=INSTRUMENT, how="anti").with_columns(pl.col(INSTRUMENT).alias(SYMBOL))
-    return pl.concat([wanted.join(shown, on=INSTRUMENT, how="inner"), strangers])
-
-
 def _involved(history: pl.DataFrame) -> pl.Series:
     """The symbols of more than one instrument, and of instruments of more than one symbol."""
     # Of the whole history: what a source told again under a later symbol is no company of its own on an earlier night either.

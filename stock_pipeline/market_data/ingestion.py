@@ -66,7 +66,8 @@ def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ing
     rules = BarRules(calendar.sessions_between(first, min(last, screening.completed)), screening.price_tolerance, screening.currency)
     sound, refused = screen(received, rules)
     if sound.is_empty():
-        raise InputError(f"source {named} has no sound bar, {refused.height} were refused, the first because of: {_first_reason(refused)}")
+        reason = refused[REASON][0] if refused.height else "none were received"
+        raise InputError(f"source {named} has no sound bar, {refused.height} were refused, the first because of: {reason}")
     known = sound.with_columns(_known_from(calendar, sound, named))
     night = as_of or _last(known[KNOWN_FROM])
     dated = known.filter(pl.col(KNOWN_FROM) <= night)
@@ -76,7 +77,8 @@ def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ing
         )
     return Ingested(
         as_of=night,
-        bars=_in_order_of_capture(dated),
+        # Of two captures known from the same night, weaving keeps the later told.
+        bars=dated if strictly_ordered(dated, (SYMBOL, SESSION)) else dated.sort(SYMBOL, SESSION, CAPTURED),
         actions=_actions(gathered, dated, calendar, night, named),
         instruments=_instruments(gathered, dated),
         fundamentals=_fundamentals(gathered, screening, night, named),
@@ -85,11 +87,6 @@ def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ing
         report=_report(gathered, received, dated, refused, night),
         failures=_failures(gathered, night),
     )
-
-
-def _in_order_of_capture(bars: pl.DataFrame) -> pl.DataFrame:
-    # Of two captures known from the same night, weaving keeps the later told.
-    return bars if strictly_ordered(bars, (SYMBOL, SESSION)) else bars.sort(SYMBOL, SESSION, CAPTURED)
 
 
 def _check_as_of(as_of: date | None, source: str, first: date, last: date, calendar: TradingCalendar) -> None:
@@ -202,7 +199,3 @@ def _failures(gathered: Gathered, night: date) -> pl.DataFrame:
     rows = [(night, failure.symbol, failure.source, failure.reason, failure.message) for failure in gathered.failures]
     frame = pl.DataFrame(rows, schema=INGESTION_FAILURES.dtypes, orient="row")
     return frame.unique(INGESTION_FAILURES.key, keep="first", maintain_order=True)
-
-
-def _first_reason(refused: pl.DataFrame) -> str:
-    return str(refused[REASON][0]) if refused.height else "none were received"

@@ -42,13 +42,7 @@ class ListingNews:
 
 
 def identify(held: Identities, last_held: Mapping[str, date], news: ListingNews) -> Identities:
-    """Both tables once a night's bars and particulars are taken into account.
-
-    Args:
-        held: as they are stored.
-        last_held: the last stored session of each symbol.
-        news: of the night.
-    """
+    """Both tables once a night's bars and particulars are taken into account; ``last_held`` is the last stored session of each symbol."""
     contracts = dict(held.instruments.select(CONTRACT, SYMBOL).drop_nulls().iter_rows())
     moved = renames_by_contract(contracts, news.particulars.select(SYMBOL, CONTRACT), news.bars, last_held)
     renames = pl.concat([news.renames.filter(pl.col(SESSION) <= news.night), moved])

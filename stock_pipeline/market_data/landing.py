@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,9 +13,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.core.layout import Layout
-from stock_pipeline.market_data.sources.source import Answer, MarketData, Request, Source
-
-NAMES = tuple(field.name for field in fields(MarketData))
+from stock_pipeline.market_data.sources.source import FRAMES, Answer, MarketData, Request, Source
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,8 @@ class Landing:
         self.folder.mkdir(parents=True, exist_ok=True)
         # A name of its own, because another run may be landing the same answer.
         unfinished = Path(tempfile.mkdtemp(prefix=".", dir=self.folder))
-        for name, frame in zip(NAMES, _frames(data), strict=True):
-            frame.write_parquet(unfinished / f"{name}.parquet")
+        for name in FRAMES:
+            getattr(data, name).write_parquet(unfinished / f"{name}.parquet")
         try:
             unfinished.rename(place)  # all or nothing
         except OSError:
@@ -86,8 +84,4 @@ class Landing:
         place = self._place(source, request)
         if not place.is_dir():
             return None
-        return MarketData(*(pl.read_parquet(place / f"{name}.parquet", glob=False) for name in NAMES))
-
-
-def _frames(data: MarketData) -> tuple[pl.DataFrame, ...]:
-    return tuple(getattr(data, name) for name in NAMES)
+        return MarketData(*(pl.read_parquet(place / f"{name}.parquet", glob=False) for name in FRAMES))

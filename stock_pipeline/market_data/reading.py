@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, INDUSTRY, KNOWN_FROM, KNOWN_TO, NAME, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
-from stock_pipeline.market_data.identity import BORNE, reporting_instruments, symbols_of_night, under_latest_symbol, with_instruments
+from stock_pipeline.market_data.identity import BORNE, reporting_instruments, under_latest_symbol, with_instruments
 from stock_pipeline.market_data.prices import adjust, with_steps
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
@@ -68,23 +68,11 @@ def stepped_bars(stores: Stores, known_on: date, jump_ratio: float, first: date 
     return with_steps(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
 
 
-def fundamentals_known(stores: Stores, known_on: date) -> pl.DataFrame:
-    """Reported figures as they were known on the night of ``known_on``, under the symbols of that night.
+def reports_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
+    """Every version of the reported figures that was known until the night of ``last``, by instrument instead of symbol.
 
     A report belongs to the instrument that bore its symbol when it became known (see ``identity.reporting_instruments``), so that a
     vendor may tell a company's past under whatever symbol. Where one figure was told under two symbols, the one known later counts.
-
-    Returns:
-        symbol, period_end, period, item, value, currency and known_from, sorted by the first four; no instrument that is yet to trade.
-    """
-    in_force = reports_by_instrument(stores, known_on).filter(pl.col(KNOWN_TO).is_null())
-    shown = symbols_of_night(in_force[INSTRUMENT], stores.read(SYMBOL_HISTORY), known_on)
-    named = in_force.join(shown, on=INSTRUMENT, how="inner")
-    return named.select(SYMBOL, *REPORT_COLUMNS, KNOWN_FROM).sort(SYMBOL, PERIOD_END, PERIOD, ITEM)
-
-
-def reports_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
-    """Every version of the reported figures that was known until the night of ``last``, by instrument instead of symbol.
 
     Returns:
         instrument, period_end, period, item, value, currency, known_from and known_to (null while it holds): the versions of one

@@ -4,7 +4,7 @@ Schedules and retries are only hints: a machine that was off gets one tick for a
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import polars as pl
@@ -57,8 +57,6 @@ def watchdog(settings: Settings) -> dg.SensorDefinition:
         description="Has ingestion run when the store lacks a session that the exchange has completed, or too many of its bars.",
     )
     def watch() -> dg.RunRequest | dg.SkipReason:
-        from datetime import UTC
-
         try:
             sources = chosen_sources(settings, None, None)
         except InputError as error:

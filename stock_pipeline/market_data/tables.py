@@ -1,5 +1,7 @@
 """The tables of the market store."""
 
+from functools import partial
+
 import polars as pl
 
 from stock_pipeline.core.columns import (
@@ -21,6 +23,7 @@ from stock_pipeline.core.columns import (
     VOLUME,
 )
 from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.market_data.reports import QUARTER, YEAR
 
 KIND = "kind"
 CAPTURED = "captured"  # the day on which the source said so; null where it does not tell
@@ -31,13 +34,8 @@ BASIS = "basis"  # what the prices of a bar are: RAW or SPLIT
 RAW, SPLIT_ADJUSTED = "raw", "split"  # as traded; or adjusted for every split until they were told
 PERIOD_END = "period_end"
 PERIOD = "period"  # QUARTER or YEAR
-QUARTER, YEAR = "quarter", "year"
 ITEM = "item"
 SPLIT, DIVIDEND = "split", "dividend"  # kinds of corporate actions
-# The items of fundamentals that the ratios are made of. Money in the currency of the row, flows over the period of the row.
-REVENUE, OPERATING_INCOME, NET_INCOME = "revenue", "operating_income", "net_income"
-EQUITY, ASSETS, DEBT, SHARES = "equity", "assets", "debt", "shares"
-ITEMS = (REVENUE, OPERATING_INCOME, NET_INCOME, EQUITY, ASSETS, DEBT, SHARES)
 INSTRUMENT = "instrument"  # what is traded, whatever its symbol at the time
 FIRST, LAST = "first_session", "last_session"
 ACTIONS_KNOWN = "actions_known"
@@ -45,17 +43,19 @@ ATTEMPT = "attempt"
 REASON = "reason"
 FLAG = "flag"
 RAISED_ON, WITHDRAWN_ON = "raised_on", "withdrawn_on"
-UNIVERSE = "universe"
 DELISTED_ON = "delisted_on"
 
 _SYMBOL = Column(SYMBOL, pl.String, "ticker symbol on its exchange")
 _SOURCE = Column(SOURCE, pl.String, "source that the row came from")
-_KNOWN_FROM = Column(KNOWN_FROM, pl.Date, "first night on which this version of the row was known")
-_KNOWN_TO = Column(KNOWN_TO, pl.Date, "first night on which it no longer held; null while it holds", nullable=True)
+_ORIGIN = (
+    _SOURCE,
+    Column(KNOWN_FROM, pl.Date, "first night on which this version of the row was known"),
+    Column(KNOWN_TO, pl.Date, "first night on which it no longer held; null while it holds", nullable=True),
+)
 
-DAILY_BARS = TableSchema(
-    store="market",
-    stage="market_data",
+_table = partial(TableSchema, store="market", stage="market_data")
+
+DAILY_BARS = _table(
     name="daily_bars",
     description="Raw daily bars as traded, every version of each with the nights on which it was known.",
     columns=(
@@ -69,17 +69,13 @@ DAILY_BARS = TableSchema(
         Column(ADJ_CLOSE, pl.Float64, "close adjusted for splits and dividends as the source gave it", nullable=True),
         Column(BASIS, pl.String, "raw: as traded; split: adjusted for the splits until it was told", allowed=(RAW, SPLIT_ADJUSTED)),
         Column(ACTIONS_KNOWN, pl.Boolean, "whether the source tells of splits and dividends, so that a leap of the price is one"),
-        _SOURCE,
-        _KNOWN_FROM,
-        _KNOWN_TO,
+        *_ORIGIN,
     ),
     key=(SYMBOL, SESSION),
     versioned=True,
 )
 
-CORPORATE_ACTIONS = TableSchema(
-    store="market",
-    stage="market_data",
+CORPORATE_ACTIONS = _table(
     name="corporate_actions",
     description="Splits and dividends by ex-session, every version of each.",
     columns=(
@@ -87,17 +83,13 @@ CORPORATE_ACTIONS = TableSchema(
         Column(SESSION, pl.Date, "ex-session: the first session that trades without the entitlement"),
         Column(KIND, pl.String, "what happened", allowed=(SPLIT, DIVIDEND)),
         Column(VALUE, pl.Float64, "new shares per old share (split) or cash per share (dividend)", minimum=0),
-        _SOURCE,
-        _KNOWN_FROM,
-        _KNOWN_TO,
+        *_ORIGIN,
     ),
     key=(SYMBOL, SESSION, KIND),
     versioned=True,
 )
 
-INSTRUMENTS = TableSchema(
-    store="market",
-    stage="market_data",
+INSTRUMENTS = _table(
     name="instruments",
     description="What is traded, delisted instruments included.",
     columns=(
@@ -116,9 +108,7 @@ INSTRUMENTS = TableSchema(
     session_column=None,
 )
 
-SYMBOL_HISTORY = TableSchema(
-    store="market",
-    stage="market_data",
+SYMBOL_HISTORY = _table(
     name="symbol_history",
     description="Which instrument a symbol stood for, and when: renamed, delisted and reused symbols.",
     columns=(
@@ -131,9 +121,7 @@ SYMBOL_HISTORY = TableSchema(
     session_column=FIRST,
 )
 
-UNIVERSE_MEMBERS = TableSchema(
-    store="market",
-    stage="market_data",
+UNIVERSE_MEMBERS = _table(
     name="universe_members",
     description="Who belonged to the universe from which session to which.",
     columns=(
@@ -145,9 +133,7 @@ UNIVERSE_MEMBERS = TableSchema(
     session_column=FIRST,
 )
 
-FUNDAMENTALS = TableSchema(
-    store="market",
-    stage="market_data",
+FUNDAMENTALS = _table(
     name="fundamentals",
     description="What companies reported, one figure a row, every version with the nights on which it was known.",
     columns=(
@@ -157,18 +143,14 @@ FUNDAMENTALS = TableSchema(
         Column(ITEM, pl.String, "what is reported, such as revenue or equity"),
         Column(VALUE, pl.Float64, "the figure: money in the currency, or a number of shares"),
         Column(CURRENCY, pl.String, "currency, ISO 4217", nullable=True),
-        _SOURCE,
-        _KNOWN_FROM,
-        _KNOWN_TO,
+        *_ORIGIN,
     ),
     key=(SYMBOL, PERIOD_END, PERIOD, ITEM),
     session_column=KNOWN_FROM,
     versioned=True,
 )
 
-QUARANTINED_BARS = TableSchema(
-    store="market",
-    stage="market_data",
+QUARANTINED_BARS = _table(
     name="quarantined_bars",
     description="Bars that a quality rule refused, as the source gave them, with the reason.",
     columns=(
@@ -183,9 +165,7 @@ QUARANTINED_BARS = TableSchema(
     session_column=None,
 )
 
-BAR_FLAGS = TableSchema(
-    store="market",
-    stage="market_data",
+BAR_FLAGS = _table(
     name="bar_flags",
     description="Bars that are kept and yet doubtful, with the rule that doubts them.",
     columns=(
@@ -199,9 +179,7 @@ BAR_FLAGS = TableSchema(
     key=(SYMBOL, SESSION, FLAG),
 )
 
-INGESTION_REPORTS = TableSchema(
-    store="market",
-    stage="market_data",
+INGESTION_REPORTS = _table(
     name="ingestion_reports",
     description="What each source was asked and gave, as of the session that the run brought the store to.",
     columns=(
@@ -221,9 +199,7 @@ INGESTION_REPORTS = TableSchema(
     session_column=AS_OF,
 )
 
-INGESTION_FAILURES = TableSchema(
-    store="market",
-    stage="market_data",
+INGESTION_FAILURES = _table(
     name="ingestion_failures",
     description="Symbols that a source could not serve, with the reason.",
     columns=(

@@ -18,7 +18,7 @@ from stock_pipeline_tests.factories.rows import empty_stores, put
 from stock_pipeline_tests.harness.nightly_simulator import SYMBOLS, TONIGHT, Machine
 from stock_pipeline_tests.harness.stages import execute, stage_of
 
-LEAK = Feature("the_next_return", "momentum", "a leak", 2, "planted", pl.col(CLOSE).shift(-1) / pl.col(CLOSE) - 1)
+LEAK = Feature("the_next_return", "a leak", 2, "planted", pl.col(CLOSE).shift(-1) / pl.col(CLOSE) - 1, family="momentum")
 
 
 def begun(home: Path, chosen: str, nights: int = 1) -> Machine:

@@ -4,26 +4,11 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, SESSION, SYMBOL, VALUE
-from stock_pipeline.features.fundamental_ratios import RATIOS, as_traded, fundamental_ratios, restate_shares
-from stock_pipeline.market_data.tables import (
-    BASIS,
-    CURRENCY,
-    DEBT,
-    DIVIDEND,
-    EQUITY,
-    INSTRUMENT,
-    ITEM,
-    NET_INCOME,
-    OPERATING_INCOME,
-    QUARTER,
-    RAW,
-    REVENUE,
-    SHARES,
-    SPLIT,
-    SPLIT_ADJUSTED,
-    YEAR,
-)
+from stock_pipeline.features.fundamental_ratios import RATIOS, as_traded
+from stock_pipeline.market_data.reports import DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
+from stock_pipeline.market_data.tables import BASIS, CURRENCY, DIVIDEND, INSTRUMENT, ITEM, RAW, SPLIT, SPLIT_ADJUSTED
 from stock_pipeline_tests.factories.company_reports import COMPANY, ENDS, ENDS_BEFORE, NIGHT, known, one, ratios, series, splits
+from stock_pipeline_tests.harness.ratios_of_a_night import fundamental_ratios, restate_shares
 
 
 def test_the_ratios_of_a_company_as_worked_by_hand() -> None:
@@ -46,7 +31,7 @@ def test_every_symbol_of_either_frame_has_one_row_in_order() -> None:
     found = fundamental_ratios(known([*COMPANY, *series(NET_INCOME, [7.0], [ENDS[0]], YEAR, symbol="M")]), closes, NIGHT, "USD")
     assert found.schema == pl.Schema({SYMBOL: pl.String} | dict.fromkeys(RATIOS, pl.Float64))
     assert found[SYMBOL].to_list() == ["A", "M", "Z"]
-    assert found.filter(pl.col(SYMBOL) != "A").select(RATIOS).null_count().row(0) == (2,) * len(RATIOS)
+    assert found.filter(pl.col(SYMBOL) != "A").select(*RATIOS).null_count().row(0) == (2,) * len(RATIOS)
 
 
 def test_companies_do_not_mix() -> None:

@@ -9,37 +9,35 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, KNOWN_TO, PRICES, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
-from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, PB, PE, RATIOS, ROE, fundamental_ratios, restate_shares
+from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, PB, PE, RATIOS, ROE
 from stock_pipeline.features.tables import FUNDAMENTAL_RATIOS
-from stock_pipeline.market_data.reading import actions_known, fundamentals_known, raw_bars
+from stock_pipeline.market_data.reading import actions_known, raw_bars
+from stock_pipeline.market_data.reports import EQUITY, NET_INCOME, SHARES, YEAR
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
     BASIS,
     CORPORATE_ACTIONS,
     CURRENCY,
     DAILY_BARS,
-    EQUITY,
     FIRST,
     FUNDAMENTALS,
     INSTRUMENT,
     ITEM,
     KIND,
     LAST,
-    NET_INCOME,
     PERIOD,
     PERIOD_END,
     RAW,
-    SHARES,
     SPLIT,
     SPLIT_ADJUSTED,
     SYMBOL_HISTORY,
-    YEAR,
 )
 from stock_pipeline.orchestration.execution import Outcome
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.rows import empty_stores, put
 from stock_pipeline_tests.harness.plain_settings import plain_settings
+from stock_pipeline_tests.harness.ratios_of_a_night import fundamental_ratios, fundamentals_known, restate_shares
 from stock_pipeline_tests.harness.stages import make, rows_of
 
 DAYS = [date(2022, 6, day) for day in (6, 7, 8, 9, 10, 13)]

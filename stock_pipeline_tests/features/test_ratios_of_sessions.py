@@ -10,26 +10,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
-from stock_pipeline.features.fundamental_ratios import RATIOS, fundamental_ratios, ratios_of_sessions, restate_shares
+from stock_pipeline.features.fundamental_ratios import RATIOS, ratios_of_sessions
+from stock_pipeline.market_data.reports import EQUITY, NET_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.sources.source import DataTypes
-from stock_pipeline.market_data.tables import (
-    CURRENCY,
-    DIVIDEND,
-    EQUITY,
-    INSTRUMENT,
-    ITEM,
-    KIND,
-    NET_INCOME,
-    PERIOD,
-    PERIOD_END,
-    QUARTER,
-    REVENUE,
-    SHARES,
-    SPLIT,
-    YEAR,
-)
+from stock_pipeline.market_data.tables import CURRENCY, DIVIDEND, INSTRUMENT, ITEM, KIND, PERIOD, PERIOD_END, SPLIT
 from stock_pipeline_tests.factories.company_reports import COMPANY, ENDS, NIGHT, known, splits
 from stock_pipeline_tests.harness.laws import law
+from stock_pipeline_tests.harness.ratios_of_a_night import fundamental_ratios, restate_shares
 
 
 @dataclass(frozen=True)

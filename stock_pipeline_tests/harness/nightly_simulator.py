@@ -13,6 +13,7 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.features.assets import stages
 from stock_pipeline.features.catalogue import feature_set
 from stock_pipeline.features.tables import daily_features
+from stock_pipeline.market_data.reports import EQUITY, NET_INCOME, SHARES, YEAR
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
     BASIS,
@@ -20,7 +21,6 @@ from stock_pipeline.market_data.tables import (
     CURRENCY,
     DAILY_BARS,
     DIVIDEND,
-    EQUITY,
     FIRST,
     FUNDAMENTALS,
     INSTRUMENT,
@@ -28,14 +28,11 @@ from stock_pipeline.market_data.tables import (
     ITEM,
     KIND,
     LAST,
-    NET_INCOME,
     PERIOD,
     PERIOD_END,
     RAW,
-    SHARES,
     SPLIT,
     SYMBOL_HISTORY,
-    YEAR,
 )
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores

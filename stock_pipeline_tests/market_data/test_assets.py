@@ -8,7 +8,7 @@ import pytest
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.assets import TABLES
-from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, fundamentals_known, raw_bars, sessions_of
+from stock_pipeline.market_data.reading import BAR_COLUMNS, actions_known, adjusted_bars, raw_bars, sessions_of
 from stock_pipeline.market_data.sources.source import BARS
 from stock_pipeline.market_data.tables import (
     CAPTURED,
@@ -23,6 +23,7 @@ from stock_pipeline.market_data.tables import (
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.market_rows import DAYS, bar, series
 from stock_pipeline_tests.harness.ingest_helpers import INGEST, Bring
+from stock_pipeline_tests.harness.ratios_of_a_night import fundamentals_known
 
 Known = list[tuple[Any, ...]]
 

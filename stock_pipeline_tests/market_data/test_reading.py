@@ -12,17 +12,16 @@ from stock_pipeline.market_data.reading import (
     actions_by_instrument,
     actions_known,
     closes_of_their_nights,
-    fundamentals_known,
     raw_bars,
     reports_by_instrument,
 )
+from stock_pipeline.market_data.reports import EQUITY, QUARTER, REVENUE
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
     BASIS,
     CORPORATE_ACTIONS,
     CURRENCY,
     DAILY_BARS,
-    EQUITY,
     FIRST,
     FUNDAMENTALS,
     INSTRUMENT,
@@ -31,14 +30,13 @@ from stock_pipeline.market_data.tables import (
     LAST,
     PERIOD,
     PERIOD_END,
-    QUARTER,
     RAW,
-    REVENUE,
     SPLIT,
     SYMBOL_HISTORY,
 )
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.rows import put
+from stock_pipeline_tests.harness.ratios_of_a_night import fundamentals_known
 
 RENAMED = date(2022, 6, 9)
 BEFORE, AFTER = date(2022, 6, 8), date(2022, 6, 10)

@@ -14,7 +14,7 @@ _BODY_TOP, _BODY_BOTTOM = pl.max_horizontal(_OPEN, _CLOSE), pl.min_horizontal(_O
 
 
 def _candle(name: str, formula: str, expression: pl.Expr, source: str = f"Nison (1991), in {QLIB}") -> Feature:
-    return Feature(name, "candle", formula, 1, source, expression)
+    return Feature(name, formula, 1, source, expression, family="candle")
 
 
 def _of_range(distance: pl.Expr) -> pl.Expr:

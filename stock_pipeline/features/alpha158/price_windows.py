@@ -7,7 +7,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW
 from stock_pipeline.features.alpha158.kinds import in_each_window
-from stock_pipeline.features.alpha158.way import Way
+from stock_pipeline.features.alpha158.way import way_features
 from stock_pipeline.features.feature import Series
 from stock_pipeline.features.windows import (
     deviation,
@@ -23,38 +23,24 @@ from stock_pipeline.features.windows import (
 
 _HIGH, _LOW, _CLOSE = pl.col(HIGH), pl.col(LOW), pl.col(CLOSE)
 _CHANGE = _CLOSE - _CLOSE.shift(1)
-_WAY = Way("close", _CHANGE)
 _ROSE, _FELL = Series("close_rose", (_CHANGE > 0).cast(pl.Float64)), Series("close_fell", (_CHANGE < 0).cast(pl.Float64))
 
-_levels = partial(in_each_window, family="price_window")
-_moves = partial(in_each_window, family="price_window", of_changes=True)
 
-
-def _trend(window: int) -> Series:
-    return Series(f"trend_of_close_{window}", trend(_CLOSE, window))
-
-
-def _of_trend(name: str, window: int) -> pl.Expr:
-    return _trend(window).column.struct.field(name)
+def _trend(window: int) -> tuple[Series]:
+    return (Series(f"trend_of_close_{window}", trend(_CLOSE, window)),)
 
 
 def _extremes(window: int) -> tuple[Series, Series]:
     return Series(f"highest_high_{window}", highest(_HIGH, window)), Series(f"lowest_low_{window}", lowest(_LOW, window))
 
 
-def _place_in_range(window: int) -> pl.Expr:
-    high, low = (extreme.column for extreme in _extremes(window))
+def _place_in_range(_window: int, high: pl.Expr, low: pl.Expr) -> pl.Expr:
     return pl.when(high == low).then(0.0).otherwise((_CLOSE - low) / (high - low))
 
 
 def _positions(window: int) -> tuple[Series, Series]:
     high, low = position_of_highest(_HIGH, window), position_of_lowest(_LOW, window)
     return Series(f"position_of_highest_high_{window}", high), Series(f"position_of_lowest_low_{window}", low)
-
-
-def _high_since_low(window: int) -> pl.Expr:
-    high, low = (position.column for position in _positions(window))
-    return (high - low) / window
 
 
 def _counts(window: int) -> tuple[Series, Series]:
@@ -64,129 +50,75 @@ def _counts(window: int) -> tuple[Series, Series]:
     )
 
 
+_levels = partial(in_each_window, family="price_window")
+_moves = partial(in_each_window, family="price_window", of_changes=True)
+_of_trend = partial(_levels, made_of=_trend)
+_of_extremes = partial(_levels, made_of=_extremes)
+_of_positions = partial(_levels, made_of=_positions, idea="Chande (1995)")
+_of_counts = partial(_moves, made_of=_counts)
+
 PRICE_LEVEL_FEATURES: Final = (
-    *_moves(
-        "ROC",
-        formula="close {d} sessions ago over close",
-        expression=lambda d: _CLOSE.shift(d) / _CLOSE,
-        idea="Jegadeesh and Titman (1993)",
-    ),
+    *_moves("ROC", "close {d} sessions ago over close", lambda d: _CLOSE.shift(d) / _CLOSE, idea="Jegadeesh and Titman (1993)"),
     *_levels(
-        "MA",
-        formula="mean close of {d} sessions over close",
-        expression=lambda d: mean(_CLOSE, d) / _CLOSE,
-        idea="Brock, Lakonishok and LeBaron (1992)",
+        "MA", "mean close of {d} sessions over close", lambda d: mean(_CLOSE, d) / _CLOSE, idea="Brock, Lakonishok and LeBaron (1992)"
     ),
-    *_levels("STD", formula="standard deviation of {d} closes over close", expression=lambda d: deviation(_CLOSE, d) / _CLOSE),
-    *_levels(
+    *_levels("STD", "standard deviation of {d} closes over close", lambda d: deviation(_CLOSE, d) / _CLOSE),
+    *_of_trend(
         "BETA",
-        formula="slope per session of the least-squares line through {d} closes, over close",
-        expression=lambda d: _of_trend("slope", d) / _CLOSE,
+        "slope per session of the least-squares line through {d} closes, over close",
+        lambda _d, line: line.struct.field("slope") / _CLOSE,
         idea="Clenow (2015)",
-        made_of=lambda d: (_trend(d),),
     ),
-    *_levels(
+    *_of_trend(
         "RSQR",
-        formula="R squared of the least-squares line through {d} closes",
-        expression=lambda d: _of_trend("r2", d),
+        "R squared of the least-squares line through {d} closes",
+        lambda _d, line: line.struct.field("r2"),
         idea="Clenow (2015)",
-        made_of=lambda d: (_trend(d),),
     ),
-    *_levels(
+    *_of_trend(
         "RESI",
-        formula="close less the least-squares line through {d} closes at its end, over close",
-        expression=lambda d: _of_trend("residual", d) / _CLOSE,
-        made_of=lambda d: (_trend(d),),
+        "close less the least-squares line through {d} closes at its end, over close",
+        lambda _d, line: line.struct.field("residual") / _CLOSE,
     ),
-    *_levels(
-        "MAX",
-        formula="highest high of {d} sessions over close",
-        expression=lambda d: _extremes(d)[0].column / _CLOSE,
-        idea="George and Hwang (2004)",
-        made_of=_extremes,
-    ),
-    *_levels(
-        "MIN",
-        formula="lowest low of {d} sessions over close",
-        expression=lambda d: _extremes(d)[1].column / _CLOSE,
-        idea="George and Hwang (2004)",
-        made_of=_extremes,
-    ),
-    *_levels("QTLU", formula="0.8 quantile of {d} closes over close", expression=lambda d: quantile(_CLOSE, 0.8, d) / _CLOSE),
-    *_levels("QTLD", formula="0.2 quantile of {d} closes over close", expression=lambda d: quantile(_CLOSE, 0.2, d) / _CLOSE),
+    *_of_extremes("MAX", "highest high of {d} sessions over close", lambda _d, high, _low: high / _CLOSE, idea="George and Hwang (2004)"),
+    *_of_extremes("MIN", "lowest low of {d} sessions over close", lambda _d, _high, low: low / _CLOSE, idea="George and Hwang (2004)"),
+    *_levels("QTLU", "0.8 quantile of {d} closes over close", lambda d: quantile(_CLOSE, 0.8, d) / _CLOSE),
+    *_levels("QTLD", "0.2 quantile of {d} closes over close", lambda d: quantile(_CLOSE, 0.2, d) / _CLOSE),
     *_levels(
         "RANK",
-        formula="rank of the close among {d} closes, over their number; ties share their mean",
-        expression=lambda d: percentile_rank(_CLOSE, d),
+        "rank of the close among {d} closes, over their number; ties share their mean",
+        lambda d: percentile_rank(_CLOSE, d),
     ),
-    *_levels(
+    *_of_extremes(
         "RSV",
-        formula="place of the close between the lowest low (0) and the highest high (1) of {d} sessions; 0 where those are equal",
-        expression=_place_in_range,
+        "place of the close between the lowest low (0) and the highest high (1) of {d} sessions; 0 where those are equal",
+        _place_in_range,
         idea="Lane (1984)",
-        made_of=_extremes,
     ),
-    *_levels(
+    *_of_positions(
         "IMAX",
-        formula="which of {d} sessions had the highest high, the oldest being 1 and the first of equal ones counting, over {d}",
-        expression=lambda d: _positions(d)[0].column / d,
-        idea="Chande (1995)",
-        made_of=_positions,
+        "which of {d} sessions had the highest high, the oldest being 1 and the first of equal ones counting, over {d}",
+        lambda d, high, _low: high / d,
     ),
-    *_levels(
+    *_of_positions(
         "IMIN",
-        formula="which of {d} sessions had the lowest low, the oldest being 1 and the first of equal ones counting, over {d}",
-        expression=lambda d: _positions(d)[1].column / d,
-        idea="Chande (1995)",
-        made_of=_positions,
+        "which of {d} sessions had the lowest low, the oldest being 1 and the first of equal ones counting, over {d}",
+        lambda d, _high, low: low / d,
     ),
-    *_levels(
+    *_of_positions(
         "IMXD",
-        formula="sessions from the lowest low to the highest high among {d} sessions, negative where the high came first, over {d}",
-        expression=_high_since_low,
-        idea="Chande (1995)",
-        made_of=_positions,
+        "sessions from the lowest low to the highest high among {d} sessions, negative where the high came first, over {d}",
+        lambda d, high, low: (high - low) / d,
     ),
 )
 
 PRICE_MOVE_FEATURES: Final = (
-    *_moves(
-        "CNTP",
-        formula="share of {d} sessions whose close is above the previous one",
-        expression=lambda d: _counts(d)[0].column,
-        made_of=_counts,
-    ),
-    *_moves(
-        "CNTN",
-        formula="share of {d} sessions whose close is below the previous one",
-        expression=lambda d: _counts(d)[1].column,
-        made_of=_counts,
-    ),
-    *_moves(
+    *_of_counts("CNTP", "share of {d} sessions whose close is above the previous one", lambda _d, rises, _falls: rises),
+    *_of_counts("CNTN", "share of {d} sessions whose close is below the previous one", lambda _d, _rises, falls: falls),
+    *_of_counts(
         "CNTD",
-        formula="share of {d} sessions whose close rose less that of those whose close fell",
-        expression=lambda d: _counts(d)[0].column - _counts(d)[1].column,
-        made_of=_counts,
+        "share of {d} sessions whose close rose less that of those whose close fell",
+        lambda _d, rises, falls: rises - falls,
     ),
-    *_moves(
-        "SUMP",
-        formula="rises of the close over rises and falls together, of {d} sessions",
-        expression=_WAY.share_of_rises,
-        idea="Wilder (1978)",
-        made_of=_WAY.parts,
-    ),
-    *_moves(
-        "SUMN",
-        formula="falls of the close over rises and falls together, of {d} sessions",
-        expression=_WAY.share_of_falls,
-        idea="Wilder (1978)",
-        made_of=_WAY.parts,
-    ),
-    *_moves(
-        "SUMD",
-        formula="rises less falls of the close, over rises and falls together, of {d} sessions",
-        expression=_WAY.balance,
-        idea="Chande and Kroll (1994)",
-        made_of=_WAY.parts,
-    ),
+    *way_features("SUM", "close", _CHANGE, "price_window", idea="Wilder (1978)", idea_of_balance="Chande and Kroll (1994)"),
 )

@@ -6,7 +6,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.market_data.sources.errors import NoDataError, SourceError, UnknownSymbolError
-from stock_pipeline.market_data.sources.source import Answer, MarketData, Request
+from stock_pipeline.market_data.sources.source import FRAMES, Answer, MarketData, Request
 
 FIRST, LAST, ABOUT = "first", "last", "about"
 
@@ -47,8 +47,7 @@ def _sessions(rows: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
 
 
 def _failures(without_bars: pl.DataFrame, data: MarketData, source: str) -> dict[str, SourceError]:
-    everything = (data.bars, data.actions, data.instruments, data.fundamentals)
-    known = set(pl.concat([frame.select(SYMBOL) for frame in everything])[SYMBOL].unique())
+    known = set(pl.concat([getattr(data, name).select(SYMBOL) for name in FRAMES])[SYMBOL].unique())
     return {
         symbol: NoDataError(f"source {source} has no bar of {symbol} from {first} to {last}")
         if symbol in known

@@ -11,71 +11,49 @@ class SourceError(StockPipelineError):
     word: ClassVar[str] = "failed"
     about_all: ClassVar[bool] = False
 
+    def __init_subclass__(cls, *, word: str, about_all: bool = False) -> None:
+        cls.word, cls.about_all = word, about_all
 
-class SourceDownError(SourceError):
+
+class SourceDownError(SourceError, word="source down", about_all=True):
     """Nobody answers, or the connection was lost."""
 
-    word = "source down"
-    about_all = True
 
-
-class WrongClientError(SourceError):
+class WrongClientError(SourceError, word="client refused", about_all=True):
     """The gateway refuses this client: its id is in use, or not allowed."""
 
-    word = "client refused"
-    about_all = True
 
-
-class OutOfTimeError(SourceError):
+class OutOfTimeError(SourceError, word="out of time", about_all=True):
     """The time that the source may take is used up; what it has not answered by then goes to the next source."""
 
-    word = "out of time"
-    about_all = True
 
-
-class RequestTimeoutError(SourceError):
+class RequestTimeoutError(SourceError, word="timed out"):
     """A request was not answered within its time."""
 
-    word = "timed out"
 
-
-class RateLimitedError(SourceError):
+class RateLimitedError(SourceError, word="rate limited"):
     """The source asks for fewer requests, even after waiting and asking again."""
 
-    word = "rate limited"
 
-
-class RefusedRequestError(SourceError):
+class RefusedRequestError(SourceError, word="request refused"):
     """The source does not take the request as it is."""
 
-    word = "request refused"
 
-
-class UnknownSymbolError(SourceError):
+class UnknownSymbolError(SourceError, word="unknown symbol"):
     """The source knows no such symbol."""
 
-    word = "unknown symbol"
 
-
-class SaidDelistedError(SourceError):
+class SaidDelistedError(SourceError, word="said to be delisted"):
     """The source says that the symbol may be delisted; believed only when it says so again on another day."""
 
-    word = "said to be delisted"
 
-
-class NoPermissionError(SourceError):
+class NoPermissionError(SourceError, word="no permission"):
     """The account may not see this instrument's data."""
 
-    word = "no permission"
 
-
-class NoDataError(SourceError):
+class NoDataError(SourceError, word="no data"):
     """The source knows the symbol and has no bar of it in the sessions asked for."""
 
-    word = "no data"
 
-
-class UnreadableAnswerError(SourceError):
+class UnreadableAnswerError(SourceError, word="unreadable answer"):
     """The answer lacks what it should have, such as a column or every price."""
-
-    word = "unreadable answer"

@@ -1,8 +1,9 @@
 """``files``: CSV or Parquet files that the user brings, each a path or a glob. See ``FilesSource`` for what they may look like."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ from stock_pipeline.market_data.sources.archive import answer
 from stock_pipeline.market_data.sources.matching import matching_files
 from stock_pipeline.market_data.sources.moments import sessions, times_of_day
 from stock_pipeline.market_data.sources.side_files import read_actions, read_fundamentals, read_instruments
-from stock_pipeline.market_data.sources.source import ACTIONS, FUNDAMENTALS, INSTRUMENTS, Answer, MarketData, Offer, Request, no_rows
+from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
 from stock_pipeline.market_data.sources.tabular import (
     Column,
     Table,
@@ -82,38 +83,26 @@ class FilesSource:
         if not path:
             raise InputError("source files needs to know where they are: give --path with a file or a glob such as 'bars/*.csv'")
         self.path = path
-        self.sides = sides
-
-    @property
-    def offers(self) -> frozenset[Offer]:
-        """Bars, and that of which there are side files."""
-        sides: dict[Offer, str | None] = {
-            "actions": self.sides.actions,
-            "fundamentals": self.sides.fundamentals,
-            "instruments": self.sides.instruments,
+        readers: dict[Offer, tuple[Callable[[str], pl.DataFrame], str | None]] = {
+            "actions": (read_actions, sides.actions),
+            "instruments": (read_instruments, sides.instruments),
+            "fundamentals": (read_fundamentals, sides.fundamentals),
         }
-        return frozenset({"bars", *(offer for offer, path in sides.items() if path)})
+        self._sides = {offer: partial(read, given) for offer, (read, given) in readers.items() if given}
+        self.offers: frozenset[Offer] = frozenset({"bars", *self._sides})
 
     def fetch(self, requests: Sequence[Request] | None) -> Iterator[Answer]:
         """One answer with the rows of every file, in the order of their names: all of them or those asked for."""
-        data = MarketData(
-            bars=self._bars(),
-            actions=read_actions(self.sides.actions) if self.sides.actions else no_rows(ACTIONS),
-            instruments=read_instruments(self.sides.instruments) if self.sides.instruments else no_rows(INSTRUMENTS),
-            fundamentals=read_fundamentals(self.sides.fundamentals) if self.sides.fundamentals else no_rows(FUNDAMENTALS),
-        )
+        data = MarketData(bars=self._bars(), **{offer: read() for offer, read in self._sides.items()})
         yield answer(data, requests, self.name)
 
     def _bars(self) -> pl.DataFrame:
         files = matching_files(self.path, "--path")
         bars = pl.concat([_bars_of(path) for path in files])
         if bars.is_empty():
-            raise InputError(f"--path {self.path!r}: {_nothing_in(files)}; give a file with bars")
+            nothing = f"{files[0]} holds no rows" if len(files) == 1 else f"none of the {len(files)} files holds any rows"
+            raise InputError(f"--path {self.path!r}: {nothing}; give a file with bars")
         return bars
-
-
-def _nothing_in(files: list[Path]) -> str:
-    return f"{files[0]} holds no rows" if len(files) == 1 else f"none of the {len(files)} files holds any rows"
 
 
 def _bars_of(path: Path) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -84,19 +84,19 @@ class IbkrSource:
             await gateway.close()
 
 
+@dataclass
 class _Round:
     """One fetch: so many requests at once, until all are answered, the time is used up or the gateway is down."""
 
-    def __init__(
-        self, settings: IbkrSettings, gateway: Gateway, pace: Pace, instruments: dict[str, Instrument], clock: Clock, wait: Wait
-    ) -> None:
-        self._settings = settings
-        self._gateway = gateway
-        self._pace = pace
-        self._instruments = instruments
-        self._clock = clock
-        self._wait = wait
-        self._deadline = clock() + settings.budget_seconds
+    _settings: IbkrSettings
+    _gateway: Gateway
+    _pace: Pace
+    _instruments: dict[str, Instrument]
+    _clock: Clock
+    _wait: Wait
+
+    def __post_init__(self) -> None:
+        self._deadline = self._clock() + self._settings.budget_seconds
         self._hung: Counter[str] = Counter()
         self._over: SourceError | None = None  # why nothing more is asked
 

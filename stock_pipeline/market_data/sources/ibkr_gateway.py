@@ -15,7 +15,7 @@ from stock_pipeline.market_data.sources.source import Request
 from stock_pipeline.settings import IbkrSettings
 
 if TYPE_CHECKING:
-    from ib_async import BarData, Contract, ContractDetails
+    from ib_async import BarData, Contract
 
 Said = TypeVar("Said")
 
@@ -76,7 +76,7 @@ class Gateway:
         from ib_async import Stock
 
         contract = Stock(broker_symbol(symbol), "SMART", "USD")
-        return only_one(await self._asked(contract, self._details(contract), seconds))
+        return only_one(await self._asked(contract, self._client.reqContractDetailsAsync(contract), seconds))
 
     async def bars(self, contract: Contract, request: Request, seconds: float) -> list[BarData]:
         """The daily bars of regular trading hours until ``request.last``, from ``request.first`` or earlier on.
@@ -86,9 +86,6 @@ class Gateway:
         """
         own = dataclasses.replace(contract)  # by which its errors are told from those of another request
         return await self._asked(own, self._bars(own, request), seconds)
-
-    async def _details(self, contract: Contract) -> list[ContractDetails]:
-        return await self._client.reqContractDetailsAsync(contract)
 
     async def _bars(self, contract: Contract, request: Request) -> list[BarData]:
         # ib_async takes the next number for the request without telling it; it is needed to call the request off.

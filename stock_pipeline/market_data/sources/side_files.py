@@ -4,7 +4,7 @@ Each reader takes a path or a glob, reads the files in the order of their names,
 value where something is wrong with one of them. Columns are known by their usual names in any case; unknown ones are passed over.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.market_data.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.sources.cells import COMMA, NULL_WORDS, POINT, numbers
 from stock_pipeline.market_data.sources.matching import matching_files
 from stock_pipeline.market_data.sources.source import FUNDAMENTALS
@@ -26,25 +27,7 @@ from stock_pipeline.market_data.sources.tabular import (
     refuse_missing,
     typed_columns,
 )
-from stock_pipeline.market_data.tables import (
-    ASSETS,
-    CAPTURED,
-    CONTRACT,
-    CURRENCY,
-    DEBT,
-    EQUITY,
-    EXCHANGE,
-    ITEM,
-    KIND,
-    NET_INCOME,
-    OPERATING_INCOME,
-    PERIOD,
-    PERIOD_END,
-    QUARTER,
-    REVENUE,
-    SHARES,
-    YEAR,
-)
+from stock_pipeline.market_data.tables import CAPTURED, CONTRACT, CURRENCY, EXCHANGE, ITEM, KIND, PERIOD, PERIOD_END
 
 FIRST: Final = "first"  # first day as a member of the universe
 LAST: Final = "last"  # the last day; null while it lasts
@@ -114,7 +97,7 @@ def read_actions(pattern: str) -> pl.DataFrame:
         InputError: besides, two splits of one symbol and session, captured on the same day, differ.
     """
     setting = "source.actions_path"
-    actions = _read_all(pattern, setting, _actions_of).unique(maintain_order=True)
+    actions = _read_all(pattern, setting, _reader(ACTION_COLUMNS, pl.col(VALUE) <= 0, VALUE, "not above zero")).unique(maintain_order=True)
     splits = actions.filter(pl.col(KIND) == "split")
     _refuse_differing(splits, [SYMBOL, SESSION, CAPTURED], f"setting {setting} {pattern!r}: splits of {{}} on {{}} are")
     return actions
@@ -156,7 +139,8 @@ def read_memberships(pattern: str) -> pl.DataFrame:
     Returns:
         symbol, first, last (null for a member of today), in the order of symbol and first.
     """
-    return _read_all(pattern, "source.universe_path", _memberships_of).sort(SYMBOL, FIRST)
+    read = _reader(MEMBERSHIP_COLUMNS, pl.col(LAST) < pl.col(FIRST), LAST, "before first")
+    return _read_all(pattern, "source.universe_path", read).sort(SYMBOL, FIRST)
 
 
 def read_renames(pattern: str) -> pl.DataFrame:
@@ -165,40 +149,27 @@ def read_renames(pattern: str) -> pl.DataFrame:
     Returns:
         old, new, session, in the order of session.
     """
-    return _read_all(pattern, "source.renames_path", _renames_of).sort(SESSION, OLD, NEW)
+    read = _reader(RENAME_COLUMNS, pl.col(OLD) == pl.col(NEW), NEW, "the same as old")
+    return _read_all(pattern, "source.renames_path", read).sort(SESSION, OLD, NEW)
 
 
 def _read_all(pattern: str, setting: str, read: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([read(path) for path in matching_files(pattern, f"setting {setting}")])
 
 
-def _actions_of(path: Path) -> pl.DataFrame:
-    table = read_table(path)
-    actions = columns_of(table, ACTION_COLUMNS)
-    _refuse(table, actions, pl.col(VALUE) <= 0, VALUE, "not above zero")
-    return actions
+def _reader(columns: Sequence[Column], wrong: pl.Expr, column: str, reproach: str) -> Callable[[Path], pl.DataFrame]:
+    """Reads the columns of a file, and refuses one with a row that is ``wrong`` in its ``column``."""
 
+    def read(path: Path) -> pl.DataFrame:
+        table = read_table(path)
+        frame = columns_of(table, columns)
+        rows = frame.select(wrong.fill_null(False).arg_true()).to_series()
+        if rows.len():
+            value = str(frame[column][rows[0]])
+            raise table.refusal(f"column {column} has {value!r} in {table.place(rows[0])}, which is {reproach}; correct it")
+        return frame
 
-def _memberships_of(path: Path) -> pl.DataFrame:
-    table = read_table(path)
-    members = columns_of(table, MEMBERSHIP_COLUMNS)
-    _refuse(table, members, pl.col(LAST) < pl.col(FIRST), LAST, "before first")
-    return members
-
-
-def _renames_of(path: Path) -> pl.DataFrame:
-    table = read_table(path)
-    renames = columns_of(table, RENAME_COLUMNS)
-    _refuse(table, renames, pl.col(OLD) == pl.col(NEW), NEW, "the same as old")
-    return renames
-
-
-def _refuse(table: Table, frame: pl.DataFrame, wrong: pl.Expr, column: str, reproach: str) -> None:
-    rows = frame.select(wrong.fill_null(False).arg_true()).to_series()
-    if rows.len():
-        row = rows[0]
-        value = str(frame[column][row])
-        raise table.refusal(f"column {column} has {value!r} in {table.place(row)}, which is {reproach}; correct it")
+    return read
 
 
 def _refuse_differing(rows: pl.DataFrame, key: list[str], about: str) -> None:

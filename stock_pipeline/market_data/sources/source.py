@@ -1,26 +1,13 @@
 """What a source of market data is: the questions that it is asked, the answers that it gives."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Literal, Protocol
 
 import polars as pl
 
-from stock_pipeline.core.columns import (
-    ADJ_CLOSE,
-    CLOSE,
-    HIGH,
-    INDUSTRY,
-    LOW,
-    NAME,
-    OPEN,
-    SECTOR,
-    SESSION,
-    SYMBOL,
-    VALUE,
-    VOLUME,
-)
+from stock_pipeline.core.columns import ADJ_CLOSE, INDUSTRY, NAME, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data.sources.errors import SourceError
 from stock_pipeline.market_data.tables import BASIS, CAPTURED, CONTRACT, CURRENCY, EXCHANGE, ITEM, KIND, PERIOD, PERIOD_END
 
@@ -30,26 +17,13 @@ DataTypes = dict[str, type[pl.DataType]]
 BARS: DataTypes = {
     SYMBOL: pl.String,
     SESSION: pl.Date,
-    OPEN: pl.Float64,
-    HIGH: pl.Float64,
-    LOW: pl.Float64,
-    CLOSE: pl.Float64,
-    VOLUME: pl.Float64,
-    ADJ_CLOSE: pl.Float64,
+    **dict.fromkeys((*PRICES, VOLUME, ADJ_CLOSE), pl.Float64),
     BASIS: pl.String,
     CURRENCY: pl.String,
     CAPTURED: pl.Date,
 }
 ACTIONS: DataTypes = {SYMBOL: pl.String, SESSION: pl.Date, KIND: pl.String, VALUE: pl.Float64, CAPTURED: pl.Date}
-INSTRUMENTS: DataTypes = {
-    SYMBOL: pl.String,
-    NAME: pl.String,
-    EXCHANGE: pl.String,
-    CURRENCY: pl.String,
-    SECTOR: pl.String,
-    INDUSTRY: pl.String,
-    CONTRACT: pl.String,
-}
+INSTRUMENTS: DataTypes = dict.fromkeys((SYMBOL, NAME, EXCHANGE, CURRENCY, SECTOR, INDUSTRY, CONTRACT), pl.String)
 FUNDAMENTALS: DataTypes = {
     SYMBOL: pl.String,
     PERIOD_END: pl.Date,
@@ -66,6 +40,13 @@ def no_rows(columns: DataTypes) -> pl.DataFrame:
     return pl.DataFrame(schema=columns)
 
 
+def shaped(frame: pl.DataFrame, columns: DataTypes) -> pl.DataFrame:
+    """The frame with these columns; those that it lacks are null."""
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name) for name, dtype in columns.items()
+    )
+
+
 @dataclass(frozen=True)
 class MarketData:
     """What a source gave, before any check: frames with the columns of BARS, ACTIONS, INSTRUMENTS and FUNDAMENTALS.
@@ -77,6 +58,9 @@ class MarketData:
     actions: pl.DataFrame = field(default_factory=lambda: no_rows(ACTIONS))
     instruments: pl.DataFrame = field(default_factory=lambda: no_rows(INSTRUMENTS))
     fundamentals: pl.DataFrame = field(default_factory=lambda: no_rows(FUNDAMENTALS))
+
+
+FRAMES = tuple(frame.name for frame in fields(MarketData))
 
 
 @dataclass(frozen=True)
@@ -107,25 +91,10 @@ class Source(Protocol):
     A *closed* source does not share a data directory with another: its panel is a world of its own.
     """
 
-    @property
-    def name(self) -> str:
-        """What the source is called in settings, on the command line and on every row that it gave."""
-        ...
-
-    @property
-    def is_archive(self) -> bool:
-        """Whether it ends where its data ends."""
-        ...
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it shares a data directory with no other source."""
-        ...
-
-    @property
-    def offers(self) -> frozenset[Offer]:
-        """What it can give."""
-        ...
+    name: str  # what the source is called in settings, on the command line and on every row that it gave
+    is_archive: bool
+    is_closed: bool
+    offers: frozenset[Offer]
 
     def fetch(self, requests: Sequence[Request] | None) -> Iterator[Answer]:
         """Answers as they arrive, each symbol of ``requests`` in exactly one of them; None asks an archive for all it has.

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -82,7 +82,9 @@ class YahooSource:
         return self._answers(requests)
 
     def _answers(self, requests: Sequence[Request]) -> Iterator[Answer]:
-        self._session = self._session or _punctual(self._given_session or _new_session(), self.settings.request_seconds)
+        from curl_cffi.requests import Session
+
+        self._session = self._session or _punctual(self._given_session or Session(impersonate="chrome"), self.settings.request_seconds)
         _prepare_client()
         visit = _Visit(self._clock, self.settings.budget_seconds)
         pool = ThreadPoolExecutor(self.settings.requests_at_once, thread_name_prefix="yahoo")
@@ -119,7 +121,7 @@ class YahooSource:
             # From a day early, as some exchanges open on the eve in UTC; up to now, for the splits since ``request.last``.
             history = ticker.history(
                 start=request.first - DAY,
-                end=max(_tomorrow(), request.last) + DAY,
+                end=max(datetime.now(UTC).date() + DAY, request.last) + DAY,
                 auto_adjust=False,
                 actions=True,
                 timeout=self.settings.request_seconds,
@@ -230,16 +232,6 @@ def _told(ask: Callable[[], T]) -> T:
         # An answer of unexpected shape makes the client raise anything, from KeyError to AttributeError.
         found = meaning(error)
         raise found from (None if found is error else error)
-
-
-def _tomorrow() -> date:
-    return datetime.now(UTC).date() + DAY
-
-
-def _new_session() -> "Session[Any]":
-    from curl_cffi.requests import Session
-
-    return Session(impersonate="chrome")
 
 
 def _punctual(session: "Session[Any]", seconds: float) -> "Session[Any]":

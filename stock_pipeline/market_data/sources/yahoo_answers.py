@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, INDUSTRY, LOW, NAME, OPEN, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.market_data.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.sources.errors import (
     NoDataError,
     RateLimitedError,
@@ -19,26 +20,8 @@ from stock_pipeline.market_data.sources.errors import (
     UnknownSymbolError,
     UnreadableAnswerError,
 )
-from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, DataTypes, MarketData, Request
-from stock_pipeline.market_data.tables import (
-    ASSETS,
-    BASIS,
-    CURRENCY,
-    DEBT,
-    EQUITY,
-    EXCHANGE,
-    ITEM,
-    KIND,
-    NET_INCOME,
-    OPERATING_INCOME,
-    PERIOD,
-    PERIOD_END,
-    QUARTER,
-    RAW,
-    REVENUE,
-    SHARES,
-    YEAR,
-)
+from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, MarketData, Request, shaped
+from stock_pipeline.market_data.tables import BASIS, CURRENCY, EXCHANGE, ITEM, KIND, PERIOD, PERIOD_END, RAW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,19 +142,12 @@ def _bars(request: Request, rows: pl.DataFrame) -> pl.DataFrame:
     lacking = [name for name in PRICES if bars[name].null_count() == bars.height]
     if lacking:
         raise UnreadableAnswerError(f"Yahoo's answer has not one price in {', '.join(lacking)}")
-    return _shaped(bars, BARS)
+    return shaped(bars, BARS)
 
 
 def _actions(rows: pl.DataFrame) -> pl.DataFrame:
     told = rows.unpivot(list(EVENTS), index=[SYMBOL, SESSION], variable_name=KIND, value_name=VALUE)
-    return _shaped(told.filter(pl.col(VALUE) > 0).sort(SESSION, KIND), ACTIONS)
-
-
-def _shaped(frame: pl.DataFrame, columns: DataTypes) -> pl.DataFrame:
-    """The columns of ``columns``; those that the frame lacks are null."""
-    return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name) for name, dtype in columns.items()
-    )
+    return shaped(told.filter(pl.col(VALUE) > 0).sort(SESSION, KIND), ACTIONS)
 
 
 def instrument(symbol: str, summary: Mapping[str, Any], metadata: Mapping[str, Any]) -> pl.DataFrame:
@@ -186,7 +162,7 @@ def instrument(symbol: str, summary: Mapping[str, Any], metadata: Mapping[str, A
         SECTOR: profile.get("sector") or None,
         INDUSTRY: profile.get("industry") or None,
     }
-    return _shaped(pl.DataFrame([row]), INSTRUMENTS)
+    return shaped(pl.DataFrame([row]), INSTRUMENTS)
 
 
 def fundamentals(symbol: str, answer: Mapping[str, Any]) -> pl.DataFrame:
