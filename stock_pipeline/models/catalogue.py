@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from stock_pipeline.core.named import entry_named
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, RETURN_KIND, VOLATILITY_KIND, TargetKind
-from stock_pipeline.models.estimators import cat_boost, direction_classifier, light_gbm, random_forest, spline_ridge, xg_boost
+from stock_pipeline.models.estimators import cat_boost, lightgbm_trees, spline_ridge, xgboost_trees
 from stock_pipeline.models.estimators.cat_boost import CatBoost
 from stock_pipeline.models.estimators.direction_classifier import DirectionClassifier
 from stock_pipeline.models.estimators.estimator import Estimator
@@ -68,7 +68,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         description="Gradient-boosted trees with a Huber loss.",
         kinds=("lightgbm",),
         space={"trees": (100, 200), "learning_rate": (0.015, 0.03, 0.06), "huber_delta": (0.1, 0.3)},
-        gpu_obstacle=light_gbm.gpu_obstacle,
+        gpu_obstacle=lightgbm_trees.gpu_obstacle,
     ),
     ModelEntry(
         name="xgboost",
@@ -77,7 +77,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         description="Gradient-boosted trees by XGBoost.",
         kinds=("xgboost",),
         space={"trees": (100, 200), "learning_rate": (0.015, 0.03, 0.06), "max_depth": (4, 5, 6)},
-        gpu_obstacle=xg_boost.gpu_obstacle,
+        gpu_obstacle=xgboost_trees.gpu_obstacle,
     ),
     ModelEntry(
         name="catboost",
@@ -95,7 +95,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         description="A random forest: deep trees on random rows and features, averaged.",
         kinds=("xgboost",),
         space={"max_depth": (4, 6, 8), "subsample": (0.1, 0.2, 0.4)},
-        gpu_obstacle=random_forest.gpu_obstacle,
+        gpu_obstacle=xgboost_trees.gpu_obstacle,
     ),
     ModelEntry(
         name="mlp",
@@ -132,7 +132,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         kinds=("xgboost",),
         target=VOLATILITY_KIND,
         space={"max_depth": (4, 6, 8), "subsample": (0.1, 0.2, 0.4)},
-        gpu_obstacle=random_forest.gpu_obstacle,
+        gpu_obstacle=xgboost_trees.gpu_obstacle,
     ),
     ModelEntry(
         name="direction",
@@ -141,7 +141,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         description="The probability that the return is positive: boosted trees, calibrated.",
         kinds=("lightgbm",),
         target=DIRECTION_KIND,
-        gpu_obstacle=direction_classifier.gpu_obstacle,
+        gpu_obstacle=lightgbm_trees.gpu_obstacle,
     ),
 )
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.models.estimators.estimator import Conditions, check_fit_input
-from stock_pipeline.models.estimators.lightgbm_trees import GPU_OBSTACLE, SETTINGS, LightGBMTrees
+from stock_pipeline.models.estimators.lightgbm_trees import SETTINGS, LightGBMTrees
 from stock_pipeline.models.estimators.trees import Settings, read_settings, write_settings
 
 DOWN, UP = -0.5, 0.5
@@ -17,11 +17,6 @@ CALIBRATING_SHARE: Final = 5
 # Stocks of one session move together, so fewer sessions than this tell too little of how far to trust the trees.
 LEAST_CALIBRATING_SESSIONS: Final = 5
 NEWTON_STEPS: Final = 50
-
-
-def gpu_obstacle() -> str | None:
-    """Why LightGBM cannot compute on a GPU here: its published package computes on the CPU."""
-    return GPU_OBSTACLE
 
 
 class Calibration(NamedTuple):

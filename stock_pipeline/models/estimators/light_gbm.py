@@ -8,13 +8,8 @@ from numpy.typing import NDArray
 
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.models.estimators.estimator import Conditions, check_fit_input
-from stock_pipeline.models.estimators.lightgbm_trees import GPU_OBSTACLE, SETTINGS, LightGBMTrees
+from stock_pipeline.models.estimators.lightgbm_trees import SETTINGS, LightGBMTrees
 from stock_pipeline.models.estimators.trees import Settings, read_settings, write_settings
-
-
-def gpu_obstacle() -> str | None:
-    """Why LightGBM cannot compute on a GPU here: its published package computes on the CPU."""
-    return GPU_OBSTACLE
 
 
 class LightGBM:

@@ -13,7 +13,6 @@ from stock_pipeline.models.estimators.threads import sleep_when_idle
 from stock_pipeline.models.estimators.trees import min_data_in_leaf
 
 TREES_FILE: Final = "trees.txt"
-GPU_OBSTACLE: Final = "LightGBM's published package computes on the CPU only"
 # Features are ranks within a session of some hundred stocks: finer bins would tell hardly more apart and cost time.
 SETTINGS: Final[Mapping[str, Any]] = {
     "max_bin": 63,
@@ -27,6 +26,11 @@ SETTINGS: Final[Mapping[str, Any]] = {
 }
 # Below this, waking a second thread costs more than it gives.
 SAMPLES_WORTH_THREADS: Final = 1000
+
+
+def gpu_obstacle() -> str:
+    """Why LightGBM cannot compute on a GPU."""
+    return "LightGBM's published package computes on the CPU only"
 
 
 class LightGBMTrees:

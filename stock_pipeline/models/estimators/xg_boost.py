@@ -2,14 +2,8 @@
 
 from typing import Any
 
-from stock_pipeline.models.estimators import xgboost_trees
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.xgboost_trees import XGBoostTrees
-
-
-def gpu_obstacle() -> str | None:
-    """Why XGBoost cannot compute on a GPU here, in one sentence; None where it can."""
-    return xgboost_trees.gpu_obstacle()
 
 
 class XGBoost(XGBoostTrees):
