@@ -5,7 +5,7 @@ Splits are made of sessions, never of rows: on a stacked panel a split of rows p
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 
 import polars as pl
@@ -130,12 +130,8 @@ def split_table(
     rows = [
         {
             AS_OF: as_of,
-            FOLD: split.fold,
+            **asdict(split),
             WINDOW: EXPANDING if train_sessions is None else ROLLING,
-            "train_from": split.train_from,
-            "train_to": split.train_to,
-            "test_from": split.test_from,
-            "test_to": split.test_to,
             "train_sessions": count(split.train_from, split.train_to),
             "test_sessions": count(split.test_from, split.test_to),
             "purge": reach,
@@ -148,8 +144,8 @@ def split_table(
 
 def splits_from_table(frame: pl.DataFrame) -> list[Split]:
     """The splits that rows of WALK_FORWARD_SPLITS of one ``as_of`` describe, in the order of their folds."""
-    columns = (FOLD, "train_from", "train_to", "test_from", "test_to")
-    return [Split(*row) for row in frame.sort(FOLD).select(columns).iter_rows()]
+    columns = [each.name for each in fields(Split)]
+    return [Split(**row) for row in frame.sort(FOLD).select(columns).iter_rows(named=True)]
 
 
 def _check_parameters(folds: int, reach: int, embargo: int, min_train: int, train_sessions: int | None) -> None:

@@ -118,9 +118,7 @@ def manifest_of(fitted: Fitted, said: Said, held: Sequence[str]) -> Manifest:
         rows=fitted.sessions.len(),
         parameters=inputs.parameters,
         metrics=metrics_of(said.out_of_fold, fitted.kind),
-        seed=inputs.conditions.seed,
-        threads=inputs.conditions.threads,
-        device=inputs.conditions.device,
+        **vars(inputs.conditions),
         code_version=inputs.code_version,
         target=fitted.kind.name,
         exposures=fitted.exposures,
@@ -161,27 +159,16 @@ def _rows_of(schema: TableSchema, named: Mapping[str, object], rows: pl.DataFram
 
 def _training_row(manifest: Manifest, artefact: Artefact, sessions: int, number: int) -> pl.DataFrame:
     row = {
-        TRAINING_ID: manifest.training_id,
-        MODEL: manifest.model,
+        **vars(manifest),
         NUMBER: number,
-        AS_OF: manifest.as_of,
-        "train_from": manifest.train_from,
-        "train_to": manifest.train_to,
-        "rows": manifest.rows,
         "sessions": sessions,
         "features": len(manifest.features),
-        "features_hash": manifest.features_hash,
         "parameters": json.dumps(manifest.parameters, sort_keys=True),
-        "target": manifest.target,
-        "trials": manifest.trials,
-        "seed": manifest.seed,
-        "threads": manifest.threads,
-        "device": manifest.device,
         "artefact": artefact.path.as_posix(),
         "size_bytes": artefact.size_bytes,
         "sha256": artefact.sha256,
     }
-    return pl.DataFrame([row], schema=TRAININGS.dtypes)
+    return pl.DataFrame([{name: row[name] for name in TRAININGS.column_names}], schema=TRAININGS.dtypes)
 
 
 def latest_trainings(trainings: pl.DataFrame, models: Sequence[str]) -> pl.DataFrame:
