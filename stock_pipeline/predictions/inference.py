@@ -36,16 +36,6 @@ class Service:
     training_id: str
     predictor: Predictor
 
-    @property
-    def model(self) -> str:
-        """The name of its model."""
-        return self.predictor.model
-
-    @property
-    def window(self) -> int:
-        """Sessions of features that a score rests on."""
-        return self.predictor.window
-
 
 def load_service(
     models_root: Path, row: Mapping[str, object], off: frozenset[str] = frozenset(), say: Callable[[str], None] = lambda _note: None
@@ -71,7 +61,7 @@ def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatili
     Args:
         service: the loaded version.
         inputs: symbol, session and the features as models see them with the exposures (see ``datasets.reading.read_inputs``), of the
-            session and as many before it as ``service.window`` asks for.
+            session and as many before it as ``service.predictor.window`` asks for.
         session: which.
         past_volatility: symbol, session and past_volatility, for the volatility ahead.
 
@@ -89,7 +79,7 @@ def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatili
         .select(
             SESSION,
             SYMBOL,
-            pl.lit(service.model).alias(MODEL),
+            pl.lit(service.predictor.model).alias(MODEL),
             pl.lit(service.training_id).alias(TRAINING_ID),
             pl.lit(service.version, pl.Int32).alias(VERSION),
             SCORE,
@@ -108,7 +98,7 @@ def explanations(service: Service, inputs: pl.DataFrame, session: date, count: i
     explained = service.predictor.explain(inputs, session, count)
     if explained is None:
         return EXPLANATIONS.empty()
-    named = {MODEL: service.model, TRAINING_ID: service.training_id}
+    named = {MODEL: service.predictor.model, TRAINING_ID: service.training_id}
     return explained.with_columns(pl.lit(value).alias(name) for name, value in named.items()).select(EXPLANATIONS.column_names)
 
 
@@ -116,6 +106,7 @@ def _refuse_missing(service: Service, there: Sequence[str]) -> None:
     missing = sorted(service.predictor.inputs - set(there))
     if missing:
         raise InputError(
-            f"version {service.version} of {service.model} learned from {len(missing)} features that are not made now, {missing[0]} among "
-            "them; train the models again (materialise the group models), or set features.set to the set that they were trained on"
+            f"version {service.version} of {service.predictor.model} learned from {len(missing)} features that are not made now, "
+            f"{missing[0]} among them; train the models again (materialise the group models), or set features.set to the set that they "
+            "were trained on"
         )
