@@ -31,20 +31,12 @@ from stock_pipeline_tests.factories.training_panels import FEATURES, panel, plan
 EXPOSED = ("f4",)
 
 
-def size_of_move() -> pl.Expr:
-    return (pl.col(FORWARD_RETURN).abs() / pl.col(PAST_VOLATILITY)).log1p()
-
-
-def move_ahead() -> pl.Expr:
-    return (pl.col(SCORE) + 0.5) * pl.col(PAST_VOLATILITY)
-
-
 MOVE = TargetKind(
     name="move",
     outcomes=(FORWARD_RETURN, PAST_VOLATILITY),
-    make=size_of_move,
+    make=(pl.col(FORWARD_RETURN).abs() / pl.col(PAST_VOLATILITY)).log1p(),
     prediction=PREDICTED_VOLATILITY,
-    predict=move_ahead,
+    predict=(pl.col(SCORE) + 0.5) * pl.col(PAST_VOLATILITY),
     exposures=EXPOSED,
     ranked_against=TARGET,
     ranks_stocks=False,

@@ -73,7 +73,7 @@ def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatili
     rank = score.rank("min", descending=True).over(SESSION)
     told = service.predictor.score(inputs, session).drop_nulls(SCORE).join(past_volatility, on=[SYMBOL, SESSION], how="left")
     kind = service.predictor.kind
-    meanings = dict.fromkeys((PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict()}
+    meanings = dict.fromkeys((PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict}
     return (
         told.with_columns(pl.lit(service.predictor.return_scale, pl.Float64).alias(RETURN_SCALE))
         .select(
