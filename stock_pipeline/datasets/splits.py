@@ -13,8 +13,8 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, FOLD
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.tables import EXPANDING, ROLLING, WALK_FORWARD_SPLITS, WINDOW
-from stock_pipeline.labels.catalogue import label_reach
-from stock_pipeline.settings import DatasetSettings, LabelSettings
+from stock_pipeline.labels.catalogue import label_reach, return_reach
+from stock_pipeline.settings import DatasetSettings, LabelSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,19 @@ def chosen_splits(sessions: Sequence[date], chosen: DatasetSettings, labels: Lab
     last = sorted(set(sessions))[-(chosen.sessions or 0) :]
     reach = label_reach(labels.horizons, labels.volatility_horizon)
     return walk_forward(last, chosen.folds, reach, chosen.embargo, chosen.minimum_train_sessions, chosen.train_sessions)
+
+
+def check_history(settings: Settings, sessions: Sequence[date]) -> None:
+    """Refuse a history that is too short for the splits of the settings, before anything is written.
+
+    Args:
+        settings: for the splits and the labels.
+        sessions: all that there are, in order. The last of them have no label yet.
+
+    Raises:
+        InputError: they are too few.
+    """
+    chosen_splits(sessions[: -return_reach(settings.labels.horizons[0])], settings.datasets, settings.labels)
 
 
 def check_split(split: Split, label_ends: Mapping[date, date]) -> None:
