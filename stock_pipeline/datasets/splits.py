@@ -84,9 +84,7 @@ def chosen_splits(sessions: Sequence[date], chosen: DatasetSettings, labels: Lab
 def check_history(settings: Settings, sessions: Sequence[date]) -> None:
     """Refuse a history that is too short for the splits of the settings, before anything is written.
 
-    Args:
-        settings: for the splits and the labels.
-        sessions: all that there are, in order. The last of them have no label yet.
+    ``sessions`` are all that there are, in order; the last of them have no label yet.
 
     Raises:
         InputError: they are too few.
@@ -101,7 +99,6 @@ def check_split(split: Split, label_ends: Mapping[date, date]) -> None:
     session itself is refused: whether at its open or its close, the test range's features are of the same session.
 
     Args:
-        split: the split to judge.
         label_ends: for each session the one on which the last of its labels is known; at least for every session trained on.
 
     Raises:

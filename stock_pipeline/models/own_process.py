@@ -33,13 +33,7 @@ class TrainingFailedError(StockPipelineError):
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A trained model that is still only files in a folder.
-
-    Attributes:
-        folder: where its files lie.
-        fitted_with: its parameters.
-        window: sessions of features that a score rests on.
-    """
+    """A trained model that is still only files in a folder, with its parameters and its window."""
 
     folder: Path
     fitted_with: dict[str, Any]
@@ -55,10 +49,7 @@ class SavedModel:
 def trained_apart(plan: Plan, panel: pl.DataFrame, say: Say) -> Iterator[Trained[SavedModel]]:
     """Train in a process of its own; the files are there while the context lasts.
 
-    Args:
-        plan: how; what it holds must be importable by name.
-        panel: as for ``train``.
-        say: told of each step.
+    Arguments as for ``train``; what the plan holds must be importable by name.
 
     Raises:
         TrainingFailedError: the training raised an error, or its process died.

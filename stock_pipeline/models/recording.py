@@ -99,13 +99,7 @@ def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float |
 
 
 def manifest_of(fitted: Fitted, said: Said, held: Sequence[str]) -> Manifest:
-    """All about a model but its files.
-
-    Args:
-        fitted: the model.
-        said: what its training had to say.
-        held: names of the model's trainings in the order in which they were made.
-    """
+    """All about a model but its files; ``held`` names the model's trainings in the order in which they were made."""
     inputs, sessions = fitted.inputs, fitted.sessions.unique().sort()
     return Manifest(
         model=inputs.model,
@@ -131,10 +125,6 @@ def record(models_root: Path, model: Saveable, manifest: Manifest, said: Said, s
     """Write the artefact, then say so in rows.
 
     Args:
-        models_root: the folder of the artefacts.
-        model: the model that goes into service.
-        manifest: all about it but its files.
-        said: what its training had to say.
         sessions: how many sessions the final model was fitted on.
         number: of the training among those of the model.
     """

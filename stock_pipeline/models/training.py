@@ -48,7 +48,6 @@ def train(plan: Plan, panel: pl.DataFrame, say: Say = lambda _note: None) -> Tra
     """Choose parameters, score them out of fold, and fit the model that goes into service.
 
     Args:
-        plan: how.
         panel: what ``datasets.reading.read_training_panel`` returns.
         say: told of each step as it begins.
 
@@ -74,12 +73,7 @@ def score_folds(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Train on each fold's training range and score its test range: ``out_of_fold`` and ``seen`` of ``Trained``.
 
-    Args:
-        plan: how.
-        ordered: the panel, sorted by session and symbol.
-        samples: every row of it.
-        parameters: of the model, by name.
-        say: told of each fold as it begins.
+    ``samples`` are every row of the panel ``ordered``, which is sorted by session and symbol.
 
     Raises:
         InputError: a split lets training labels reach into its test range, or a range holds no row with a target.

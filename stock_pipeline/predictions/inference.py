@@ -42,11 +42,7 @@ def load_service(
 ) -> Service:
     """Load a version, its artefacts checked against their hashes; see ``models.reading.load_predictor``.
 
-    Args:
-        models_root: the folder of the artefacts.
-        row: a version with the columns of its training, as ``registry.reading`` gives it.
-        off: models that are switched off.
-        say: told of each member of a stack that is damaged.
+    ``row`` is a version with the columns of its training, as ``registry.reading`` gives it.
 
     Raises:
         ArtefactError: an artefact, or that of every member, is missing or not the one that was written.
@@ -59,10 +55,8 @@ def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatili
     """What the version says of every stock of a session: rows of DAILY_PREDICTIONS.
 
     Args:
-        service: the loaded version.
         inputs: symbol, session and the features as models see them with the exposures (see ``datasets.reading.read_inputs``), of the
             session and as many before it as ``service.predictor.window`` asks for.
-        session: which.
         past_volatility: symbol, session and past_volatility, for the volatility ahead.
 
     Raises:
