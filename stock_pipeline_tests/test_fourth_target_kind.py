@@ -31,20 +31,12 @@ from stock_pipeline_tests.factories.training_panels import FEATURES, panel, plan
 EXPOSED = ("f4",)
 
 
-def size_of_move() -> pl.Expr:
-    return (pl.col(FORWARD_RETURN).abs() / pl.col(PAST_VOLATILITY)).log1p()
-
-
-def move_ahead() -> pl.Expr:
-    return (pl.col(SCORE) + 0.5) * pl.col(PAST_VOLATILITY)
-
-
 MOVE = TargetKind(
     name="move",
     outcomes=(FORWARD_RETURN, PAST_VOLATILITY),
-    make=size_of_move,
+    make=(pl.col(FORWARD_RETURN).abs() / pl.col(PAST_VOLATILITY)).log1p(),
     prediction=PREDICTED_VOLATILITY,
-    predict=move_ahead,
+    predict=(pl.col(SCORE) + 0.5) * pl.col(PAST_VOLATILITY),
     exposures=EXPOSED,
     ranked_against=TARGET,
     ranks_stocks=False,
@@ -68,7 +60,7 @@ def test_a_fourth_kind_is_learnt_scored_and_predicted_as_it_says() -> None:
     last = rows[SESSION].max()
     night = rows.filter(pl.col(SESSION) == last)
     past = night.select(SYMBOL, SESSION, PAST_VOLATILITY)
-    loaded = Predictor("mover", MOVE, measured[RETURN_SCALE], None, {"mover": LoadedModel(trained.estimator, MOVE.exposures)})
+    loaded = Predictor("mover", MOVE, measured[RETURN_SCALE], None, {"mover": LoadedModel(trained.model, MOVE.exposures)})
     made = DAILY_PREDICTIONS.conform(predict(Service(1, "t1", loaded), rows.select(SESSION, SYMBOL, *FEATURES), night[SESSION][0], past))
     assert made.height == 20 and made[SCORE].n_unique() > 1
     said = (np.array(made[SCORE]) + 0.5) * np.array(past.sort(SYMBOL)[PAST_VOLATILITY])

@@ -95,7 +95,7 @@ def _with_models(settings: "Settings", names: tuple[str, ...] | None) -> "Settin
 
 def _check(settings: "Settings", stores: "Stores", options: "RunOptions") -> None:
     """Try everything that the user may have got wrong before anything is written."""
-    from stock_pipeline.datasets.preflight import check_history
+    from stock_pipeline.datasets.splits import check_history
     from stock_pipeline.market_data.preflight import check_sources
     from stock_pipeline.orchestration.clock import utc_now
 

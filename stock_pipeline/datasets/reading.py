@@ -37,15 +37,7 @@ def read_training_panel(stores: Stores, settings: Settings, as_of: date, kind: T
 def _with_outcomes_of(
     kind: TargetKind, stores: Stores, as_of: date, outcomes: pl.DataFrame, past: Callable[[pl.DataFrame], pl.DataFrame]
 ) -> pl.DataFrame:
-    """The outcomes with what the target of a kind is made of besides returns.
-
-    Args:
-        kind: whose target.
-        stores: both stores.
-        as_of: the night.
-        outcomes: what ``labels.reading.read_outcomes`` returns for that night.
-        past: from the rows that are left to symbol, session and past_volatility.
-    """
+    """The outcomes with what the target of a kind is made of besides returns; ``past`` makes past_volatility of the rows that are left."""
     key = [SYMBOL, SESSION]
     if FORWARD_VOLATILITY in kind.outcomes:
         outcomes = outcomes.join(read_forward_volatility(stores, as_of), on=key, how="inner")
@@ -75,13 +67,7 @@ def read_targets(
 ) -> dict[str, pl.DataFrame]:
     """The targets of the sessions from ``first`` on, as they were known on the night of ``as_of``.
 
-    Args:
-        stores: both stores.
-        settings: for the feature set, of which only the exposures are read, and the ratio from which on a move is a jump.
-        as_of: the night.
-        first: the first session wanted.
-        outcomes: what ``labels.reading.read_outcomes`` returns for that night.
-        kinds: of the targets.
+    Of the feature set only the exposures are read. ``outcomes`` are what ``labels.reading.read_outcomes`` returns for that night.
 
     Returns:
         For each kind, by its name, session, symbol, forward_return and target, both null where they are not known; sorted by session
@@ -109,13 +95,8 @@ def read_past_volatility_of(stores: Stores, settings: Settings, as_of: date, wan
     by rounding, and results would be written again every night.
 
     Args:
-        stores: both stores.
-        settings: for the ratio from which on a move is a jump.
         as_of: the night whose knowledge of the bars counts.
         wanted: sessions in order.
-
-    Returns:
-        symbol, session and past_volatility.
     """
     sessions = sessions_of(stores, as_of)
     spans = {day: sessions[max(0, place + 1 - SPAN)] for place, day in enumerate(sessions)}

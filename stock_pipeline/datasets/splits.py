@@ -5,7 +5,7 @@ Splits are made of sessions, never of rows: on a stacked panel a split of rows p
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 
 import polars as pl
@@ -13,8 +13,8 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, FOLD
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.tables import EXPANDING, ROLLING, WALK_FORWARD_SPLITS, WINDOW
-from stock_pipeline.labels.catalogue import label_reach
-from stock_pipeline.settings import DatasetSettings, LabelSettings
+from stock_pipeline.labels.catalogue import label_reach, return_reach
+from stock_pipeline.settings import DatasetSettings, LabelSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,17 @@ def chosen_splits(sessions: Sequence[date], chosen: DatasetSettings, labels: Lab
     return walk_forward(last, chosen.folds, reach, chosen.embargo, chosen.minimum_train_sessions, chosen.train_sessions)
 
 
+def check_history(settings: Settings, sessions: Sequence[date]) -> None:
+    """Refuse a history that is too short for the splits of the settings, before anything is written.
+
+    ``sessions`` are all that there are, in order; the last of them have no label yet.
+
+    Raises:
+        InputError: they are too few.
+    """
+    chosen_splits(sessions[: -return_reach(settings.labels.horizons[0])], settings.datasets, settings.labels)
+
+
 def check_split(split: Split, label_ends: Mapping[date, date]) -> None:
     """Passes where every training label is known before the test range starts; the guard in front of every fit.
 
@@ -88,7 +99,6 @@ def check_split(split: Split, label_ends: Mapping[date, date]) -> None:
     session itself is refused: whether at its open or its close, the test range's features are of the same session.
 
     Args:
-        split: the split to judge.
         label_ends: for each session the one on which the last of its labels is known; at least for every session trained on.
 
     Raises:
@@ -130,12 +140,8 @@ def split_table(
     rows = [
         {
             AS_OF: as_of,
-            FOLD: split.fold,
+            **asdict(split),
             WINDOW: EXPANDING if train_sessions is None else ROLLING,
-            "train_from": split.train_from,
-            "train_to": split.train_to,
-            "test_from": split.test_from,
-            "test_to": split.test_to,
             "train_sessions": count(split.train_from, split.train_to),
             "test_sessions": count(split.test_from, split.test_to),
             "purge": reach,
@@ -148,8 +154,8 @@ def split_table(
 
 def splits_from_table(frame: pl.DataFrame) -> list[Split]:
     """The splits that rows of WALK_FORWARD_SPLITS of one ``as_of`` describe, in the order of their folds."""
-    columns = (FOLD, "train_from", "train_to", "test_from", "test_to")
-    return [Split(*row) for row in frame.sort(FOLD).select(columns).iter_rows()]
+    columns = [each.name for each in fields(Split)]
+    return [Split(**row) for row in frame.sort(FOLD).select(columns).iter_rows(named=True)]
 
 
 def _check_parameters(folds: int, reach: int, embargo: int, min_train: int, train_sessions: int | None) -> None:

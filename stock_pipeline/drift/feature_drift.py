@@ -65,7 +65,6 @@ def feature_drift(
         reference, current: session, and the features as columns, one row per session and stock; no session is in both.
         feature_names: the features to compare, columns of both frames.
         as_of: the session after whose close drift is judged.
-        statistics: the statistics to compute, with their thresholds.
 
     Returns:
         Rows of ``FEATURE_DRIFT``, in the order of the features and statistics given. Below 250 values on either side the value

@@ -21,11 +21,7 @@ DRIFT = "drift"
 
 
 def drifted_share(drift: pl.DataFrame) -> float:
-    """The share of the features of which any statistic grades the drift HIGH or CRITICAL; 0 where there are none.
-
-    Args:
-        drift: rows of FEATURE_DRIFT of one session.
-    """
+    """The share of the features of which any statistic grades the drift HIGH or CRITICAL, of one session; 0 where there are none."""
     bad = [grade for grade in SEVERITIES if at_least(grade, HIGH)]
     features = drift.group_by(FEATURE).agg(pl.col(SEVERITY).is_in(bad).any())
     return float(features.select(pl.col(SEVERITY).mean()).item() or 0.0)
@@ -34,11 +30,8 @@ def drifted_share(drift: pl.DataFrame) -> float:
 def is_too_soon(jobs: pl.DataFrame, last_requested: date | None, session: date, days: int) -> bool:
     """Whether drift had a retraining requested less than ``days`` days before ``session``.
 
-    Args:
-        jobs: rows of TRAINING_JOBS.
-        last_requested: the session for which the last was requested; None where it is not known.
-        session: the session that was judged. The clock is not asked: on data of the past, the day of a job lies long after.
-        days: the time between two.
+    ``last_requested`` is the session for which the last was requested, None where it is not known. The clock is not asked: on data of the
+    past, the day of a job lies long after.
     """
     requested = jobs.filter(pl.col(REASON) == DRIFT)[REQUESTED_AT].dt.date().to_list()
     known = [*requested, *([] if last_requested is None else [last_requested])]

@@ -30,9 +30,7 @@ Compute = Callable[[pl.DataFrame], pl.DataFrame]
 def judge_labels(night: Night, compute: Compute | None = None) -> dict[str, Verdict]:
     """The verdict on the labels, from a sample of symbols that changes from night to night.
 
-    Args:
-        night: for the horizons, the exchange and the sources' rules.
-        compute: from bars to labels; the stage's own when left out.
+    ``compute`` makes labels of bars; the stage's own when left out.
     """
     stores, settings = night.stores, night.settings
     reached = stores.watermark("ml", ASSET)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import reduce
+from operator import add, mul
 from typing import Final
 
 import polars as pl
@@ -150,9 +152,7 @@ def _leapt(horizon: int | str, first: int, last: int) -> pl.Expr:
 def _forward_return(horizon: int) -> tuple[pl.Expr, pl.Expr]:
     """The return whatever may spoil it, and whether a jump does."""
     opening, end = _usable(OPEN), return_reach(horizon)
-    comparable = opening.shift(-1)
-    for ahead in range(2, end + 1):
-        comparable = comparable * pl.col(PRICE_STEP).shift(-ahead)
+    comparable = reduce(mul, (pl.col(PRICE_STEP).shift(-ahead) for ahead in range(2, end + 1)), opening.shift(-1))
     value = pl.when(_has_bars_up_to(end)).then(opening.shift(-end) / comparable - 1)
     return value.alias(column_of(FORWARD_RETURN, horizon)), _leapt(horizon, 1, end)
 
@@ -161,18 +161,10 @@ def _forward_volatility(horizon: int) -> tuple[pl.Expr, pl.Expr]:
     """The volatility whatever may spoil it, and whether a jump does."""
     # Summed anew in every row: a running sum would carry the rounding of the row where it started.
     returns = [pl.col(_LOG_RETURN).shift(-step) for step in range(1, horizon + 1)]
-    mean = _added(returns) / horizon
-    variance = _added([(value - mean).pow(2) for value in returns]) / (horizon - 1)
+    mean = reduce(add, returns) / horizon
+    variance = reduce(add, [(value - mean).pow(2) for value in returns]) / (horizon - 1)
     value = pl.when(_has_bars_up_to(horizon)).then(variance.sqrt())
     return value.alias(FORWARD_VOLATILITY), _leapt(VOLATILITY, 0, horizon)
-
-
-def _added(terms: list[pl.Expr]) -> pl.Expr:
-    """The sum, null where any term is."""
-    result = terms[0]
-    for term in terms[1:]:
-        result = result + term
-    return result
 
 
 def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: date) -> pl.DataFrame:

@@ -14,14 +14,10 @@ _MOST_POINTS = 150
 
 
 def return_bands(labels: pl.DataFrame, horizon: int) -> bytes:
-    """The cross-section of forward returns over time: the median of each session's stocks, their middle half and nine tenths.
+    """The cross-section of forward returns over time (PNG): the median of each session's stocks, their middle half and nine tenths.
 
     Args:
         labels: session and the forward return over ``horizon``. Of many sessions, the quantiles of neighbouring ones are averaged.
-        horizon: sessions from the fill to the way out.
-
-    Returns:
-        A PNG file.
 
     Raises:
         InputError: no row has a forward return.

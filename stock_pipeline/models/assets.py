@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -228,37 +229,34 @@ SETTINGS = (
 
 def stages(settings: Settings) -> tuple[Stage, ...]:
     """The assets of the models, to be trained anew where the catalogue of the chosen features changes."""
-    version = f"2 {chosen_set(settings).hash[:16]}"
+    trained = partial(
+        Stage,
+        tables=TABLES,
+        rhythm="training",
+        code_version=f"2 {chosen_set(settings).hash[:16]}",
+        checks=(PLAUSIBLE,),
+        failure_is_shown=True,
+    )
+    base_models = (
+        trained(
+            keys=(("models", entry.name),),
+            description=entry.description,
+            reads=(DAILY_FEATURES, DAILY_LABELS, WALK_FORWARD_SPLITS, *(BAR_TABLES if PAST_VOLATILITY in entry.target.outcomes else ())),
+            body=train_model(entry),
+            settings=SETTINGS,
+            settings_ahead=("models.device", "models.names", "models.suspicious_rank_ic"),
+            kinds=entry.kinds,
+        )
+        for entry in CATALOGUE
+    )
     members = tuple(("models", name) for name in stacked_models(None))
-    stack = Stage(
+    stack = trained(
         keys=(("models", STACK),),
         description="The models of the return, ranked and weighted by their out-of-fold scores, shrunk to equal weights.",
-        tables=TABLES,
         reads=(DAILY_LABELS, WALK_FORWARD_SPLITS, *via(members, TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES)),
         body=train_stack,
         settings=(*SETTINGS, "models.names"),
         settings_ahead=("models.suspicious_rank_ic",),
         kinds=("scipy",),
-        rhythm="training",
-        code_version=version,
-        checks=(PLAUSIBLE,),
-        failure_is_shown=True,
     )
-    return (*(_asset(entry, version) for entry in CATALOGUE), stack)
-
-
-def _asset(entry: ModelEntry, version: str) -> Stage:
-    return Stage(
-        keys=(("models", entry.name),),
-        description=entry.description,
-        tables=TABLES,
-        reads=(DAILY_FEATURES, DAILY_LABELS, WALK_FORWARD_SPLITS, *(BAR_TABLES if PAST_VOLATILITY in entry.target.outcomes else ())),
-        body=train_model(entry),
-        settings=SETTINGS,
-        settings_ahead=("models.device", "models.names", "models.suspicious_rank_ic"),
-        kinds=entry.kinds,
-        rhythm="training",
-        code_version=version,
-        checks=(PLAUSIBLE,),
-        failure_is_shown=True,
-    )
+    return (*base_models, stack)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from stock_pipeline.core.named import entry_named
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, RETURN_KIND, VOLATILITY_KIND, TargetKind
-from stock_pipeline.models.estimators import cat_boost, direction_classifier, light_gbm, random_forest, spline_ridge, xg_boost
+from stock_pipeline.models.estimators import cat_boost, lightgbm_trees, spline_ridge, xgboost_trees
 from stock_pipeline.models.estimators.cat_boost import CatBoost
 from stock_pipeline.models.estimators.direction_classifier import DirectionClassifier
 from stock_pipeline.models.estimators.estimator import Estimator
@@ -51,6 +52,16 @@ class ModelEntry:
     gpu_obstacle: Callable[[], str | None] = _no_code
 
 
+_NETWORK: Final = partial(ModelEntry, kinds=("pytorch",), space={"dropout": (0.1, 0.3, 0.5)}, gpu_obstacle=torch_obstacle)
+_FOREST: Final = partial(
+    ModelEntry,
+    make=RandomForest,
+    load=RandomForest.load,
+    kinds=("xgboost",),
+    space={"max_depth": (4, 6, 8), "subsample": (0.1, 0.2, 0.4)},
+    gpu_obstacle=xgboost_trees.gpu_obstacle,
+)
+
 CATALOGUE: Final[tuple[ModelEntry, ...]] = (
     ModelEntry(
         name="spline_ridge",
@@ -68,7 +79,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         description="Gradient-boosted trees with a Huber loss.",
         kinds=("lightgbm",),
         space={"trees": (100, 200), "learning_rate": (0.015, 0.03, 0.06), "huber_delta": (0.1, 0.3)},
-        gpu_obstacle=light_gbm.gpu_obstacle,
+        gpu_obstacle=lightgbm_trees.gpu_obstacle,
     ),
     ModelEntry(
         name="xgboost",
@@ -77,7 +88,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         description="Gradient-boosted trees by XGBoost.",
         kinds=("xgboost",),
         space={"trees": (100, 200), "learning_rate": (0.015, 0.03, 0.06), "max_depth": (4, 5, 6)},
-        gpu_obstacle=xg_boost.gpu_obstacle,
+        gpu_obstacle=xgboost_trees.gpu_obstacle,
     ),
     ModelEntry(
         name="catboost",
@@ -88,52 +99,26 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         space={"trees": (100, 200), "learning_rate": (0.015, 0.03, 0.06), "depth": (4, 5, 6)},
         gpu_obstacle=cat_boost.gpu_obstacle,
     ),
-    ModelEntry(
-        name="random_forest",
-        make=RandomForest,
-        load=RandomForest.load,
-        description="A random forest: deep trees on random rows and features, averaged.",
-        kinds=("xgboost",),
-        space={"max_depth": (4, 6, 8), "subsample": (0.1, 0.2, 0.4)},
-        gpu_obstacle=random_forest.gpu_obstacle,
-    ),
-    ModelEntry(
+    _FOREST(name="random_forest", description="A random forest: deep trees on random rows and features, averaged."),
+    _NETWORK(
         name="mlp",
         make=MLP,
         load=MLP.load,
         description="A small neural network on the features of the session.",
-        kinds=("pytorch",),
-        space={"dropout": (0.1, 0.3, 0.5)},
-        gpu_obstacle=torch_obstacle,
     ),
-    ModelEntry(
+    _NETWORK(
         name="n_hits",
         make=NHiTS,
         load=NHiTS.load,
         description="N-HiTS: blocks that read the last sessions' features at several speeds.",
-        kinds=("pytorch",),
-        space={"dropout": (0.1, 0.3, 0.5)},
-        gpu_obstacle=torch_obstacle,
     ),
-    ModelEntry(
+    _NETWORK(
         name="patch_tst",
         make=PatchTST,
         load=PatchTST.load,
         description="PatchTST: attention over patches of each feature's last sessions.",
-        kinds=("pytorch",),
-        space={"dropout": (0.1, 0.3, 0.5)},
-        gpu_obstacle=torch_obstacle,
     ),
-    ModelEntry(
-        name="risk",
-        make=RandomForest,
-        load=RandomForest.load,
-        description="A random forest for the volatility of the sessions ahead.",
-        kinds=("xgboost",),
-        target=VOLATILITY_KIND,
-        space={"max_depth": (4, 6, 8), "subsample": (0.1, 0.2, 0.4)},
-        gpu_obstacle=random_forest.gpu_obstacle,
-    ),
+    _FOREST(name="risk", description="A random forest for the volatility of the sessions ahead.", target=VOLATILITY_KIND),
     ModelEntry(
         name="direction",
         make=DirectionClassifier,
@@ -141,7 +126,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         description="The probability that the return is positive: boosted trees, calibrated.",
         kinds=("lightgbm",),
         target=DIRECTION_KIND,
-        gpu_obstacle=direction_classifier.gpu_obstacle,
+        gpu_obstacle=lightgbm_trees.gpu_obstacle,
     ),
 )
 

@@ -12,9 +12,7 @@ def device_for(entry: ModelEntry, wanted: str, say: Callable[[str], None]) -> De
     """The device for a model; one that cannot use the GPU that there is says why.
 
     Args:
-        entry: the model.
         wanted: auto, cpu or cuda.
-        say: told why a model cannot use the GPU.
 
     Raises:
         InputError: a GPU is asked for and there is none.

@@ -20,10 +20,7 @@ def explain_sample(estimator: Estimator, ordered: pl.DataFrame, samples: Samples
     """The contributions to some of the samples, drawn at random; without rows where the model cannot tell.
 
     Args:
-        estimator: the fitted model.
         ordered: the panel that the samples are of: session and symbol.
-        samples: what to draw from.
-        seed: of the draw.
 
     Returns:
         session, symbol, feature, contribution and value (the feature as the model sees it), sorted by session, symbol and the

@@ -49,14 +49,8 @@ class Manifest:
 class TrainingInputs:
     """All that a training depends on, from which its name follows.
 
-    Attributes:
-        model: the model's name.
-        as_of: the session whose night's knowledge the training rests on.
-        features: the features learnt from, in their order.
-        data_hash: ``core.content_hash`` of the training panel; for a stack, anything that identifies its members.
-        parameters: ``Estimator.parameters()``.
-        conditions: seed, threads and device.
-        code_version: version of the training code.
+    ``as_of`` is the session whose night's knowledge it rests on, ``features`` are in their order, ``data_hash`` is
+    ``core.content_hash`` of the training panel, or for a stack anything that identifies its members.
     """
 
     model: str

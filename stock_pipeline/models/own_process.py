@@ -16,6 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from stock_pipeline.core.errors import StockPipelineError
+from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.plan import Plan, Say
 from stock_pipeline.models.training import Trained, train
 
@@ -32,13 +33,7 @@ class TrainingFailedError(StockPipelineError):
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A trained model that is still only files in a folder.
-
-    Attributes:
-        folder: where its files lie.
-        fitted_with: its parameters.
-        window: sessions of features that a score rests on.
-    """
+    """A trained model that is still only files in a folder, with its parameters and its window."""
 
     folder: Path
     fitted_with: dict[str, Any]
@@ -50,25 +45,11 @@ class SavedModel:
             (folder / file.name).write_bytes(file.read_bytes())
 
 
-@dataclass(frozen=True)
-class TrainedApart:
-    """``training.Trained``, with files in place of the estimator."""
-
-    model: SavedModel
-    out_of_fold: pl.DataFrame
-    seen: pl.DataFrame
-    explained: pl.DataFrame
-    tried: pl.DataFrame
-
-
 @contextmanager
-def trained_apart(plan: Plan, panel: pl.DataFrame, say: Say) -> Iterator[TrainedApart]:
+def trained_apart(plan: Plan, panel: pl.DataFrame, say: Say) -> Iterator[Trained[SavedModel]]:
     """Train in a process of its own; the files are there while the context lasts.
 
-    Args:
-        plan: how; what it holds must be importable by name.
-        panel: as for ``train``.
-        say: told of each step.
+    Arguments as for ``train``; what the plan holds must be importable by name.
 
     Raises:
         TrainingFailedError: the training raised an error, or its process died.
@@ -126,10 +107,10 @@ def _end(code: int) -> str:
     return f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
-def _read(folder: Path) -> TrainedApart:
+def _read(folder: Path) -> Trained[SavedModel]:
     told = json.loads((folder / PARAMETERS).read_text(encoding="utf-8"))
     frames = {name: pl.read_ipc(folder / f"{name}.arrow") for name in FRAMES}
-    return TrainedApart(SavedModel(folder / MODEL_FOLDER, told["parameters"], told["window"]), **frames)
+    return Trained(SavedModel(folder / MODEL_FOLDER, told["parameters"], told["window"]), **frames)
 
 
 def _work(plan: Plan, folder: Path, pipe: Connection) -> None:
@@ -151,9 +132,9 @@ def _work(plan: Plan, folder: Path, pipe: Connection) -> None:
         pipe.close()
 
 
-def _write(trained: Trained, folder: Path) -> None:
-    trained.estimator.save(folder / MODEL_FOLDER)
-    told = {"parameters": trained.estimator.parameters(), "window": trained.estimator.window}
+def _write(trained: Trained[Estimator], folder: Path) -> None:
+    trained.model.save(folder / MODEL_FOLDER)
+    told = {"parameters": trained.model.parameters(), "window": trained.model.window}
     (folder / PARAMETERS).write_text(json.dumps(told), encoding="utf-8")
     for name in FRAMES:
         getattr(trained, name).write_ipc(folder / f"{name}.arrow")

@@ -20,9 +20,7 @@ WINDOW = 20
 def rank_ic_picture(daily: pl.DataFrame, model: str) -> bytes:
     """Bars of daily rank IC with their mean over 20 sessions (PNG).
 
-    Args:
-        daily: session and rank_ic, as ``rank_ic_by_session`` returns them.
-        model: name for the title.
+    ``daily`` has session and rank_ic, as ``rank_ic_by_session`` returns them.
     """
     rows = daily.drop_nulls(RANK_IC).sort(SESSION)
     sessions, smooth = rows[SESSION].to_list(), rows[RANK_IC].rolling_mean(WINDOW)
@@ -40,8 +38,7 @@ def rank_ic_picture(daily: pl.DataFrame, model: str) -> bytes:
 def scores_picture(scores: pl.DataFrame) -> bytes:
     """Mean rank IC of each model, best on top, with two standard errors either side (PNG); the stack in its own colour.
 
-    Args:
-        scores: model, metric and value, one row for each model and measure; rank_ic and rank_ic_t are drawn.
+    ``scores`` has model, metric and value, one row for each model and measure; rank_ic and rank_ic_t are drawn.
     """
     ranked = scores.group_by(MODEL).agg(pl.col(VALUE).filter(pl.col(METRIC) == name).first().alias(name) for name in (RANK_IC, "rank_ic_t"))
     # A t-value is a mean over its standard error; without one no error is drawn.
@@ -73,9 +70,7 @@ def weights_picture(weights: pl.DataFrame) -> bytes:
 def calibration_picture(out_of_fold: pl.DataFrame, bins: int = 10) -> bytes:
     """How often the return was positive where the model said how probable that was (PNG), in bins of equally many rows.
 
-    Args:
-        out_of_fold: score (the probability less 1/2) and target (0.5 where the return was positive, otherwise -0.5).
-        bins: most bins to draw.
+    ``out_of_fold`` has score (the probability less 1/2) and target (0.5 where the return was positive, otherwise -0.5).
     """
     told = out_of_fold.select((pl.col(SCORE) + 0.5).alias("said"), (pl.col(TARGET) + 0.5).alias("came"))
     place = (pl.col("said").rank("ordinal") - 1) * bins // pl.len()
@@ -98,9 +93,7 @@ PICTURES_OF_KINDS: Final[Mapping[str, Callable[[pl.DataFrame], bytes]]] = {"cali
 def explanation_pictures(explained: pl.DataFrame, model: str, most: int = 15) -> dict[str, bytes]:
     """A beeswarm of the contributions and bars of their mean sizes, by shap (PNG), of the ``most`` important features.
 
-    Args:
-        explained: session, symbol, feature, contribution and value, every feature of each stock and session.
-        model: name for the titles.
+    ``explained`` has session, symbol, feature, contribution and value, every feature of each stock and session.
     """
     from shap import plots
 

@@ -15,14 +15,9 @@ Say = Callable[[str], None]
 class Plan:
     """How a model is trained, besides the panel.
 
-    Attributes:
-        entry: the model.
-        feature_names: the features to learn from.
-        splits: what ``walk_forward`` made of the panel's sessions.
-        label_ends: for each session the one on which the last of its labels is known; every split is checked against it before
-            anything is fitted.
-        conditions: seed, threads and device.
-        trials: sets of parameters to try; 1 takes the model's own.
+    ``splits`` are what ``walk_forward`` made of the panel's sessions. ``label_ends`` tells for each session the one on which the last of
+    its labels is known; every split is checked against it before anything is fitted. ``trials`` counts the sets of parameters to try;
+    1 takes the model's own.
     """
 
     entry: ModelEntry

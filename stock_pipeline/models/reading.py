@@ -48,12 +48,8 @@ class LoadedModel:
 class Predictor:
     """A model that can be asked: a stack with its members, or a base model, which is then the only member.
 
-    Attributes:
-        model: its name.
-        kind: of what it learnt.
-        return_scale: what one unit of score is worth in return; None where that is not known.
-        stack: how the members are weighed; None for a base model.
-        members: base models by name.
+    ``return_scale`` is what one unit of score is worth in return, None where that is not known; ``stack`` says how the members are
+    weighed, None for a base model.
     """
 
     model: str
@@ -76,9 +72,7 @@ class Predictor:
     def score(self, inputs: pl.DataFrame, session: date) -> pl.DataFrame:
         """What it says of every stock of a session: session, symbol and score (Float64, null where no member of a stack scores).
 
-        Args:
-            inputs: symbol, session and ``self.inputs`` as models see them, of the session and as many before it as ``window`` asks for.
-            session: which.
+        ``inputs`` has symbol, session and ``self.inputs`` as models see them, of the session and as many before it as ``window`` asks for.
         """
         ordered = inputs.sort(SESSION, SYMBOL)
         rows = ordered.filter(pl.col(SESSION) == session)
@@ -108,7 +102,6 @@ def load_predictor(
     Args:
         folder: ``artefact_path`` beneath the folder of the artefacts.
         manifest_sha256: the manifest's hash as the table recorded it.
-        off: models that are switched off.
         say: told of each member that is damaged.
 
     Raises:
@@ -190,7 +183,6 @@ def check_artefact(folder: Path, manifest_sha256: str | None = None) -> Manifest
     """The manifest, once every file in the folder is the one that was written.
 
     Args:
-        folder: the artefact folder.
         manifest_sha256: the manifest's own hash as a table recorded it; without it a manifest forged with its files would pass.
 
     Raises:

@@ -99,13 +99,7 @@ def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float |
 
 
 def manifest_of(fitted: Fitted, said: Said, held: Sequence[str]) -> Manifest:
-    """All about a model but its files.
-
-    Args:
-        fitted: the model.
-        said: what its training had to say.
-        held: names of the model's trainings in the order in which they were made.
-    """
+    """All about a model but its files; ``held`` names the model's trainings in the order in which they were made."""
     inputs, sessions = fitted.inputs, fitted.sessions.unique().sort()
     return Manifest(
         model=inputs.model,
@@ -118,9 +112,7 @@ def manifest_of(fitted: Fitted, said: Said, held: Sequence[str]) -> Manifest:
         rows=fitted.sessions.len(),
         parameters=inputs.parameters,
         metrics=metrics_of(said.out_of_fold, fitted.kind),
-        seed=inputs.conditions.seed,
-        threads=inputs.conditions.threads,
-        device=inputs.conditions.device,
+        **vars(inputs.conditions),
         code_version=inputs.code_version,
         target=fitted.kind.name,
         exposures=fitted.exposures,
@@ -133,10 +125,6 @@ def record(models_root: Path, model: Saveable, manifest: Manifest, said: Said, s
     """Write the artefact, then say so in rows.
 
     Args:
-        models_root: the folder of the artefacts.
-        model: the model that goes into service.
-        manifest: all about it but its files.
-        said: what its training had to say.
         sessions: how many sessions the final model was fitted on.
         number: of the training among those of the model.
     """
@@ -161,27 +149,16 @@ def _rows_of(schema: TableSchema, named: Mapping[str, object], rows: pl.DataFram
 
 def _training_row(manifest: Manifest, artefact: Artefact, sessions: int, number: int) -> pl.DataFrame:
     row = {
-        TRAINING_ID: manifest.training_id,
-        MODEL: manifest.model,
+        **vars(manifest),
         NUMBER: number,
-        AS_OF: manifest.as_of,
-        "train_from": manifest.train_from,
-        "train_to": manifest.train_to,
-        "rows": manifest.rows,
         "sessions": sessions,
         "features": len(manifest.features),
-        "features_hash": manifest.features_hash,
         "parameters": json.dumps(manifest.parameters, sort_keys=True),
-        "target": manifest.target,
-        "trials": manifest.trials,
-        "seed": manifest.seed,
-        "threads": manifest.threads,
-        "device": manifest.device,
         "artefact": artefact.path.as_posix(),
         "size_bytes": artefact.size_bytes,
         "sha256": artefact.sha256,
     }
-    return pl.DataFrame([row], schema=TRAININGS.dtypes)
+    return pl.DataFrame([{name: row[name] for name in TRAININGS.column_names}], schema=TRAININGS.dtypes)
 
 
 def latest_trainings(trainings: pl.DataFrame, models: Sequence[str]) -> pl.DataFrame:

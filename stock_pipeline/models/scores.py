@@ -58,17 +58,15 @@ def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFr
 
 def _errors(rows: pl.DataFrame) -> list[tuple[str, float | None, int]]:
     error, target = pl.col(SCORE) - pl.col(TARGET), pl.col(TARGET)
-    shown = (error.abs().mean(), (error**2).mean().alias("s"), target.abs().mean().alias("z"), (target**2).mean().alias("q"))
-    mae, square, zero_mae, zero_square = rows.select(shown).row(0)
-    r2 = 1 - square / zero_square if zero_square else None
-    values = {
-        "mae": mae,
-        "rmse": None if square is None else sqrt(square),
-        "r2": r2,
-        "zero_mae": zero_mae,
-        "zero_rmse": None if zero_square is None else sqrt(zero_square),
-    }
-    return [(name, value, rows.height) for name, value in values.items()]
+    square, zero_square = (error**2).mean(), (target**2).mean()
+    values = rows.select(
+        mae=error.abs().mean(),
+        rmse=square.sqrt(),
+        r2=pl.when(zero_square != 0).then(1 - square / zero_square),
+        zero_mae=target.abs().mean(),
+        zero_rmse=zero_square.sqrt(),
+    )
+    return [(name, value, rows.height) for name, value in values.row(0, named=True).items()]
 
 
 def scores_of(test: pl.DataFrame, train: pl.DataFrame | None, outcome: str = FORWARD_RETURN) -> pl.DataFrame:

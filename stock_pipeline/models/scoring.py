@@ -20,7 +20,6 @@ def scored(rows: pl.DataFrame, said: NDArray[Any], exposures: Sequence[str]) -> 
 
     Args:
         rows: session and ``exposures``; every stock of a session, as on the night itself.
-        said: one number for each row.
         exposures: the exposures to reduce; none leaves the score as it is.
     """
     if not exposures:

@@ -82,7 +82,6 @@ def stack_weights(wide: pl.DataFrame, models: Sequence[str], equal_rows: float =
 
     Args:
         wide: session, target and one column of out-of-fold scores for each of ``models``; rows that lack one are left out.
-        models: the base models.
         equal_rows: how many rows speak for equal weights; 0 keeps the fitted weights.
 
     Raises:
@@ -109,9 +108,7 @@ def stack_scale(wide: pl.DataFrame, weights: Mapping[str, float]) -> float:
 
     Without it the stack's errors could be compared with no one else's. It is positive, so it changes no ranking.
 
-    Args:
-        wide: as for ``stack_weights``.
-        weights: each model's weight.
+    Arguments as for ``combine`` and ``stack_weights``.
     """
     rows = combine(wide, weights, 1.0).drop_nulls([SCORE, TARGET])
     product, square = rows.select((pl.col(SCORE) * pl.col(TARGET)).sum().alias("product"), (pl.col(SCORE) ** 2).sum()).row(0)
@@ -126,7 +123,6 @@ def combine(scores: pl.DataFrame, weights: Mapping[str, float], scale: float) ->
 
     Args:
         scores: session and one column of scores for each model in ``weights``; other columns are kept.
-        weights: each model's weight.
         scale: see ``stack_scale``.
 
     Returns:
@@ -145,11 +141,7 @@ def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequenc
     Weights for a fold rest on sessions up to the last that the fold's models trained on, so purge and embargo hold for the stack
     too. Folds without such scores, the first at least, get equal weights.
 
-    Args:
-        wide: as ``widen`` returns it.
-        models: the base models.
-        splits: the splits that the base models were trained on.
-        equal_rows: as for ``stack_weights``.
+    Arguments as for ``stack_weights``; ``splits`` are those that the base models were trained on.
 
     Returns:
         model, fold, session, symbol, score, target and forward_return, sorted by session and symbol, without the stocks that no

@@ -1,5 +1,6 @@
 """The tables that the models stage owns."""
 
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -27,6 +28,7 @@ from stock_pipeline.models.explanations import IMPORTANCE, SHARE
 from stock_pipeline.models.scores import OBSERVATIONS, PART, TEST, TRAIN
 from stock_pipeline.models.trials import TRIAL
 
+_table = partial(TableSchema, store="ml", stage="models")
 _TRAINING_ID = Column(TRAINING_ID, pl.String, "name of the training, from a hash of all that it depends on")
 _MODEL = Column(MODEL, pl.String, "name of the model in the catalogue, or stack")
 _AS_OF = Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on")
@@ -34,9 +36,7 @@ _AS_OF = Column(AS_OF, pl.Date, "session whose night's knowledge the training re
 NUMBER: Final = "number"
 _KINDS: Final = tuple(kind.name for kind in TARGET_KINDS)
 
-TRAININGS: Final = TableSchema(
-    store="ml",
-    stage="models",
+TRAININGS: Final = _table(
     name="trainings",
     description="Every training that left an artefact, one row each.",
     columns=(
@@ -64,9 +64,7 @@ TRAININGS: Final = TableSchema(
     session_column=AS_OF,
 )
 
-OUT_OF_FOLD_PREDICTIONS: Final = TableSchema(
-    store="ml",
-    stage="models",
+OUT_OF_FOLD_PREDICTIONS: Final = _table(
     name="out_of_fold_predictions",
     description="What each training said of sessions that it had not seen, beside what came of them.",
     columns=(
@@ -82,9 +80,7 @@ OUT_OF_FOLD_PREDICTIONS: Final = TableSchema(
     key=(TRAINING_ID, SYMBOL, SESSION),
 )
 
-MODEL_SCORES: Final = TableSchema(
-    store="ml",
-    stage="models",
+MODEL_SCORES: Final = _table(
     name="scores",
     description="How good each training's scores are, out of fold and on what it learnt from, one row for each part and measure.",
     columns=(
@@ -106,9 +102,7 @@ MODEL_SCORES: Final = TableSchema(
     session_column=AS_OF,
 )
 
-SHAP_VALUES: Final = TableSchema(
-    store="ml",
-    stage="models",
+SHAP_VALUES: Final = _table(
     name="shap_values",
     description="What each feature added to the scores of a sample of history, by the model that went into service.",
     columns=(
@@ -123,9 +117,7 @@ SHAP_VALUES: Final = TableSchema(
     key=(TRAINING_ID, SYMBOL, SESSION, FEATURE),
 )
 
-FEATURE_IMPORTANCE: Final = TableSchema(
-    store="ml",
-    stage="models",
+FEATURE_IMPORTANCE: Final = _table(
     name="feature_importance",
     description="How much each feature counts in each training: its mean absolute contribution over the sample of history.",
     columns=(
@@ -141,9 +133,7 @@ FEATURE_IMPORTANCE: Final = TableSchema(
     session_column=AS_OF,
 )
 
-TRIALS: Final = TableSchema(
-    store="ml",
-    stage="models",
+TRIALS: Final = _table(
     name="trials",
     description="The sets of parameters that were tried before a training, where more than one was.",
     columns=(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import polars as pl
@@ -22,30 +22,32 @@ from stock_pipeline.models.trials import choose_parameters
 SESSIONS_SEEN: Final = 60
 
 
+Model = TypeVar("Model")
+
+
 @dataclass(frozen=True)
-class Trained:
+class Trained(Generic[Model]):
     """What a training gives.
 
     Attributes:
-        estimator: the model fitted on every row with a target.
+        model: the one fitted on every row with a target, as an estimator or as its files.
         out_of_fold: model, fold, session, symbol, score, target and forward_return of the test sessions, sorted by session and symbol.
         seen: the same of some sessions that each fold's model learnt from.
         explained: session, symbol, feature, contribution and value of a sample of history; no row where the model cannot tell.
         tried: trial, parameters (JSON), rank_ic and chosen, where more than one set was tried.
     """
 
-    estimator: Estimator
+    model: Model
     out_of_fold: pl.DataFrame
     seen: pl.DataFrame
     explained: pl.DataFrame
     tried: pl.DataFrame
 
 
-def train(plan: Plan, panel: pl.DataFrame, say: Say = lambda _note: None) -> Trained:
+def train(plan: Plan, panel: pl.DataFrame, say: Say = lambda _note: None) -> Trained[Estimator]:
     """Choose parameters, score them out of fold, and fit the model that goes into service.
 
     Args:
-        plan: how.
         panel: what ``datasets.reading.read_training_panel`` returns.
         say: told of each step as it begins.
 
@@ -71,12 +73,7 @@ def score_folds(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Train on each fold's training range and score its test range: ``out_of_fold`` and ``seen`` of ``Trained``.
 
-    Args:
-        plan: how.
-        ordered: the panel, sorted by session and symbol.
-        samples: every row of it.
-        parameters: of the model, by name.
-        say: told of each fold as it begins.
+    ``samples`` are every row of the panel ``ordered``, which is sorted by session and symbol.
 
     Raises:
         InputError: a split lets training labels reach into its test range, or a range holds no row with a target.

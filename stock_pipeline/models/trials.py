@@ -31,11 +31,7 @@ def choose_parameters(plan: Plan, ordered: pl.DataFrame, samples: Samples, say: 
     looked at, so the out-of-fold scores stay honest however many sets are tried. The sets are drawn at random, after the
     model's own (Bergstra and Bengio 2012).
 
-    Args:
-        plan: which model, which folds, how many sets.
-        ordered: the panel, sorted by session and symbol.
-        samples: every row of it.
-        say: told of each trial as it begins.
+    Arguments as for ``training.score_folds``.
 
     Returns:
         The parameters, by name (none for the model's own), and what was tried: trial, parameters (JSON), rank_ic, chosen.

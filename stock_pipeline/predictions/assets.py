@@ -106,12 +106,12 @@ def _predictions(night: Night, cast: Cast, session: date, is_last: bool) -> list
     if not services:
         return []
     sessions = night.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=session, distinct=True))[SESSION].sort()
-    first = sessions.tail(max(service.window for service in services))[0]
+    first = sessions.tail(max(service.predictor.window for service in services))[0]
     inputs = read_inputs(night.stores, night.settings, Selection(first=first, last=session))
     past = read_past_volatility(night.stores, night.settings, session, only_last=True)
     parts = []
     for service in services:
-        night.say(f"{service.model} on {session}")
+        night.say(f"{service.predictor.model} on {session}")
         parts.append((predict(service, inputs, session, past), explanations(service, inputs, session, REASONS)))
     return parts
 

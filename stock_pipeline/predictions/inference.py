@@ -36,27 +36,13 @@ class Service:
     training_id: str
     predictor: Predictor
 
-    @property
-    def model(self) -> str:
-        """The name of its model."""
-        return self.predictor.model
-
-    @property
-    def window(self) -> int:
-        """Sessions of features that a score rests on."""
-        return self.predictor.window
-
 
 def load_service(
     models_root: Path, row: Mapping[str, object], off: frozenset[str] = frozenset(), say: Callable[[str], None] = lambda _note: None
 ) -> Service:
     """Load a version, its artefacts checked against their hashes; see ``models.reading.load_predictor``.
 
-    Args:
-        models_root: the folder of the artefacts.
-        row: a version with the columns of its training, as ``registry.reading`` gives it.
-        off: models that are switched off.
-        say: told of each member of a stack that is damaged.
+    ``row`` is a version with the columns of its training, as ``registry.reading`` gives it.
 
     Raises:
         ArtefactError: an artefact, or that of every member, is missing or not the one that was written.
@@ -69,10 +55,8 @@ def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatili
     """What the version says of every stock of a session: rows of DAILY_PREDICTIONS.
 
     Args:
-        service: the loaded version.
         inputs: symbol, session and the features as models see them with the exposures (see ``datasets.reading.read_inputs``), of the
-            session and as many before it as ``service.window`` asks for.
-        session: which.
+            session and as many before it as ``service.predictor.window`` asks for.
         past_volatility: symbol, session and past_volatility, for the volatility ahead.
 
     Raises:
@@ -83,13 +67,13 @@ def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatili
     rank = score.rank("min", descending=True).over(SESSION)
     told = service.predictor.score(inputs, session).drop_nulls(SCORE).join(past_volatility, on=[SYMBOL, SESSION], how="left")
     kind = service.predictor.kind
-    meanings = dict.fromkeys((PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict()}
+    meanings = dict.fromkeys((PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict}
     return (
         told.with_columns(pl.lit(service.predictor.return_scale, pl.Float64).alias(RETURN_SCALE))
         .select(
             SESSION,
             SYMBOL,
-            pl.lit(service.model).alias(MODEL),
+            pl.lit(service.predictor.model).alias(MODEL),
             pl.lit(service.training_id).alias(TRAINING_ID),
             pl.lit(service.version, pl.Int32).alias(VERSION),
             SCORE,
@@ -108,7 +92,7 @@ def explanations(service: Service, inputs: pl.DataFrame, session: date, count: i
     explained = service.predictor.explain(inputs, session, count)
     if explained is None:
         return EXPLANATIONS.empty()
-    named = {MODEL: service.model, TRAINING_ID: service.training_id}
+    named = {MODEL: service.predictor.model, TRAINING_ID: service.training_id}
     return explained.with_columns(pl.lit(value).alias(name) for name, value in named.items()).select(EXPLANATIONS.column_names)
 
 
@@ -116,6 +100,7 @@ def _refuse_missing(service: Service, there: Sequence[str]) -> None:
     missing = sorted(service.predictor.inputs - set(there))
     if missing:
         raise InputError(
-            f"version {service.version} of {service.model} learned from {len(missing)} features that are not made now, {missing[0]} among "
-            "them; train the models again (materialise the group models), or set features.set to the set that they were trained on"
+            f"version {service.version} of {service.predictor.model} learned from {len(missing)} features that are not made now, "
+            f"{missing[0]} among them; train the models again (materialise the group models), or set features.set to the set that they "
+            "were trained on"
         )

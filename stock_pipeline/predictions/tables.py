@@ -1,5 +1,6 @@
 """The tables of the stage: one row per model version, session and stock, and the signals for the next session."""
 
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -25,6 +26,7 @@ NEXT_SESSION: Final = "next_session"
 SIGNAL: Final = "signal"
 BUY, HOLD, SELL = "buy", "hold", "sell"
 
+_table = partial(TableSchema, store="ml", stage="predictions")
 _PREDICTION = (
     Column(SESSION, pl.Date, "session after whose close the prediction was made"),
     Column(SYMBOL, pl.String, "ticker of the stock"),
@@ -41,9 +43,7 @@ _PREDICTED_RETURN = Column(
     nullable=True,
 )
 
-DAILY_PREDICTIONS = TableSchema(
-    store="ml",
-    stage="predictions",
+DAILY_PREDICTIONS = _table(
     name="daily_predictions",
     description="What each active or shadow version of a model said of each stock after a session's close.",
     columns=(
@@ -71,9 +71,7 @@ DAILY_PREDICTIONS = TableSchema(
     key=(MODEL, TRAINING_ID, SESSION, SYMBOL),
 )
 
-EXPLANATIONS = TableSchema(
-    store="ml",
-    stage="predictions",
+EXPLANATIONS = _table(
     name="explanations",
     description="The features that moved each prediction the most, by exact contributions (SHAP values).",
     columns=(
@@ -86,9 +84,7 @@ EXPLANATIONS = TableSchema(
     key=(MODEL, TRAINING_ID, SESSION, SYMBOL, RANK),
 )
 
-SIGNALS = TableSchema(
-    store="ml",
-    stage="predictions",
+SIGNALS = _table(
     name="signals",
     description="What the leading model says to do with each stock at the open of the next session.",
     columns=(

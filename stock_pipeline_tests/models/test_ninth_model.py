@@ -95,7 +95,7 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
 
     loaded = load_estimator(tmp_path / artefact.path, artefact.sha256)
     here = train(plan, ROWS)
-    assert loaded.predict(samples_of(ROWS)).tolist() == here.estimator.predict(samples_of(ROWS)).tolist()
+    assert loaded.predict(samples_of(ROWS)).tolist() == here.model.predict(samples_of(ROWS)).tolist()
     assert here.out_of_fold.equals(said)
 
     other = train(plan_of(catalogue.model_entry("spline_ridge"), ROWS), ROWS).out_of_fold

@@ -45,16 +45,16 @@ def test_a_training_comes_back_whole_and_leaves_nothing_behind(folder_of_drafts:
     with trained_apart(plan, rows, told.append) as trained:
         for name in FRAMES:
             assert_frame_equal(getattr(trained, name), getattr(here, name))
-        assert trained.model.fitted_with == here.estimator.parameters()
+        assert trained.model.fitted_with == here.model.parameters()
         assert trained.model.window == 1
         copies = [folder_of_drafts / name for name in ("copy", "own")]
         for copy in copies:
             copy.mkdir()
         trained.model.save(copies[0])
-        here.estimator.save(copies[1])
+        here.model.save(copies[1])
     contents = [{file.name: file.read_bytes() for file in copy.iterdir()} for copy in copies]
     assert contents[0] == contents[1]
-    assert entry.load(copies[0]).predict(samples_of(rows)).tolist() == here.estimator.predict(samples_of(rows)).tolist()
+    assert entry.load(copies[0]).predict(samples_of(rows)).tolist() == here.model.predict(samples_of(rows)).tolist()
     assert told == ["trial 1 of 2", "trial 2 of 2", "fold 1 of 2", "fold 2 of 2", "final fit", "explanations"]
     assert sorted(left_over(folder_of_drafts)) == copies
 

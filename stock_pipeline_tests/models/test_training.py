@@ -66,7 +66,7 @@ def test_a_night_s_last_rows_are_neither_learnt_from_nor_scored() -> None:
     pending = unlabelled_from(rows, DAYS[118])
     found, plain = train(plan, pending), train(plan, labelled)
     assert_frame_equal(found.out_of_fold, plain.out_of_fold)
-    assert found.estimator.predict(samples_of(rows)).tolist() == plain.estimator.predict(samples_of(rows)).tolist()
+    assert found.model.predict(samples_of(rows)).tolist() == plain.model.predict(samples_of(rows)).tolist()
     assert found.explained[SESSION].max() == plain.explained[SESSION].max() <= DAYS[117]  # type: ignore[operator]
 
 
@@ -134,7 +134,7 @@ def test_a_leaking_split_is_refused_before_anything_is_fitted() -> None:
 def test_the_final_model_learns_from_every_row_with_a_target() -> None:
     rows = panel(symbols=6, signal=0.3)
     plan = plan_of(RIDGE, rows)
-    model = train(plan, rows.reverse()).estimator
+    model = train(plan, rows.reverse()).model
     every, half = (fit(plan, rows, samples_of(rows), {}, DAYS[0], DAYS[last]) for last in (149, 75))
     said = [one.predict(samples_of(rows)) for one in (model, every, half)]
     assert said[0].tolist() == said[1].tolist() != said[2].tolist()
@@ -145,7 +145,7 @@ def test_the_final_model_learns_from_every_row_with_a_target() -> None:
 def test_only_the_features_of_the_plan_are_learnt_from() -> None:
     rows = panel(symbols=6)
     trained = train(plan_of(RIDGE, rows, names=("f2", "f0")), rows)
-    assert trained.estimator.feature_names == ("f2", "f0")
+    assert trained.model.feature_names == ("f2", "f0")
     assert trained.explained[FEATURE].unique(maintain_order=True).to_list() == ["f2", "f0"]
 
 
@@ -158,7 +158,7 @@ def test_the_parameters_that_trials_choose_are_used_throughout() -> None:
     chosen = trained.tried.filter("chosen")
     assert chosen.height == 1 and trained.tried.height == 3
     flipped = train(plan_of(replace(entry, make=_Opposite), ahead, min_train=120, trials=3), ahead)
-    assert flipped.estimator.parameters() == {"weight": -1.0}
+    assert flipped.model.parameters() == {"weight": -1.0}
     assert (flipped.out_of_fold[SCORE] * ahead.tail(flipped.out_of_fold.height)[FORWARD_RETURN]).min() >= 0  # type: ignore[operator]
 
 

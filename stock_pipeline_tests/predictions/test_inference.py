@@ -171,13 +171,13 @@ def test_scores_of_unknown_worth_foretell_no_return(shelf: Shelf) -> None:
 
 
 def test_a_stack_looks_at_as_many_sessions_as_the_member_that_looks_at_most(shelf: Shelf) -> None:
-    windows = {name: load_service(shelf.root, row).window for name, row in shelf.rows.items()}
+    windows = {name: load_service(shelf.root, row).predictor.window for name, row in shelf.rows.items()}
     assert windows == {"spline_ridge": 1, "n_hits": 4, "lightgbm": 1, "risk": 1, "direction": 1, STACK: 4}
 
 
 @pytest.mark.parametrize("name", [*WEIGHTS, "risk", STACK])
 def test_a_session_is_predicted_alike_alone_and_among_others(name: str, shelf: Shelf) -> None:
-    window = load_service(shelf.root, shelf.rows[name]).window
+    window = load_service(shelf.root, shelf.rows[name]).predictor.window
     days = INPUTS[SESSION].unique().sort().tail(window)
     alone = predicted(shelf, name, INPUTS.filter(pl.col(SESSION) >= days[0]))
     among = predicted(shelf, name, INPUTS.sample(fraction=1, shuffle=True, seed=2))

@@ -13,23 +13,12 @@ from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.datasets.targets.target_kind import TargetKind
 from stock_pipeline.features.catalogue import EXPOSURES
 
-
-def rank_of_return() -> pl.Expr:
-    """The forward return's rank within its session, from -0.5 (worst) to 0.5 (best)."""
-    return session_rank(FORWARD_RETURN)
-
-
-def expected_return() -> pl.Expr:
-    """The score times what a unit of it is worth: a return over the session's mean."""
-    return pl.col(SCORE) * pl.col(RETURN_SCALE)
-
-
 RETURN_KIND: Final = TargetKind(
     name="return",
     outcomes=(FORWARD_RETURN,),
-    make=rank_of_return,
+    make=session_rank(FORWARD_RETURN),  # from -0.5 (worst) to 0.5 (best)
     prediction=PREDICTED_RETURN,
-    predict=expected_return,
+    predict=pl.col(SCORE) * pl.col(RETURN_SCALE),  # over the session's mean
     exposures=EXPOSURES,
     is_stacked=True,
 )

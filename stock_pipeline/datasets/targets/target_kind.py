@@ -1,7 +1,6 @@
 """The kind of a target: what a model learns, and what its scores then mean."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -12,7 +11,7 @@ from stock_pipeline.datasets.targets.neutralisation import neutralised
 
 @dataclass(frozen=True)
 class TargetKind:
-    """One kind of target. Its functions are at the top of a module, so that it can be sent to the process that trains a model.
+    """One kind of target.
 
     Attributes:
         name: as it is stored with trainings and in manifests.
@@ -30,9 +29,9 @@ class TargetKind:
 
     name: str
     outcomes: tuple[str, ...]
-    make: Callable[[], pl.Expr]
+    make: pl.Expr = field(compare=False)
     prediction: str
-    predict: Callable[[], pl.Expr]
+    predict: pl.Expr = field(compare=False)
     exposures: tuple[str, ...] = ()
     ranked_against: str = FORWARD_RETURN
     ranks_stocks: bool = True
@@ -45,7 +44,7 @@ class TargetKind:
 
         A target that is freed from exposures is ranked again within its session, from -0.5 to 0.5.
         """
-        made = panel.with_columns(self.make().alias(TARGET))
+        made = panel.with_columns(self.make.alias(TARGET))
         if not self.exposures:
             return made
         return neutralised(made, TARGET, self.exposures).with_columns(session_rank(TARGET))

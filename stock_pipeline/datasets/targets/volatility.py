@@ -7,24 +7,14 @@ import polars as pl
 from stock_pipeline.core.columns import FORWARD_VOLATILITY, PAST_VOLATILITY, PREDICTED_VOLATILITY, SCORE, TARGET
 from stock_pipeline.datasets.targets.target_kind import TargetKind
 
-
-def log_of_ahead_over_past() -> pl.Expr:
-    """The log of the forward volatility over the past volatility: 0 where the stock goes on as it was."""
-    ahead, past = pl.col(FORWARD_VOLATILITY), pl.col(PAST_VOLATILITY)
-    return pl.when((ahead > 0) & (past > 0)).then((ahead / past).log())
-
-
-def volatility_ahead() -> pl.Expr:
-    """The past volatility times what the score makes of it, per session."""
-    return pl.col(SCORE).exp() * pl.col(PAST_VOLATILITY)
-
+_AHEAD, _PAST = pl.col(FORWARD_VOLATILITY), pl.col(PAST_VOLATILITY)
 
 VOLATILITY_KIND: Final = TargetKind(
     name="volatility",
     outcomes=(FORWARD_VOLATILITY, PAST_VOLATILITY),
-    make=log_of_ahead_over_past,
+    make=pl.when((_AHEAD > 0) & (_PAST > 0)).then((_AHEAD / _PAST).log()),  # 0 where the stock goes on as it was
     prediction=PREDICTED_VOLATILITY,
-    predict=volatility_ahead,
+    predict=pl.col(SCORE).exp() * _PAST,  # per session
     ranked_against=TARGET,
     ranks_stocks=False,
     betrays_leaks=False,

@@ -3,20 +3,21 @@
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.models.estimators.estimator import Conditions, check_fit_input
+from stock_pipeline.models.estimators.estimator import check_fit_input
 from stock_pipeline.models.estimators.symmetric_trees import SymmetricTrees
 from stock_pipeline.models.estimators.threads import sleep_when_idle
-from stock_pipeline.models.estimators.trees import Settings, min_data_in_leaf, read_settings, write_settings
+from stock_pipeline.models.estimators.trees import TreeModel, min_data_in_leaf
 
-TREES_FILE: Final = "trees.json"
+TREES_FILE: Final = "trees.json"  # CatBoost's own JSON, which it loads itself, less the time and the id of the fit
 # Features are ranks within a session of some hundred stocks: finer bins would tell hardly more apart and cost time. Every tree sees
 # half of the samples; with plain boosting, for ordered boosting pays on small data sets only and takes several times as long.
 SETTINGS: Final[Mapping[str, Any]] = {
@@ -36,7 +37,8 @@ def gpu_obstacle() -> str | None:
     return None if get_gpu_device_count() > 0 else "CatBoost sees no GPU"
 
 
-class CatBoost:
+@dataclass(eq=False, kw_only=True)
+class CatBoost(TreeModel):
     """Two hundred trees that ask one question per level, each fitted to what those before it left.
 
     Two fits on the CPU give the same bytes; on a GPU CatBoost adds up in no fixed order, so the last digits may differ.
@@ -49,19 +51,13 @@ class CatBoost:
         depth: questions from the root to a leaf, at most 8.
     """
 
-    window: Final = 1
-
-    def __init__(self, conditions: Conditions, *, trees: int = 200, learning_rate: float = 0.03, depth: int = 5) -> None:
-        self.conditions = conditions
-        self.feature_names: tuple[str, ...] = ()
-        self._arguments: dict[str, Any] = {"trees": trees, "learning_rate": learning_rate, "depth": depth}
-        # The text is the model: scores are read from it before it is saved as well as after it was loaded, so they are the same.
-        self._text = ""
-        self._trees: SymmetricTrees
+    trees: int = 200
+    learning_rate: float = 0.03
+    depth: int = 5
 
     def parameters(self) -> dict[str, Any]:
         """Everything given to CatBoost but the penalty on leaves, which follows from the number of samples."""
-        return {**SETTINGS, **self._arguments}
+        return {**SETTINGS, **self.arguments()}
 
     def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
         """Boost the trees on the samples and their targets ``y`` (samples,)."""
@@ -85,21 +81,14 @@ class CatBoost:
         with_constant = self._explainer.get_feature_importance(pool, type="ShapValues", thread_count=self.conditions.threads)
         return np.asarray(with_constant, dtype=np.float64)[:, :-1]
 
-    def save(self, folder: Path) -> None:
-        """Write ``trees.json`` (CatBoost's own JSON, which it loads itself, less the time and the id of the fit) and ``settings.json``."""
+    def _save_trees(self, folder: Path) -> None:
         (folder / TREES_FILE).write_text(self._text, encoding="utf-8")
-        write_settings(folder, Settings(self.conditions, self._arguments, self.feature_names, {}))
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The model that ``save`` wrote into ``folder``."""
-        settings = read_settings(folder)
-        model = cls(settings.conditions, **settings.arguments)
-        model._take((folder / TREES_FILE).read_text(encoding="utf-8"))
-        model.feature_names = settings.feature_names
-        return model
+    def _load_trees(self, folder: Path, numbers: Mapping[str, float]) -> None:  # noqa: ARG002
+        self._take((folder / TREES_FILE).read_text(encoding="utf-8"))
 
     def _take(self, text: str) -> None:
+        # The text is the model: scores are read from it before it is saved as well as after it was loaded, so they are the same.
         self._text = text
         self._trees = SymmetricTrees.of(json.loads(text))
         self.__dict__.pop("_explainer", None)
@@ -119,9 +108,9 @@ class CatBoost:
         on_gpu = self.conditions.device == "cuda" and gpu_obstacle() is None
         settings = {
             **SETTINGS,
-            "iterations": self._arguments["trees"],
-            "learning_rate": self._arguments["learning_rate"],
-            "depth": self._arguments["depth"],
+            "iterations": self.trees,
+            "learning_rate": self.learning_rate,
+            "depth": self.depth,
             "l2_leaf_reg": min_data_in_leaf(len(y)),
             "random_seed": self.conditions.seed,
             "thread_count": self.conditions.threads,

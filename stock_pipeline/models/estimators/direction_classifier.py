@@ -1,15 +1,17 @@
 """DirectionClassifier: how probable a rise is, by boosted trees whose answer is calibrated on sessions that they did not see."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.models.estimators.estimator import Conditions, check_fit_input
-from stock_pipeline.models.estimators.lightgbm_trees import GPU_OBSTACLE, SETTINGS, LightGBMTrees
-from stock_pipeline.models.estimators.trees import Settings, read_settings, write_settings
+from stock_pipeline.models.estimators.estimator import check_fit_input
+from stock_pipeline.models.estimators.lightgbm_trees import SETTINGS, LightGBMTrees
+from stock_pipeline.models.estimators.trees import TreeModel
 
 DOWN, UP = -0.5, 0.5
 # One in so many sessions, the latest ones, calibrates.
@@ -19,11 +21,6 @@ LEAST_CALIBRATING_SESSIONS: Final = 5
 NEWTON_STEPS: Final = 50
 
 
-def gpu_obstacle() -> str | None:
-    """Why LightGBM cannot compute on a GPU here: its published package computes on the CPU."""
-    return GPU_OBSTACLE
-
-
 class Calibration(NamedTuple):
     """Log-odds of a rise as a line through what the trees say: ``slope * sum + intercept``."""
 
@@ -31,7 +28,8 @@ class Calibration(NamedTuple):
     intercept: float
 
 
-class DirectionClassifier:
+@dataclass(eq=False, kw_only=True)
+class DirectionClassifier(TreeModel):
     """The probability that a stock rises, less 0.5: 0 is a coin, 0.5 certainty of a rise.
 
     LightGBM's trees are fitted on the log loss; Platt scaling (Platt 1999) then turns their sum into a probability. It is fitted on
@@ -51,18 +49,13 @@ class DirectionClassifier:
             from one into the other.
     """
 
-    window: Final = 1
-
-    def __init__(self, conditions: Conditions, *, trees: int = 100, learning_rate: float = 0.05, gap_sessions: int = 7) -> None:
-        self.conditions = conditions
-        self.feature_names: tuple[str, ...] = ()
-        self._arguments: dict[str, Any] = {"trees": trees, "learning_rate": learning_rate, "gap_sessions": gap_sessions}
-        self._trees: LightGBMTrees
-        self._calibration = Calibration(0.0, 0.0)
+    trees: int = 100
+    learning_rate: float = 0.05
+    gap_sessions: int = 7
 
     def parameters(self) -> dict[str, Any]:
         """Everything given to LightGBM but the size of a leaf and its penalty, and the gap before the calibrating sessions."""
-        return {**SETTINGS, **self._arguments, "calibrating_share": 1 / CALIBRATING_SHARE}
+        return {**SETTINGS, **self.arguments(), "calibrating_share": 1 / CALIBRATING_SHARE}
 
     def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
         """Calibrate, then grow the trees on all samples.
@@ -77,7 +70,7 @@ class DirectionClassifier:
         check_fit_input(samples, y)
         _check_classes(y)
         rose = (y == UP).astype(np.float64)
-        learning, calibrating = _parts(samples.sessions, self._arguments["gap_sessions"])
+        learning, calibrating = _parts(samples.sessions, self.gap_sessions)
         if _has_both(rose[learning]) and _has_both(rose[calibrating]):
             judged = self._grow(samples.take(learning), rose[learning])
             calibration = platt(judged.add_up(samples.take(calibrating).matrix()), rose[calibrating])
@@ -97,24 +90,19 @@ class DirectionClassifier:
         """Exact SHAP values (Lundberg et al. 2020) of the calibrated log-odds of a rise; shape (samples, features)."""
         return self._calibration.slope * self._trees.contributions(samples.matrix())
 
-    def save(self, folder: Path) -> None:
-        """Write ``trees.txt`` (LightGBM's own text) and ``settings.json``, with the calibration in it."""
+    def _save_trees(self, folder: Path) -> None:
         self._trees.save(folder)
-        write_settings(folder, Settings(self.conditions, self._arguments, self.feature_names, self._calibration._asdict()))
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The model that ``save`` wrote into ``folder``."""
-        settings = read_settings(folder)
-        model = cls(settings.conditions, **settings.arguments)
-        model._trees = LightGBMTrees.load(folder, settings.conditions.threads)
-        model._calibration = Calibration(**settings.numbers)
-        model.feature_names = settings.feature_names
-        return model
+    def _load_trees(self, folder: Path, numbers: Mapping[str, float]) -> None:
+        self._trees = LightGBMTrees.load(folder, self.conditions.threads)
+        self._calibration = Calibration(**numbers)
+
+    def _numbers(self) -> Mapping[str, float]:
+        return self._calibration._asdict()
 
     def _grow(self, samples: Samples, rose: NDArray[np.float64]) -> LightGBMTrees:
-        loss = {"objective": "binary", "learning_rate": self._arguments["learning_rate"]}
-        return LightGBMTrees.grow(samples, rose, self.conditions, loss, self._arguments["trees"])
+        loss = {"objective": "binary", "learning_rate": self.learning_rate}
+        return LightGBMTrees.grow(samples, rose, self.conditions, loss, self.trees)
 
 
 def platt(sums: NDArray[np.float64], rose: NDArray[np.float64]) -> Calibration | None:

@@ -1,6 +1,6 @@
 """The interface of every base model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -71,6 +71,22 @@ class Estimator(Protocol):
     def load(cls, folder: Path) -> Self:
         """The model that ``save`` wrote into ``folder``."""
         ...
+
+
+@dataclass(eq=False)
+class Parametrised:
+    """What the estimators of the catalogue share. A subclass is a dataclass whose own fields are its parameters, by keyword."""
+
+    conditions: Conditions
+    feature_names: tuple[str, ...] = field(default=(), init=False)
+
+    def arguments(self) -> dict[str, Any]:
+        """The parameters that it was made with, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.kw_only}
+
+    def parameters(self) -> dict[str, Any]:
+        """What the fit depends on besides data and conditions: the arguments, unless the class says more."""
+        return self.arguments()
 
 
 def check_fit_input(samples: Samples, y: NDArray[np.float64]) -> None:

@@ -13,7 +13,6 @@ from stock_pipeline.models.estimators.threads import sleep_when_idle
 from stock_pipeline.models.estimators.trees import min_data_in_leaf
 
 TREES_FILE: Final = "trees.txt"
-GPU_OBSTACLE: Final = "LightGBM's published package computes on the CPU only"
 # Features are ranks within a session of some hundred stocks: finer bins would tell hardly more apart and cost time.
 SETTINGS: Final[Mapping[str, Any]] = {
     "max_bin": 63,
@@ -27,6 +26,11 @@ SETTINGS: Final[Mapping[str, Any]] = {
 }
 # Below this, waking a second thread costs more than it gives.
 SAMPLES_WORTH_THREADS: Final = 1000
+
+
+def gpu_obstacle() -> str:
+    """Why LightGBM cannot compute on a GPU."""
+    return "LightGBM's published package computes on the CPU only"
 
 
 class LightGBMTrees:
@@ -62,7 +66,8 @@ class LightGBMTrees:
 
     def add_up(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """The sum of the trees for each row of ``x``; shape (rows,)."""
-        return np.asarray(self._booster.predict(x, raw_score=True, num_threads=self._threads_for(x)), dtype=np.float64)
+        threads = self._threads if len(x) >= SAMPLES_WORTH_THREADS else 1
+        return np.asarray(self._booster.predict(x, raw_score=True, num_threads=threads), dtype=np.float64)
 
     def contributions(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Exact SHAP values (Lundberg et al. 2020) by LightGBM itself, of the sum of the trees; shape (rows, features)."""
@@ -79,9 +84,6 @@ class LightGBMTrees:
     def load(cls, folder: Path, threads: int) -> "LightGBMTrees":
         """The trees that ``save`` wrote into ``folder``."""
         return cls(_library().Booster(model_file=str(folder / TREES_FILE)), threads)
-
-    def _threads_for(self, x: NDArray[np.float32]) -> int:
-        return self._threads if len(x) >= SAMPLES_WORTH_THREADS else 1
 
 
 def _library() -> Any:

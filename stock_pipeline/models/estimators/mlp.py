@@ -1,11 +1,11 @@
 """MLP: small multilayer perceptrons on a sample's own features, several trained side by side and averaged."""
 
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
-from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.torch_model import TorchModel
-from stock_pipeline.models.estimators.torch_training import RELU_GAIN, Training, drawn, library
+from stock_pipeline.models.estimators.torch_training import RELU_GAIN, drawn, library
 
 if TYPE_CHECKING:
     import torch
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stock_pipeline.models.estimators.torch_training import Drop, Weights
 
 
+@dataclass(eq=False, kw_only=True)
 class MLP(TorchModel):
     """Perceptrons with two hidden layers of ReLUs and dropout (Srivastava et al. 2014).
 
@@ -27,25 +28,15 @@ class MLP(TorchModel):
         most_samples, most_epochs, batch, learning_rate, weight_decay, dropout: see ``Training``.
     """
 
-    def __init__(
-        self,
-        conditions: Conditions,
-        *,
-        members: int = 3,
-        hidden: int = 64,
-        most_samples: int = 1_500_000,
-        most_epochs: int = 10,
-        batch: int = 2048,
-        learning_rate: float = 0.003,
-        weight_decay: float = 3.0,
-        dropout: float = 0.3,
-    ) -> None:
-        super().__init__(conditions, 1, Training(most_samples, most_epochs, batch, learning_rate, weight_decay, dropout))
-        self.members = members
-        self.hidden = hidden
-
-    def _shape(self) -> dict[str, Any]:
-        return {"members": self.members, "hidden": self.hidden}
+    window: ClassVar[int] = 1
+    members: int = 3
+    hidden: int = 64
+    most_samples: int = 1_500_000
+    most_epochs: int = 10
+    batch: int = 2048
+    learning_rate: float = 0.003
+    weight_decay: float = 3.0
+    dropout: float = 0.3
 
     def _initial(self, features: int, generator: "torch.Generator") -> "Weights":
         torch = library()

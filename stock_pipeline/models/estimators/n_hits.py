@@ -8,15 +8,15 @@ and is added to the score. Without the mixtures a block had weights for every fe
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.torch_model import TorchModel
-from stock_pipeline.models.estimators.torch_training import RELU_GAIN, Training, drawn, library
+from stock_pipeline.models.estimators.torch_training import RELU_GAIN, drawn, library
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stock_pipeline.models.estimators.torch_training import Drop, Weights
 
 
+@dataclass(eq=False, kw_only=True)
 class NHiTS(TorchModel):
     """Stacks of blocks, from the coarsest pooling to the finest; a block's perceptron has one hidden layer.
 
@@ -43,46 +44,30 @@ class NHiTS(TorchModel):
         ValueError: a pooling does not divide the window, or there is not one ratio from 0 to 1 for each.
     """
 
-    def __init__(
-        self,
-        conditions: Conditions,
-        *,
-        window: int = 10,
-        series: int = 16,
-        pooling: Sequence[int] = (5, 2, 1),
-        ratios: Sequence[float] = (0.2, 0.5, 1.0),
-        blocks: int = 1,
-        hidden: int = 32,
-        most_samples: int = 1_000_000,
-        most_epochs: int = 4,
-        batch: int = 2048,
-        learning_rate: float = 0.003,
-        weight_decay: float = 3.0,
-        dropout: float = 0.3,
-    ) -> None:
-        super().__init__(conditions, window, Training(most_samples, most_epochs, batch, learning_rate, weight_decay, dropout))
-        if unfit := [pool for pool in pooling if pool < 1 or window % pool]:
-            raise ValueError(f"pooling {unfit[0]} does not divide the window of {window} sessions; give divisors of it")
-        if len(ratios) != len(pooling) or not pooling or not all(0 < ratio <= 1 for ratio in ratios):
-            raise ValueError(f"ratios are {list(ratios)}; give one above 0 and at most 1 for each pooling of {list(pooling)}")
-        for what, number in (("blocks", blocks), ("series", series)):
+    window: int = 10
+    series: int = 16
+    pooling: Sequence[int] = (5, 2, 1)
+    ratios: Sequence[float] = (0.2, 0.5, 1.0)
+    blocks: int = 1
+    hidden: int = 32
+    most_samples: int = 1_000_000
+    most_epochs: int = 4
+    batch: int = 2048
+    learning_rate: float = 0.003
+    weight_decay: float = 3.0
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # As JSON gives them back.
+        self.pooling, self.ratios = list(self.pooling), list(self.ratios)
+        if unfit := [pool for pool in self.pooling if pool < 1 or self.window % pool]:
+            raise ValueError(f"pooling {unfit[0]} does not divide the window of {self.window} sessions; give divisors of it")
+        if len(self.ratios) != len(self.pooling) or not self.pooling or not all(0 < ratio <= 1 for ratio in self.ratios):
+            raise ValueError(f"ratios are {self.ratios}; give one above 0 and at most 1 for each pooling of {self.pooling}")
+        for what, number in (("blocks", self.blocks), ("series", self.series)):
             if number < 1:
                 raise ValueError(f"{what} is {number}; give at least 1")
-        self.series = series
-        self.pooling = tuple(pooling)
-        self.ratios = tuple(ratios)
-        self.blocks = blocks
-        self.hidden = hidden
-
-    def _shape(self) -> dict[str, Any]:
-        return {
-            "window": self.window,
-            "series": self.series,
-            "pooling": list(self.pooling),
-            "ratios": list(self.ratios),
-            "blocks": self.blocks,
-            "hidden": self.hidden,
-        }
 
     def _initial(self, features: int, generator: "torch.Generator") -> "Weights":
         torch = library()

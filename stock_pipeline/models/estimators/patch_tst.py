@@ -9,11 +9,11 @@ is what it tells, and batch normalisation, in whose place layers are normalised 
 """
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.torch_model import TorchModel
-from stock_pipeline.models.estimators.torch_training import Training, drawn, library
+from stock_pipeline.models.estimators.torch_training import drawn, library
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stock_pipeline.models.estimators.torch_training import Drop, Weights
 
 
+@dataclass(eq=False, kw_only=True)
 class PatchTST(TorchModel):
     """Patches side by side, a linear embedding with learnt positions, an encoder (Vaswani et al. 2017), and a flat linear head.
 
@@ -40,41 +41,28 @@ class PatchTST(TorchModel):
         ValueError: the patch does not divide the window, or the heads do not divide the width.
     """
 
-    def __init__(
-        self,
-        conditions: Conditions,
-        *,
-        window: int = 10,
-        series: int = 16,
-        patch: int = 5,
-        width: int = 16,
-        heads: int = 2,
-        layers: int = 1,
-        forecasts: int = 4,
-        most_samples: int = 600_000,
-        most_epochs: int = 4,
-        batch: int = 2048,
-        learning_rate: float = 0.003,
-        weight_decay: float = 1.0,
-        dropout: float = 0.1,
-    ) -> None:
-        super().__init__(conditions, window, Training(most_samples, most_epochs, batch, learning_rate, weight_decay, dropout))
-        if patch < 1 or window % patch:
-            raise ValueError(f"patch {patch} does not divide the window of {window} sessions; give a divisor of it")
-        if heads < 1 or width % heads:
-            raise ValueError(f"{heads} heads do not divide the width of {width}; give a divisor of it")
-        if series < 1:
-            raise ValueError(f"series is {series}; give at least 1")
-        self.series = series
-        self.patch = patch
-        self.width = width
-        self.heads = heads
-        self.layers = layers
-        self.forecasts = forecasts
+    window: int = 10
+    series: int = 16
+    patch: int = 5
+    width: int = 16
+    heads: int = 2
+    layers: int = 1
+    forecasts: int = 4
+    most_samples: int = 600_000
+    most_epochs: int = 4
+    batch: int = 2048
+    learning_rate: float = 0.003
+    weight_decay: float = 1.0
+    dropout: float = 0.1
 
-    def _shape(self) -> dict[str, Any]:
-        names = ("window", "series", "patch", "width", "heads", "layers", "forecasts")
-        return {name: getattr(self, name) for name in names}
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.patch < 1 or self.window % self.patch:
+            raise ValueError(f"patch {self.patch} does not divide the window of {self.window} sessions; give a divisor of it")
+        if self.heads < 1 or self.width % self.heads:
+            raise ValueError(f"{self.heads} heads do not divide the width of {self.width}; give a divisor of it")
+        if self.series < 1:
+            raise ValueError(f"series is {self.series}; give at least 1")
 
     def _initial(self, features: int, generator: "torch.Generator") -> "Weights":
         torch = library()

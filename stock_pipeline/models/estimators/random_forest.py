@@ -1,17 +1,12 @@
 """RandomForest: the mean of trees that each saw other samples and features (Breiman 2001), grown by XGBoost."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from stock_pipeline.models.estimators import xgboost_trees
-from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.xgboost_trees import XGBoostTrees
 
 
-def gpu_obstacle() -> str | None:
-    """Why XGBoost cannot compute on a GPU here, in one sentence; None where it can."""
-    return xgboost_trees.gpu_obstacle()
-
-
+@dataclass(eq=False, kw_only=True)
 class RandomForest(XGBoostTrees):
     """A hundred trees side by side in one round of boosting, their mean being the score.
 
@@ -26,24 +21,23 @@ class RandomForest(XGBoostTrees):
         features_by_node: share of the features that each split chooses among; a third is Breiman's for regression.
     """
 
-    def __init__(
-        self, conditions: Conditions, *, trees: int = 100, max_depth: int = 6, subsample: float = 0.2, features_by_node: float = 1 / 3
-    ) -> None:
-        super().__init__(conditions, trees=trees, max_depth=max_depth, subsample=subsample, features_by_node=features_by_node)
+    trees: int = 100
+    max_depth: int = 6
+    subsample: float = 0.2
+    features_by_node: float = 1 / 3
 
     def _rounds(self) -> int:
         return 1
 
     def _growth(self, leaf: int) -> dict[str, Any]:
-        seen = self._arguments["subsample"]
         return {
             # XGBoost divides each tree's leaves by the number of trees itself.
-            "num_parallel_tree": self._arguments["trees"],
+            "num_parallel_tree": self.trees,
             "learning_rate": 1.0,
-            "max_depth": self._arguments["max_depth"],
-            "subsample": seen,
-            "colsample_bynode": self._arguments["features_by_node"],
+            "max_depth": self.max_depth,
+            "subsample": self.subsample,
+            "colsample_bynode": self.features_by_node,
             # Of the samples that a tree sees; the mean of the trees does the rest.
-            "min_child_weight": seen * leaf,
-            "reg_lambda": seen * leaf,
+            "min_child_weight": self.subsample * leaf,
+            "reg_lambda": self.subsample * leaf,
         }

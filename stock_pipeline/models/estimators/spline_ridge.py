@@ -5,15 +5,15 @@ the outcome is regressed on all of them with a ridge penalty (Hoerl and Kennard 
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.models.estimators.estimator import Conditions, check_fit_input
+from stock_pipeline.models.estimators.estimator import Conditions, Parametrised, check_fit_input
 
 FILE: Final = "spline_ridge.json"
 # Rows expanded at a time: 40 features take 6 MB, and a float32 sum over so few rows is exact to about six digits.
@@ -29,7 +29,8 @@ def gpu_obstacle() -> str | None:
     return "the spline ridge computes with NumPy, which knows the CPU only"
 
 
-class SplineRidge:
+@dataclass(eq=False, kw_only=True)
+class SplineRidge(Parametrised):
     """Ridge regression on cubic B-splines of each feature.
 
     Args:
@@ -40,18 +41,12 @@ class SplineRidge:
             Below about 0.01 the rounding of the Gram matrix would begin to show.
     """
 
-    window: Final = 1
+    window: ClassVar[int] = 1
+    knots: int = 7
+    penalty: float = 100_000.0
 
-    def __init__(self, conditions: Conditions, *, knots: int = 7, penalty: float = 100_000.0) -> None:
-        self.conditions = conditions
-        self.knots = knots
-        self.penalty = penalty
-        self.feature_names: tuple[str, ...] = ()
-        self._set(0.0, np.zeros((knots + 2, 0)), np.zeros((knots + 2, 0)))
-
-    def parameters(self) -> dict[str, Any]:
-        """Knots and penalty."""
-        return {"knots": self.knots, "penalty": self.penalty}
+    def __post_init__(self) -> None:
+        self._set(0.0, np.zeros((self.knots + 2, 0)), np.zeros((self.knots + 2, 0)))
 
     def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
         """Solve the normal equations of the centred splines; values beyond -0.5 and 0.5 are taken as the bound.

@@ -7,15 +7,15 @@ model is fitted or scores, and the few operations of one sample's score are near
 import json
 import math
 from abc import ABC, abstractmethod
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.models.estimators.estimator import Conditions, check_fit_input
+from stock_pipeline.models.estimators.estimator import Conditions, Parametrised, check_fit_input
 from stock_pipeline.models.estimators.torch_training import (
     Average,
     Training,
@@ -47,8 +47,9 @@ CLIP: Final = 1.0
 INPUT_SCALE: Final = np.float32(math.sqrt(12))
 
 
-class TorchModel(ABC):
-    """A network that scores windows of features; a subclass gives its tensors and the function of them.
+class TorchModel(Parametrised, ABC):
+    """A network that scores windows of features; a subclass gives its tensors and the function of them, and has the fields of
+    ``Training`` among its parameters.
 
     Trained with AdamW (Loshchilov and Hutter 2019) on the squared error of the target scaled to unit variance, with a warm-up, a
     cosine to zero, clipped gradients, and the weights averaged over the last steps (Polyak and Juditsky 1992; Izmailov et al. 2018):
@@ -57,24 +58,20 @@ class TorchModel(ABC):
 
     Args:
         conditions: seed, threads while fitting and scoring many rows, and device of the training.
-        window: sessions of features seen.
-        training: how it is trained.
     """
 
-    def __init__(self, conditions: Conditions, window: int, training: Training) -> None:
-        if window < 1:
-            raise ValueError(f"window is {window}; give at least 1 session")
-        self.conditions = conditions
-        self.window = window
-        self.training = training
-        self.feature_names: tuple[str, ...] = ()
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise ValueError(f"window is {self.window}; give at least 1 session")
+        self.training = Training(**{each.name: getattr(self, each.name) for each in fields(Training)})
         self._weights: Weights = {}
         self._mean = 0.0
         self._scale = 1.0
 
+    @property
     @abstractmethod
-    def _shape(self) -> dict[str, Any]:
-        """The subclass's own parameters, ready for JSON."""
+    def window(self) -> int:
+        """Sessions of features seen."""
 
     @abstractmethod
     def _initial(self, features: int, generator: "torch.Generator") -> "Weights":
@@ -86,10 +83,6 @@ class TorchModel(ABC):
     @abstractmethod
     def _forward(self, weights: "Weights", x: "Tensor", drop: "Drop") -> "Tensor":
         """Scores of windows ``x`` (rows, window, features), shape (members, rows): each member learns, their mean is the score."""
-
-    def parameters(self) -> dict[str, Any]:
-        """The network's shape and how it is trained."""
-        return {**self._shape(), **asdict(self.training)}
 
     def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
         """Train on the samples and their targets ``y`` (samples,).

@@ -1,17 +1,12 @@
 """XGBoost: gradient-boosted trees of second order (Chen and Guestrin 2016). Named so as not to hide the library."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from stock_pipeline.models.estimators import xgboost_trees
-from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.xgboost_trees import XGBoostTrees
 
 
-def gpu_obstacle() -> str | None:
-    """Why XGBoost cannot compute on a GPU here, in one sentence; None where it can."""
-    return xgboost_trees.gpu_obstacle()
-
-
+@dataclass(eq=False, kw_only=True)
 class XGBoost(XGBoostTrees):
     """Two hundred shallow trees, each fitted to what those before it left.
 
@@ -22,16 +17,12 @@ class XGBoost(XGBoostTrees):
         max_depth: splits from the root to a leaf; the cost of explaining a sample grows with two to its power.
     """
 
-    def __init__(self, conditions: Conditions, *, trees: int = 200, learning_rate: float = 0.03, max_depth: int = 5) -> None:
-        super().__init__(conditions, trees=trees, learning_rate=learning_rate, max_depth=max_depth)
+    trees: int = 200
+    learning_rate: float = 0.03
+    max_depth: int = 5
 
     def _rounds(self) -> int:
-        return int(self._arguments["trees"])
+        return self.trees
 
     def _growth(self, leaf: int) -> dict[str, Any]:
-        return {
-            "learning_rate": self._arguments["learning_rate"],
-            "max_depth": self._arguments["max_depth"],
-            "min_child_weight": leaf,
-            "reg_lambda": leaf,
-        }
+        return {"learning_rate": self.learning_rate, "max_depth": self.max_depth, "min_child_weight": leaf, "reg_lambda": leaf}

@@ -2,19 +2,20 @@
 
 import ctypes
 import json
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.models.estimators.estimator import Conditions, check_fit_input
+from stock_pipeline.models.estimators.estimator import check_fit_input
 from stock_pipeline.models.estimators.threads import sleep_when_idle
-from stock_pipeline.models.estimators.trees import Settings, min_data_in_leaf, read_settings, write_settings
+from stock_pipeline.models.estimators.trees import TreeModel, min_data_in_leaf
 
-TREES_FILE: Final = "trees.ubj"
+TREES_FILE: Final = "trees.ubj"  # XGBoost's own universal binary JSON
 # Features are ranks within a session of some hundred stocks: finer bins would tell hardly more apart and cost time. The target is
 # bounded (-0.5 to 0.5), so squared error meets no outliers, and a leaf's weight is its number of samples.
 SETTINGS: Final[Mapping[str, Any]] = {"tree_method": "hist", "max_bin": 64, "objective": "reg:squarederror", "colsample_bynode": 0.5}
@@ -31,26 +32,17 @@ def gpu_obstacle() -> str | None:
     return None if _gpus() else "XGBoost was built with CUDA, but NVIDIA's driver shows no GPU"
 
 
-class XGBoostTrees:
+class XGBoostTrees(TreeModel):
     """A sum of XGBoost's trees. A class of its own says how many grow at a time and which part of the data each sees.
 
     Args:
         conditions: the seed drives which samples and features a tree sees; fitted on the GPU where the device is ``cuda`` and
             nothing stands in the way; scores come from the CPU.
-        **arguments: the class's own arguments, saved with the trees.
     """
-
-    window: Final = 1
-
-    def __init__(self, conditions: Conditions, **arguments: Any) -> None:
-        self.conditions = conditions
-        self.feature_names: tuple[str, ...] = ()
-        self._arguments = arguments
-        self._booster: Any = None
 
     def parameters(self) -> dict[str, Any]:
         """Everything given to XGBoost but the size of a leaf and its penalty, which follow from the number of samples."""
-        return {**SETTINGS, **self._arguments}
+        return {**SETTINGS, **self.arguments()}
 
     def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
         """Grow the trees on the samples and their targets ``y`` (samples,)."""
@@ -93,26 +85,18 @@ class XGBoostTrees:
         data = library().DMatrix(samples.matrix(), nthread=1)
         return np.asarray(self._booster.predict(data, pred_contribs=True), dtype=np.float64)[:, :-1]
 
-    def save(self, folder: Path) -> None:
-        """Write ``trees.ubj`` (XGBoost's own universal binary JSON) and ``settings.json``."""
+    def _save_trees(self, folder: Path) -> None:
         self._booster.save_model(folder / TREES_FILE)
-        write_settings(folder, Settings(self.conditions, self._arguments, self.feature_names, {}))
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The model that ``save`` wrote into ``folder``."""
-        settings = read_settings(folder)
-        model = cls(settings.conditions, **settings.arguments)
-        model._booster = _for_scoring(library().Booster(model_file=folder / TREES_FILE))
-        model.feature_names = settings.feature_names
-        return model
+    def _load_trees(self, folder: Path, numbers: Mapping[str, float]) -> None:  # noqa: ARG002
+        self._booster = _for_scoring(library().Booster(model_file=folder / TREES_FILE))
 
-    def _rounds(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def _rounds(self) -> int: ...
 
+    @abstractmethod
     def _growth(self, leaf: int) -> dict[str, Any]:
         """XGBoost's parameters of growing, for leaves of at least ``leaf`` samples."""
-        raise NotImplementedError
 
 
 def library() -> Any:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.models.estimators import direction_classifier
+from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.estimators.direction_classifier import DirectionClassifier, _parts, platt
 from stock_pipeline.models.estimators.lightgbm_trees import LightGBMTrees
 from stock_pipeline_tests.factories.samples import ONE_THREAD, samples_of, saved_bytes
@@ -138,4 +138,4 @@ def test_a_loaded_model_is_the_fitted_one_and_equal_fits_give_equal_files(tmp_pa
     assert loaded.parameters() == models[0].parameters() and loaded.conditions == ONE_THREAD and loaded.feature_names == samples.names
     assert loaded.parameters()["gap_sessions"] == 3
     assert np.ptp(loaded.predict(samples)) > 0 and loaded.predict(samples).tolist() == models[0].predict(samples).tolist()
-    assert "LightGBM" in (direction_classifier.gpu_obstacle() or "")
+    assert "LightGBM" in (model_entry("direction").gpu_obstacle() or "")

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import shap
 
-from stock_pipeline.models.estimators import light_gbm, lightgbm_trees
+from stock_pipeline.models.catalogue import model_entry
+from stock_pipeline.models.estimators import lightgbm_trees
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.light_gbm import LightGBM
 from stock_pipeline.models.estimators.trees import min_data_in_leaf
@@ -74,7 +75,7 @@ def test_a_loaded_model_is_the_fitted_one_and_equal_fits_give_equal_files(tmp_pa
 
 
 def test_it_says_why_it_leaves_the_gpu_alone() -> None:
-    assert "LightGBM" in (light_gbm.gpu_obstacle() or "")
+    assert "LightGBM" in (model_entry("lightgbm").gpu_obstacle() or "")
     model = LightGBM(Conditions(seed=1, threads=1, device="cuda"), trees=3)
     samples, y = made_up()
     model.fit(samples, y)

@@ -6,7 +6,8 @@ import pytest
 import shap
 import xgboost
 
-from stock_pipeline.models.estimators import random_forest, xg_boost, xgboost_trees
+from stock_pipeline.models.catalogue import model_entry
+from stock_pipeline.models.estimators import xgboost_trees
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.estimators.xg_boost import XGBoost
 from stock_pipeline_tests.factories.samples import ONE_THREAD, made_up, samples_of, saved_bytes
@@ -71,8 +72,8 @@ def test_a_loaded_model_is_the_fitted_one_and_equal_fits_give_equal_files(tmp_pa
 def test_what_stands_between_it_and_the_gpu(monkeypatch: pytest.MonkeyPatch, with_cuda: bool, gpus: int, says: str | None) -> None:
     monkeypatch.setattr(xgboost, "build_info", lambda: {"USE_CUDA": with_cuda})
     monkeypatch.setattr(xgboost_trees, "_gpus", lambda: gpus)
-    for module in (xg_boost, random_forest):
-        obstacle = module.gpu_obstacle()
+    for name in ("xgboost", "random_forest", "risk"):
+        obstacle = model_entry(name).gpu_obstacle()
         assert obstacle is None if says is None else says in (obstacle or "")
 
 
