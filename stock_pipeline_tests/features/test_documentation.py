@@ -1,5 +1,6 @@
 """The catalogue in docs/features.md; run as a module, this writes it."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +23,17 @@ def test_the_page_tells_every_feature_as_the_code_has_it() -> None:
     assert written.strip() == catalogue().strip()
 
 
+def sized(prose: str) -> str:
+    """The page with the number of features that each set has now."""
+    for chosen in FEATURE_SETS:
+        prose = re.sub(rf"^\| `{chosen.name}` \| \d+ \|", f"| `{chosen.name}` | {len(chosen.features)} |", prose, flags=re.MULTILINE)
+    return prose
+
+
 def test_the_page_tells_the_sizes_of_the_sets() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    for chosen in FEATURE_SETS:
-        assert f"| `{chosen.name}` | {len(chosen.features)} |" in text
+    assert sized(text) == text
+    assert all(f"| `{chosen.name}` | {len(chosen.features)} |" in text for chosen in FEATURE_SETS)
 
 
 def test_the_table_has_a_row_for_each_feature() -> None:
@@ -37,4 +45,4 @@ def test_the_table_has_a_row_for_each_feature() -> None:
 
 if __name__ == "__main__":
     prose, mark, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
-    PAGE.write_text(f"{prose}{mark}\n{catalogue()}", encoding="utf-8")
+    PAGE.write_text(f"{sized(prose)}{mark}\n{catalogue()}", encoding="utf-8")
