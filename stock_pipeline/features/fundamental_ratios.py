@@ -8,8 +8,8 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.reports import DEBT, EQUITY, ITEMS, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.prices import with_later_splits
-from stock_pipeline.market_data.reports import DEBT, EQUITY, ITEMS, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.tables import BASIS, CURRENCY, INSTRUMENT, ITEM, KIND, PERIOD, PERIOD_END, SPLIT, SPLIT_ADJUSTED
 
 MARKET_VALUE: Final = "market_value"

@@ -22,8 +22,8 @@ from stock_pipeline.core.columns import (
     VALUE,
     VOLUME,
 )
+from stock_pipeline.core.reports import QUARTER, YEAR
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.market_data.reports import QUARTER, YEAR
 
 KIND = "kind"
 CAPTURED = "captured"  # the day on which the source said so; null where it does not tell

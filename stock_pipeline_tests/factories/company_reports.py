@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE
-from stock_pipeline.market_data.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES
+from stock_pipeline.core.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES
 from stock_pipeline.market_data.tables import CURRENCY, ITEM, KIND, PERIOD, PERIOD_END
 from stock_pipeline_tests.harness.ratios_of_a_night import fundamental_ratios
 

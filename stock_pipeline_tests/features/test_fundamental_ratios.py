@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.reports import DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.features.fundamental_ratios import RATIOS, as_traded
-from stock_pipeline.market_data.reports import DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.tables import BASIS, CURRENCY, DIVIDEND, INSTRUMENT, ITEM, RAW, SPLIT, SPLIT_ADJUSTED
 from stock_pipeline_tests.factories.company_reports import COMPANY, ENDS, ENDS_BEFORE, NIGHT, known, one, ratios, series, splits
 from stock_pipeline_tests.harness.ratios_of_a_night import fundamental_ratios, restate_shares

@@ -9,10 +9,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, KNOWN_TO, PRICES, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
+from stock_pipeline.core.reports import EQUITY, NET_INCOME, SHARES, YEAR
 from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, PB, PE, RATIOS, ROE
 from stock_pipeline.features.tables import FUNDAMENTAL_RATIOS
 from stock_pipeline.market_data.reading import actions_known, raw_bars
-from stock_pipeline.market_data.reports import EQUITY, NET_INCOME, SHARES, YEAR
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
     BASIS,

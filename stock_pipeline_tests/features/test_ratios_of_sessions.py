@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.reports import EQUITY, NET_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.features.fundamental_ratios import RATIOS, ratios_of_sessions
-from stock_pipeline.market_data.reports import EQUITY, NET_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.sources.source import DataTypes
 from stock_pipeline.market_data.tables import CURRENCY, DIVIDEND, INSTRUMENT, ITEM, KIND, PERIOD, PERIOD_END, SPLIT
 from stock_pipeline_tests.factories.company_reports import COMPANY, ENDS, NIGHT, known, splits

@@ -9,11 +9,11 @@ from typing import Literal
 import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, KNOWN_FROM, KNOWN_TO, OPEN, SECTOR, SESSION, SOURCE, SYMBOL, VALUE
+from stock_pipeline.core.reports import EQUITY, NET_INCOME, SHARES, YEAR
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.features.assets import stages
 from stock_pipeline.features.catalogue import feature_set
 from stock_pipeline.features.tables import daily_features
-from stock_pipeline.market_data.reports import EQUITY, NET_INCOME, SHARES, YEAR
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
     BASIS,

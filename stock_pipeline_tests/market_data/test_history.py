@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, OPEN, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
+from stock_pipeline.core.reports import NET_INCOME, QUARTER
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.history import Vintage, with_history
-from stock_pipeline.market_data.reports import NET_INCOME, QUARTER
 from stock_pipeline.market_data.sources.source import FUNDAMENTALS
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN, CORPORATE_ACTIONS, DAILY_BARS, DIVIDEND, FIRST
 from stock_pipeline.market_data.tables import FUNDAMENTALS as FUNDAMENTALS_TABLE

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, KNOWN_TO, PRICES, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
+from stock_pipeline.core.reports import EQUITY, QUARTER, REVENUE
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data.reading import (
     actions_by_instrument,
@@ -15,7 +16,6 @@ from stock_pipeline.market_data.reading import (
     raw_bars,
     reports_by_instrument,
 )
-from stock_pipeline.market_data.reports import EQUITY, QUARTER, REVENUE
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
     BASIS,

@@ -12,7 +12,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
+from stock_pipeline.core.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.sources.cells import COMMA, NULL_WORDS, POINT, numbers
 from stock_pipeline.market_data.sources.matching import matching_files
 from stock_pipeline.market_data.sources.source import FUNDAMENTALS

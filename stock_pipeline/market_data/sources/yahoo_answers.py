@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, INDUSTRY, LOW, NAME, OPEN, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
-from stock_pipeline.market_data.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
+from stock_pipeline.core.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.sources.errors import (
     NoDataError,
     RateLimitedError,
