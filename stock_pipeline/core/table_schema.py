@@ -156,22 +156,14 @@ class TableSchema:
 
 @dataclass(frozen=True)
 class View:
-    """A query that the store keeps under a name, for whoever looks into it with SQL.
+    """A query that the store keeps under a name, for whoever looks into it with SQL."""
 
-    Attributes:
-        store: where it lies, as do the tables that it reads.
-        stage: the schema inside the store.
-        name: what it is called there.
-        sql: the query.
-        reads: the tables that it reads, which must be there before it.
-        parameters: names that ``sql`` uses and whoever reads the view gives values for, as in ``FROM stage.name(value)``.
-    """
-
-    store: StoreName
-    stage: str
+    store: StoreName  # where it lies, as do the tables that it reads
+    stage: str  # the schema inside the store
     name: str
     sql: str
-    reads: tuple[TableSchema, ...]
+    reads: tuple[TableSchema, ...]  # the tables that must be there before it
+    # names that ``sql`` uses and whoever reads the view gives values for, as in ``FROM stage.name(value)``
     parameters: tuple[str, ...] = ()
 
     @property

@@ -28,56 +28,32 @@ from stock_pipeline.storage.audit import Seen, TaskRun, TaskState, Watermark
 
 @dataclass(frozen=True)
 class Run:
-    """What the stages of one run share.
-
-    Attributes:
-        stores: both stores.
-        settings: as they are; what ``options`` choose for a training is applied to them.
-        options: what the run is asked to do.
-        run_id: for the audit trail.
-        clock: tells the moment, UTC, at which an execution begins.
-        strict: whether a body that reads a table or a setting which its stage does not declare fails.
-    """
+    """What the stages of one run share."""
 
     stores: Stores
-    settings: Settings
-    options: RunOptions = field(default_factory=RunOptions)
-    run_id: str = field(default_factory=lambda: str(uuid4()))
-    clock: Callable[[], datetime] = utc_now
-    strict: bool = False
+    settings: Settings  # as they are; what ``options`` choose for a training is applied to them
+    options: RunOptions = field(default_factory=RunOptions)  # what the run is asked to do
+    run_id: str = field(default_factory=lambda: str(uuid4()))  # for the audit trail
+    clock: Callable[[], datetime] = utc_now  # tells the moment, UTC, at which an execution begins
+    strict: bool = False  # whether a body that reads a table or a setting which its stage does not declare fails
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one execution.
-
-    Attributes:
-        stage: what was executed.
-        state: how it ended; failed only where the stage shows its failures as a check.
-        product: what the body made; None where there was nothing to do or it failed.
-        reports: what was written, a report per table.
-        counts: rows of each table of the stage, by qualified name.
-        reached: the session that the stage has reached.
-        wanted: the session that it was to reach.
-        checks: the verdicts, by name of the check.
-        seconds: how long it took.
-        error: the sentence of the failure.
-        remade: which changed setting had everything made again.
-        dry_run: whether nothing was to be written.
-    """
+    """What became of one execution."""
 
     stage: Stage
-    state: TaskState
-    product: Product | None
-    reports: tuple[WriteReport, ...]
-    counts: Mapping[str, int]
-    reached: date | None
-    wanted: date | None
-    checks: Mapping[str, Verdict]
-    seconds: float
-    error: str | None = None
-    remade: str | None = None
-    dry_run: bool = False
+    state: TaskState  # how it ended; failed only where the stage shows its failures as a check
+    product: Product | None  # what the body made; None where there was nothing to do or it failed
+    reports: tuple[WriteReport, ...]  # what was written, a report per table
+    counts: Mapping[str, int]  # rows of each table of the stage, by qualified name
+    reached: date | None  # the session that the stage has reached
+    wanted: date | None  # the session that it was to reach
+    checks: Mapping[str, Verdict]  # the verdicts, by name of the check
+    seconds: float  # how long it took
+    error: str | None = None  # the sentence of the failure
+    remade: str | None = None  # which changed setting had everything made again
+    dry_run: bool = False  # whether nothing was to be written
 
     @property
     def rows(self) -> int:

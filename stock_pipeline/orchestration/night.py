@@ -17,33 +17,19 @@ from stock_pipeline.storage.reading import Selection
 
 @dataclass(frozen=True)
 class Night:
-    """One execution of a stage: as of which session it works, how far it has come, and where it reads.
+    """One execution of a stage: as of which session it works, how far it has come, and where it reads."""
 
-    Attributes:
-        asset: name of the stage.
-        store: which it writes to.
-        news: the tables in which a change is news for it.
-        stores: both stores.
-        settings: with what the run has chosen for its training.
-        options: what the run was asked to do.
-        watermark: the session that the stage itself has reached.
-        market_watermark: the session that ingestion has reached.
-        full_refresh: whether everything is to be made again: asked for, or because the code or a setting is another.
-        moment: when the execution began, UTC; for the audit trail and for ingestion, never for data.
-        say: tells whoever watches what is being done.
-    """
-
-    asset: str
-    store: StoreName
-    news: tuple[TableSchema, ...]
+    asset: str  # name of the stage
+    store: StoreName  # which it writes to
+    news: tuple[TableSchema, ...]  # the tables in which a change is news for it
     stores: Stores
-    settings: Settings
-    options: RunOptions
-    watermark: date | None
-    market_watermark: date | None
-    full_refresh: bool
-    moment: datetime
-    say: Callable[[str], None] = field(default=lambda _note: None)
+    settings: Settings  # with what the run has chosen for its training
+    options: RunOptions  # what the run was asked to do
+    watermark: date | None  # the session that the stage itself has reached
+    market_watermark: date | None  # the session that ingestion has reached
+    full_refresh: bool  # whether everything is to be made again: asked for, or because the code or a setting is another
+    moment: datetime  # when the execution began, UTC; for the audit trail and for ingestion, never for data
+    say: Callable[[str], None] = field(default=lambda _note: None)  # tells whoever watches what is being done
 
     @property
     def as_of(self) -> date:

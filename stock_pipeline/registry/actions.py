@@ -35,19 +35,12 @@ from stock_pipeline.settings import PromotionSettings
 
 @dataclass(frozen=True)
 class PromotionRequest:
-    """A version that a hand wants in service.
+    """A version that a hand wants in service."""
 
-    Attributes:
-        model: whose version.
-        version: its number.
-        night: the session on whose night that happens.
-        forced: why the rule is passed over; None: it is not.
-    """
-
-    model: str
-    version: int
-    night: date
-    forced: str | None = None
+    model: str  # whose version
+    version: int  # its number
+    night: date  # the session on whose night that happens
+    forced: str | None = None  # why the rule is passed over; None: it is not
 
 
 def promote(registry: Registry, wanted: PromotionRequest, rule: PromotionSettings, compare: Compare) -> Registry:

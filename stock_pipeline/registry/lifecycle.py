@@ -36,17 +36,11 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
 
 @dataclass(frozen=True)
 class SignOff:
-    """Who let a version move, and why.
+    """Who let a version move, and why."""
 
-    Attributes:
-        night: the session on whose night.
-        by: automation or hand.
-        reason: for people.
-    """
-
-    night: date
-    by: str
-    reason: str
+    night: date  # the session on whose night
+    by: str  # automation or hand
+    reason: str  # for people
 
 
 def version_of(versions: pl.DataFrame, model: str, version: int) -> dict[str, Any]:

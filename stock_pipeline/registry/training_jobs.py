@@ -36,23 +36,14 @@ STARTED_AT, FINISHED_AT = "started_at", "finished_at"
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What a training job is to do.
+    """What a training job is to do."""
 
-    Attributes:
-        models: base models to train, and "stack" where it is named itself; the stack follows them in any case.
-        reason: one of ``REASONS``.
-        sessions: learn from so many of the last sessions; None: as the settings say.
-        folds: walk-forward folds; None: as the settings say.
-        trials: sets of parameters to try per model; None: as the settings say.
-        dry_run: train and score, and keep nothing.
-    """
-
-    models: tuple[str, ...]
-    reason: str = "manual"
-    sessions: int | None = None
-    folds: int | None = None
-    trials: int | None = None
-    dry_run: bool = False
+    models: tuple[str, ...]  # base models to train, and "stack" where it is named itself; the stack follows them in any case
+    reason: str = "manual"  # one of ``REASONS``
+    sessions: int | None = None  # learn from so many of the last sessions; None: as the settings say
+    folds: int | None = None  # walk-forward folds; None: as the settings say
+    trials: int | None = None  # sets of parameters to try per model; None: as the settings say
+    dry_run: bool = False  # train and score, and keep nothing
 
     def __post_init__(self) -> None:
         known_reason(self.reason)
