@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stock_pipeline.command_line.errors import FAILED, speaks_plainly
+from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.command_line.options import MODELS, names_in
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.orchestration.clock import utc_now
 
 if TYPE_CHECKING:
     from stock_pipeline.orchestration.options import RunOptions
@@ -30,7 +31,6 @@ TOP = 10
 @click.option("--as-of", "as_of", help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
 @MODELS
 @click.option("--train/--no-train", default=True, help="Whether to train the models. Without it those in service predict.")
-@speaks_plainly
 def run(source: str | None, path: str | None, as_of: str | None, models: str | None, train: bool) -> None:
     """Run the whole journey once, from source to drift report, and show what it made."""
     from stock_pipeline.orchestration.options import RunOptions, parse_session
@@ -97,7 +97,6 @@ def _check(settings: "Settings", stores: "Stores", options: "RunOptions") -> Non
     """Try everything that the user may have got wrong before anything is written."""
     from stock_pipeline.datasets.splits import check_history
     from stock_pipeline.market_data.preflight import check_sources
-    from stock_pipeline.orchestration.clock import utc_now
 
     sessions = check_sources(settings, stores, options.source, options.path, options.as_of, utc_now())
     if sessions is not None:
