@@ -1,6 +1,6 @@
 """What a hand may do with versions: promote one, go back to one, switch a model off and on. Pure: rows in, rows out."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -10,7 +10,7 @@ from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.registry.lifecycle import SignOff, active_version, version_of
 from stock_pipeline.registry.promotion import judge
-from stock_pipeline.registry.registration import Compare, Registry, best_kept, figures_of
+from stock_pipeline.registry.registration import Compare, Registry, best_kept
 from stock_pipeline.registry.tables import (
     ACTIVE,
     ACTIVE_TO,
@@ -80,7 +80,7 @@ def promote(registry: Registry, wanted: PromotionRequest, rule: PromotionSetting
     if not decision.passed:
         raise InputError(f"version {version} of {model} is refused: {decision.reason}; promote it all the same with --force and --reason")
     ground = IN_SHADOW if row[STATUS] == SHADOW else HOLDOUT
-    return _into_service(registry, row, PROMOTED, ground, SignOff(night, HAND, decision.reason), figures | figures_of(compared))
+    return _into_service(registry, row, PROMOTED, ground, SignOff(night, HAND, decision.reason), figures | asdict(compared))
 
 
 def roll_back(registry: Registry, model: str, version: int | None, night: date, reason: str) -> Registry:

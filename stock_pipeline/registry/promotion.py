@@ -42,10 +42,9 @@ def _zero(compared: Comparison, rule: PromotionSettings) -> str | None:
 
 
 def _inferiority(compared: Comparison, rule: PromotionSettings) -> str | None:
-    test = compared.test
-    if not rule.not_inferior or test is None or test.p_value >= rule.significance:
+    if not rule.not_inferior or compared.p_value is None or compared.p_value >= rule.significance:
         return None
-    return f"its rank IC {compared.rank_ic:.4f} is lower than {compared.rival_rank_ic:.4f} beyond chance (p {test.p_value:.3f})"
+    return f"its rank IC {compared.rank_ic:.4f} is lower than {compared.rival_rank_ic:.4f} beyond chance (p {compared.p_value:.3f})"
 
 
 def _slipping(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> str | None:

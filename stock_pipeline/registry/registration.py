@@ -1,14 +1,14 @@
 """New trainings become versions, and versions in shadow come of age: every decision with its figures. Pure: rows in, rows out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, PREDICTIONS, TRAINING_ID, VERSION, ZERO_ERROR
+from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, TRAINING_ID, VERSION, ZERO_ERROR
 from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.registry.lifecycle import SignOff, active_version, moved
 from stock_pipeline.registry.promotion import Decision, judge
@@ -194,7 +194,7 @@ def _judged(registry: Registry, challenge: Challenge, night: date, rule: Promoti
         decision = Decision(False, f"it shares no session with version {active[VERSION]}, so the two cannot be compared")
     else:
         decision = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
-    figures = {"rival": active[VERSION], **({} if compared is None else figures_of(compared))}
+    figures = {"rival": active[VERSION], **({} if compared is None else asdict(compared))}
     if decision.passed and not rule.automatic:
         return _held(registry, challenge, night, decision.reason, figures)
     outcome, status = (PROMOTED, ACTIVE) if decision.passed else (REFUSED, REJECTED)
@@ -210,21 +210,6 @@ def _held(registry: Registry, challenge: Challenge, night: date, reason: str, fi
     )
     waits = SignOff(night, AUTOMATION, f"it would be promoted, and waits for a hand: {reason}")
     return registry if said.height else registry.decided(version, HELD, challenge.ground, waits, **figures)
-
-
-def figures_of(compared: Comparison) -> dict[str, Any]:
-    """The columns of PROMOTIONS that tell of a comparison."""
-    return {
-        "sessions": compared.sessions,
-        PREDICTIONS: compared.predictions,
-        ERROR: compared.error,
-        "rival_error": compared.rival_error,
-        ZERO_ERROR: compared.zero_error,
-        "rank_ic": compared.rank_ic,
-        "rival_rank_ic": compared.rival_rank_ic,
-        "t_statistic": None if compared.test is None else compared.test.t_statistic,
-        "p_value": None if compared.test is None else compared.test.p_value,
-    }
 
 
 def to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.DataFrame:
