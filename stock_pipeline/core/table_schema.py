@@ -3,7 +3,7 @@
 What does not belong here: how SQL is made of it (storage/), the tables themselves (each stage's ``tables.py``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -96,6 +96,11 @@ class TableSchema:
     def empty(self) -> pl.DataFrame:
         """A frame of no rows with this table's columns."""
         return pl.DataFrame(schema=self.dtypes)
+
+    def with_row(self, frame: pl.DataFrame, row: Mapping[str, object]) -> pl.DataFrame:
+        """The rows of this table with ``row`` in the place of the one that has its key, if one has; in the order of the key."""
+        same_key = pl.all_horizontal(pl.col(name) == row[name] for name in self.key)
+        return pl.concat([frame.filter(~same_key), pl.DataFrame([row], schema=self.dtypes)]).sort(self.key)
 
     def require(self, names: Iterable[str]) -> tuple[str, ...]:
         """The names, once each of them is known to be a column: the allow-list for identifiers.

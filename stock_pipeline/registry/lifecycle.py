@@ -89,12 +89,7 @@ def moved(versions: pl.DataFrame, model: str, version: int, status: str, signed:
         changed |= {ACTIVE_FROM: row[ACTIVE_FROM] if row[ACTIVE_TO] == signed.night else signed.night, ACTIVE_TO: None}
     elif row[STATUS] == ACTIVE:
         changed[ACTIVE_TO] = signed.night
-    return _replaced(versions, row | changed)
-
-
-def _replaced(versions: pl.DataFrame, row: dict[str, Any]) -> pl.DataFrame:
-    others = versions.filter(~((pl.col(MODEL) == row[MODEL]) & (pl.col(VERSION) == row[VERSION])))
-    return pl.concat([others, pl.DataFrame([row], schema=MODEL_VERSIONS.dtypes)]).sort(MODEL, VERSION)
+    return MODEL_VERSIONS.with_row(versions, row | changed)
 
 
 def active_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:

@@ -112,7 +112,7 @@ def opened(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> pl
     at_work = unended(jobs)
     if at_work is not None:
         raise InputError(f"{sentence_of(at_work)}; wait for it to end, see `stock-pipeline training-jobs show {at_work[JOB]}`")
-    return _with(jobs, _new_row(jobs, request, moment))
+    return TRAINING_JOBS.with_row(jobs, _new_row(jobs, request, moment))
 
 
 def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
@@ -124,7 +124,7 @@ def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
     row = job_of(jobs, number)
     if row[STATE] != PENDING:
         raise InputError(f"job {number} is {row[STATE]}, so it cannot begin; ask for another with `stock-pipeline train`")
-    return _with(jobs, row | {STATE: RUNNING, STARTED_AT: moment})
+    return TRAINING_JOBS.with_row(jobs, row | {STATE: RUNNING, STARTED_AT: moment})
 
 
 def ended(
@@ -150,7 +150,7 @@ def ended(
         MODELS_FAILED: json.dumps(dict(failed)),
         JOB_ERROR: error,
     }
-    return _with(jobs, row | told)
+    return TRAINING_JOBS.with_row(jobs, row | told)
 
 
 def without_the_dead(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
@@ -243,7 +243,7 @@ def job_of_run(
     models = tuple(dict.fromkeys(trained))
     reason = "schedule" if set(models) <= set(before) else "missing"
     row = _new_row(jobs, TrainingRequest(models, reason), moment) | {STARTED_AT: moment}
-    return ended(_with(jobs, row), row[JOB], moment, trained, {})
+    return ended(TRAINING_JOBS.with_row(jobs, row), row[JOB], moment, trained, {})
 
 
 def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> dict[str, Any]:
@@ -261,8 +261,3 @@ def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> 
         MODELS_FAILED: "{}",
         JOB_ERROR: None,
     }
-
-
-def _with(jobs: pl.DataFrame, row: dict[str, Any]) -> pl.DataFrame:
-    others = jobs.filter(pl.col(JOB) != row[JOB])
-    return pl.concat([others, pl.DataFrame([row], schema=TRAINING_JOBS.dtypes)]).sort(JOB)
