@@ -1,6 +1,6 @@
 """What a hand may do with versions: promote one, go back to one, switch a model off and on. Pure: rows in, rows out."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -33,54 +33,48 @@ from stock_pipeline.registry.tables import (
 from stock_pipeline.settings import PromotionSettings
 
 
-@dataclass(frozen=True)
-class PromotionRequest:
-    """A version that a hand wants in service."""
-
-    model: str  # whose version
-    version: int  # its number
-    night: date  # the session on whose night that happens
-    forced: str | None = None  # why the rule is passed over; None: it is not
-
-
-def promote(registry: Registry, wanted: PromotionRequest, rule: PromotionSettings, compare: Compare) -> Registry:
-    """The registry after a hand has promoted a version: by the rule, or, with a reason, against it.
+def promote(
+    registry: Registry, model: str, version: int, night: date, rule: PromotionSettings, compare: Compare, forced: str | None = None
+) -> Registry:
+    """The registry after a hand has promoted a version on the night of a session: by the rule, or, with a reason, against it.
 
     Args:
         registry: as it was.
-        wanted: which version.
+        model, version: what the hand wants in service.
+        night: the session on whose night that happens.
         rule: what a version must pass that is not forced.
         compare: as for ``registration.judge_shadows`` where the version is in shadow, otherwise as for ``registration.register``.
+        forced: why the rule is passed over; None: it is not.
 
     Raises:
         InputError: there is no such version, it is in service already, rejected or archived, or the rule refuses it.
     """
-    model, version, night, forced = wanted.model, wanted.version, wanted.night, wanted.forced
     row = version_of(registry.versions, model, version)
     _refuse_status(row, forced)
     active = active_version(registry.versions, model)
     figures: dict[str, Any] = {"rival": None if active is None else active[VERSION]}
     if forced is not None:
-        return _into_service(registry, row, PROMOTED, FORCED, SignOff(night, HAND, forced), figures)
-    if active is None:
-        return _into_service(registry, row, PROMOTED, FIRST, SignOff(night, HAND, "no version was active"), figures)
-    compared = compare(row[TRAINING_ID], active[TRAINING_ID])
-    if compared is None:
-        raise InputError(
-            f"version {version} of {model} shares no session with version {active[VERSION]}, so the two cannot be compared; "
-            "promote it all the same with --force and --reason"
-        )
-    too_early = row[STATUS] == SHADOW and (compared.sessions < rule.shadow_sessions or compared.predictions < rule.shadow_predictions)
-    if too_early:
-        raise InputError(
-            f"version {version} of {model} has {compared.predictions} predictions of {compared.sessions} sessions with outcomes in "
-            f"shadow, and needs {rule.shadow_predictions} of {rule.shadow_sessions}; wait, or promote it with --force and --reason"
-        )
-    decision = judge(compared, best_kept(registry.versions, model), rule)
-    if not decision.passed:
-        raise InputError(f"version {version} of {model} is refused: {decision.reason}; promote it all the same with --force and --reason")
-    ground = IN_SHADOW if row[STATUS] == SHADOW else HOLDOUT
-    return _into_service(registry, row, PROMOTED, ground, SignOff(night, HAND, decision.reason), figures | asdict(compared))
+        ground, reason = FORCED, forced
+    elif active is None:
+        ground, reason = FIRST, "no version was active"
+    else:
+        compared = compare(row[TRAINING_ID], active[TRAINING_ID])
+        if compared is None:
+            raise InputError(
+                f"version {version} of {model} shares no session with version {active[VERSION]}, so the two cannot be compared; "
+                "promote it all the same with --force and --reason"
+            )
+        ground = IN_SHADOW if row[STATUS] == SHADOW else HOLDOUT
+        if ground == IN_SHADOW and (compared.sessions < rule.shadow_sessions or compared.predictions < rule.shadow_predictions):
+            raise InputError(
+                f"version {version} of {model} has {compared.predictions} predictions of {compared.sessions} sessions with outcomes in "
+                f"shadow, and needs {rule.shadow_predictions} of {rule.shadow_sessions}; wait, or promote it with --force and --reason"
+            )
+        passed, reason = judge(compared, best_kept(registry.versions, model), rule)
+        if not passed:
+            raise InputError(f"version {version} of {model} is refused: {reason}; promote it all the same with --force and --reason")
+        figures |= asdict(compared)
+    return registry.settled(row, ACTIVE, PROMOTED, ground, SignOff(night, HAND, reason), **figures)
 
 
 def roll_back(registry: Registry, model: str, version: int | None, night: date, reason: str) -> Registry:
@@ -97,8 +91,8 @@ def roll_back(registry: Registry, model: str, version: int | None, night: date, 
             f"version {before} of {model} is {row[STATUS]}; going back takes a version that has served and is retired, "
             f"see `stock-pipeline models show {model}`"
         )
-    figures = {"rival": None if active is None else active[VERSION]}
-    return _into_service(registry, row, ROLLED_BACK, FORCED, SignOff(night, HAND, reason), figures)
+    rival = None if active is None else active[VERSION]
+    return registry.settled(row, ACTIVE, ROLLED_BACK, FORCED, SignOff(night, HAND, reason), rival=rival)
 
 
 def switched(switches: pl.DataFrame, model: str, enabled: bool, night: date, reason: str) -> pl.DataFrame:
@@ -110,8 +104,7 @@ def switched(switches: pl.DataFrame, model: str, enabled: bool, night: date, rea
     if is_enabled(switches, model) == enabled:
         raise InputError(f"{model} is switched {'on' if enabled else 'off'} already; nothing was changed")
     row = {MODEL: model, ENABLED: enabled, AS_OF: night, REASON: reason}
-    others = switches.filter(pl.col(MODEL) != model)
-    return pl.concat([others, pl.DataFrame([row], schema=MODEL_SWITCHES.dtypes)]).sort(MODEL)
+    return MODEL_SWITCHES.with_row(switches, row)
 
 
 def is_enabled(switches: pl.DataFrame, model: str) -> bool:
@@ -139,9 +132,3 @@ def _served_before(versions: pl.DataFrame, model: str, active: dict[str, Any] | 
     if served.is_empty():
         raise InputError(f"{model} has no earlier version that has served, so there is none to go back to")
     return int(served.sort(ACTIVE_TO, VERSION)[VERSION][-1])
-
-
-def _into_service(
-    registry: Registry, row: dict[str, Any], decision: str, ground: str, signed: SignOff, figures: dict[str, Any]
-) -> Registry:
-    return registry.moved(row, ACTIVE, signed).decided(row, decision, ground, signed, **figures)

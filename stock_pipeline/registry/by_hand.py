@@ -12,7 +12,7 @@ from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.registry import ledger
-from stock_pipeline.registry.actions import PromotionRequest, promote, roll_back, switched
+from stock_pipeline.registry.actions import promote, roll_back, switched
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.lifecycle import version_of
 from stock_pipeline.registry.reading import all_versions
@@ -32,8 +32,7 @@ def promote_by_hand(stores: Stores, settings: Settings, model: str, version: int
     stands = version_of(stored.registry.versions, model, version)[STATUS]
     _refuse_damaged(stores, model, version)
     compare = in_shadow(stores) if stands == SHADOW else out_of_fold(stores)
-    wanted = PromotionRequest(model, version, night, forced)
-    after = promote(stored.registry, wanted, settings.registry.promotion, compare)
+    after = promote(stored.registry, model, version, night, settings.registry.promotion, compare, forced)
     ledger.decide_by_hand(stores, stored, after, now)
 
 

@@ -1,14 +1,13 @@
 """The rule by which a new version takes the place of the active one."""
 
-from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.settings import PromotionSettings
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a version passes, and why."""
 
     passed: bool

@@ -11,7 +11,7 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, TRAINING_ID, VERSION, ZERO_ERROR
 from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.registry.lifecycle import SignOff, active_version, moved
-from stock_pipeline.registry.promotion import Decision, judge
+from stock_pipeline.registry.promotion import judge
 from stock_pipeline.registry.tables import (
     ACTIVE,
     ACTIVE_FROM,
@@ -59,16 +59,6 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Challenge:
-    """A version against the one in service: the rows of both, what they were worth on the same sessions, and which sessions those were."""
-
-    version: Mapping[str, Any]
-    active: Mapping[str, Any]
-    compared: Comparison | None
-    ground: str
-
-
-@dataclass(frozen=True)
 class Registry:
     """The registry's two tables: the versions, and the decisions about them."""
 
@@ -90,12 +80,12 @@ class Registry:
             REASON: signed.reason,
             **figures,
         }
-        more = pl.DataFrame([row], schema=PROMOTIONS.dtypes)
-        return Registry(self.versions, pl.concat([self.promotions, more]).sort(MODEL, NUMBER))
+        return Registry(self.versions, PROMOTIONS.with_row(self.promotions, row))
 
-    def moved(self, version: Mapping[str, Any], status: str, signed: SignOff) -> "Registry":
-        """The registry after the version has taken a status; see ``lifecycle.moved``."""
-        return Registry(moved(self.versions, version[MODEL], version[VERSION], status, signed), self.promotions)
+    def settled(self, version: Mapping[str, Any], status: str, decision: str, ground: str, signed: SignOff, **figures: Any) -> "Registry":
+        """The registry after a decision that gives the version a status; see ``lifecycle.moved``."""
+        after = Registry(moved(self.versions, version[MODEL], version[VERSION], status, signed), self.promotions)
+        return after.decided(version, decision, ground, signed, **figures)
 
 
 def register(
@@ -118,7 +108,7 @@ def register(
     """
     for candidate in candidates:
         version = _new_version(registry.versions, candidate)
-        registry = Registry(pl.concat([registry.versions, pl.DataFrame([version], schema=MODEL_VERSIONS.dtypes)]), registry.promotions)
+        registry = Registry(MODEL_VERSIONS.with_row(registry.versions, version), registry.promotions)
         active = active_version(registry.versions, candidate.model)
         if active is None:
             registry = _into_service(registry, version, FIRST, SignOff(night, AUTOMATION, "no version was active"))
@@ -129,11 +119,11 @@ def register(
             reason = f"it predicts beside version {active[VERSION]} until {rule.shadow_sessions} sessions and "
             reason += f"{rule.shadow_predictions} predictions have outcomes"
             signed = SignOff(night, AUTOMATION, reason)
-            registry = registry.moved(version, SHADOW, signed).decided(version, SHADOWED, IN_SHADOW, signed, rival=active[VERSION])
+            registry = registry.settled(version, SHADOW, SHADOWED, IN_SHADOW, signed, rival=active[VERSION])
         else:
             compared = compare(candidate.training_id, active[TRAINING_ID])
-            registry = _judged(registry, Challenge(version, active, compared, HOLDOUT), night, rule)
-    return Registry(registry.versions.sort(MODEL, VERSION), registry.promotions)
+            registry = _judged(registry, version, active, compared, HOLDOUT, night, rule)
+    return registry
 
 
 def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, compare: Compare) -> Registry:
@@ -153,7 +143,7 @@ def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, comp
         compared = compare(version[TRAINING_ID], active[TRAINING_ID])
         enough = compared is not None and compared.sessions >= rule.shadow_sessions and compared.predictions >= rule.shadow_predictions
         if enough:
-            registry = _judged(registry, Challenge(version, active, compared, IN_SHADOW), night, rule)
+            registry = _judged(registry, version, active, compared, IN_SHADOW, night, rule)
     return registry
 
 
@@ -185,31 +175,32 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
 
 def _into_service(registry: Registry, version: Mapping[str, Any], ground: str, signed: SignOff, **figures: Any) -> Registry:
     own = {name: version[name] for name in (ERROR, ZERO_ERROR, "rank_ic")}
-    return registry.moved(version, ACTIVE, signed).decided(version, PROMOTED, ground, signed, **own, **figures)
+    return registry.settled(version, ACTIVE, PROMOTED, ground, signed, **own, **figures)
 
 
-def _judged(registry: Registry, challenge: Challenge, night: date, rule: PromotionSettings) -> Registry:
-    version, active, compared = challenge.version, challenge.active, challenge.compared
+def _judged(
+    registry: Registry,
+    version: Mapping[str, Any],
+    active: Mapping[str, Any],
+    compared: Comparison | None,
+    ground: str,
+    night: date,
+    rule: PromotionSettings,
+) -> Registry:
     if compared is None:
-        decision = Decision(False, f"it shares no session with version {active[VERSION]}, so the two cannot be compared")
+        passed, reason = False, f"it shares no session with version {active[VERSION]}, so the two cannot be compared"
     else:
-        decision = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
+        passed, reason = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
     figures = {"rival": active[VERSION], **({} if compared is None else asdict(compared))}
-    if decision.passed and not rule.automatic:
-        return _held(registry, challenge, night, decision.reason, figures)
-    outcome, status = (PROMOTED, ACTIVE) if decision.passed else (REFUSED, REJECTED)
-    signed = SignOff(night, AUTOMATION, decision.reason)
-    return registry.moved(version, status, signed).decided(version, outcome, challenge.ground, signed, **figures)
-
-
-def _held(registry: Registry, challenge: Challenge, night: date, reason: str, figures: Mapping[str, Any]) -> Registry:
-    """Said once: a version in shadow comes before the rule every night."""
-    version = challenge.version
-    said = registry.promotions.filter(
-        (pl.col(MODEL) == version[MODEL]) & (pl.col(VERSION) == version[VERSION]) & (pl.col(DECISION) == HELD)
-    )
-    waits = SignOff(night, AUTOMATION, f"it would be promoted, and waits for a hand: {reason}")
-    return registry if said.height else registry.decided(version, HELD, challenge.ground, waits, **figures)
+    if passed and not rule.automatic:
+        waits = SignOff(night, AUTOMATION, f"it would be promoted, and waits for a hand: {reason}")
+        # Said once: a version in shadow comes before the rule every night.
+        said = registry.promotions.filter(
+            (pl.col(MODEL) == version[MODEL]) & (pl.col(VERSION) == version[VERSION]) & (pl.col(DECISION) == HELD)
+        )
+        return registry if said.height else registry.decided(version, HELD, ground, waits, **figures)
+    status, outcome = (ACTIVE, PROMOTED) if passed else (REJECTED, REFUSED)
+    return registry.settled(version, status, outcome, ground, SignOff(night, AUTOMATION, reason), **figures)
 
 
 def to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.DataFrame:
@@ -227,5 +218,5 @@ def archived(registry: Registry, gone: pl.DataFrame, night: date) -> Registry:
     """The registry after the artefacts of ``gone``, rows of MODEL_VERSIONS, have been put into the archive."""
     for version in gone.iter_rows(named=True):
         signed = SignOff(night, AUTOMATION, f"it was {version[STATUS]} on {version['changed_on']}")
-        registry = registry.moved(version, ARCHIVED, signed).decided(version, ARCHIVED_AWAY, AGE, signed)
+        registry = registry.settled(version, ARCHIVED, ARCHIVED_AWAY, AGE, signed)
     return registry
