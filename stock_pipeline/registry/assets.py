@@ -16,7 +16,7 @@ from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key
 from stock_pipeline.registry.damage import damaged_trainings
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.ledger import job_writes, stored_registry
-from stock_pipeline.registry.mirroring import as_frame, mirrored_versions
+from stock_pipeline.registry.mirroring import mirrored_versions
 from stock_pipeline.registry.mlflow_mirror import mirror
 from stock_pipeline.registry.pictures import times_in_service
 from stock_pipeline.registry.registration import Candidate, judge_shadows, register
@@ -85,7 +85,8 @@ def mirror_to_mlflow(night: Night) -> Product | None:
     mirrored = mirrored_versions(night.stores)
     night.say(f"{len(mirrored)} versions")
     added = mirror(night.stores.home, mirrored)
-    return Product(writes=(), watermark=night.as_of, tables={"mirrored": as_frame(mirrored)}, facts={"runs_added": added})
+    shown = {name: [getattr(version, name) for version in mirrored] for name in (MODEL, VERSION, TRAINING_ID, STATUS)}
+    return Product(writes=(), watermark=night.as_of, tables={"mirrored": pl.DataFrame(shown)}, facts={"runs_added": added})
 
 
 def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:

@@ -123,15 +123,10 @@ def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Sta
 def _trained(stages: Sequence[Stage], results: Sequence[Outcome | Failure]) -> tuple[list[str], dict[str, str]]:
     """The models that were trained, and why each of the others was not."""
     problems = {result.stage.name: _problem(result) for result in results}
-    succeeded, failed = [], {}
-    for stage in stages:
-        if stage.rhythm == "training":
-            problem = problems.get(stage.name, "the run ended before it was trained")
-            if problem is None:
-                succeeded.append(stage.keys[0][1])
-            else:
-                failed[stage.keys[0][1]] = problem
-    return succeeded, failed
+    found = {
+        stage.keys[0][1]: problems.get(stage.name, "the run ended before it was trained") for stage in stages if stage.rhythm == "training"
+    }
+    return [name for name, why in found.items() if why is None], {name: why for name, why in found.items() if why is not None}
 
 
 def _problem(result: Outcome | Failure) -> str | None:
