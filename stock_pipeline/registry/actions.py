@@ -8,28 +8,10 @@ import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.registry import tables
 from stock_pipeline.registry.lifecycle import SignOff, active_version, version_of
 from stock_pipeline.registry.promotion import judge
 from stock_pipeline.registry.registration import Compare, Registry, best_kept
-from stock_pipeline.registry.tables import (
-    ACTIVE,
-    ACTIVE_TO,
-    ARCHIVED,
-    ENABLED,
-    FIRST,
-    FORCED,
-    HAND,
-    HOLDOUT,
-    IN_SHADOW,
-    MODEL_SWITCHES,
-    PROMOTED,
-    REASON,
-    REJECTED,
-    RETIRED,
-    ROLLED_BACK,
-    SHADOW,
-    STATUS,
-)
 from stock_pipeline.settings import PromotionSettings
 
 
@@ -54,9 +36,9 @@ def promote(
     active = active_version(registry.versions, model)
     figures: dict[str, Any] = {"rival": None if active is None else active[VERSION]}
     if forced is not None:
-        ground, reason = FORCED, forced
+        ground, reason = tables.FORCED, forced
     elif active is None:
-        ground, reason = FIRST, "no version was active"
+        ground, reason = tables.FIRST, "no version was active"
     else:
         compared = compare(row[TRAINING_ID], active[TRAINING_ID])
         if compared is None:
@@ -64,8 +46,8 @@ def promote(
                 f"version {version} of {model} shares no session with version {active[VERSION]}, so the two cannot be compared; "
                 "promote it all the same with --force and --reason"
             )
-        ground = IN_SHADOW if row[STATUS] == SHADOW else HOLDOUT
-        if ground == IN_SHADOW and (compared.sessions < rule.shadow_sessions or compared.predictions < rule.shadow_predictions):
+        ground = tables.IN_SHADOW if row[tables.STATUS] == tables.SHADOW else tables.HOLDOUT
+        if ground == tables.IN_SHADOW and (compared.sessions < rule.shadow_sessions or compared.predictions < rule.shadow_predictions):
             raise InputError(
                 f"version {version} of {model} has {compared.predictions} predictions of {compared.sessions} sessions with outcomes in "
                 f"shadow, and needs {rule.shadow_predictions} of {rule.shadow_sessions}; wait, or promote it with --force and --reason"
@@ -74,7 +56,7 @@ def promote(
         if not passed:
             raise InputError(f"version {version} of {model} is refused: {reason}; promote it all the same with --force and --reason")
         figures |= asdict(compared)
-    return registry.settled(row, ACTIVE, PROMOTED, ground, SignOff(night, HAND, reason), **figures)
+    return registry.settled(row, tables.ACTIVE, tables.PROMOTED, ground, SignOff(night, tables.HAND, reason), **figures)
 
 
 def roll_back(registry: Registry, model: str, version: int | None, night: date, reason: str) -> Registry:
@@ -86,13 +68,13 @@ def roll_back(registry: Registry, model: str, version: int | None, night: date, 
     active = active_version(registry.versions, model)
     before = version if version is not None else _served_before(registry.versions, model, active)
     row = version_of(registry.versions, model, before)
-    if row[STATUS] != RETIRED:
+    if row[tables.STATUS] != tables.RETIRED:
         raise InputError(
-            f"version {before} of {model} is {row[STATUS]}; going back takes a version that has served and is retired, "
+            f"version {before} of {model} is {row[tables.STATUS]}; going back takes a version that has served and is retired, "
             f"see `stock-pipeline models show {model}`"
         )
     rival = None if active is None else active[VERSION]
-    return registry.settled(row, ACTIVE, ROLLED_BACK, FORCED, SignOff(night, HAND, reason), rival=rival)
+    return registry.settled(row, tables.ACTIVE, tables.ROLLED_BACK, tables.FORCED, SignOff(night, tables.HAND, reason), rival=rival)
 
 
 def switched(switches: pl.DataFrame, model: str, enabled: bool, night: date, reason: str) -> pl.DataFrame:
@@ -103,32 +85,32 @@ def switched(switches: pl.DataFrame, model: str, enabled: bool, night: date, rea
     """
     if is_enabled(switches, model) == enabled:
         raise InputError(f"{model} is switched {'on' if enabled else 'off'} already; nothing was changed")
-    row = {MODEL: model, ENABLED: enabled, AS_OF: night, REASON: reason}
-    return MODEL_SWITCHES.with_row(switches, row)
+    row = {MODEL: model, tables.ENABLED: enabled, AS_OF: night, tables.REASON: reason}
+    return tables.MODEL_SWITCHES.with_row(switches, row)
 
 
 def is_enabled(switches: pl.DataFrame, model: str) -> bool:
     """Whether the model's predictions are made."""
-    return switches.filter((pl.col(MODEL) == model) & ~pl.col(ENABLED)).is_empty()
+    return switches.filter((pl.col(MODEL) == model) & ~pl.col(tables.ENABLED)).is_empty()
 
 
 def _refuse_status(row: dict[str, Any], forced: str | None) -> None:
     named = f"version {row[VERSION]} of {row[MODEL]}"
-    if row[STATUS] == ACTIVE:
+    if row[tables.STATUS] == tables.ACTIVE:
         raise InputError(f"{named} is in service already; nothing was changed")
-    if row[STATUS] == ARCHIVED:
+    if row[tables.STATUS] == tables.ARCHIVED:
         raise InputError(f"{named} is archived, its artefact is not in place; choose another, or train the model again")
-    if row[STATUS] == REJECTED and forced is None:
-        raise InputError(f"{named} was rejected: {row[REASON]}; promote it all the same with --force and --reason")
-    if row[STATUS] == RETIRED and forced is None:
+    if row[tables.STATUS] == tables.REJECTED and forced is None:
+        raise InputError(f"{named} was rejected: {row[tables.REASON]}; promote it all the same with --force and --reason")
+    if row[tables.STATUS] == tables.RETIRED and forced is None:
         raise InputError(f"{named} has served and is retired; go back to it with `stock-pipeline models rollback {row[MODEL]}`")
 
 
 def _served_before(versions: pl.DataFrame, model: str, active: dict[str, Any] | None) -> int:
     """The version that was retired last."""
-    served = versions.filter((pl.col(MODEL) == model) & (pl.col(STATUS) == RETIRED))
+    served = versions.filter((pl.col(MODEL) == model) & (pl.col(tables.STATUS) == tables.RETIRED))
     if active is not None:
         served = served.filter(pl.col(VERSION) < active[VERSION])
     if served.is_empty():
         raise InputError(f"{model} has no earlier version that has served, so there is none to go back to")
-    return int(served.sort(ACTIVE_TO, VERSION)[VERSION][-1])
+    return int(served.sort(tables.ACTIVE_TO, VERSION)[VERSION][-1])
