@@ -43,13 +43,8 @@ def run(source: str | None, path: str | None, as_of: str | None, models: str | N
 def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool = True, listener: "Listener | None" = None) -> bool:
     """Execute every stage in order and show what was made; returns whether each of them was.
 
-    Where a model could not be trained, the others are, and what was made without it is shown all the same.
-
-    Args:
-        options: source, path and session.
-        models: models to train; those of the settings when None.
-        train: whether models and stack are trained; otherwise the versions in service predict.
-        listener: told of every stage that begins and ends, before it is shown.
+    Where a model could not be trained, the others are, and what was made without it is shown all the same. Without ``train`` the versions
+    in service predict. ``listener`` is told of every event before it is shown.
 
     Raises:
         InputError: something asked for cannot be had; nothing has been written.

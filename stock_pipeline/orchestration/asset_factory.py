@@ -22,13 +22,7 @@ OWNERS = ["team:stock-pipeline"]
 
 
 def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings) -> dg.AssetsDefinition:
-    """The Dagster asset (or assets made together) of a stage, with automation, freshness and retries from settings.
-
-    Args:
-        stage: the declaration.
-        stages: all there are, among which are the makers of what it reads.
-        settings: as the code location has them.
-    """
+    """The Dagster asset (or assets made together) of a stage, one of ``stages``, with automation, freshness and retries from settings."""
 
     @dg.multi_asset(
         name=stage.name.replace("/", "__"),

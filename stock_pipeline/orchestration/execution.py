@@ -75,10 +75,7 @@ class Outcome:
 def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
     """Execute a stage: read how far it has come, run its body, write what it made, judge its checks.
 
-    Args:
-        stage: what to execute.
-        run: where, as of which session, for whom.
-        retries_left: how often the caller would try again; a failure that a stage shows as a check is raised as long as it would.
+    A failure that a stage shows as a check is raised as long as the caller would try again.
 
     Raises:
         InputError: the user's input is wrong; trying again would not help.
@@ -127,12 +124,7 @@ class Failure:
 
 
 def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[Outcome | Failure]:
-    """Execute stages in their order, and leave out those downstream of one that failed or whose blocking check did.
-
-    Args:
-        stages: in the order in which data travels.
-        run: where, as of which session, for whom.
-    """
+    """Execute stages in their order, and leave out those downstream of one that failed or whose blocking check did."""
     barred: set[Key] = set()
     for stage in stages:
         result: Outcome | Failure

@@ -62,11 +62,8 @@ class Night:
     def first_to_make(self, sessions: Sequence[date], of: Sequence[TableSchema] | None = None) -> date | None:
         """The first of ``sessions`` that is to be made: beyond the watermark, or changed upstream since; None where there is none.
 
-        So that a restatement reaches everything made of it, whatever it finds already there.
-
-        Args:
-            sessions: in order.
-            of: the tables whose changes count; all that are news when None.
+        So that a restatement reaches everything made of it, whatever it finds already there. The changes that count are those of the
+        tables ``of``, or of all that are news.
         """
         if self.full_refresh or self.watermark is None:
             return sessions[0] if sessions else None

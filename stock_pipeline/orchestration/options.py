@@ -40,11 +40,7 @@ class RunOptions:
 
 
 def parse_session(text: str | None, name: str) -> date | None:
-    """The session that a text such as 2010-08-20 names; None where there is none.
-
-    Args:
-        text: as the user gave it.
-        name: what the user calls it, for the message.
+    """The session that a text such as 2010-08-20 names; None where there is none. ``name`` is what the user calls it.
 
     Raises:
         InputError: it is not a date.

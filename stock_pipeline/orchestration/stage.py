@@ -103,12 +103,7 @@ def via(keys: tuple[Key, ...], *tables: TableSchema) -> tuple[Via, ...]:
 
 
 def dependencies(stage: Stage, stages: Sequence[Stage]) -> tuple[Key, ...]:
-    """The keys of the assets that make what a stage reads, in the order of its reads; never its own.
-
-    Args:
-        stage: whose.
-        stages: all there are.
-    """
+    """The keys of the assets, among those of all stages, that make what a stage reads, in the order of its reads; never its own."""
     found: dict[Key, None] = {}
     for read in stage.reads:
         found |= dict.fromkeys(read.keys if isinstance(read, Via) else _makers(read, stages))

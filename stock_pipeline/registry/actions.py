@@ -18,15 +18,9 @@ from stock_pipeline.settings import PromotionSettings
 def promote(
     registry: Registry, model: str, version: int, night: date, rule: PromotionSettings, compare: Compare, forced: str | None = None
 ) -> Registry:
-    """The registry after a hand has promoted a version on the night of a session: by the rule, or, with a reason, against it.
+    """The registry after a hand has promoted a version on the night of a session: by the rule, or against it for the reason ``forced``.
 
-    Args:
-        registry: as it was.
-        model, version: what the hand wants in service.
-        night: the session on whose night that happens.
-        rule: what a version must pass that is not forced.
-        compare: as for ``registration.judge_shadows`` where the version is in shadow, otherwise as for ``registration.register``.
-        forced: why the rule is passed over; None: it is not.
+    ``compare`` is as for ``registration.judge_shadows`` where the version is in shadow, otherwise as for ``registration.register``.
 
     Raises:
         InputError: there is no such version, it is in service already, rejected or archived, or the rule refuses it.

@@ -52,11 +52,7 @@ def on_common_rows(candidate: pl.DataFrame, rival: pl.DataFrame) -> tuple[pl.Dat
 
 
 def compare(candidate: pl.DataFrame, rival: pl.DataFrame) -> Comparison | None:
-    """Two versions compared on the sessions on which both made predictions; None where there are none.
-
-    Args:
-        candidate, rival: what ``daily_measures`` returns.
-    """
+    """Two versions, by their ``daily_measures``, compared on the sessions on which both made predictions; None where there are none."""
     both = candidate.join(rival, on=SESSION, suffix="_rival").sort(SESSION)
     if both.is_empty():
         return None

@@ -72,13 +72,9 @@ class Carried:
 
 
 def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> Carried:
-    """Carry out a job that has begun. To be called under ``ledger.training_lock``.
+    """Carry out the job of ``row``, which has begun; ``report`` is told of every outcome. To be called under ``ledger.training_lock``.
 
-    Args:
-        row: of the job, as ``begin_job`` returns it.
-        stages: of the job, in their order; see ``training_stages``.
-        run: where; the settings and options are those of the job.
-        report: told of every outcome.
+    The settings and options are those of the job, whatever ``run`` has.
     """
     chosen = models_weighed(run.settings.models.names, row["models"])
     settings = run.settings.model_copy(update={"models": run.settings.models.model_copy(update={"names": chosen})})
@@ -103,13 +99,9 @@ def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report:
 
 
 def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Stage]:
-    """The stages of a job in their order: the models, then the stack and the registry.
+    """Of all stages those of a job, in their order: the models, then the stack and the registry.
 
     A dry run leaves the stack (unless it was named) and the registry alone.
-
-    Args:
-        stages: all there are.
-        row: of the job.
     """
     dry_run = row["dry_run"]
     trained = {*row["models"]} if dry_run else {*row["models"], STACK}

@@ -68,13 +68,6 @@ def moved(versions: pl.DataFrame, model: str, version: int, status: str, signed:
 
     A version that comes back on the night on which it was retired goes on as if it had never left.
 
-    Args:
-        versions: rows of MODEL_VERSIONS.
-        model: whose version.
-        version: its number.
-        status: the status to take.
-        signed: when, by whom and why.
-
     Raises:
         InputError: there is no such version, or the status cannot follow the one it has.
     """

@@ -17,11 +17,7 @@ class Decision(NamedTuple):
 def judge(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> Decision:
     """Whether a version may take the place of the one in service, by error and by each guard that is switched on.
 
-    Args:
-        compared: both on the same sessions.
-        best_kept: the lowest error of a version that is kept, each as a multiple of the error of predicting 0 on its own sessions;
-            None where none is known.
-        rule: tolerance and guards.
+    ``best_kept`` is the lowest error of a version that is kept, each as a multiple of the error of predicting 0 on its own sessions.
     """
     change = _change(compared.error, compared.rival_error)
     against = f"error {compared.error:.6f} on {compared.sessions} sessions is {_told(change)} than {compared.rival_error:.6f} of the active"

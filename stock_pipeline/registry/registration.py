@@ -69,15 +69,10 @@ def register(
     compare: Compare,
     unusable: Mapping[str, str] = MappingProxyType({}),
 ) -> Registry:
-    """The registry after each candidate, in turn, has become a version and been decided on.
+    """The registry after each candidate, oldest first, has become a version and been decided on, on the night of a session.
 
-    Args:
-        registry: as it was.
-        candidates: new trainings, oldest first.
-        night: the session on whose night that happens.
-        rule: see ``PromotionSettings``.
-        compare: the candidate's training and that of the version in service, on the same sessions out of fold.
-        unusable: trainings that cannot serve, however good they were, and why.
+    ``compare`` tells the candidate's training and that of the version in service, on the same sessions out of fold; ``unusable`` are the
+    trainings that cannot serve, however good they were, and why.
     """
     for candidate in candidates:
         version = _new_version(registry.versions, candidate)
@@ -102,11 +97,7 @@ def register(
 def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, compare: Compare) -> Registry:
     """The registry after every version in shadow that has evidence enough has been decided on, oldest first.
 
-    Args:
-        registry: as it was.
-        night: the session on whose night that happens.
-        rule: see ``PromotionSettings``.
-        compare: the training of the version in shadow and that of the version in service, on the nights that both predicted.
+    ``compare`` tells the training of the version in shadow and that of the version in service, on the nights that both predicted.
     """
     for version in registry.versions.filter(pl.col(tables.STATUS) == tables.SHADOW).sort(MODEL, VERSION).iter_rows(named=True):
         active = active_version(registry.versions, version[MODEL])

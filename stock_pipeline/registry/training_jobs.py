@@ -54,11 +54,9 @@ class TrainingRequest:
 
 
 def chosen_models(own: Sequence[str] | None, names: Sequence[str] | None) -> tuple[str, ...]:
-    """The models to train, in the order of the catalogue, the stack last where it is named.
+    """The models to train, in the order of the catalogue, the stack last where it is named: those asked for, or the settings' ``own``.
 
-    Args:
-        own: the models of the settings; all of the catalogue when None.
-        names: those that were asked for; those of the settings when None.
+    None stands for all of the catalogue in ``own``, and for ``own`` in ``names``.
 
     Raises:
         InputError: a model is not known, or the list is empty.
@@ -72,12 +70,7 @@ def chosen_models(own: Sequence[str] | None, names: Sequence[str] | None) -> tup
 
 
 def models_weighed(own: tuple[str, ...] | None, trained: Sequence[str]) -> tuple[str, ...] | None:
-    """The models that the stack goes on weighing: all that the settings name, not those alone that are trained now; None for all.
-
-    Args:
-        own: the models of the settings; all of the catalogue when None.
-        trained: those that are trained now.
-    """
+    """The models that the stack goes on weighing: all that the settings name (``own``), not those alone that are trained; None for all."""
     return own and tuple(entry.name for entry in parse_models([*own, *(name for name in trained if name != STACK)]))
 
 
@@ -132,13 +125,7 @@ def ended(
 ) -> pl.DataFrame:
     """The rows once a job has ended: FAILED where there is an error of the whole, or where no model that was asked for was trained.
 
-    Args:
-        jobs: rows of TRAINING_JOBS.
-        number: of the job.
-        moment: when it ended, UTC.
-        succeeded: models that were trained.
-        failed: why each of the others was not.
-        error: why the job as a whole failed.
+    ``failed`` tells why each of the models that were not trained was not.
     """
     row = job_of(jobs, number)
     if error is None and not set(succeeded) & set(json.loads(row[MODELS])):
@@ -224,19 +211,10 @@ def readable(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **decoded, **times}
 
 
-def job_of_run(
-    jobs: pl.DataFrame,
-    trained: Sequence[str],
-    before: Collection[str],
-    moment: datetime,
-) -> pl.DataFrame:
+def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[str], moment: datetime) -> pl.DataFrame:
     """The rows with one of a training that no job had asked for, such as the weekly one; as they are where a job is at work, whose it is.
 
-    Args:
-        jobs: rows of TRAINING_JOBS.
-        trained: models whose trainings have come since.
-        before: models that had a version before: where one of the trained had none, the reason is "missing", else "schedule".
-        moment: when that was noticed, UTC.
+    Its reason is "missing" where one of the models ``trained`` is not among those that had a version ``before``, else "schedule".
     """
     if unended(jobs) is not None or not trained:
         return jobs
