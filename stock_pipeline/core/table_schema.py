@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from stock_pipeline.core.columns import SESSION
+from stock_pipeline.core.columns import KNOWN_FROM, SESSION
 from stock_pipeline.core.errors import SchemaError
 from stock_pipeline.core.ordering import strictly_ordered
 
@@ -93,6 +93,11 @@ class TableSchema:
         """The Polars type of each column, in the order of the columns."""
         return {column.name: column.dtype for column in self.columns}
 
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns that make a row unique: the key, and in a versioned table the night from which the version was known."""
+        return (*self.key, KNOWN_FROM) if self.versioned else self.key
+
     def empty(self) -> pl.DataFrame:
         """A frame of no rows with this table's columns."""
         return pl.DataFrame(schema=self.dtypes)
@@ -148,7 +153,7 @@ class TableSchema:
             raise SchemaError(f"{self.qualified_name}: column {name} is {phrase} in {count} of {frame.height} rows, for example {example}")
 
     def _check_key(self, frame: pl.DataFrame) -> None:
-        key = [*self.key, "known_from"] if self.versioned else list(self.key)
+        key = self.row_key
         if strictly_ordered(frame, key):
             return
         repeated = frame.height - frame.select(key).n_unique()

@@ -43,11 +43,10 @@ def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: 
     """
     columns = schema.require(selection.columns or schema.column_names)
     where, values = _conditions(schema, selection)
-    order = (*schema.key, KNOWN_FROM) if schema.versioned else schema.key
     stored = stored_columns(connection, schema)
     if not stored:
         return schema.empty().select(columns)
-    chosen, order = (f"DISTINCT {quoted_list(columns)}", columns) if selection.distinct else (quoted_list(columns), order)
+    chosen, order = (f"DISTINCT {quoted_list(columns)}", columns) if selection.distinct else (quoted_list(columns), schema.row_key)
     source = _source(schema, stored)
     if selection.latest:
         session = quoted(_session(schema))

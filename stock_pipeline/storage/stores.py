@@ -88,7 +88,7 @@ class Stores:
 
     def content_hash(self, schema: TableSchema) -> str:
         """A hash of everything in the table, whatever the order of its rows."""
-        return content_hash(self.read(schema), (*schema.key, "known_from") if schema.versioned else schema.key)
+        return content_hash(self.read(schema), schema.row_key)
 
     def write(self, store: StoreName, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
         """Write every table of one author, and an asset's watermark, in one transaction; see ``writing.write_all``.
