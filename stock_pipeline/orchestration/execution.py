@@ -95,7 +95,7 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
         run.stores.prepare((*stage.tables, *stage.amends), stage.views)
         seen = run.stores.seen()
         held = run.stores.watermark(stage.store, stage.name)
-        remade = _changed_setting(stage, run.settings, held)
+        remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
         night = _night(stage, run, held, moment, remade)
         try:
             product, reports = _make(stage, run, night)
@@ -148,11 +148,6 @@ def sentence_of(error: BaseException) -> str:
 def facts_of(verdict: Verdict) -> str:
     """What is short enough for a sentence."""
     return ", ".join(f"{name} {value}" for name, value in verdict.facts.items() if not isinstance(value, pl.DataFrame))
-
-
-def _changed_setting(stage: Stage, settings: Settings, held: Watermark | None) -> str | None:
-    """Which setting that the rows depend on is another than when they were made."""
-    return None if held is None else difference(json.loads(held.settings), values_of(settings, stage.settings))
 
 
 def _night(stage: Stage, run: Run, held: Watermark | None, moment: datetime, remade: str | None) -> Night:

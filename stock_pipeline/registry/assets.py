@@ -33,7 +33,6 @@ from stock_pipeline.registry.tables import (
     VIEWS,
 )
 from stock_pipeline.registry.training_jobs import job_of_run
-from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
 MLFLOW_MIRROR = ("registry", "mlflow_mirror")
@@ -55,11 +54,11 @@ def register_versions(night: Night) -> Product | None:
     for row in decided.iter_rows(named=True):
         night.say(f"{row[MODEL]} {row[VERSION]} {row[DECISION]}")
     versions = now.versions
+    # No job may have made the trainings: those of the weekly training, or of a model that was missing.
+    trained = [candidate.model for candidate in candidates]
+    jobs = job_writes(night.stores, lambda rows: job_of_run(rows, trained, set(held.versions[MODEL]), night.moment)) if trained else []
     return Product(
-        writes=(
-            *stored.writes(now),
-            *_job(night, candidates, held.versions),
-        ),
+        writes=(*stored.writes(now), *jobs),
         watermark=night.as_of,
         pictures=lambda: {"times_in_service": times_in_service(now.promotions, night.as_of)} if versions.height else {},
         tables={
@@ -68,14 +67,6 @@ def register_versions(night: Night) -> Product | None:
         },
         facts={"versions": versions.height, **{status: versions.filter(pl.col(STATUS) == status).height for status in (ACTIVE, SHADOW)}},
     )
-
-
-def _job(night: Night, candidates: list[Candidate], versions: pl.DataFrame) -> list[Write]:
-    """The row of trainings that no job made: those of the weekly training, or of a model that was missing."""
-    if not candidates:
-        return []
-    trained = list(dict.fromkeys(candidate.model for candidate in candidates))
-    return job_writes(night.stores, lambda jobs: job_of_run(jobs, trained, set(versions[MODEL]), night.moment))
 
 
 def mirror_to_mlflow(night: Night) -> Product | None:

@@ -25,12 +25,13 @@ from stock_pipeline.storage import Stores
 
 def active_versions(stores: Stores) -> pl.DataFrame:
     """The versions in service now, each with the columns of its training."""
-    return _with_training(stores, stores.read(MODEL_VERSIONS).filter(pl.col(STATUS) == ACTIVE))
+    return all_versions(stores).filter(pl.col(STATUS) == ACTIVE)
 
 
 def all_versions(stores: Stores) -> pl.DataFrame:
     """Every version with the columns of its training: read once, it pins for a whole run which of them serves."""
-    return _with_training(stores, stores.read(MODEL_VERSIONS))
+    trainings = stores.read(TRAININGS).drop(MODEL, AS_OF)
+    return stores.read(MODEL_VERSIONS).join(trainings, on=TRAINING_ID, how="inner", maintain_order="left")
 
 
 def switched_off(stores: Stores) -> frozenset[str]:
@@ -78,8 +79,3 @@ def job_at_work(stores: Stores, moment: datetime) -> str | None:
     """
     row = unended(living_jobs(stores, moment))
     return None if row is None else sentence_of(row)
-
-
-def _with_training(stores: Stores, versions: pl.DataFrame) -> pl.DataFrame:
-    trainings = stores.read(TRAININGS).drop(MODEL, AS_OF)
-    return versions.join(trainings, on=TRAINING_ID, how="inner", maintain_order="left")

@@ -221,7 +221,7 @@ def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[st
     models = tuple(dict.fromkeys(trained))
     reason = "schedule" if set(models) <= set(before) else "missing"
     row = _new_row(jobs, TrainingRequest(models, reason), moment) | {STARTED_AT: moment}
-    return ended(TRAINING_JOBS.with_row(jobs, row), row[JOB], moment, trained, {})
+    return ended(TRAINING_JOBS.with_row(jobs, row), row[JOB], moment, models, {})
 
 
 def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> dict[str, Any]:

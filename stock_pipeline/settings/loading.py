@@ -10,13 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    YamlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, YamlConfigSettingsSource
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.settings.automation import AutomationSettings
