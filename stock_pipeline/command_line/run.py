@@ -112,7 +112,7 @@ def _show_results(stores: "Stores") -> None:
     from stock_pipeline.drift.tables import FEATURE_DRIFT
     from stock_pipeline.portfolio.profiles import PROFILES
     from stock_pipeline.portfolio.reading import latest_suggestions
-    from stock_pipeline.registry.status import model_status
+    from stock_pipeline.registry.overview import model_status
     from stock_pipeline.storage.reading import Selection
 
     latest = Selection(latest=True)

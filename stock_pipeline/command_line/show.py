@@ -14,7 +14,7 @@ def status(as_json: bool) -> None:
     from stock_pipeline.command_line.tables import show_assets, show_models
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.status import asset_status
-    from stock_pipeline.registry.status import model_status
+    from stock_pipeline.registry.overview import model_status
 
     settings, stores = opened()
     assets, models = asset_status(stores, all_stages(settings)), model_status(stores)

@@ -55,7 +55,7 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
     from stock_pipeline.registry import jobs, ledger
-    from stock_pipeline.registry.status import model_status
+    from stock_pipeline.registry.overview import model_status
 
     ledger.session_reached(run.stores)  # before a directory is made
     began = time.perf_counter()

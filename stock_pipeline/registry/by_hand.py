@@ -6,6 +6,7 @@
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.core.errors import ArtefactError, InputError
@@ -19,6 +20,8 @@ from stock_pipeline.registry.reading import all_versions
 from stock_pipeline.registry.tables import NUMBER, SHADOW, STATUS, TABLES
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
+
+NAMES: Final = (*(entry.name for entry in CATALOGUE), STACK)  # of all models, the stack last
 
 
 def promote_by_hand(stores: Stores, settings: Settings, model: str, version: int, forced: str | None, now: datetime) -> None:
@@ -67,9 +70,8 @@ def refuse_unknown(model: str) -> None:
     Raises:
         InputError: with the names that there are.
     """
-    names = [*(entry.name for entry in CATALOGUE), STACK]
-    if model not in names:
-        raise InputError(f"there is no model {model!r}; the models are {', '.join(names)}")
+    if model not in NAMES:
+        raise InputError(f"there is no model {model!r}; the models are {', '.join(NAMES)}")
 
 
 def _session(stores: Stores, model: str) -> date:
