@@ -20,19 +20,15 @@ DataType = type[pl.DataType] | pl.DataType
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its Polars type, what it means, and what its values must satisfy.
-
-    ``minimum`` and ``maximum`` are inclusive; ``allowed`` lists the only values a text column may hold. Null is refused unless
-    ``nullable``; NaN and infinities always are.
-    """
+    """One column: its Polars type, what it means, and what its values must satisfy. NaN and infinities are always refused."""
 
     name: str
     dtype: DataType
     description: str
-    nullable: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    allowed: tuple[str, ...] | None = None
+    nullable: bool = False  # otherwise null is refused
+    minimum: float | None = None  # inclusive
+    maximum: float | None = None  # inclusive
+    allowed: tuple[str, ...] | None = None  # the only values that a text column may hold
 
     def violations(self) -> list[tuple[str, pl.Expr]]:
         """What may be wrong with the column: pairs of a phrase and an expression that is true on the offending rows."""
@@ -53,21 +49,16 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table: where it lives, what its columns are, which columns make a row unique.
-
-    ``stage`` is the schema inside the store and the first part of the asset key. ``session_column`` names the column that
-    the watermark follows (None for tables that no session dates). ``versioned`` tables keep every version of a row between
-    ``known_from`` and ``known_to``; their ``key`` names the thing, not the version.
-    """
+    """A table: where it lives, what its columns are, which columns make a row unique."""
 
     store: StoreName
-    stage: str
+    stage: str  # the schema inside the store and the first part of the asset key
     name: str
     description: str
     columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    session_column: str | None = SESSION
-    versioned: bool = False
+    key: tuple[str, ...]  # of a versioned table it names the thing, not the version
+    session_column: str | None = SESSION  # the column that the watermark follows; None for tables that no session dates
+    versioned: bool = False  # whether every version of a row is kept, between ``known_from`` and ``known_to``
 
     def __post_init__(self) -> None:
         names = self.column_names

@@ -118,14 +118,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Product:
-    """What a body made: rows to write, the session that they reach, and what people look at in the web UI.
-
-    ``pictures`` draws PNG files, by name, for whoever wants to look; ``tables`` are small frames, ``facts`` single figures that the UI
-    plots over time.
-    """
+    """What a body made: rows to write, the session that they reach, and what people look at in the web UI."""
 
     writes: tuple[Write, ...]
     watermark: date
-    pictures: Callable[[], Mapping[str, bytes]] = dict
-    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    facts: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    pictures: Callable[[], Mapping[str, bytes]] = dict  # draws PNG files, by name, for whoever wants to look
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # small frames
+    facts: Mapping[str, float | int | str | None] = field(default_factory=dict)  # single figures that the UI plots over time
