@@ -46,7 +46,7 @@ class TrainingRequest:
     dry_run: bool = False  # train and score, and keep nothing
 
     def __post_init__(self) -> None:
-        known_reason(self.reason)
+        _known_reason(self.reason)
         for name in CHOICES:
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -74,23 +74,14 @@ def models_weighed(own: tuple[str, ...] | None, trained: Sequence[str]) -> tuple
     return own and tuple(entry.name for entry in parse_models([*own, *(name for name in trained if name != STACK)]))
 
 
-def known_reason(reason: str) -> str:
-    """The reason, if it is one that a job may have.
-
-    Raises:
-        InputError: it is not.
-    """
+def _known_reason(reason: str) -> str:
     if reason not in REASONS:
         raise InputError(f"reason {reason!r} is not known; choose one of {', '.join(REASONS)}")
     return reason
 
 
-def known_state(state: str) -> str:
-    """The state, in whatever case it was written.
-
-    Raises:
-        InputError: it is none that a job may be in.
-    """
+def _known_state(state: str) -> str:
+    """The state, in whatever case it was written."""
     if state.upper() not in STATES:
         raise InputError(f"state {state!r} is not known; choose one of {', '.join(STATES)}")
     return state.upper()
@@ -195,9 +186,9 @@ def listed(jobs: pl.DataFrame, state: str | None, reason: str | None, page: int,
         InputError: state or reason is not known, or there is no such page.
     """
     if state is not None:
-        jobs = jobs.filter(pl.col(STATE) == known_state(state))
+        jobs = jobs.filter(pl.col(STATE) == _known_state(state))
     if reason is not None:
-        jobs = jobs.filter(pl.col(REASON) == known_reason(reason))
+        jobs = jobs.filter(pl.col(REASON) == _known_reason(reason))
     pages = max(1, -(-jobs.height // per_page))
     if page > pages:
         raise InputError(f"there is no page {page}; the last is {pages}")
