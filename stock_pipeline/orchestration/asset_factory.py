@@ -63,9 +63,9 @@ def code_version(stage: Stage, settings: Settings) -> str:
 
 def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings) -> dg.AssetSpec:
     table = stage.table_of(key)
-    shown: dict[str, Any] = {} if table is None else {"dagster/column_schema": metadata.column_schema(table)}
+    shown: dict[str, Any] = {}
     if table is not None:
-        shown["dagster/table_name"] = f"{table.store}.{table.qualified_name}"
+        shown = {"dagster/column_schema": metadata.column_schema(table), "dagster/table_name": f"{table.store}.{table.qualified_name}"}
     return dg.AssetSpec(
         key=dg.AssetKey(key),
         deps=[dg.AssetKey(upstream) for upstream in dependencies(stage, stages)],

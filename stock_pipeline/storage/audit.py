@@ -94,9 +94,9 @@ class Watermark:
 
 def record_write(connection: duckdb.DuckDBPyConnection, author: Author, report: WriteReport) -> None:
     """Add the row that says what a write did, inside the write's own transaction, with the next number of the store."""
-    last = connection.execute("SELECT coalesce(max(sequence), 0) FROM audit.writes").fetchall()[0][0]
     table, *figures = astuple(report)
-    _insert(connection, WRITES, [last + 1, author.run_id, author.kind, author.name, table, author.written_at, *figures])
+    number = last_sequence(connection) + 1
+    _insert(connection, WRITES, [number, author.run_id, author.kind, author.name, table, author.written_at, *figures])
 
 
 def advance_watermark(connection: duckdb.DuckDBPyConnection, author: Author, watermark: date) -> None:

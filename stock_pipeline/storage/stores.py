@@ -70,11 +70,6 @@ class Stores:
             version = audit.version_of(connection, schema.qualified_name)
             return VersionedRows(read(connection, schema, Selection()), version)
 
-    def version(self, schema: TableSchema) -> int:
-        """The number, in its store, of the write that changed the table last; 0 where none has."""
-        with self.database(schema.store).reader() as connection:
-            return audit.version_of(connection, schema.qualified_name)
-
     @contextmanager
     def kept_open(self, store: StoreName) -> Iterator[None]:
         """Within it, reads of the store share one opening of its file, which takes longer than most of them; nobody can write to it."""
