@@ -65,8 +65,7 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
         stages = jobs.training_stages(all_stages(run.settings), begun)
         watcher = RunWatcher(len(stages), quiet=as_json)
         with recording(run.settings) as record, watcher, listening(watcher):
-            carried = jobs.carry_out(begun, stages, run, record)
-    row = carried.row
+            row, went_well = jobs.carry_out(begun, stages, run, record)
     if as_json:
         print_json(row)
     else:
@@ -76,7 +75,7 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
         else:
             show_models(model_status(run.stores))
         _show_job(row)
-    if row["error"] is not None or not carried.went_well:
+    if row["error"] is not None or not went_well:
         sys.exit(FAILED)
 
 

@@ -1,7 +1,7 @@
 """Training jobs carried out, whoever asked for them: the stages are executed in order, and the job's row says what came of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import dagster as dg
@@ -52,18 +52,11 @@ def begin_job(run: Run, number: int) -> dict[str, Any]:
     return training_jobs.readable(training_jobs.job_of(rows, number))
 
 
-@dataclass(frozen=True)
-class Carried:
-    """A job that was carried out: its row, ready for JSON, and whether every stage of it went well."""
-
-    row: dict[str, Any]
-    went_well: bool
-
-
-def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> Carried:
+def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> tuple[dict[str, Any], bool]:
     """Carry out the job of ``row``, which has begun; ``report`` is told of every outcome. To be called under ``ledger.training_lock``.
 
-    The settings and options are those of the job, whatever ``run`` has.
+    The settings and options are those of the job, whatever ``run`` has. Returns the job's row, ready for JSON, and whether every stage
+    of it went well.
     """
     chosen = training_jobs.models_weighed(run.settings.models.names, row["models"])
     settings = run.settings.model_copy(update={"models": run.settings.models.model_copy(update={"names": chosen})})
@@ -84,7 +77,7 @@ def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report:
         then = run.clock()
         rows = change_jobs(run.stores, lambda held: training_jobs.ended(held, row[JOB], then, succeeded, failed, error), then)
     sound = [result for result in results if _problem(result) is None]
-    return Carried(training_jobs.readable(training_jobs.job_of(rows, row[JOB])), len(sound) == len(stages))
+    return training_jobs.readable(training_jobs.job_of(rows, row[JOB])), len(sound) == len(stages)
 
 
 def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Stage]:
@@ -142,7 +135,7 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
             request = training_jobs.TrainingRequest(**chosen)
             with training_lock(run.stores), alone(settings.home):
                 begun_row = begin_job(run, open_job(run, request))
-                row = carry_out(begun_row, training_stages(stages, begun_row), run, report).row
+                row, _ = carry_out(begun_row, training_stages(stages, begun_row), run, report)
         except InputError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         shown = {name: dg.MetadataValue.text(_text(row[name])) for name in SHOWN}
