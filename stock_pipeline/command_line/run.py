@@ -14,7 +14,6 @@ from stock_pipeline.orchestration.clock import utc_now
 if TYPE_CHECKING:
     from stock_pipeline.orchestration.options import RunOptions
     from stock_pipeline.orchestration.progress import Listener
-    from stock_pipeline.orchestration.stage import Stage
     from stock_pipeline.settings import Settings
     from stock_pipeline.storage import Stores
 
@@ -51,7 +50,10 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     """
     from stock_pipeline.command_line.progress import RunWatcher
     from stock_pipeline.command_line.tables import show_made
+    from stock_pipeline.datasets.splits import check_history
     from stock_pipeline.definitions import all_stages
+    from stock_pipeline.market_data.preflight import check_sources
+    from stock_pipeline.models.catalogue import STACK
     from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
@@ -60,8 +62,13 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
 
     settings = _with_models(load_settings(), models)
     stores = open_stores(settings.home, settings.lock_wait_seconds)
-    _check(settings, stores, options)
-    stages = [stage for stage in _chosen(settings, all_stages(settings)) if train or stage.rhythm != "training"]
+    # Everything that the user may have got wrong is tried before anything is written.
+    sessions = check_sources(settings, stores, options.source, options.path, options.as_of, utc_now())
+    if sessions is not None:
+        check_history(settings, sessions)
+    names = settings.models.names
+    asked = [stage for stage in all_stages(settings) if names is None or stage.rhythm != "training" or stage.keys[0][1] in (*names, STACK)]
+    stages = [stage for stage in asked if train or stage.rhythm != "training"]
     began = time.perf_counter()
     with alone(settings.home), recording(settings) as record, RunWatcher(len(stages), listener) as watcher, listening(watcher):
         results = []
@@ -86,24 +93,6 @@ def _with_models(settings: "Settings", names: tuple[str, ...] | None) -> "Settin
         return settings
     known = tuple(entry.name for entry in parse_models(chosen))
     return settings.model_copy(update={"models": settings.models.model_copy(update={"names": known})})
-
-
-def _check(settings: "Settings", stores: "Stores", options: "RunOptions") -> None:
-    """Try everything that the user may have got wrong before anything is written."""
-    from stock_pipeline.datasets.splits import check_history
-    from stock_pipeline.market_data.preflight import check_sources
-
-    sessions = check_sources(settings, stores, options.source, options.path, options.as_of, utc_now())
-    if sessions is not None:
-        check_history(settings, sessions)
-
-
-def _chosen(settings: "Settings", stages: "tuple[Stage, ...]") -> "list[Stage]":
-    """Every stage but the models that were not asked for."""
-    from stock_pipeline.models.catalogue import STACK
-
-    names = settings.models.names
-    return [stage for stage in stages if names is None or stage.rhythm != "training" or stage.keys[0][1] in (*names, STACK)]
 
 
 def _show_results(stores: "Stores") -> None:
