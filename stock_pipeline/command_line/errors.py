@@ -20,12 +20,9 @@ def speaks_plainly(command: Callable[P, None]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except InputError as error:
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(WRONG_INPUT)
         except StockPipelineError as error:
             click.echo(f"Error: {error}", err=True)
-            sys.exit(FAILED)
+            sys.exit(WRONG_INPUT if isinstance(error, InputError) else FAILED)
         except KeyboardInterrupt:
             click.echo("Stopped. What was committed stays; the next run goes on from there.", err=True)
             sys.exit(INTERRUPTED)

@@ -2,13 +2,23 @@
 
 import click
 
+from stock_pipeline.command_line.errors import speaks_plainly
 from stock_pipeline.command_line.models import models
 from stock_pipeline.command_line.run import run
 from stock_pipeline.command_line.show import mlflow, status, suggest
 from stock_pipeline.command_line.train import train, training_jobs
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+class PlainGroup(click.Group):
+    """A group of commands whose errors are told in one sentence."""
+
+    @speaks_plainly
+    def invoke(self, context: click.Context) -> None:
+        """Carry out the command that was given."""
+        super().invoke(context)
+
+
+@click.group(cls=PlainGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="stock-pipeline")
 def main() -> None:
     """Daily stock data to ranked stocks. Settings: stock_pipeline.yaml and STOCK_PIPELINE_* variables."""

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stock_pipeline.command_line.errors import speaks_plainly
-from stock_pipeline.command_line.options import AS_JSON, opened, print_json
+from stock_pipeline.command_line.options import AS_JSON, opened, print_json, tell
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.orchestration.clock import utc_now
 
 if TYPE_CHECKING:
     from stock_pipeline.storage import Stores
@@ -21,7 +21,6 @@ def models() -> None:
 
 @models.command("list")
 @AS_JSON
-@speaks_plainly
 def list_models(as_json: bool) -> None:
     """Every model: which version serves, which are in shadow, and the last decision."""
     from stock_pipeline.command_line.tables import show_registry
@@ -29,16 +28,12 @@ def list_models(as_json: bool) -> None:
 
     _, stores = opened()
     rows = models_overview(stores)
-    if as_json:
-        print_json({"models": rows})
-    else:
-        show_registry(rows)
+    tell({"models": rows}, as_json, lambda: show_registry(rows))
 
 
 @models.command()
 @click.argument("model")
 @AS_JSON
-@speaks_plainly
 def show(model: str, as_json: bool) -> None:
     """One model: its versions and every decision about them."""
     from stock_pipeline.command_line.tables import show_model
@@ -46,10 +41,7 @@ def show(model: str, as_json: bool) -> None:
 
     _, stores = opened()
     found = model_in_full(stores, model)
-    if as_json:
-        print_json(found)
-    else:
-        show_model(found)
+    tell(found, as_json, lambda: show_model(found))
 
 
 @models.command()
@@ -58,10 +50,8 @@ def show(model: str, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Pass over the rule; say why with --reason.")
 @click.option("--reason", help="Why, for the record.")
 @AS_JSON
-@speaks_plainly
 def promote(model: str, version: int, force: bool, reason: str | None, as_json: bool) -> None:
     """Put VERSION of MODEL into service, if the rule lets it pass."""
-    from stock_pipeline.orchestration.clock import utc_now
     from stock_pipeline.registry.by_hand import promote_by_hand
 
     if force and not (reason and reason.strip()):
@@ -76,10 +66,8 @@ def promote(model: str, version: int, force: bool, reason: str | None, as_json: 
 @click.option("--to", "version", type=click.IntRange(min=1), help="Version to go back to. By default the one that served before.")
 @click.option("--reason", default="rolled back by hand", show_default=True, help="Why, for the record.")
 @AS_JSON
-@speaks_plainly
 def rollback(model: str, version: int | None, reason: str, as_json: bool) -> None:
     """Go back to the version of MODEL that served before. Predictions that were made stay."""
-    from stock_pipeline.orchestration.clock import utc_now
     from stock_pipeline.registry.by_hand import roll_back_by_hand
 
     _, stores = opened()
@@ -91,7 +79,6 @@ def rollback(model: str, version: int | None, reason: str, as_json: bool) -> Non
 @click.argument("model")
 @click.option("--reason", default="switched off by hand", show_default=True, help="Why, for the record.")
 @AS_JSON
-@speaks_plainly
 def disable(model: str, reason: str, as_json: bool) -> None:
     """Switch MODEL off: it predicts nothing, and the stack goes on without it. Without the stack, stocks are suggested without models."""
     _switch(model, False, reason, as_json)
@@ -101,14 +88,12 @@ def disable(model: str, reason: str, as_json: bool) -> None:
 @click.argument("model")
 @click.option("--reason", default="switched on by hand", show_default=True, help="Why, for the record.")
 @AS_JSON
-@speaks_plainly
 def enable(model: str, reason: str, as_json: bool) -> None:
     """Switch MODEL on again."""
     _switch(model, True, reason, as_json)
 
 
 @models.command()
-@speaks_plainly
 def sync() -> None:
     """Bring MLflow up to the registry: runs, versions and aliases; all of them where its folder was thrown away."""
     from stock_pipeline.registry.mirroring import mirrored_versions
@@ -123,7 +108,6 @@ def sync() -> None:
 
 
 def _switch(model: str, enabled: bool, reason: str, as_json: bool) -> None:
-    from stock_pipeline.orchestration.clock import utc_now
     from stock_pipeline.registry.by_hand import switch_by_hand
 
     _, stores = opened()

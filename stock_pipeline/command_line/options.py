@@ -1,6 +1,7 @@
 """Options that several commands share, how lists are read and JSON is printed, and the stores that the settings name."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -30,3 +31,11 @@ def names_in(text: str | None) -> tuple[str, ...] | None:
 def print_json(content: object) -> None:
     """Print for a program to read; what JSON does not know is printed as text."""
     click.echo(json.dumps(content, indent=2, default=str))
+
+
+def tell(content: object, as_json: bool, show: Callable[[], None]) -> None:
+    """Print the content as JSON where that is wanted, and show it to people otherwise."""
+    if as_json:
+        print_json(content)
+    else:
+        show()

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stock_pipeline.command_line.errors import FAILED, speaks_plainly
+from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.command_line.options import MODELS, names_in
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.orchestration.clock import utc_now
 
 if TYPE_CHECKING:
     from stock_pipeline.orchestration.options import RunOptions
     from stock_pipeline.orchestration.progress import Listener
-    from stock_pipeline.orchestration.stage import Stage
     from stock_pipeline.settings import Settings
     from stock_pipeline.storage import Stores
 
@@ -30,7 +30,6 @@ TOP = 10
 @click.option("--as-of", "as_of", help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
 @MODELS
 @click.option("--train/--no-train", default=True, help="Whether to train the models. Without it those in service predict.")
-@speaks_plainly
 def run(source: str | None, path: str | None, as_of: str | None, models: str | None, train: bool) -> None:
     """Run the whole journey once, from source to drift report, and show what it made."""
     from stock_pipeline.orchestration.options import RunOptions, parse_session
@@ -43,20 +42,18 @@ def run(source: str | None, path: str | None, as_of: str | None, models: str | N
 def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool = True, listener: "Listener | None" = None) -> bool:
     """Execute every stage in order and show what was made; returns whether each of them was.
 
-    Where a model could not be trained, the others are, and what was made without it is shown all the same.
-
-    Args:
-        options: source, path and session.
-        models: models to train; those of the settings when None.
-        train: whether models and stack are trained; otherwise the versions in service predict.
-        listener: told of every stage that begins and ends, before it is shown.
+    Where a model could not be trained, the others are, and what was made without it is shown all the same. Without ``train`` the versions
+    in service predict. ``listener`` is told of every event before it is shown.
 
     Raises:
         InputError: something asked for cannot be had; nothing has been written.
     """
     from stock_pipeline.command_line.progress import RunWatcher
     from stock_pipeline.command_line.tables import show_made
+    from stock_pipeline.datasets.splits import check_history
     from stock_pipeline.definitions import all_stages
+    from stock_pipeline.market_data.preflight import check_sources
+    from stock_pipeline.models.catalogue import STACK
     from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
@@ -65,8 +62,13 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
 
     settings = _with_models(load_settings(), models)
     stores = open_stores(settings.home, settings.lock_wait_seconds)
-    _check(settings, stores, options)
-    stages = [stage for stage in _chosen(settings, all_stages(settings)) if train or stage.rhythm != "training"]
+    # Everything that the user may have got wrong is tried before anything is written.
+    sessions = check_sources(settings, stores, options.source, options.path, options.as_of, utc_now())
+    if sessions is not None:
+        check_history(settings, sessions)
+    names = settings.models.names
+    asked = [stage for stage in all_stages(settings) if names is None or stage.rhythm != "training" or stage.keys[0][1] in (*names, STACK)]
+    stages = [stage for stage in asked if train or stage.rhythm != "training"]
     began = time.perf_counter()
     with alone(settings.home), recording(settings) as record, RunWatcher(len(stages), listener) as watcher, listening(watcher):
         results = []
@@ -93,32 +95,13 @@ def _with_models(settings: "Settings", names: tuple[str, ...] | None) -> "Settin
     return settings.model_copy(update={"models": settings.models.model_copy(update={"names": known})})
 
 
-def _check(settings: "Settings", stores: "Stores", options: "RunOptions") -> None:
-    """Try everything that the user may have got wrong before anything is written."""
-    from stock_pipeline.datasets.splits import check_history
-    from stock_pipeline.market_data.preflight import check_sources
-    from stock_pipeline.orchestration.clock import utc_now
-
-    sessions = check_sources(settings, stores, options.source, options.path, options.as_of, utc_now())
-    if sessions is not None:
-        check_history(settings, sessions)
-
-
-def _chosen(settings: "Settings", stages: "tuple[Stage, ...]") -> "list[Stage]":
-    """Every stage but the models that were not asked for."""
-    from stock_pipeline.models.catalogue import STACK
-
-    names = settings.models.names
-    return [stage for stage in stages if names is None or stage.rhythm != "training" or stage.keys[0][1] in (*names, STACK)]
-
-
 def _show_results(stores: "Stores") -> None:
     from stock_pipeline.backtest.tables import SUMMARY
     from stock_pipeline.command_line.tables import show_backtest, show_drift, show_models, show_suggestions, show_web_ui
     from stock_pipeline.drift.tables import FEATURE_DRIFT
     from stock_pipeline.portfolio.profiles import PROFILES
     from stock_pipeline.portfolio.reading import latest_suggestions
-    from stock_pipeline.registry.status import model_status
+    from stock_pipeline.registry.overview import model_status
     from stock_pipeline.storage.reading import Selection
 
     latest = Selection(latest=True)

@@ -4,19 +4,17 @@ import os
 
 import click
 
-from stock_pipeline.command_line.errors import speaks_plainly
-from stock_pipeline.command_line.options import AS_JSON, opened, print_json
+from stock_pipeline.command_line.options import AS_JSON, opened, print_json, tell
 
 
 @click.command()
 @AS_JSON
-@speaks_plainly
 def status(as_json: bool) -> None:
     """Show how every asset and every model stands."""
     from stock_pipeline.command_line.tables import show_assets, show_models
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.status import asset_status
-    from stock_pipeline.registry.status import model_status
+    from stock_pipeline.registry.overview import model_status
 
     settings, stores = opened()
     assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
@@ -31,7 +29,6 @@ def status(as_json: bool) -> None:
 @click.option("--profile", default="default", show_default=True, help="Risk profile: default, conservative or aggressive.")
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many stocks to show.")
 @AS_JSON
-@speaks_plainly
 def suggest(profile: str, top: int, as_json: bool) -> None:
     """Show the stocks suggested after the last session."""
     from stock_pipeline.command_line.tables import show_suggestions
@@ -41,15 +38,11 @@ def suggest(profile: str, top: int, as_json: bool) -> None:
     _, stores = opened()
     chosen = risk_profile(profile)
     found = latest_suggestions(stores, chosen.name).head(top)
-    if as_json:
-        print_json({"profile": chosen.name, "suggestions": found.to_dicts()})
-        return
-    show_suggestions(found, chosen)
+    tell({"profile": chosen.name, "suggestions": found.to_dicts()}, as_json, lambda: show_suggestions(found, chosen))
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
-@speaks_plainly
 def mlflow(port: int) -> None:
     """Serve MLflow with every training: parameters, measures, pictures and artefacts. Ends with Ctrl+C."""
     from stock_pipeline.registry.mlflow_mirror import server_command

@@ -1,7 +1,7 @@
 """The tables that the command line shows."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -19,7 +19,17 @@ LONGEST_NAME = 18
 MINUTES = len("2010-08-20T22:45")
 WIDTH_WITHOUT_TERMINAL = 100
 JOB_SHOWN = ("job", "reason", "state", "requested, UTC", "finished, UTC", "trained", "not trained", "error")
-VERSION_SHOWN = {
+REGISTRY_FACTS = {
+    "model": "model",
+    "on": "enabled",
+    "in service": "active_version",
+    "since": "active_since",
+    "versions": "versions",
+    "in shadow": "shadow_versions",
+    "last decision": "last_decision",
+}
+VERSION_FACTS = {
+    "version": "version",
     "status": "status",
     "trained as of": "as_of",
     "served from": "active_from",
@@ -29,6 +39,7 @@ VERSION_SHOWN = {
     "artefact": "artefact",
 }
 MODEL_FACTS = {
+    "model": "model",
     "version": "active_version",
     "trained as of": "trained_as_of",
     "last trained, UTC": "last_trained",
@@ -43,6 +54,7 @@ SCORES_SHOWN = {
     "MAE": "mae",
     "of zero": "zero_mae",
     "R2": "r2",
+    "weight in stack": "weight",
 }
 BACKTEST_SHOWN = (
     "sessions",
@@ -60,10 +72,8 @@ console = Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERM
 
 def show_made(ended: Sequence[Ended], stopped: Sequence[Stopped], seconds: float) -> None:
     """What each asset of a run did, the errors in full, and the checks that stopped it."""
-    table = _table(f"Made in {seconds:.0f} s", "asset", "rows written", "seconds", "result")
-    for event in ended:
-        table.add_row(event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", outcome_of(event))
-    console.print(table)
+    rows = ((event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", outcome_of(event)) for event in ended)
+    _print_table(f"Made in {seconds:.0f} s", ("asset", "rows written", "seconds", "result"), rows)
     for event in ended:
         if event.remade is not None:
             console.print(f"{event.asset} was made again: {event.remade}", highlight=False)
@@ -76,57 +86,41 @@ def show_made(ended: Sequence[Ended], stopped: Sequence[Stopped], seconds: float
 
 def show_dry_run(notes: Mapping[str, str]) -> None:
     """What each model scored in a training of which nothing was kept."""
-    table = _table("Dry run, nothing was written", "model", "found")
-    for asset, note in notes.items():
-        table.add_row(asset.split("/")[1], note)
-    console.print(table)
+    _print_table("Dry run, nothing was written", ("model", "found"), ((asset.split("/")[1], note) for asset, note in notes.items()))
 
 
 def show_assets(rows: Sequence[dict[str, Any]]) -> None:
     """The status of every asset."""
-    table = _table("Assets", "asset", "rows", "watermark", "last run, UTC", "last result", "error")
-    for row in rows:
-        last_run = _to_the_minute(row["last_run"])
-        rows_held = row["rows"] if row["table"] else None
-        table.add_row(row["asset"], *map(_shown, (rows_held, row["watermark"], last_run, row["last_result"], row["error"])))
-    console.print(table)
+    told = [row | {"rows": row["rows"] if row["table"] else None, "last_run": _to_the_minute(row["last_run"])} for row in rows]
+    columns = {"asset": "asset", "rows": "rows", "watermark": "watermark", "last run, UTC": "last_run", "last result": "last_result"}
+    _print_facts("Assets", columns | {"error": "error"}, told)
 
 
 def show_models(rows: Sequence[dict[str, Any]]) -> None:
     """The version in service of every model, and how good it was out of fold."""
-    facts = _table("Models", "model", *MODEL_FACTS)
-    for row in rows:
-        told = row | {"last_trained": _to_the_minute(row.get("last_trained"))}
-        facts.add_row(row["model"], *(_shown(told.get(name)) for name in MODEL_FACTS.values()))
-    console.print(facts)
+    told = [row | {"last_trained": _to_the_minute(row.get("last_trained"))} for row in rows]
+    _print_facts("Models", MODEL_FACTS, told)
     for row in rows:
         if row.get("problem") is not None:
             console.print(f"[red]{row['model']} failed last time:[/red] {row['problem']}", highlight=False, markup=True)
-    scores = _table("Scores out of fold", "model", *SCORES_SHOWN, "weight in stack")
-    for row in rows:
-        figures = (_figure(name, row.get("scores", {}).get(name)) for name in SCORES_SHOWN.values())
-        scores.add_row(row["model"], *figures, _figure("weight", row.get("weight")))
-    console.print(scores)
+    measured = [row.get("scores", {}) | {"model": row["model"], "weight": row.get("weight")} for row in rows]
+    scores = ((row["model"], *(_figure(name, row.get(name)) for name in SCORES_SHOWN.values())) for row in measured)
+    _print_table("Scores out of fold", ("model", *SCORES_SHOWN), scores)
 
 
 def show_registry(rows: Sequence[dict[str, Any]]) -> None:
     """Every model: what serves, what is in shadow, and what was decided last."""
-    table = _table("Registry", "model", "on", "in service", "since", "versions", "in shadow", "last decision")
-    for row in rows:
-        shadows = ", ".join(map(str, row["shadow_versions"])) or NONE
-        on = "yes" if row["enabled"] else "no"
-        shown = map(_shown, (row["active_version"], row["active_since"], row["versions"], shadows, row["last_decision"]))
-        table.add_row(row["model"], on, *shown)
-    console.print(table)
+    told = [
+        row | {"enabled": "yes" if row["enabled"] else "no", "shadow_versions": ", ".join(map(str, row["shadow_versions"])) or NONE}
+        for row in rows
+    ]
+    _print_facts("Registry", REGISTRY_FACTS, told)
 
 
 def show_model(found: dict[str, Any]) -> None:
     """One model's versions and decisions, newest first."""
-    versions = _table(f"Versions of {found['model']}", "version", *VERSION_SHOWN)
-    for row in found["all_versions"]:
-        told = row | {"rank_ic": _figure("rank_ic", row["rank_ic"])}
-        versions.add_row(str(row["version"]), *(_shown(told[name]) for name in VERSION_SHOWN.values()))
-    console.print(versions)
+    told = [row | {"version": str(row["version"]), "rank_ic": _figure("rank_ic", row["rank_ic"])} for row in found["all_versions"]]
+    _print_facts(f"Versions of {found['model']}", VERSION_FACTS, told)
     decisions = Table(title="Decisions, newest first", title_justify="left", box=SIMPLE_HEAD)
     for name in ("session", "version", "decision", "by", "reason"):
         decisions.add_column(name, overflow="fold")
@@ -156,14 +150,9 @@ def show_suggestions(rows: pl.DataFrame, profile: RiskProfile) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows.iter_rows(named=True):
         predicted = NONE if row["predicted_return"] is None else f"{row['predicted_return']:+.3%}"
-        figures = [
-            f"{row['close']:.2f}",
-            f"{row['volatility']:.0%}",
-            predicted,
-            f"{row['total_score']:.3f}",
-            f"{row['weight']:.1%}",
-        ]
-        table.add_row(str(row["rank"]), row["symbol"], row["name"] or NONE, row["sector"] or NONE, *figures)
+        known = (str(row["rank"]), row["symbol"], row["name"] or NONE, row["sector"] or NONE)
+        figures = (f"{row['close']:.2f}", f"{row['volatility']:.0%}", predicted, f"{row['total_score']:.3f}", f"{row['weight']:.1%}")
+        table.add_row(*known, *figures)
     console.print(table)
     if rows.is_empty():
         console.print(f"No stock passes the filters of profile {profile.name}: {profile.description}", highlight=False)
@@ -171,21 +160,19 @@ def show_suggestions(rows: pl.DataFrame, profile: RiskProfile) -> None:
 
 def show_backtest(summary: pl.DataFrame) -> None:
     """The figures of every model's record."""
-    table = _table("Backtest: fills at the next open, after costs", "model", *(name.replace("_", " ") for name in BACKTEST_SHOWN))
+    shown = []
     for (model,), rows in summary.sort(MODEL).group_by(MODEL, maintain_order=True):
         values = dict(rows.select(METRIC, VALUE).iter_rows())
-        table.add_row(str(model), *(_figure(name, values.get(name)) for name in BACKTEST_SHOWN))
-    console.print(table)
+        shown.append((str(model), *(_figure(name, values.get(name)) for name in BACKTEST_SHOWN)))
+    _print_table("Backtest: fills at the next open, after costs", ("model", *(name.replace("_", " ") for name in BACKTEST_SHOWN)), shown)
 
 
 def show_drift(drift: pl.DataFrame) -> None:
     """How many features have drifted how far."""
     statistics = drift["statistic"].unique().sort().to_list()
-    table = _table("Features by severity of their drift", "", *statistics)
-    for severity in SEVERITIES:
-        graded = drift.filter(pl.col("severity") == severity)
-        table.add_row(severity, *(str(graded.filter(pl.col("statistic") == name).height) for name in statistics))
-    console.print(table)
+    graded = ((severity, drift.filter(pl.col("severity") == severity)["statistic"]) for severity in SEVERITIES)
+    rows = ((severity, *(str((found == name).sum()) for name in statistics)) for severity, found in graded)
+    _print_table("Features by severity of their drift", ("", *statistics), rows)
 
 
 def show_web_ui() -> None:
@@ -193,12 +180,19 @@ def show_web_ui() -> None:
     console.print("Every table, with its picture, in the web UI: [bold]make ui[/bold], then open http://127.0.0.1:3000", highlight=False)
 
 
-def _table(title: str, first: str, *figures: str) -> Table:
+def _print_table(title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table whose first column names the row and whose others are figures."""
-    table = Table(first, title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in figures:
+    table = Table(names[0], title=title, title_justify="left", box=SIMPLE_HEAD)
+    for name in names[1:]:
         table.add_column(name, justify="right")
-    return table
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _print_facts(title: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """A table of what each row has under the keys that stand beside the names of the columns."""
+    _print_table(title, tuple(columns), (tuple(_shown(row.get(key)) for key in columns.values()) for row in rows))
 
 
 def _shown(value: object) -> str:

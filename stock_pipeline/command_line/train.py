@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stock_pipeline.command_line.errors import FAILED, speaks_plainly
-from stock_pipeline.command_line.options import AS_JSON, MODELS, names_in, opened, print_json
+from stock_pipeline.command_line.errors import FAILED
+from stock_pipeline.command_line.options import AS_JSON, MODELS, names_in, opened, print_json, tell
+from stock_pipeline.orchestration.clock import utc_now
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,7 +33,6 @@ SECONDS_TO_TAKE_OVER = 30.0  # for a process of its own to take the lock over fr
 @click.option("--reason", default="manual", show_default=True, help="For the record: schedule, drift, missing or manual.")
 @click.option("--job", type=int, hidden=True, help="Carry out this job, which waits.")
 @AS_JSON
-@speaks_plainly
 def train(background: bool, job: int | None, as_json: bool, models: str | None, **asked: Any) -> None:
     """Train models on what is stored as a job on record, then weigh them and register what came of it."""
     from stock_pipeline.orchestration.execution import Run
@@ -40,14 +40,11 @@ def train(background: bool, job: int | None, as_json: bool, models: str | None, 
 
     settings, stores = opened()
     run = Run(stores, settings)
-    if job is not None:
-        _carry_out(run, job, as_json)
-        return
-    request = TrainingRequest(models=chosen_models(settings.models.names, names_in(models)), **asked)
-    if background:
-        _start_process(run, request, as_json)
+    wanted = TrainingRequest(models=chosen_models(settings.models.names, names_in(models)), **asked) if job is None else job
+    if background and isinstance(wanted, TrainingRequest):
+        _start_process(run, wanted, as_json)
     else:
-        _carry_out(run, request, as_json)
+        _carry_out(run, wanted, as_json)
 
 
 def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> None:
@@ -58,7 +55,7 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
     from stock_pipeline.registry import jobs, ledger
-    from stock_pipeline.registry.status import model_status
+    from stock_pipeline.registry.overview import model_status
 
     ledger.session_reached(run.stores)  # before a directory is made
     began = time.perf_counter()
@@ -68,8 +65,7 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
         stages = jobs.training_stages(all_stages(run.settings), begun)
         watcher = RunWatcher(len(stages), quiet=as_json)
         with recording(run.settings) as record, watcher, listening(watcher):
-            carried = jobs.carry_out(begun, stages, run, record)
-    row = carried.row
+            row, went_well = jobs.carry_out(begun, stages, run, record)
     if as_json:
         print_json(row)
     else:
@@ -79,7 +75,7 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
         else:
             show_models(model_status(run.stores))
         _show_job(row)
-    if row["error"] is not None or not carried.went_well:
+    if row["error"] is not None or not went_well:
         sys.exit(FAILED)
 
 
@@ -118,7 +114,6 @@ def training_jobs() -> None:
 @click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, help="Which page, the latest jobs first.")
 @click.option("--per-page", type=click.IntRange(min=1), default=20, show_default=True, help="Jobs on a page.")
 @AS_JSON
-@speaks_plainly
 def list_jobs(state: str | None, reason: str | None, page: int, per_page: int, as_json: bool) -> None:
     """Show the training jobs, latest first."""
     from stock_pipeline.command_line.tables import show_jobs
@@ -127,34 +122,26 @@ def list_jobs(state: str | None, reason: str | None, page: int, per_page: int, a
     _, stores = opened()
     found, count = listed(_living(stores), state, reason, page, per_page)
     rows = [readable(row) for row in found.iter_rows(named=True)]
-    if as_json:
-        print_json({"jobs": rows, "page": page, "per_page": per_page, "count": count})
-        return
-    show_jobs(rows, page, -(-count // per_page), count)
+    told = {"jobs": rows, "page": page, "per_page": per_page, "count": count}
+    tell(told, as_json, lambda: show_jobs(rows, page, -(-count // per_page), count))
 
 
 @training_jobs.command()
 @click.argument("number", type=int)
 @AS_JSON
-@speaks_plainly
 def show(number: int, as_json: bool) -> None:
     """Show one training job."""
     from stock_pipeline.registry.training_jobs import job_of, readable
 
     _, stores = opened()
     row = readable(job_of(_living(stores), number))
-    if as_json:
-        print_json(row)
-    else:
-        _show_job(row)
+    tell(row, as_json, lambda: _show_job(row))
 
 
 @training_jobs.command()
 @click.argument("number", type=int)
-@speaks_plainly
 def delete(number: int) -> None:
     """Delete the row of a job that has ended. What it trained stays."""
-    from stock_pipeline.orchestration.clock import utc_now
     from stock_pipeline.registry.ledger import change_jobs
     from stock_pipeline.registry.training_jobs import job_of, without
 
@@ -165,7 +152,6 @@ def delete(number: int) -> None:
 
 
 def _living(stores: "Stores") -> "pl.DataFrame":
-    from stock_pipeline.orchestration.clock import utc_now
     from stock_pipeline.registry.ledger import living_jobs
 
     return living_jobs(stores, utc_now())

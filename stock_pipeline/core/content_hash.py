@@ -12,11 +12,8 @@ from stock_pipeline.core.ordering import in_order
 def content_hash(frame: pl.DataFrame, key: Sequence[str]) -> str:
     """SHA-256 (hex) over the rows in the order of ``key`` and the columns in the order of their names.
 
-    Two frames have the same hash when they hold the same rows under the same names and types, nulls included.
-
-    Args:
-        frame: any frame of numbers, booleans, dates and text.
-        key: columns that make a row unique; ties would make the order, and so the hash, arbitrary.
+    Two frames of numbers, booleans, dates and text have the same hash when they hold the same rows under the same names and types, nulls
+    included. ``key`` makes a row unique: ties would make the order, and so the hash, arbitrary.
     """
     ordered = in_order(frame, key)
     digest = hashlib.sha256(str(ordered.height).encode())

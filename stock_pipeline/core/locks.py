@@ -9,12 +9,9 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def exclusive(path: Path, busy: Callable[[], Exception] | None = None, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock file ``path`` inside the block; its folder is made where it is missing.
+    """Hold the lock file ``path``, which stays where it is, inside the block; its folder is made where it is missing.
 
-    Args:
-        path: the lock file, which stays where it is.
-        busy: the error to raise where another process holds the lock all the time, asked for only then; waits without end when None.
-        wait_seconds: how long to wait for it.
+    Raises what ``busy`` returns where another process holds the lock for ``wait_seconds``; waits without end where ``busy`` is None.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)

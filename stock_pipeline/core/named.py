@@ -19,15 +19,10 @@ Entry = TypeVar("Entry", bound=Named)
 
 
 def entry_named(name: str, entries: Iterable[Entry], what: str) -> Entry:
-    """The entry of that name.
-
-    Args:
-        name: as the user gave it.
-        entries: what there is, in the order in which it is told.
-        what: what the entries are, for the message, as in "feature set".
+    """The entry that the user names.
 
     Raises:
-        InputError: there is none; the message lists those there are.
+        InputError: there is none; the message says ``what`` the entries are, as in "feature set", and lists them in their order.
     """
     known = {entry.name: entry for entry in entries}
     if name not in known:

@@ -3,14 +3,14 @@
 What does not belong here: how SQL is made of it (storage/), the tables themselves (each stage's ``tables.py``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import polars as pl
 
-from stock_pipeline.core.columns import SESSION
+from stock_pipeline.core.columns import KNOWN_FROM, SESSION
 from stock_pipeline.core.errors import SchemaError
 from stock_pipeline.core.ordering import strictly_ordered
 
@@ -20,19 +20,15 @@ DataType = type[pl.DataType] | pl.DataType
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its Polars type, what it means, and what its values must satisfy.
-
-    ``minimum`` and ``maximum`` are inclusive; ``allowed`` lists the only values a text column may hold. Null is refused unless
-    ``nullable``; NaN and infinities always are.
-    """
+    """One column: its Polars type, what it means, and what its values must satisfy. NaN and infinities are always refused."""
 
     name: str
     dtype: DataType
     description: str
-    nullable: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    allowed: tuple[str, ...] | None = None
+    nullable: bool = False  # otherwise null is refused
+    minimum: float | None = None  # inclusive
+    maximum: float | None = None  # inclusive
+    allowed: tuple[str, ...] | None = None  # the only values that a text column may hold
 
     def violations(self) -> list[tuple[str, pl.Expr]]:
         """What may be wrong with the column: pairs of a phrase and an expression that is true on the offending rows."""
@@ -53,21 +49,16 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table: where it lives, what its columns are, which columns make a row unique.
-
-    ``stage`` is the schema inside the store and the first part of the asset key. ``session_column`` names the column that
-    the watermark follows (None for tables that no session dates). ``versioned`` tables keep every version of a row between
-    ``known_from`` and ``known_to``; their ``key`` names the thing, not the version.
-    """
+    """A table: where it lives, what its columns are, which columns make a row unique."""
 
     store: StoreName
-    stage: str
+    stage: str  # the schema inside the store and the first part of the asset key
     name: str
     description: str
     columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    session_column: str | None = SESSION
-    versioned: bool = False
+    key: tuple[str, ...]  # of a versioned table it names the thing, not the version
+    session_column: str | None = SESSION  # the column that the watermark follows; None for tables that no session dates
+    versioned: bool = False  # whether every version of a row is kept, between ``known_from`` and ``known_to``
 
     def __post_init__(self) -> None:
         names = self.column_names
@@ -93,9 +84,19 @@ class TableSchema:
         """The Polars type of each column, in the order of the columns."""
         return {column.name: column.dtype for column in self.columns}
 
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns that make a row unique: the key, and in a versioned table the night from which the version was known."""
+        return (*self.key, KNOWN_FROM) if self.versioned else self.key
+
     def empty(self) -> pl.DataFrame:
         """A frame of no rows with this table's columns."""
         return pl.DataFrame(schema=self.dtypes)
+
+    def with_row(self, frame: pl.DataFrame, row: Mapping[str, object]) -> pl.DataFrame:
+        """The rows of this table with ``row`` in the place of the one that has its key, if one has; in the order of the key."""
+        same_key = pl.all_horizontal(pl.col(name) == row[name] for name in self.key)
+        return pl.concat([frame.filter(~same_key), pl.DataFrame([row], schema=self.dtypes)]).sort(self.key)
 
     def require(self, names: Iterable[str]) -> tuple[str, ...]:
         """The names, once each of them is known to be a column: the allow-list for identifiers.
@@ -143,7 +144,7 @@ class TableSchema:
             raise SchemaError(f"{self.qualified_name}: column {name} is {phrase} in {count} of {frame.height} rows, for example {example}")
 
     def _check_key(self, frame: pl.DataFrame) -> None:
-        key = [*self.key, "known_from"] if self.versioned else list(self.key)
+        key = self.row_key
         if strictly_ordered(frame, key):
             return
         repeated = frame.height - frame.select(key).n_unique()
@@ -156,22 +157,14 @@ class TableSchema:
 
 @dataclass(frozen=True)
 class View:
-    """A query that the store keeps under a name, for whoever looks into it with SQL.
+    """A query that the store keeps under a name, for whoever looks into it with SQL."""
 
-    Attributes:
-        store: where it lies, as do the tables that it reads.
-        stage: the schema inside the store.
-        name: what it is called there.
-        sql: the query.
-        reads: the tables that it reads, which must be there before it.
-        parameters: names that ``sql`` uses and whoever reads the view gives values for, as in ``FROM stage.name(value)``.
-    """
-
-    store: StoreName
-    stage: str
+    store: StoreName  # where it lies, as do the tables that it reads
+    stage: str  # the schema inside the store
     name: str
     sql: str
-    reads: tuple[TableSchema, ...]
+    reads: tuple[TableSchema, ...]  # the tables that must be there before it
+    # names that ``sql`` uses and whoever reads the view gives values for, as in ``FROM stage.name(value)``
     parameters: tuple[str, ...] = ()
 
     @property

@@ -22,13 +22,7 @@ OWNERS = ["team:stock-pipeline"]
 
 
 def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings) -> dg.AssetsDefinition:
-    """The Dagster asset (or assets made together) of a stage, with automation, freshness and retries from settings.
-
-    Args:
-        stage: the declaration.
-        stages: all there are, among which are the makers of what it reads.
-        settings: as the code location has them.
-    """
+    """The Dagster asset (or assets made together) of a stage, one of ``stages``, with automation, freshness and retries from settings."""
 
     @dg.multi_asset(
         name=stage.name.replace("/", "__"),
@@ -69,9 +63,9 @@ def code_version(stage: Stage, settings: Settings) -> str:
 
 def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings) -> dg.AssetSpec:
     table = stage.table_of(key)
-    shown: dict[str, Any] = {} if table is None else {"dagster/column_schema": metadata.column_schema(table)}
+    shown: dict[str, Any] = {}
     if table is not None:
-        shown["dagster/table_name"] = f"{table.store}.{table.qualified_name}"
+        shown = {"dagster/column_schema": metadata.column_schema(table), "dagster/table_name": f"{table.store}.{table.qualified_name}"}
     return dg.AssetSpec(
         key=dg.AssetKey(key),
         deps=[dg.AssetKey(upstream) for upstream in dependencies(stage, stages)],

@@ -28,56 +28,32 @@ from stock_pipeline.storage.audit import Seen, TaskRun, TaskState, Watermark
 
 @dataclass(frozen=True)
 class Run:
-    """What the stages of one run share.
-
-    Attributes:
-        stores: both stores.
-        settings: as they are; what ``options`` choose for a training is applied to them.
-        options: what the run is asked to do.
-        run_id: for the audit trail.
-        clock: tells the moment, UTC, at which an execution begins.
-        strict: whether a body that reads a table or a setting which its stage does not declare fails.
-    """
+    """What the stages of one run share."""
 
     stores: Stores
-    settings: Settings
-    options: RunOptions = field(default_factory=RunOptions)
-    run_id: str = field(default_factory=lambda: str(uuid4()))
-    clock: Callable[[], datetime] = utc_now
-    strict: bool = False
+    settings: Settings  # as they are; what ``options`` choose for a training is applied to them
+    options: RunOptions = field(default_factory=RunOptions)  # what the run is asked to do
+    run_id: str = field(default_factory=lambda: str(uuid4()))  # for the audit trail
+    clock: Callable[[], datetime] = utc_now  # tells the moment, UTC, at which an execution begins
+    strict: bool = False  # whether a body that reads a table or a setting which its stage does not declare fails
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one execution.
-
-    Attributes:
-        stage: what was executed.
-        state: how it ended; failed only where the stage shows its failures as a check.
-        product: what the body made; None where there was nothing to do or it failed.
-        reports: what was written, a report per table.
-        counts: rows of each table of the stage, by qualified name.
-        reached: the session that the stage has reached.
-        wanted: the session that it was to reach.
-        checks: the verdicts, by name of the check.
-        seconds: how long it took.
-        error: the sentence of the failure.
-        remade: which changed setting had everything made again.
-        dry_run: whether nothing was to be written.
-    """
+    """What became of one execution."""
 
     stage: Stage
-    state: TaskState
-    product: Product | None
-    reports: tuple[WriteReport, ...]
-    counts: Mapping[str, int]
-    reached: date | None
-    wanted: date | None
-    checks: Mapping[str, Verdict]
-    seconds: float
-    error: str | None = None
-    remade: str | None = None
-    dry_run: bool = False
+    state: TaskState  # how it ended; failed only where the stage shows its failures as a check
+    product: Product | None  # what the body made; None where there was nothing to do or it failed
+    reports: tuple[WriteReport, ...]  # what was written, a report per table
+    counts: Mapping[str, int]  # rows of each table of the stage, by qualified name
+    reached: date | None  # the session that the stage has reached
+    wanted: date | None  # the session that it was to reach
+    checks: Mapping[str, Verdict]  # the verdicts, by name of the check
+    seconds: float  # how long it took
+    error: str | None = None  # the sentence of the failure
+    remade: str | None = None  # which changed setting had everything made again
+    dry_run: bool = False  # whether nothing was to be written
 
     @property
     def rows(self) -> int:
@@ -99,10 +75,7 @@ class Outcome:
 def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
     """Execute a stage: read how far it has come, run its body, write what it made, judge its checks.
 
-    Args:
-        stage: what to execute.
-        run: where, as of which session, for whom.
-        retries_left: how often the caller would try again; a failure that a stage shows as a check is raised as long as it would.
+    A failure that a stage shows as a check is raised as long as the caller would try again.
 
     Raises:
         InputError: the user's input is wrong; trying again would not help.
@@ -122,7 +95,7 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
         run.stores.prepare((*stage.tables, *stage.amends), stage.views)
         seen = run.stores.seen()
         held = run.stores.watermark(stage.store, stage.name)
-        remade = _changed_setting(stage, run.settings, held)
+        remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
         night = _night(stage, run, held, moment, remade)
         try:
             product, reports = _make(stage, run, night)
@@ -151,12 +124,7 @@ class Failure:
 
 
 def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[Outcome | Failure]:
-    """Execute stages in their order, and leave out those downstream of one that failed or whose blocking check did.
-
-    Args:
-        stages: in the order in which data travels.
-        run: where, as of which session, for whom.
-    """
+    """Execute stages in their order, and leave out those downstream of one that failed or whose blocking check did."""
     barred: set[Key] = set()
     for stage in stages:
         result: Outcome | Failure
@@ -180,11 +148,6 @@ def sentence_of(error: BaseException) -> str:
 def facts_of(verdict: Verdict) -> str:
     """What is short enough for a sentence."""
     return ", ".join(f"{name} {value}" for name, value in verdict.facts.items() if not isinstance(value, pl.DataFrame))
-
-
-def _changed_setting(stage: Stage, settings: Settings, held: Watermark | None) -> str | None:
-    """Which setting that the rows depend on is another than when they were made."""
-    return None if held is None else difference(json.loads(held.settings), values_of(settings, stage.settings))
 
 
 def _night(stage: Stage, run: Run, held: Watermark | None, moment: datetime, remade: str | None) -> Night:

@@ -42,18 +42,13 @@ def prepare_dagster_home(settings: Settings) -> Path:
 
     home = Layout(settings.home).dagster.resolve()
     with exclusive(home / ".lock"):
-        _copy_config(home)
+        config = PROJECT_FOLDER / CONFIG
+        if config.is_file():  # renamed into place whole, as a daemon may be reading the one that is there
+            write_text(home / CONFIG, config.read_text(encoding="utf-8"))
         with dg.DagsterInstance.from_config(str(home)) as instance:
             instance.get_runs(limit=1)
             instance.all_asset_keys()
     return home
-
-
-def _copy_config(home: Path) -> None:
-    """Give the instance the project's dagster.yaml by renaming it into place: a daemon may be reading the one that is there."""
-    config = PROJECT_FOLDER / CONFIG
-    if config.is_file():
-        write_text(home / CONFIG, config.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -17,33 +17,19 @@ from stock_pipeline.storage.reading import Selection
 
 @dataclass(frozen=True)
 class Night:
-    """One execution of a stage: as of which session it works, how far it has come, and where it reads.
+    """One execution of a stage: as of which session it works, how far it has come, and where it reads."""
 
-    Attributes:
-        asset: name of the stage.
-        store: which it writes to.
-        news: the tables in which a change is news for it.
-        stores: both stores.
-        settings: with what the run has chosen for its training.
-        options: what the run was asked to do.
-        watermark: the session that the stage itself has reached.
-        market_watermark: the session that ingestion has reached.
-        full_refresh: whether everything is to be made again: asked for, or because the code or a setting is another.
-        moment: when the execution began, UTC; for the audit trail and for ingestion, never for data.
-        say: tells whoever watches what is being done.
-    """
-
-    asset: str
-    store: StoreName
-    news: tuple[TableSchema, ...]
+    asset: str  # name of the stage
+    store: StoreName  # which it writes to
+    news: tuple[TableSchema, ...]  # the tables in which a change is news for it
     stores: Stores
-    settings: Settings
-    options: RunOptions
-    watermark: date | None
-    market_watermark: date | None
-    full_refresh: bool
-    moment: datetime
-    say: Callable[[str], None] = field(default=lambda _note: None)
+    settings: Settings  # with what the run has chosen for its training
+    options: RunOptions  # what the run was asked to do
+    watermark: date | None  # the session that the stage itself has reached
+    market_watermark: date | None  # the session that ingestion has reached
+    full_refresh: bool  # whether everything is to be made again: asked for, or because the code or a setting is another
+    moment: datetime  # when the execution began, UTC; for the audit trail and for ingestion, never for data
+    say: Callable[[str], None] = field(default=lambda _note: None)  # tells whoever watches what is being done
 
     @property
     def as_of(self) -> date:
@@ -76,11 +62,8 @@ class Night:
     def first_to_make(self, sessions: Sequence[date], of: Sequence[TableSchema] | None = None) -> date | None:
         """The first of ``sessions`` that is to be made: beyond the watermark, or changed upstream since; None where there is none.
 
-        So that a restatement reaches everything made of it, whatever it finds already there.
-
-        Args:
-            sessions: in order.
-            of: the tables whose changes count; all that are news when None.
+        So that a restatement reaches everything made of it, whatever it finds already there. The changes that count are those of the
+        tables ``of``, or of all that are news.
         """
         if self.full_refresh or self.watermark is None:
             return sessions[0] if sessions else None
@@ -135,14 +118,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Product:
-    """What a body made: rows to write, the session that they reach, and what people look at in the web UI.
-
-    ``pictures`` draws PNG files, by name, for whoever wants to look; ``tables`` are small frames, ``facts`` single figures that the UI
-    plots over time.
-    """
+    """What a body made: rows to write, the session that they reach, and what people look at in the web UI."""
 
     writes: tuple[Write, ...]
     watermark: date
-    pictures: Callable[[], Mapping[str, bytes]] = dict
-    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    facts: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    pictures: Callable[[], Mapping[str, bytes]] = dict  # draws PNG files, by name, for whoever wants to look
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # small frames
+    facts: Mapping[str, float | int | str | None] = field(default_factory=dict)  # single figures that the UI plots over time

@@ -9,27 +9,16 @@ from stock_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What one run is asked to do, beyond the settings.
+    """What one run is asked to do, beyond the settings."""
 
-    Attributes:
-        as_of: session to work as of; the last that there is when None.
-        full_refresh: rebuild from the first session instead of bringing tables up to date.
-        source: source of market data, in place of the one in the settings.
-        path: file or glob for the source files.
-        sessions: train on so many of the last sessions, in place of datasets.sessions.
-        folds: walk-forward folds, in place of datasets.folds.
-        trials: sets of parameters to try per model, in place of models.trials.
-        dry_run: do all but write: train and score, keep nothing.
-    """
-
-    as_of: date | None = None
-    full_refresh: bool = False
-    source: str | None = None
-    path: str | None = None
-    sessions: int | None = None
-    folds: int | None = None
-    trials: int | None = None
-    dry_run: bool = False
+    as_of: date | None = None  # session to work as of; the last that there is when None
+    full_refresh: bool = False  # rebuild from the first session instead of bringing tables up to date
+    source: str | None = None  # source of market data, in place of the one in the settings
+    path: str | None = None  # file or glob for the source files
+    sessions: int | None = None  # train on so many of the last sessions, in place of datasets.sessions
+    folds: int | None = None  # walk-forward folds, in place of datasets.folds
+    trials: int | None = None  # sets of parameters to try per model, in place of models.trials
+    dry_run: bool = False  # do all but write: train and score, keep nothing
 
     def __post_init__(self) -> None:
         for name in ("sessions", "folds", "trials"):
@@ -51,11 +40,7 @@ class RunOptions:
 
 
 def parse_session(text: str | None, name: str) -> date | None:
-    """The session that a text such as 2010-08-20 names; None where there is none.
-
-    Args:
-        text: as the user gave it.
-        name: what the user calls it, for the message.
+    """The session that a text such as 2010-08-20 names; None where there is none. ``name`` is what the user calls it.
 
     Raises:
         InputError: it is not a date.

@@ -13,34 +13,21 @@ Rhythm = Literal["ingestion", "nightly", "training"]
 
 @dataclass(frozen=True)
 class CheckSpec:
-    """A check as the web UI names it.
-
-    Attributes:
-        name: of the check.
-        description: what holds where it passes.
-        blocking: whether nothing is made downstream of an asset that fails it.
-        warns: whether a failure is a warning rather than an error.
-    """
+    """A check as the web UI names it."""
 
     name: str
-    description: str
-    blocking: bool = False
-    warns: bool = False
+    description: str  # what holds where it passes
+    blocking: bool = False  # whether nothing is made downstream of an asset that fails it
+    warns: bool = False  # whether a failure is a warning rather than an error
 
 
 @dataclass(frozen=True)
 class StageCheck:
-    """Checks that are judged together, after every execution of the stage, from what is stored.
-
-    Attributes:
-        specs: the checks.
-        judge: reads what is stored and returns the verdict on each of the checks, by name.
-        reads: tables that only the checks read, not the body.
-    """
+    """Checks that are judged together, after every execution of the stage, from what is stored."""
 
     specs: tuple[CheckSpec, ...]
-    judge: Callable[[Night], Mapping[str, Verdict]]
-    reads: tuple[TableSchema, ...] = ()
+    judge: Callable[[Night], Mapping[str, Verdict]]  # reads what is stored and returns the verdict on each of the checks, by name
+    reads: tuple[TableSchema, ...] = ()  # tables that only the checks read, not the body
 
 
 @dataclass(frozen=True)
@@ -53,43 +40,32 @@ class Via:
 
 @dataclass(frozen=True)
 class Stage:
-    """One asset, or several that are made together.
+    """One asset, or several that are made together."""
 
-    Attributes:
-        keys: asset keys (stage, name); the first names the whole and carries the pictures.
-        tables: tables that the body writes; the one that bears a key's name is shown with that asset.
-        reads: tables that the body reads. From them follow the assets that the stage depends on and whether there is news for it.
-        body: receives a Night and returns a Product, or None where there is nothing to do.
-        reads_back: tables that the body reads although they are made after it: feedback of earlier nights. It is news, but no dependency;
-            as it comes with a new night, such a stage follows ingestion.
-        views: views that the store keeps for whoever looks into it, made before the body runs.
-        amends: tables of other stages that the body changes once the night has read them.
-        settings: the settings, sections or single ones with dots between, that the rows depend on: where one of them has changed, the
-            rows are made again.
-        settings_ahead: settings that count only for what is made from now on: a decision once taken stands, a bar once told is kept.
-        rhythm: ``ingestion`` runs by schedule, ``nightly`` when something upstream has changed, ``training`` when missing or due.
-        store: the store that is written to; one writer at a time has it.
-        code_version: to be raised when the same input gives other rows.
-        checks: judged after every execution; they carry the first key.
-        failure_is_shown: a failure (after the last retry) is a failed check of the asset rather than the end of the run, so that what
-            lies downstream goes on with what there is.
-    """
-
-    keys: tuple[Key, ...]
+    keys: tuple[Key, ...]  # asset keys (stage, name); the first names the whole and carries the pictures
     description: str
-    tables: tuple[TableSchema, ...]
+    tables: tuple[TableSchema, ...]  # tables that the body writes; the one that bears a key's name is shown with that asset
+    # tables that the body reads. From them follow the assets that the stage depends on and whether there is news for it.
     reads: tuple[TableSchema | Via, ...]
-    body: Callable[[Night], Product | None]
+    body: Callable[[Night], Product | None]  # receives a Night and returns a Product, or None where there is nothing to do
+    # tables that the body reads although they are made after it: feedback of earlier nights. It is news, but no dependency; as it comes
+    # with a new night, such a stage follows ingestion.
     reads_back: tuple[TableSchema, ...] = ()
-    amends: tuple[TableSchema, ...] = ()
-    views: tuple[View, ...] = ()
+    amends: tuple[TableSchema, ...] = ()  # tables of other stages that the body changes once the night has read them
+    views: tuple[View, ...] = ()  # views that the store keeps for whoever looks into it, made before the body runs
+    # the settings, sections or single ones with dots between, that the rows depend on: where one of them has changed, the rows are made
+    # again
     settings: tuple[str, ...] = ()
+    # settings that count only for what is made from now on: a decision once taken stands, a bar once told is kept
     settings_ahead: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ("polars", "duckdb")
+    # ``ingestion`` runs by schedule, ``nightly`` when something upstream has changed, ``training`` when missing or due
     rhythm: Rhythm = "nightly"
-    store: StoreName = "ml"
-    code_version: str = "1"
-    checks: tuple[StageCheck, ...] = ()
+    store: StoreName = "ml"  # the store that is written to; one writer at a time has it
+    code_version: str = "1"  # to be raised when the same input gives other rows
+    checks: tuple[StageCheck, ...] = ()  # judged after every execution; they carry the first key
+    # a failure (after the last retry) is a failed check of the asset rather than the end of the run, so that what lies downstream goes on
+    # with what there is
     failure_is_shown: bool = False
 
     def __repr__(self) -> str:
@@ -127,12 +103,7 @@ def via(keys: tuple[Key, ...], *tables: TableSchema) -> tuple[Via, ...]:
 
 
 def dependencies(stage: Stage, stages: Sequence[Stage]) -> tuple[Key, ...]:
-    """The keys of the assets that make what a stage reads, in the order of its reads; never its own.
-
-    Args:
-        stage: whose.
-        stages: all there are.
-    """
+    """The keys of the assets, among those of all stages, that make what a stage reads, in the order of its reads; never its own."""
     found: dict[Key, None] = {}
     for read in stage.reads:
         found |= dict.fromkeys(read.keys if isinstance(read, Via) else _makers(read, stages))

@@ -16,7 +16,7 @@ from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key
 from stock_pipeline.registry.damage import damaged_trainings
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.ledger import job_writes, stored_registry
-from stock_pipeline.registry.mirroring import as_frame, mirrored_versions
+from stock_pipeline.registry.mirroring import mirrored_versions
 from stock_pipeline.registry.mlflow_mirror import mirror
 from stock_pipeline.registry.pictures import times_in_service
 from stock_pipeline.registry.registration import Candidate, judge_shadows, register
@@ -33,7 +33,6 @@ from stock_pipeline.registry.tables import (
     VIEWS,
 )
 from stock_pipeline.registry.training_jobs import job_of_run
-from stock_pipeline.storage import Write
 from stock_pipeline.storage.reading import Selection
 
 MLFLOW_MIRROR = ("registry", "mlflow_mirror")
@@ -55,11 +54,11 @@ def register_versions(night: Night) -> Product | None:
     for row in decided.iter_rows(named=True):
         night.say(f"{row[MODEL]} {row[VERSION]} {row[DECISION]}")
     versions = now.versions
+    # No job may have made the trainings: those of the weekly training, or of a model that was missing.
+    trained = [candidate.model for candidate in candidates]
+    jobs = job_writes(night.stores, lambda rows: job_of_run(rows, trained, set(held.versions[MODEL]), night.moment)) if trained else []
     return Product(
-        writes=(
-            *stored.writes(now),
-            *_job(night, candidates, held.versions),
-        ),
+        writes=(*stored.writes(now), *jobs),
         watermark=night.as_of,
         pictures=lambda: {"times_in_service": times_in_service(now.promotions, night.as_of)} if versions.height else {},
         tables={
@@ -70,14 +69,6 @@ def register_versions(night: Night) -> Product | None:
     )
 
 
-def _job(night: Night, candidates: list[Candidate], versions: pl.DataFrame) -> list[Write]:
-    """The row of trainings that no job made: those of the weekly training, or of a model that was missing."""
-    if not candidates:
-        return []
-    trained = list(dict.fromkeys(candidate.model for candidate in candidates))
-    return job_writes(night.stores, lambda jobs: job_of_run(jobs, trained, set(versions[MODEL]), night.moment))
-
-
 def mirror_to_mlflow(night: Night) -> Product | None:
     """Show every version in MLflow. The registry is the truth: MLflow may be thrown away and is made again from it."""
     if not night.settings.registry.mirror_to_mlflow or not night.has_news():
@@ -85,7 +76,8 @@ def mirror_to_mlflow(night: Night) -> Product | None:
     mirrored = mirrored_versions(night.stores)
     night.say(f"{len(mirrored)} versions")
     added = mirror(night.stores.home, mirrored)
-    return Product(writes=(), watermark=night.as_of, tables={"mirrored": as_frame(mirrored)}, facts={"runs_added": added})
+    shown = {name: [getattr(version, name) for version in mirrored] for name in (MODEL, VERSION, TRAINING_ID, STATUS)}
+    return Product(writes=(), watermark=night.as_of, tables={"mirrored": pl.DataFrame(shown)}, facts={"runs_added": added})
 
 
 def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:

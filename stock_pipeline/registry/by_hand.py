@@ -6,19 +6,22 @@
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.registry import ledger
-from stock_pipeline.registry.actions import PromotionRequest, promote, roll_back, switched
+from stock_pipeline.registry.actions import promote, roll_back, switched
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.lifecycle import version_of
 from stock_pipeline.registry.reading import all_versions
 from stock_pipeline.registry.tables import NUMBER, SHADOW, STATUS, TABLES
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
+
+NAMES: Final = (*(entry.name for entry in CATALOGUE), STACK)  # of all models, the stack last
 
 
 def promote_by_hand(stores: Stores, settings: Settings, model: str, version: int, forced: str | None, now: datetime) -> None:
@@ -32,8 +35,7 @@ def promote_by_hand(stores: Stores, settings: Settings, model: str, version: int
     stands = version_of(stored.registry.versions, model, version)[STATUS]
     _refuse_damaged(stores, model, version)
     compare = in_shadow(stores) if stands == SHADOW else out_of_fold(stores)
-    wanted = PromotionRequest(model, version, night, forced)
-    after = promote(stored.registry, wanted, settings.registry.promotion, compare)
+    after = promote(stored.registry, model, version, night, settings.registry.promotion, compare, forced)
     ledger.decide_by_hand(stores, stored, after, now)
 
 
@@ -68,9 +70,8 @@ def refuse_unknown(model: str) -> None:
     Raises:
         InputError: with the names that there are.
     """
-    names = [*(entry.name for entry in CATALOGUE), STACK]
-    if model not in names:
-        raise InputError(f"there is no model {model!r}; the models are {', '.join(names)}")
+    if model not in NAMES:
+        raise InputError(f"there is no model {model!r}; the models are {', '.join(NAMES)}")
 
 
 def _session(stores: Stores, model: str) -> date:

@@ -1,6 +1,6 @@
 """Two versions compared on the same sessions: their errors, their rank ICs, and whether one's is lower beyond chance."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import ceil, pi, sqrt
 from typing import Final
 
@@ -15,7 +15,10 @@ _LEAST_SESSIONS: Final = 8  # below it the test would rest on a single pair of w
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two versions were worth on the same sessions; the rival is the one in service. ``test`` is None where there are too few."""
+    """What two versions were worth on the same sessions, by the columns of PROMOTIONS; the rival is the one in service.
+
+    t_statistic and p_value, of the daily rank IC less the rival's, are None where there are too few sessions.
+    """
 
     sessions: int
     predictions: int
@@ -24,7 +27,8 @@ class Comparison:
     zero_error: float
     rank_ic: float | None
     rival_rank_ic: float | None
-    test: "LowerMean | None"
+    t_statistic: float | None = None
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,7 @@ def on_common_rows(candidate: pl.DataFrame, rival: pl.DataFrame) -> tuple[pl.Dat
 
 
 def compare(candidate: pl.DataFrame, rival: pl.DataFrame) -> Comparison | None:
-    """Two versions compared on the sessions on which both made predictions; None where there are none.
-
-    Args:
-        candidate, rival: what ``daily_measures`` returns.
-    """
+    """Two versions, by their ``daily_measures``, compared on the sessions on which both made predictions; None where there are none."""
     both = candidate.join(rival, on=SESSION, suffix="_rival").sort(SESSION)
     if both.is_empty():
         return None
@@ -62,23 +62,16 @@ def compare(candidate: pl.DataFrame, rival: pl.DataFrame) -> Comparison | None:
         return (pl.col(name) * weight).sum() / weight.sum()
 
     told = both.select(
-        mean(ERROR),
-        mean(f"{ERROR}_rival"),
-        mean(ZERO_ERROR),
-        pl.col(RANK_IC).mean(),
-        pl.col(f"{RANK_IC}_rival").mean(),
-        weight.cast(pl.Int64).sum(),
+        sessions=pl.len(),
+        predictions=weight.cast(pl.Int64).sum(),
+        error=mean(ERROR),
+        rival_error=mean(f"{ERROR}_rival"),
+        zero_error=mean(ZERO_ERROR),
+        rank_ic=pl.col(RANK_IC).mean(),
+        rival_rank_ic=pl.col(f"{RANK_IC}_rival").mean(),
     ).row(0, named=True)
-    return Comparison(
-        sessions=both.height,
-        predictions=told[PREDICTIONS],
-        error=told[ERROR],
-        rival_error=told[f"{ERROR}_rival"],
-        zero_error=told[ZERO_ERROR],
-        rank_ic=told[RANK_IC],
-        rival_rank_ic=told[f"{RANK_IC}_rival"],
-        test=lower_mean((both[RANK_IC] - both[f"{RANK_IC}_rival"]).drop_nulls().to_numpy()),
-    )
+    test = lower_mean((both[RANK_IC] - both[f"{RANK_IC}_rival"]).drop_nulls().to_numpy())
+    return Comparison(**told, **({} if test is None else asdict(test)))
 
 
 def lower_mean(series: NDArray[np.float64]) -> LowerMean | None:

@@ -30,11 +30,8 @@ def damaged_trainings(stores: Stores) -> dict[str, str]:
 def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
     """The models to train anew, and why: those whose version in service is damaged, and those that were tried in vain and have none.
 
-    A model that was never tried is left to its automation condition.
-
-    Args:
-        stores: the stores.
-        names: base models that the settings name. For a damaged member of the stack that is not among them, the stack is to be trained.
+    A model that was never tried is left to its automation condition. For a damaged member of the stack that is not among ``names``, the
+    base models of the settings, the stack is to be trained.
     """
     active, tasks = active_versions(stores), stores.last_task_runs()
     found = {}

@@ -1,7 +1,7 @@
 """Training jobs carried out, whoever asked for them: the stages are executed in order, and the job's row says what came of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import dagster as dg
@@ -16,21 +16,9 @@ from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.reporting import events_of
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, TrainingConfig
+from stock_pipeline.registry import training_jobs
 from stock_pipeline.registry.ledger import change_jobs, session_reached, training_lock
 from stock_pipeline.registry.tables import JOB
-from stock_pipeline.registry.training_jobs import (
-    CHOICES,
-    TrainingRequest,
-    begun,
-    chosen_models,
-    ended,
-    job_of,
-    models_weighed,
-    opened,
-    readable,
-    unended,
-    without_the_dead,
-)
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 
@@ -39,7 +27,7 @@ SHOWN: Final = ("job", "state", "models", "succeeded", "failed")
 Report = Callable[[Outcome], None]
 
 
-def open_job(run: Run, request: TrainingRequest) -> int:
+def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
     """Open a job and return its number.
 
     Raises:
@@ -47,8 +35,8 @@ def open_job(run: Run, request: TrainingRequest) -> int:
     """
     session_reached(run.stores)
     now = run.clock()
-    change_jobs(run.stores, lambda held: without_the_dead(held, now), now)
-    waiting = unended(change_jobs(run.stores, lambda held: opened(held, request, now), now))
+    change_jobs(run.stores, lambda held: training_jobs.without_the_dead(held, now), now)
+    waiting = training_jobs.unended(change_jobs(run.stores, lambda held: training_jobs.opened(held, request, now), now))
     assert waiting is not None  # noqa: S101
     return int(waiting[JOB])
 
@@ -60,29 +48,19 @@ def begin_job(run: Run, number: int) -> dict[str, Any]:
         InputError: there is no such job, or it is not waiting.
     """
     now = run.clock()
-    return readable(job_of(change_jobs(run.stores, lambda held: begun(held, number, now), now), number))
+    rows = change_jobs(run.stores, lambda held: training_jobs.begun(held, number, now), now)
+    return training_jobs.readable(training_jobs.job_of(rows, number))
 
 
-@dataclass(frozen=True)
-class Carried:
-    """A job that was carried out: its row, ready for JSON, and whether every stage of it went well."""
+def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> tuple[dict[str, Any], bool]:
+    """Carry out the job of ``row``, which has begun; ``report`` is told of every outcome. To be called under ``ledger.training_lock``.
 
-    row: dict[str, Any]
-    went_well: bool
-
-
-def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> Carried:
-    """Carry out a job that has begun. To be called under ``ledger.training_lock``.
-
-    Args:
-        row: of the job, as ``begin_job`` returns it.
-        stages: of the job, in their order; see ``training_stages``.
-        run: where; the settings and options are those of the job.
-        report: told of every outcome.
+    The settings and options are those of the job, whatever ``run`` has. Returns the job's row, ready for JSON, and whether every stage
+    of it went well.
     """
-    chosen = models_weighed(run.settings.models.names, row["models"])
+    chosen = training_jobs.models_weighed(run.settings.models.names, row["models"])
     settings = run.settings.model_copy(update={"models": run.settings.models.model_copy(update={"names": chosen})})
-    options = RunOptions(full_refresh=True, dry_run=row["dry_run"], **{name: row[name] for name in CHOICES})
+    options = RunOptions(full_refresh=True, dry_run=row["dry_run"], **{name: row[name] for name in training_jobs.CHOICES})
     results: list[Outcome | Failure] = []
     error: str | None = "it was stopped"
     try:
@@ -97,19 +75,15 @@ def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report:
     finally:
         succeeded, failed = _trained(stages, results)
         then = run.clock()
-        rows = change_jobs(run.stores, lambda held: ended(held, row[JOB], then, succeeded, failed, error), then)
+        rows = change_jobs(run.stores, lambda held: training_jobs.ended(held, row[JOB], then, succeeded, failed, error), then)
     sound = [result for result in results if _problem(result) is None]
-    return Carried(readable(job_of(rows, row[JOB])), len(sound) == len(stages))
+    return training_jobs.readable(training_jobs.job_of(rows, row[JOB])), len(sound) == len(stages)
 
 
 def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Stage]:
-    """The stages of a job in their order: the models, then the stack and the registry.
+    """Of all stages those of a job, in their order: the models, then the stack and the registry.
 
     A dry run leaves the stack (unless it was named) and the registry alone.
-
-    Args:
-        stages: all there are.
-        row: of the job.
     """
     dry_run = row["dry_run"]
     trained = {*row["models"]} if dry_run else {*row["models"], STACK}
@@ -123,15 +97,10 @@ def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Sta
 def _trained(stages: Sequence[Stage], results: Sequence[Outcome | Failure]) -> tuple[list[str], dict[str, str]]:
     """The models that were trained, and why each of the others was not."""
     problems = {result.stage.name: _problem(result) for result in results}
-    succeeded, failed = [], {}
-    for stage in stages:
-        if stage.rhythm == "training":
-            problem = problems.get(stage.name, "the run ended before it was trained")
-            if problem is None:
-                succeeded.append(stage.keys[0][1])
-            else:
-                failed[stage.keys[0][1]] = problem
-    return succeeded, failed
+    found = {
+        stage.keys[0][1]: problems.get(stage.name, "the run ended before it was trained") for stage in stages if stage.rhythm == "training"
+    }
+    return [name for name, why in found.items() if why is None], {name: why for name, why in found.items() if why is not None}
 
 
 def _problem(result: Outcome | Failure) -> str | None:
@@ -162,11 +131,11 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
                 context.log_event(event)  # type: ignore[arg-type]  # it takes check evaluations, too
 
         try:
-            chosen = config.model_dump() | {"models": chosen_models(settings.models.names, config.models or None)}
-            request = TrainingRequest(**chosen)
+            chosen = config.model_dump() | {"models": training_jobs.chosen_models(settings.models.names, config.models or None)}
+            request = training_jobs.TrainingRequest(**chosen)
             with training_lock(run.stores), alone(settings.home):
                 begun_row = begin_job(run, open_job(run, request))
-                row = carry_out(begun_row, training_stages(stages, begun_row), run, report).row
+                row, _ = carry_out(begun_row, training_stages(stages, begun_row), run, report)
         except InputError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         shown = {name: dg.MetadataValue.text(_text(row[name])) for name in SHOWN}

@@ -67,13 +67,7 @@ def switch_by_hand(stores: Stores, change: Change, moment: datetime) -> None:
 
 
 def change_jobs(stores: Stores, change: Change, moment: datetime) -> pl.DataFrame:
-    """The training jobs after ``change``, which is worked out again where another has written to the table meanwhile.
-
-    Args:
-        stores: the stores.
-        change: from the rows of TRAINING_JOBS to what they are to be.
-        moment: now, UTC.
-    """
+    """The training jobs after ``change``, which is worked out again where another has written to the table meanwhile."""
     stores.prepare(TABLES)
     for attempt in range(1, ATTEMPTS + 1):
         writes = job_writes(stores, change)

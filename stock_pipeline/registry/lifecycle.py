@@ -36,17 +36,11 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
 
 @dataclass(frozen=True)
 class SignOff:
-    """Who let a version move, and why.
+    """Who let a version move, and why."""
 
-    Attributes:
-        night: the session on whose night.
-        by: automation or hand.
-        reason: for people.
-    """
-
-    night: date
-    by: str
-    reason: str
+    night: date  # the session on whose night
+    by: str  # automation or hand
+    reason: str  # for people
 
 
 def version_of(versions: pl.DataFrame, model: str, version: int) -> dict[str, Any]:
@@ -74,13 +68,6 @@ def moved(versions: pl.DataFrame, model: str, version: int, status: str, signed:
 
     A version that comes back on the night on which it was retired goes on as if it had never left.
 
-    Args:
-        versions: rows of MODEL_VERSIONS.
-        model: whose version.
-        version: its number.
-        status: the status to take.
-        signed: when, by whom and why.
-
     Raises:
         InputError: there is no such version, or the status cannot follow the one it has.
     """
@@ -95,12 +82,7 @@ def moved(versions: pl.DataFrame, model: str, version: int, status: str, signed:
         changed |= {ACTIVE_FROM: row[ACTIVE_FROM] if row[ACTIVE_TO] == signed.night else signed.night, ACTIVE_TO: None}
     elif row[STATUS] == ACTIVE:
         changed[ACTIVE_TO] = signed.night
-    return _replaced(versions, row | changed)
-
-
-def _replaced(versions: pl.DataFrame, row: dict[str, Any]) -> pl.DataFrame:
-    others = versions.filter(~((pl.col(MODEL) == row[MODEL]) & (pl.col(VERSION) == row[VERSION])))
-    return pl.concat([others, pl.DataFrame([row], schema=MODEL_VERSIONS.dtypes)]).sort(MODEL, VERSION)
+    return MODEL_VERSIONS.with_row(versions, row | changed)
 
 
 def active_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:

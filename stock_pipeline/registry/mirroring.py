@@ -3,8 +3,6 @@
 import json
 from functools import partial
 
-import polars as pl
-
 from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.models.reading import overall_scores, training_pictures
@@ -36,8 +34,3 @@ def mirrored_versions(stores: Stores) -> list[MirroredVersion]:
             )
         )
     return made
-
-
-def as_frame(mirrored: list[MirroredVersion]) -> pl.DataFrame:
-    """The versions as a table to look at."""
-    return pl.DataFrame({name: [getattr(version, name) for version in mirrored] for name in (MODEL, VERSION, TRAINING_ID, STATUS)})

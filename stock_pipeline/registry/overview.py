@@ -1,14 +1,16 @@
-"""The registry as people ask for it: every model in a line, and one model with all its versions and decisions. Ready for JSON."""
+"""The registry as people ask for it, ready for JSON: every model in a line, one model in full, and how good the serving ones are."""
 
+import json
 from typing import Any
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, VERSION
-from stock_pipeline.models.catalogue import CATALOGUE, STACK
+from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
+from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.reading import overall_scores
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.registry.by_hand import refuse_unknown
-from stock_pipeline.registry.reading import switched_off
+from stock_pipeline.registry.by_hand import NAMES, refuse_unknown
+from stock_pipeline.registry.reading import active_versions, switched_off
 from stock_pipeline.registry.tables import ACTIVE, DECISION, MODEL_VERSIONS, NUMBER, PROMOTIONS, REASON, SHADOW, STATUS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -16,11 +18,10 @@ from stock_pipeline.storage.reading import Selection
 
 def models_overview(stores: Stores) -> list[dict[str, Any]]:
     """One row per model of the catalogue and the stack: whether it is on, which version serves, which are in shadow, what came last."""
-    names = [*(entry.name for entry in CATALOGUE), STACK]
     if not stores.exist:
-        return [_line(name, MODEL_VERSIONS.empty(), PROMOTIONS.empty(), frozenset()) for name in names]
+        return [_line(name, MODEL_VERSIONS.empty(), PROMOTIONS.empty(), frozenset()) for name in NAMES]
     versions, promotions, off = stores.read(MODEL_VERSIONS), stores.read(PROMOTIONS), switched_off(stores)
-    return [_line(name, versions, promotions, off) for name in names]
+    return [_line(name, versions, promotions, off) for name in NAMES]
 
 
 def _line(name: str, versions: pl.DataFrame, promotions: pl.DataFrame, off: frozenset[str]) -> dict[str, Any]:
@@ -58,3 +59,38 @@ def model_in_full(stores: Stores, model: str) -> dict[str, Any]:
 
 def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return frame.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts()
+
+
+def model_status(stores: Stores) -> list[dict[str, Any]]:
+    """One row per model of the catalogue and the stack; null where it has no active version. Values are ready for JSON.
+
+    ``problem`` is why the last training failed, null where it did not; ``weight`` is how much the model counts in the active stack.
+    """
+    if not stores.exist:
+        return [{"model": name, "active_version": None} for name in NAMES]
+    versions = {row[MODEL]: row for row in active_versions(stores).iter_rows(named=True)}
+    weights = json.loads(versions[STACK]["parameters"])["weights"] if STACK in versions else {}
+    scores, tasks = overall_scores(stores), stores.last_task_runs()
+    found = []
+    for name in NAMES:
+        task = tasks.get(f"models/{name}")
+        row = {"model": name, "active_version": None} if name not in versions else _row(stores, name, versions[name], scores)
+        found.append(row | {"weight": weights.get(name), "problem": None if task is None else task.error})
+    return found
+
+
+def _row(stores: Stores, name: str, version: dict[str, Any], scores: dict[str, dict[str, float | None]]) -> dict[str, Any]:
+    trained_at = stores.last_write(TRAININGS, f"models/{name}")
+    return {
+        "model": name,
+        "active_version": version[VERSION],
+        "training_id": version[TRAINING_ID],
+        "trained_as_of": version[AS_OF].isoformat(),
+        "last_trained": None if trained_at is None else trained_at.isoformat(timespec="seconds") + "Z",
+        "train_from": version["train_from"].isoformat(),
+        "train_to": version["train_to"].isoformat(),
+        "samples": version["rows"],
+        "features": version["features"],
+        "size_bytes": version["size_bytes"],
+        "scores": scores.get(version[TRAINING_ID], {}),
+    }

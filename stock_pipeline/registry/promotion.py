@@ -1,14 +1,14 @@
 """The rule by which a new version takes the place of the active one."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from math import inf
+from typing import NamedTuple
 
 from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.settings import PromotionSettings
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a version passes, and why."""
 
     passed: bool
@@ -18,44 +18,28 @@ class Decision:
 def judge(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> Decision:
     """Whether a version may take the place of the one in service, by error and by each guard that is switched on.
 
-    Args:
-        compared: both on the same sessions.
-        best_kept: the lowest error of a version that is kept, each as a multiple of the error of predicting 0 on its own sessions;
-            None where none is known.
-        rule: tolerance and guards.
+    ``best_kept`` is the lowest error of a version that is kept, each as a multiple of the error of predicting 0 on its own sessions.
     """
     change = _change(compared.error, compared.rival_error)
     against = f"error {compared.error:.6f} on {compared.sessions} sessions is {_told(change)} than {compared.rival_error:.6f} of the active"
     if not change <= rule.tolerance:
         return Decision(False, f"{against}, beyond the {rule.tolerance:.0%} allowed")
-    refusals = [_zero(compared, rule), _inferiority(compared, rule), _slipping(compared, best_kept, rule)]
-    refused = next((reason for reason in refusals if reason is not None), None)
+    refused = next(_refusals(compared, best_kept, rule), None)
     if refused is not None:
         return Decision(False, f"{against}, but {refused}")
     return Decision(True, against if change <= 0 else f"{against}, within the {rule.tolerance:.0%} allowed")
 
 
-def _zero(compared: Comparison, rule: PromotionSettings) -> str | None:
-    if not rule.beats_zero or compared.error < compared.zero_error:
-        return None
-    return f"predicting 0 for every stock has {compared.zero_error:.6f}"
-
-
-def _inferiority(compared: Comparison, rule: PromotionSettings) -> str | None:
-    test = compared.test
-    if not rule.not_inferior or test is None or test.p_value >= rule.significance:
-        return None
-    return f"its rank IC {compared.rank_ic:.4f} is lower than {compared.rival_rank_ic:.4f} beyond chance (p {test.p_value:.3f})"
-
-
-def _slipping(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> str | None:
-    if not rule.no_slipping or best_kept is None or not compared.zero_error:
-        return None
-    own = compared.error / compared.zero_error
-    change = _change(own, best_kept)
-    if change <= rule.tolerance:
-        return None
-    return f"against predicting 0 it is {_told(change)} than the best version kept, beyond the {rule.tolerance:.0%} allowed"
+def _refusals(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> Iterator[str]:
+    """What each guard that is switched on finds wrong, a figure that is NaN too."""
+    if rule.beats_zero and not compared.error < compared.zero_error:
+        yield f"predicting 0 for every stock has {compared.zero_error:.6f}"
+    if rule.not_inferior and compared.p_value is not None and not compared.p_value >= rule.significance:
+        yield f"its rank IC {compared.rank_ic:.4f} is lower than {compared.rival_rank_ic:.4f} beyond chance (p {compared.p_value:.3f})"
+    if rule.no_slipping and best_kept is not None and compared.zero_error:
+        change = _change(compared.error / compared.zero_error, best_kept)
+        if not change <= rule.tolerance:
+            yield f"against predicting 0 it is {_told(change)} than the best version kept, beyond the {rule.tolerance:.0%} allowed"
 
 
 def _change(error: float, other: float) -> float:

@@ -25,12 +25,13 @@ from stock_pipeline.storage import Stores
 
 def active_versions(stores: Stores) -> pl.DataFrame:
     """The versions in service now, each with the columns of its training."""
-    return _with_training(stores, stores.read(MODEL_VERSIONS).filter(pl.col(STATUS) == ACTIVE))
+    return all_versions(stores).filter(pl.col(STATUS) == ACTIVE)
 
 
 def all_versions(stores: Stores) -> pl.DataFrame:
     """Every version with the columns of its training: read once, it pins for a whole run which of them serves."""
-    return _with_training(stores, stores.read(MODEL_VERSIONS))
+    trainings = stores.read(TRAININGS).drop(MODEL, AS_OF)
+    return stores.read(MODEL_VERSIONS).join(trainings, on=TRAINING_ID, how="inner", maintain_order="left")
 
 
 def switched_off(stores: Stores) -> frozenset[str]:
@@ -41,12 +42,7 @@ def switched_off(stores: Stores) -> frozenset[str]:
 def speakers(versions: pl.DataFrame, model: str, session: date) -> pl.DataFrame:
     """Model and version of those that may speak for the model on the night of ``session``: the one in service, then earlier ones.
 
-    The earlier ones are those retired that learned from the same features, latest first.
-
-    Args:
-        versions: as ``all_versions`` returns them.
-        model: which.
-        session: which night.
+    The earlier ones are those retired that learned from the same features, latest first. ``versions`` are as from ``all_versions``.
     """
     of_model = versions.filter(pl.col(MODEL) == model)
     in_service = active_on(of_model, session)
@@ -64,9 +60,7 @@ def in_shadow_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:
 def spoken(versions: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
     """The predictions of the version that spoke for its model on their session: in service that night, or else the last one retired.
 
-    Args:
-        versions: rows of MODEL_VERSIONS.
-        predictions: model, version and session, and whatever else; those of versions in shadow or rejected go.
+    ``predictions`` have model, version, session and whatever else; those of versions in shadow or rejected go.
     """
     served = pl.col(ACTIVE_FROM) <= pl.col(SESSION)
     in_service = served & (pl.col(ACTIVE_TO).is_null() | (pl.col(ACTIVE_TO) > pl.col(SESSION)))
@@ -79,18 +73,9 @@ def spoken(versions: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def job_at_work(stores: Stores, moment: datetime) -> str | None:
-    """What the training job is doing that has not ended, as the first half of a sentence; None where there is none.
+    """What the training job is doing that has not ended at ``moment`` (UTC), as the first half of a sentence; None where there is none.
 
     Jobs whose process is gone are closed first, see ``ledger.living_jobs``.
-
-    Args:
-        stores: the stores.
-        moment: now, UTC.
     """
     row = unended(living_jobs(stores, moment))
     return None if row is None else sentence_of(row)
-
-
-def _with_training(stores: Stores, versions: pl.DataFrame) -> pl.DataFrame:
-    trainings = stores.read(TRAININGS).drop(MODEL, AS_OF)
-    return versions.join(trainings, on=TRAINING_ID, how="inner", maintain_order="left")

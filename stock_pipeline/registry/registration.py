@@ -1,45 +1,18 @@
 """New trainings become versions, and versions in shadow come of age: every decision with its figures. Pure: rows in, rows out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, PREDICTIONS, TRAINING_ID, VERSION, ZERO_ERROR
+from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, TRAINING_ID, VERSION, ZERO_ERROR
+from stock_pipeline.registry import tables
 from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.registry.lifecycle import SignOff, active_version, moved
-from stock_pipeline.registry.promotion import Decision, judge
-from stock_pipeline.registry.tables import (
-    ACTIVE,
-    ACTIVE_FROM,
-    ACTIVE_TO,
-    AGE,
-    ARCHIVED,
-    ARCHIVED_AWAY,
-    AUTOMATION,
-    BY,
-    CANDIDATE,
-    DECISION,
-    FIRST,
-    HELD,
-    HOLDOUT,
-    IN_SHADOW,
-    MODEL_VERSIONS,
-    NUMBER,
-    PROMOTED,
-    PROMOTIONS,
-    REASON,
-    REFUSED,
-    REJECTED,
-    RETIRED,
-    SHADOW,
-    SHADOWED,
-    STATUS,
-    UNUSABLE,
-)
+from stock_pipeline.registry.promotion import judge
 from stock_pipeline.settings import PromotionSettings
 
 # What the version in service and another are worth on the same sessions, by training; None where they share none.
@@ -59,16 +32,6 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Challenge:
-    """A version against the one in service: the rows of both, what they were worth on the same sessions, and which sessions those were."""
-
-    version: Mapping[str, Any]
-    active: Mapping[str, Any]
-    compared: Comparison | None
-    ground: str
-
-
-@dataclass(frozen=True)
 class Registry:
     """The registry's two tables: the versions, and the decisions about them."""
 
@@ -78,24 +41,24 @@ class Registry:
     def decided(self, version: Mapping[str, Any], decision: str, ground: str, signed: SignOff, **figures: Any) -> "Registry":
         """The registry with one more decision on record, its status left alone."""
         of_model = self.promotions.filter(pl.col(MODEL) == version[MODEL])
-        number = int(of_model[NUMBER].max() or 0) + 1  # type: ignore[arg-type]
-        row = dict.fromkeys(PROMOTIONS.column_names) | {
+        number = int(of_model[tables.NUMBER].max() or 0) + 1  # type: ignore[arg-type]
+        row = dict.fromkeys(tables.PROMOTIONS.column_names) | {
             MODEL: version[MODEL],
-            NUMBER: number,
+            tables.NUMBER: number,
             AS_OF: signed.night,
             VERSION: version[VERSION],
-            DECISION: decision,
+            tables.DECISION: decision,
             "ground": ground,
-            BY: signed.by,
-            REASON: signed.reason,
+            tables.BY: signed.by,
+            tables.REASON: signed.reason,
             **figures,
         }
-        more = pl.DataFrame([row], schema=PROMOTIONS.dtypes)
-        return Registry(self.versions, pl.concat([self.promotions, more]).sort(MODEL, NUMBER))
+        return Registry(self.versions, tables.PROMOTIONS.with_row(self.promotions, row))
 
-    def moved(self, version: Mapping[str, Any], status: str, signed: SignOff) -> "Registry":
-        """The registry after the version has taken a status; see ``lifecycle.moved``."""
-        return Registry(moved(self.versions, version[MODEL], version[VERSION], status, signed), self.promotions)
+    def settled(self, version: Mapping[str, Any], status: str, decision: str, ground: str, signed: SignOff, **figures: Any) -> "Registry":
+        """The registry after a decision that gives the version a status; see ``lifecycle.moved``."""
+        after = Registry(moved(self.versions, version[MODEL], version[VERSION], status, signed), self.promotions)
+        return after.decided(version, decision, ground, signed, **figures)
 
 
 def register(
@@ -106,60 +69,53 @@ def register(
     compare: Compare,
     unusable: Mapping[str, str] = MappingProxyType({}),
 ) -> Registry:
-    """The registry after each candidate, in turn, has become a version and been decided on.
+    """The registry after each candidate, oldest first, has become a version and been decided on, on the night of a session.
 
-    Args:
-        registry: as it was.
-        candidates: new trainings, oldest first.
-        night: the session on whose night that happens.
-        rule: see ``PromotionSettings``.
-        compare: the candidate's training and that of the version in service, on the same sessions out of fold.
-        unusable: trainings that cannot serve, however good they were, and why.
+    ``compare`` tells the candidate's training and that of the version in service, on the same sessions out of fold; ``unusable`` are the
+    trainings that cannot serve, however good they were, and why.
     """
     for candidate in candidates:
         version = _new_version(registry.versions, candidate)
-        registry = Registry(pl.concat([registry.versions, pl.DataFrame([version], schema=MODEL_VERSIONS.dtypes)]), registry.promotions)
+        registry = Registry(tables.MODEL_VERSIONS.with_row(registry.versions, version), registry.promotions)
         active = active_version(registry.versions, candidate.model)
         if active is None:
-            registry = _into_service(registry, version, FIRST, SignOff(night, AUTOMATION, "no version was active"))
+            registry = _into_service(registry, version, tables.FIRST, SignOff(night, tables.AUTOMATION, "no version was active"))
         elif active[TRAINING_ID] in unusable:
             reason = f"version {active[VERSION]} cannot serve: {unusable[active[TRAINING_ID]]}"
-            registry = _into_service(registry, version, UNUSABLE, SignOff(night, AUTOMATION, reason), rival=active[VERSION])
+            registry = _into_service(registry, version, tables.UNUSABLE, SignOff(night, tables.AUTOMATION, reason), rival=active[VERSION])
         elif rule.mode == "shadow":
             reason = f"it predicts beside version {active[VERSION]} until {rule.shadow_sessions} sessions and "
             reason += f"{rule.shadow_predictions} predictions have outcomes"
-            signed = SignOff(night, AUTOMATION, reason)
-            registry = registry.moved(version, SHADOW, signed).decided(version, SHADOWED, IN_SHADOW, signed, rival=active[VERSION])
+            signed = SignOff(night, tables.AUTOMATION, reason)
+            registry = registry.settled(version, tables.SHADOW, tables.SHADOWED, tables.IN_SHADOW, signed, rival=active[VERSION])
         else:
             compared = compare(candidate.training_id, active[TRAINING_ID])
-            registry = _judged(registry, Challenge(version, active, compared, HOLDOUT), night, rule)
-    return Registry(registry.versions.sort(MODEL, VERSION), registry.promotions)
+            registry = _judged(registry, version, active, compared, tables.HOLDOUT, night, rule)
+    return registry
 
 
 def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, compare: Compare) -> Registry:
     """The registry after every version in shadow that has evidence enough has been decided on, oldest first.
 
-    Args:
-        registry: as it was.
-        night: the session on whose night that happens.
-        rule: see ``PromotionSettings``.
-        compare: the training of the version in shadow and that of the version in service, on the nights that both predicted.
+    ``compare`` tells the training of the version in shadow and that of the version in service, on the nights that both predicted.
     """
-    for version in registry.versions.filter(pl.col(STATUS) == SHADOW).sort(MODEL, VERSION).iter_rows(named=True):
+    for version in registry.versions.filter(pl.col(tables.STATUS) == tables.SHADOW).sort(MODEL, VERSION).iter_rows(named=True):
         active = active_version(registry.versions, version[MODEL])
         if active is None:
-            registry = _into_service(registry, version, FIRST, SignOff(night, AUTOMATION, "no version was active"))
+            registry = _into_service(registry, version, tables.FIRST, SignOff(night, tables.AUTOMATION, "no version was active"))
             continue
         compared = compare(version[TRAINING_ID], active[TRAINING_ID])
         enough = compared is not None and compared.sessions >= rule.shadow_sessions and compared.predictions >= rule.shadow_predictions
         if enough:
-            registry = _judged(registry, Challenge(version, active, compared, IN_SHADOW), night, rule)
+            registry = _judged(registry, version, active, compared, tables.IN_SHADOW, night, rule)
     return registry
 
 
 def best_kept(versions: pl.DataFrame, model: str) -> float | None:
     """The lowest error of the model's versions that serve or have served and are kept, as a multiple of that of predicting 0."""
-    kept = versions.filter((pl.col(MODEL) == model) & pl.col(STATUS).is_in([ACTIVE, RETIRED]) & (pl.col(ZERO_ERROR) > 0))
+    kept = versions.filter(
+        (pl.col(MODEL) == model) & pl.col(tables.STATUS).is_in([tables.ACTIVE, tables.RETIRED]) & (pl.col(ZERO_ERROR) > 0)
+    )
     lowest = kept.select((pl.col(ERROR) / pl.col(ZERO_ERROR)).min()).item()
     return None if lowest is None else float(lowest)
 
@@ -171,60 +127,46 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
         VERSION: int(last or 0) + 1,  # type: ignore[arg-type]
         TRAINING_ID: candidate.training_id,
         AS_OF: candidate.as_of,
-        STATUS: CANDIDATE,
-        ACTIVE_FROM: None,
-        ACTIVE_TO: None,
+        tables.STATUS: tables.CANDIDATE,
+        tables.ACTIVE_FROM: None,
+        tables.ACTIVE_TO: None,
         ERROR: candidate.error,
         ZERO_ERROR: candidate.zero_error,
         "rank_ic": candidate.rank_ic,
         "changed_on": candidate.as_of,
-        BY: AUTOMATION,
-        REASON: "it is to be decided on",
+        tables.BY: tables.AUTOMATION,
+        tables.REASON: "it is to be decided on",
     }
 
 
 def _into_service(registry: Registry, version: Mapping[str, Any], ground: str, signed: SignOff, **figures: Any) -> Registry:
     own = {name: version[name] for name in (ERROR, ZERO_ERROR, "rank_ic")}
-    return registry.moved(version, ACTIVE, signed).decided(version, PROMOTED, ground, signed, **own, **figures)
+    return registry.settled(version, tables.ACTIVE, tables.PROMOTED, ground, signed, **own, **figures)
 
 
-def _judged(registry: Registry, challenge: Challenge, night: date, rule: PromotionSettings) -> Registry:
-    version, active, compared = challenge.version, challenge.active, challenge.compared
+def _judged(
+    registry: Registry,
+    version: Mapping[str, Any],
+    active: Mapping[str, Any],
+    compared: Comparison | None,
+    ground: str,
+    night: date,
+    rule: PromotionSettings,
+) -> Registry:
     if compared is None:
-        decision = Decision(False, f"it shares no session with version {active[VERSION]}, so the two cannot be compared")
+        passed, reason = False, f"it shares no session with version {active[VERSION]}, so the two cannot be compared"
     else:
-        decision = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
-    figures = {"rival": active[VERSION], **({} if compared is None else figures_of(compared))}
-    if decision.passed and not rule.automatic:
-        return _held(registry, challenge, night, decision.reason, figures)
-    outcome, status = (PROMOTED, ACTIVE) if decision.passed else (REFUSED, REJECTED)
-    signed = SignOff(night, AUTOMATION, decision.reason)
-    return registry.moved(version, status, signed).decided(version, outcome, challenge.ground, signed, **figures)
-
-
-def _held(registry: Registry, challenge: Challenge, night: date, reason: str, figures: Mapping[str, Any]) -> Registry:
-    """Said once: a version in shadow comes before the rule every night."""
-    version = challenge.version
-    said = registry.promotions.filter(
-        (pl.col(MODEL) == version[MODEL]) & (pl.col(VERSION) == version[VERSION]) & (pl.col(DECISION) == HELD)
-    )
-    waits = SignOff(night, AUTOMATION, f"it would be promoted, and waits for a hand: {reason}")
-    return registry if said.height else registry.decided(version, HELD, challenge.ground, waits, **figures)
-
-
-def figures_of(compared: Comparison) -> dict[str, Any]:
-    """The columns of PROMOTIONS that tell of a comparison."""
-    return {
-        "sessions": compared.sessions,
-        PREDICTIONS: compared.predictions,
-        ERROR: compared.error,
-        "rival_error": compared.rival_error,
-        ZERO_ERROR: compared.zero_error,
-        "rank_ic": compared.rank_ic,
-        "rival_rank_ic": compared.rival_rank_ic,
-        "t_statistic": None if compared.test is None else compared.test.t_statistic,
-        "p_value": None if compared.test is None else compared.test.p_value,
-    }
+        passed, reason = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
+    figures = {"rival": active[VERSION], **({} if compared is None else asdict(compared))}
+    if passed and not rule.automatic:
+        waits = SignOff(night, tables.AUTOMATION, f"it would be promoted, and waits for a hand: {reason}")
+        # Said once: a version in shadow comes before the rule every night.
+        said = registry.promotions.filter(
+            (pl.col(MODEL) == version[MODEL]) & (pl.col(VERSION) == version[VERSION]) & (pl.col(tables.DECISION) == tables.HELD)
+        )
+        return registry if said.height else registry.decided(version, tables.HELD, ground, waits, **figures)
+    status, outcome = (tables.ACTIVE, tables.PROMOTED) if passed else (tables.REJECTED, tables.REFUSED)
+    return registry.settled(version, status, outcome, ground, SignOff(night, tables.AUTOMATION, reason), **figures)
 
 
 def to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.DataFrame:
@@ -234,13 +176,13 @@ def to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.
     """
     newest = pl.col(VERSION).rank("ordinal", descending=True).over(MODEL)
     aged = (pl.lit(night) - pl.col("changed_on")).dt.total_days() > days
-    ended = pl.col(STATUS).is_in([RETIRED, REJECTED])
+    ended = pl.col(tables.STATUS).is_in([tables.RETIRED, tables.REJECTED])
     return versions.filter(ended & (aged | (newest > kept)))
 
 
 def archived(registry: Registry, gone: pl.DataFrame, night: date) -> Registry:
     """The registry after the artefacts of ``gone``, rows of MODEL_VERSIONS, have been put into the archive."""
     for version in gone.iter_rows(named=True):
-        signed = SignOff(night, AUTOMATION, f"it was {version[STATUS]} on {version['changed_on']}")
-        registry = registry.moved(version, ARCHIVED, signed).decided(version, ARCHIVED_AWAY, AGE, signed)
+        signed = SignOff(night, tables.AUTOMATION, f"it was {version[tables.STATUS]} on {version['changed_on']}")
+        registry = registry.settled(version, tables.ARCHIVED, tables.ARCHIVED_AWAY, tables.AGE, signed)
     return registry

@@ -1,5 +1,6 @@
 """The tables of the registry: versions, decisions about them, what they turned out to be worth, switches and training jobs."""
 
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -18,13 +19,14 @@ AUTOMATION, HAND = "automation", "hand"
 NUMBER: Final = "number"
 DECISION: Final = "decision"
 
+_table = partial(TableSchema, "ml", "registry")
+_view = partial(View, "ml", "registry")
+
 _MODEL = Column(MODEL, pl.String, "model of the catalogue, or stack")
 _VERSION = Column(VERSION, pl.Int32, "number of the version, counted from 1 within the model", minimum=1)
 _BY = Column(BY, pl.String, "who decided", allowed=(AUTOMATION, HAND))
 
-MODEL_VERSIONS: Final = TableSchema(
-    store="ml",
-    stage="registry",
+MODEL_VERSIONS: Final = _table(
     name="model_versions",
     description="Every version of every model, where it stands, and which of them is in service.",
     columns=(
@@ -58,9 +60,7 @@ PROMOTED, REFUSED, HELD, SHADOWED, ROLLED_BACK, ARCHIVED_AWAY = DECISIONS = (
 # What a decision rests on.
 FIRST, UNUSABLE, HOLDOUT, IN_SHADOW, FORCED, AGE = GROUNDS = ("first", "unusable", "holdout", "shadow", "forced", "age")
 
-PROMOTIONS: Final = TableSchema(
-    store="ml",
-    stage="registry",
+PROMOTIONS: Final = _table(
     name="promotions",
     description="Every decision about a version, with the figures that it rests on and its reason. Nothing is ever taken out.",
     columns=(
@@ -94,9 +94,7 @@ PROMOTIONS: Final = TableSchema(
 )
 
 # Written by the performance stage, once outcomes are known: the registry reads here what the versions of earlier nights were worth.
-SHADOW_RESULTS: Final = TableSchema(
-    store="ml",
-    stage="registry",
+SHADOW_RESULTS: Final = _table(
     name="shadow_results",
     description="What the predictions of each active or shadow version turned out to be worth, session by session.",
     columns=(
@@ -113,9 +111,7 @@ SHADOW_RESULTS: Final = TableSchema(
 )
 
 ENABLED: Final = "enabled"
-MODEL_SWITCHES: Final = TableSchema(
-    store="ml",
-    stage="registry",
+MODEL_SWITCHES: Final = _table(
     name="model_switches",
     description="Models that were switched off or on again by hand; a model without a row is on.",
     columns=(
@@ -135,9 +131,7 @@ STATE: Final = "state"
 PENDING, RUNNING, COMPLETED, FAILED = STATES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 REASONS: Final = ("schedule", "drift", "missing", "manual")
 
-TRAINING_JOBS: Final = TableSchema(
-    store="ml",
-    stage="registry",
+TRAINING_JOBS: Final = _table(
     name="training_jobs",
     description="Every training that was asked for: of which models, why, and what became of it.",
     columns=(
@@ -163,9 +157,7 @@ TRAINING_JOBS: Final = TableSchema(
 # What automation, hands and jobs write; SHADOW_RESULTS is the performance stage's.
 TABLES: Final = (MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, TRAINING_JOBS)
 
-ACTIVE_MODELS: Final = View(
-    store="ml",
-    stage="registry",
+ACTIVE_MODELS: Final = _view(
     name="active_models",
     sql="""
 SELECT v.model, v.version, v.active_from, v.error, v.zero_error, v.rank_ic, v.reason, t.training_id, t.as_of AS trained_as_of,
@@ -178,9 +170,7 @@ ORDER BY v.model
 """,
     reads=(MODEL_VERSIONS, TRAININGS, MODEL_SWITCHES),
 )
-SHADOW_MODELS: Final = View(
-    store="ml",
-    stage="registry",
+SHADOW_MODELS: Final = _view(
     name="shadow_models",
     sql="""
 SELECT v.model, v.version, v.training_id, v.as_of, v.changed_on AS in_shadow_since, count(r.session) AS sessions,

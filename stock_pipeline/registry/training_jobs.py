@@ -36,26 +36,17 @@ STARTED_AT, FINISHED_AT = "started_at", "finished_at"
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What a training job is to do.
+    """What a training job is to do."""
 
-    Attributes:
-        models: base models to train, and "stack" where it is named itself; the stack follows them in any case.
-        reason: one of ``REASONS``.
-        sessions: learn from so many of the last sessions; None: as the settings say.
-        folds: walk-forward folds; None: as the settings say.
-        trials: sets of parameters to try per model; None: as the settings say.
-        dry_run: train and score, and keep nothing.
-    """
-
-    models: tuple[str, ...]
-    reason: str = "manual"
-    sessions: int | None = None
-    folds: int | None = None
-    trials: int | None = None
-    dry_run: bool = False
+    models: tuple[str, ...]  # base models to train, and "stack" where it is named itself; the stack follows them in any case
+    reason: str = "manual"  # one of ``REASONS``
+    sessions: int | None = None  # learn from so many of the last sessions; None: as the settings say
+    folds: int | None = None  # walk-forward folds; None: as the settings say
+    trials: int | None = None  # sets of parameters to try per model; None: as the settings say
+    dry_run: bool = False  # train and score, and keep nothing
 
     def __post_init__(self) -> None:
-        known_reason(self.reason)
+        _known_reason(self.reason)
         for name in CHOICES:
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -63,11 +54,9 @@ class TrainingRequest:
 
 
 def chosen_models(own: Sequence[str] | None, names: Sequence[str] | None) -> tuple[str, ...]:
-    """The models to train, in the order of the catalogue, the stack last where it is named.
+    """The models to train, in the order of the catalogue, the stack last where it is named: those asked for, or the settings' ``own``.
 
-    Args:
-        own: the models of the settings; all of the catalogue when None.
-        names: those that were asked for; those of the settings when None.
+    None stands for all of the catalogue in ``own``, and for ``own`` in ``names``.
 
     Raises:
         InputError: a model is not known, or the list is empty.
@@ -81,32 +70,18 @@ def chosen_models(own: Sequence[str] | None, names: Sequence[str] | None) -> tup
 
 
 def models_weighed(own: tuple[str, ...] | None, trained: Sequence[str]) -> tuple[str, ...] | None:
-    """The models that the stack goes on weighing: all that the settings name, not those alone that are trained now; None for all.
-
-    Args:
-        own: the models of the settings; all of the catalogue when None.
-        trained: those that are trained now.
-    """
+    """The models that the stack goes on weighing: all that the settings name (``own``), not those alone that are trained; None for all."""
     return own and tuple(entry.name for entry in parse_models([*own, *(name for name in trained if name != STACK)]))
 
 
-def known_reason(reason: str) -> str:
-    """The reason, if it is one that a job may have.
-
-    Raises:
-        InputError: it is not.
-    """
+def _known_reason(reason: str) -> str:
     if reason not in REASONS:
         raise InputError(f"reason {reason!r} is not known; choose one of {', '.join(REASONS)}")
     return reason
 
 
-def known_state(state: str) -> str:
-    """The state, in whatever case it was written.
-
-    Raises:
-        InputError: it is none that a job may be in.
-    """
+def _known_state(state: str) -> str:
+    """The state, in whatever case it was written."""
     if state.upper() not in STATES:
         raise InputError(f"state {state!r} is not known; choose one of {', '.join(STATES)}")
     return state.upper()
@@ -121,7 +96,7 @@ def opened(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> pl
     at_work = unended(jobs)
     if at_work is not None:
         raise InputError(f"{sentence_of(at_work)}; wait for it to end, see `stock-pipeline training-jobs show {at_work[JOB]}`")
-    return _with(jobs, _new_row(jobs, request, moment))
+    return TRAINING_JOBS.with_row(jobs, _new_row(jobs, request, moment))
 
 
 def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
@@ -133,7 +108,7 @@ def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
     row = job_of(jobs, number)
     if row[STATE] != PENDING:
         raise InputError(f"job {number} is {row[STATE]}, so it cannot begin; ask for another with `stock-pipeline train`")
-    return _with(jobs, row | {STATE: RUNNING, STARTED_AT: moment})
+    return TRAINING_JOBS.with_row(jobs, row | {STATE: RUNNING, STARTED_AT: moment})
 
 
 def ended(
@@ -141,13 +116,7 @@ def ended(
 ) -> pl.DataFrame:
     """The rows once a job has ended: FAILED where there is an error of the whole, or where no model that was asked for was trained.
 
-    Args:
-        jobs: rows of TRAINING_JOBS.
-        number: of the job.
-        moment: when it ended, UTC.
-        succeeded: models that were trained.
-        failed: why each of the others was not.
-        error: why the job as a whole failed.
+    ``failed`` tells why each of the models that were not trained was not.
     """
     row = job_of(jobs, number)
     if error is None and not set(succeeded) & set(json.loads(row[MODELS])):
@@ -159,7 +128,7 @@ def ended(
         MODELS_FAILED: json.dumps(dict(failed)),
         JOB_ERROR: error,
     }
-    return _with(jobs, row | told)
+    return TRAINING_JOBS.with_row(jobs, row | told)
 
 
 def without_the_dead(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
@@ -217,9 +186,9 @@ def listed(jobs: pl.DataFrame, state: str | None, reason: str | None, page: int,
         InputError: state or reason is not known, or there is no such page.
     """
     if state is not None:
-        jobs = jobs.filter(pl.col(STATE) == known_state(state))
+        jobs = jobs.filter(pl.col(STATE) == _known_state(state))
     if reason is not None:
-        jobs = jobs.filter(pl.col(REASON) == known_reason(reason))
+        jobs = jobs.filter(pl.col(REASON) == _known_reason(reason))
     pages = max(1, -(-jobs.height // per_page))
     if page > pages:
         raise InputError(f"there is no page {page}; the last is {pages}")
@@ -233,26 +202,17 @@ def readable(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **decoded, **times}
 
 
-def job_of_run(
-    jobs: pl.DataFrame,
-    trained: Sequence[str],
-    before: Collection[str],
-    moment: datetime,
-) -> pl.DataFrame:
+def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[str], moment: datetime) -> pl.DataFrame:
     """The rows with one of a training that no job had asked for, such as the weekly one; as they are where a job is at work, whose it is.
 
-    Args:
-        jobs: rows of TRAINING_JOBS.
-        trained: models whose trainings have come since.
-        before: models that had a version before: where one of the trained had none, the reason is "missing", else "schedule".
-        moment: when that was noticed, UTC.
+    Its reason is "missing" where one of the models ``trained`` is not among those that had a version ``before``, else "schedule".
     """
     if unended(jobs) is not None or not trained:
         return jobs
     models = tuple(dict.fromkeys(trained))
     reason = "schedule" if set(models) <= set(before) else "missing"
     row = _new_row(jobs, TrainingRequest(models, reason), moment) | {STARTED_AT: moment}
-    return ended(_with(jobs, row), row[JOB], moment, trained, {})
+    return ended(TRAINING_JOBS.with_row(jobs, row), row[JOB], moment, models, {})
 
 
 def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> dict[str, Any]:
@@ -270,8 +230,3 @@ def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> 
         MODELS_FAILED: "{}",
         JOB_ERROR: None,
     }
-
-
-def _with(jobs: pl.DataFrame, row: dict[str, Any]) -> pl.DataFrame:
-    others = jobs.filter(pl.col(JOB) != row[JOB])
-    return pl.concat([others, pl.DataFrame([row], schema=TRAINING_JOBS.dtypes)]).sort(JOB)

@@ -10,11 +10,9 @@ from stock_pipeline.settings.kinds import Seconds, Section, sound_cron
 class TaskSettings(Section):
     """Limits of a run started by automation."""
 
-    timeout_seconds: Annotated[Seconds, Field(description="longest run of these stages")] = 1800
-    retries: Annotated[int, Field(ge=0, description="how often a failed stage is tried again")] = 3
-    retry_delay_seconds: Annotated[
-        Seconds, Field(description="how long to wait before the first retry; each later one waits twice as long")
-    ] = 60
+    timeout_seconds: Seconds = Field(1800, description="longest run of these stages")
+    retries: int = Field(3, ge=0, description="how often a failed stage is tried again")
+    retry_delay_seconds: Seconds = Field(60, description="how long to wait before the first retry; each later one waits twice as long")
 
 
 class AutomationSettings(Section):
@@ -22,8 +20,8 @@ class AutomationSettings(Section):
 
     nightly: TaskSettings = TaskSettings()
     training: TaskSettings = TaskSettings(timeout_seconds=7200, retries=1)
-    interval_seconds: Annotated[Seconds, Field(description="how often automation looks for something to do")] = 30
-    training_cron: Annotated[
-        str, AfterValidator(sound_cron), Field(description="when models are trained again, as five cron fields on the schedule's clock")
-    ] = "30 4 * * 6"
-    freshness_hours: Annotated[int, Field(ge=1, description="an asset not materialised for so long is stale")] = 120
+    interval_seconds: Seconds = Field(30, description="how often automation looks for something to do")
+    training_cron: Annotated[str, AfterValidator(sound_cron)] = Field(
+        "30 4 * * 6", description="when models are trained again, as five cron fields on the schedule's clock"
+    )
+    freshness_hours: int = Field(120, ge=1, description="an asset not materialised for so long is stale")

@@ -1,7 +1,5 @@
 """How the backtest trades."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from stock_pipeline.settings.kinds import Section
@@ -10,5 +8,5 @@ from stock_pipeline.settings.kinds import Section
 class BacktestSettings(Section):
     """How the backtest trades."""
 
-    top_share: Annotated[float, Field(gt=0, le=1, description="share of the stocks that the backtest holds")] = 0.1
-    cost_bps: Annotated[float, Field(ge=0, description="cost of one dollar bought or sold, in basis points")] = 10.0
+    top_share: float = Field(0.1, gt=0, le=1, description="share of the stocks that the backtest holds")
+    cost_bps: float = Field(10.0, ge=0, description="cost of one dollar bought or sold, in basis points")

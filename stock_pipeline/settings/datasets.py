@@ -17,12 +17,10 @@ def _no_less_than_the_fewest(sessions: int | None, section: ValidationInfo) -> i
 class DatasetSettings(Section):
     """How sessions are split for walk-forward validation."""
 
-    folds: Annotated[Sessions, Field(description="walk-forward folds")] = 3
-    embargo: Annotated[int, Field(ge=0, description="sessions left out between training and test, beyond the purge")] = 3
-    sessions: Annotated[Sessions | None, Field(description="learn from so many of the last sessions; from all when left out")] = None
-    minimum_train_sessions: Annotated[Sessions, Field(description="fewest sessions that the first fold trains on")] = 40
-    train_sessions: Annotated[
-        Sessions | None,
-        AfterValidator(_no_less_than_the_fewest),
-        Field(description="sessions that each fold trains on, as a rolling window; all before it when left out"),
-    ] = None
+    folds: Sessions = Field(3, description="walk-forward folds")
+    embargo: int = Field(3, ge=0, description="sessions left out between training and test, beyond the purge")
+    sessions: Sessions | None = Field(None, description="learn from so many of the last sessions; from all when left out")
+    minimum_train_sessions: Sessions = Field(40, description="fewest sessions that the first fold trains on")
+    train_sessions: Annotated[Sessions | None, AfterValidator(_no_less_than_the_fewest)] = Field(
+        None, description="sessions that each fold trains on, as a rolling window; all before it when left out"
+    )

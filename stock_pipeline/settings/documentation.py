@@ -19,11 +19,7 @@ def descriptions(section: type[BaseModel] = Settings, prefix: str = "") -> Itera
 
 
 def as_markdown(effects: Mapping[str, str]) -> str:
-    """A table of all settings: name, default, meaning, and what a change of it does.
-
-    Args:
-        effects: what a change does, by the name of the setting; where there is nothing to say it concerns how things run.
-    """
+    """A table of all settings: name, default, meaning, and what a change of it does: nothing told where it concerns how things run."""
     defaults = all_values(Settings.model_construct())
     rows = [f"| `{name}` | {_shown(defaults[name])} | {text} | {effects.get(name, '')} |" for name, text in descriptions()]
     return "\n".join(["| setting | default | meaning | a change |", "| --- | --- | --- | --- |", *rows])

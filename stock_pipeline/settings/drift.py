@@ -1,7 +1,5 @@
 """What drift compares with what."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from stock_pipeline.settings.kinds import Section, Sessions
@@ -10,4 +8,4 @@ from stock_pipeline.settings.kinds import Section, Sessions
 class DriftSettings(Section):
     """What is compared with what."""
 
-    current_sessions: Annotated[Sessions, Field(description="last sessions that are compared with those before")] = 20
+    current_sessions: Sessions = Field(20, description="last sessions that are compared with those before")

@@ -1,6 +1,6 @@
 """What models learn from."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -10,7 +10,6 @@ from stock_pipeline.settings.kinds import Section
 class FeatureSettings(Section):
     """What models learn from."""
 
-    set: Annotated[
-        Literal["core", "extended", "alpha158", "combined"],
-        Field(description="what models learn from: `core`, `extended`, `alpha158` or `combined`; see [features](features.md)"),
-    ] = "core"
+    set: Literal["core", "extended", "alpha158", "combined"] = Field(
+        "core", description="what models learn from: `core`, `extended`, `alpha158` or `combined`; see [features](features.md)"
+    )

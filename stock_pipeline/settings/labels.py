@@ -22,15 +22,10 @@ def _enough_for_a_deviation(sessions: int) -> int:
 class LabelSettings(Section):
     """What the models are to predict."""
 
-    horizons: Annotated[
-        tuple[Sessions, ...],
-        AfterValidator(_one_or_more_apart),
-        Field(
-            description=(
-                "sessions from the fill at the next open to the way out, for each return to label; models learn to predict the first"
-            )
-        ),
-    ] = (1, 5)
-    volatility_horizon: Annotated[
-        int, AfterValidator(_enough_for_a_deviation), Field(description="sessions over which forward volatility is measured, 2 or more")
-    ] = 5
+    horizons: Annotated[tuple[Sessions, ...], AfterValidator(_one_or_more_apart)] = Field(
+        (1, 5),
+        description="sessions from the fill at the next open to the way out, for each return to label; models learn to predict the first",
+    )
+    volatility_horizon: Annotated[int, AfterValidator(_enough_for_a_deviation)] = Field(
+        5, description="sessions over which forward volatility is measured, 2 or more"
+    )

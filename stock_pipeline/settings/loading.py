@@ -8,16 +8,9 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    YamlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, YamlConfigSettingsSource
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.settings.automation import AutomationSettings
@@ -45,9 +38,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    home: Annotated[Path, Field(description="data directory: both stores, models, backups, reports, MLflow and Dagster")] = Path("data")
-    exchange: Annotated[str, Field(description="exchange whose calendar counts, by its ISO 10383 code")] = "XNYS"
-    lock_wait_seconds: Annotated[Seconds, Field(description="how long to wait for a store that another process is writing")] = 120
+    home: Path = Field(Path("data"), description="data directory: both stores, models, backups, reports, MLflow and Dagster")
+    exchange: str = Field("XNYS", description="exchange whose calendar counts, by its ISO 10383 code")
+    lock_wait_seconds: Seconds = Field(120, description="how long to wait for a store that another process is writing")
     source: SourceSettings = SourceSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     automation: AutomationSettings = AutomationSettings()

@@ -1,7 +1,7 @@
 """The audit trail of a store: every write that changed something, every task, and how far each asset has come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from typing import Literal
 
@@ -45,7 +45,7 @@ class Author:
 
 @dataclass(frozen=True)
 class WriteReport:
-    """What a write did to its table. ``first_session`` is the earliest session among the rows that it inserted."""
+    """What a write did to its table, in the order of the columns of WRITES. ``first_session`` is the earliest of the inserted rows."""
 
     table: str
     rows_in: int
@@ -94,25 +94,9 @@ class Watermark:
 
 def record_write(connection: duckdb.DuckDBPyConnection, author: Author, report: WriteReport) -> None:
     """Add the row that says what a write did, inside the write's own transaction, with the next number of the store."""
-    last = connection.execute("SELECT coalesce(max(sequence), 0) FROM audit.writes").fetchall()[0][0]
-    _insert(
-        connection,
-        WRITES,
-        [
-            last + 1,
-            author.run_id,
-            author.kind,
-            author.name,
-            report.table,
-            author.written_at,
-            report.rows_in,
-            report.inserted,
-            report.deleted,
-            report.quarantined,
-            report.first_session,
-            report.content_hash,
-        ],
-    )
+    table, *figures = astuple(report)
+    number = last_sequence(connection) + 1
+    _insert(connection, WRITES, [number, author.run_id, author.kind, author.name, table, author.written_at, *figures])
 
 
 def advance_watermark(connection: duckdb.DuckDBPyConnection, author: Author, watermark: date) -> None:

@@ -62,7 +62,8 @@ def missing_migrations(connection: duckdb.DuckDBPyConnection, database: Database
     Raises:
         StockPipelineError: a migration applied earlier has been changed, or the store is newer than this program.
     """
-    steps, applied = migrations_of(database.store), _applied(connection)
+    steps, ledger = migrations_of(database.store), f"SELECT number, sha256 FROM {table_identifier(MIGRATIONS)} ORDER BY number"  # noqa: S608
+    applied = connection.execute(ledger).fetchall() if stored_columns(connection, MIGRATIONS) else []
     if len(applied) > len(steps):
         raise StockPipelineError(f"{database.path} has migration {applied[-1][0]}, which this version does not know; install a newer one")
     for (number, sha256), step in zip(applied, steps, strict=False):
@@ -77,9 +78,3 @@ def apply(connection: duckdb.DuckDBPyConnection, step: Migration) -> None:
     if not step.rewrites or known.intersection(step.rewrites):
         connection.execute(step.sql)
     connection.execute(f"INSERT INTO {table_identifier(MIGRATIONS)} VALUES (?, ?, ?)", [step.number, step.name, step.sha256])  # noqa: S608
-
-
-def _applied(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, str]]:
-    if not stored_columns(connection, MIGRATIONS):
-        return []
-    return connection.execute(f"SELECT number, sha256 FROM {table_identifier(MIGRATIONS)} ORDER BY number").fetchall()  # noqa: S608

@@ -12,28 +12,19 @@ SOUND_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Write:
-    """Rows for one table, as one of the functions of this module makes it.
-
-    Attributes:
-        schema: of the table.
-        frame: the rows.
-        scope: columns of the key. Stored rows that agree in them with a row of the payload go, unless the payload has them.
-        keeps_stored: stored rows stay even so, and what the payload says of them is passed over.
-        least_share: a payload that would leave a group, the rows that agree in the scope, with less than this share of its rows is
-            refused, because a source that broke looks just like that.
-        may_be_empty: no rows are a true answer; otherwise they are refused for the same reason.
-        quarantined: how many rows were left out as unsound, for the audit trail.
-        expected_version: the table's version (``Stores.read_versioned``) from before its rows were read to make the payload. Where
-            another has written to it since, the write is refused, lest that be lost.
-    """
+    """Rows for one table, as one of the functions of this module makes it."""
 
     schema: TableSchema
     frame: pl.DataFrame
-    scope: tuple[str, ...]
-    keeps_stored: bool = False
+    scope: tuple[str, ...]  # columns of the key. Stored rows that agree in them with a row of the payload go, unless the payload has them.
+    keeps_stored: bool = False  # stored rows stay even so, and what the payload says of them is passed over
+    # a payload that would leave a group, the rows that agree in the scope, with less than this share of its rows is refused, because a
+    # source that broke looks just like that
     least_share: float = 0.0
-    may_be_empty: bool = False
-    quarantined: int = 0
+    may_be_empty: bool = False  # no rows are a true answer; otherwise they are refused for the same reason
+    quarantined: int = 0  # how many rows were left out as unsound, for the audit trail
+    # the table's version (``Stores.read_versioned``) from before its rows were read to make the payload. Where another has written to it
+    # since, the write is refused, lest that be lost.
     expected_version: int | None = None
 
 

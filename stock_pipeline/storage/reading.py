@@ -17,20 +17,15 @@ Scalar = str | int | float | date
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows and columns of a table to read.
-
-    ``first`` and ``last`` bound the session column, both included. ``known_on`` keeps of a versioned table the rows as they
-    were known on that night. ``equals`` keeps rows whose column has one of the given values. ``latest`` keeps of all these the rows of
-    the last session that has any. ``distinct`` gives equal rows of the columns once, in the order of the columns.
-    """
+    """Which rows and columns of a table to read."""
 
     columns: tuple[str, ...] | None = None
-    first: date | None = None
-    last: date | None = None
-    known_on: date | None = None
-    equals: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
-    latest: bool = False
-    distinct: bool = False
+    first: date | None = None  # of the session column, included
+    last: date | None = None  # of the session column, included
+    known_on: date | None = None  # of a versioned table the rows as they were known on that night
+    equals: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)  # rows whose column has one of the given values
+    latest: bool = False  # of all these the rows of the last session that has any
+    distinct: bool = False  # equal rows of the columns once, in the order of the columns
 
 
 def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: Selection) -> pl.DataFrame:
@@ -43,11 +38,10 @@ def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: 
     """
     columns = schema.require(selection.columns or schema.column_names)
     where, values = _conditions(schema, selection)
-    order = (*schema.key, KNOWN_FROM) if schema.versioned else schema.key
     stored = stored_columns(connection, schema)
     if not stored:
         return schema.empty().select(columns)
-    chosen, order = (f"DISTINCT {quoted_list(columns)}", columns) if selection.distinct else (quoted_list(columns), order)
+    chosen, order = (f"DISTINCT {quoted_list(columns)}", columns) if selection.distinct else (quoted_list(columns), schema.row_key)
     source = _source(schema, stored)
     if selection.latest:
         session = quoted(_session(schema))

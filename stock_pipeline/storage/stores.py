@@ -70,11 +70,6 @@ class Stores:
             version = audit.version_of(connection, schema.qualified_name)
             return VersionedRows(read(connection, schema, Selection()), version)
 
-    def version(self, schema: TableSchema) -> int:
-        """The number, in its store, of the write that changed the table last; 0 where none has."""
-        with self.database(schema.store).reader() as connection:
-            return audit.version_of(connection, schema.qualified_name)
-
     @contextmanager
     def kept_open(self, store: StoreName) -> Iterator[None]:
         """Within it, reads of the store share one opening of its file, which takes longer than most of them; nobody can write to it."""
@@ -88,7 +83,7 @@ class Stores:
 
     def content_hash(self, schema: TableSchema) -> str:
         """A hash of everything in the table, whatever the order of its rows."""
-        return content_hash(self.read(schema), (*schema.key, "known_from") if schema.versioned else schema.key)
+        return content_hash(self.read(schema), schema.row_key)
 
     def write(self, store: StoreName, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
         """Write every table of one author, and an asset's watermark, in one transaction; see ``writing.write_all``.

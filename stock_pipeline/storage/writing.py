@@ -35,7 +35,7 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
     for write, frame in staged:
         if frame.is_empty() and not write.may_be_empty:
             raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {author.name} has no rows, so nothing was written")
-    hashes = [content_hash(frame, _row_key(write.schema)) for write, frame in staged]
+    hashes = [content_hash(frame, write.schema.row_key) for write, frame in staged]
     with database.writer() as connection:
         for statement in [statement for write in writes for statement in changes_to(connection, write.schema)]:
             connection.execute(statement)
@@ -140,7 +140,7 @@ def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, among:
     return _count(
         connection,
         f"DELETE FROM {table_identifier(write.schema)} AS held WHERE {among.condition} AND {in_scope} "  # noqa: S608
-        f"AND NOT EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(_row_key(write.schema))} AND {_same(write.schema)})",
+        f"AND NOT EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(write.schema.row_key)} AND {_same(write.schema)})",
         among.values,
     )
 
@@ -150,7 +150,7 @@ def _news(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Am
     # What is left of the payload's keys after the deletion is identical to the payload, so the key alone tells what is new.
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {NEWS} AS SELECT {quoted_list(schema.column_names)} FROM {STAGED} AS staged WHERE NOT EXISTS "  # noqa: S608
-        f"(SELECT 1 FROM {table_identifier(schema)} AS held WHERE {among.condition} AND {_equal(_row_key(schema))})",
+        f"(SELECT 1 FROM {table_identifier(schema)} AS held WHERE {among.condition} AND {_equal(schema.row_key)})",
         among.values,
     )
     return NEWS
@@ -167,14 +167,9 @@ def _insert(connection: duckdb.DuckDBPyConnection, schema: TableSchema, rows: st
     return inserted, first_session
 
 
-def _row_key(schema: TableSchema) -> tuple[str, ...]:
-    return (*schema.key, "known_from") if schema.versioned else schema.key
-
-
 def _storage_order(schema: TableSchema) -> tuple[str, ...]:
     # Sessions first: nights are appended and read by range, so DuckDB can skip what lies outside.
-    key = _row_key(schema)
-    return tuple(sorted(key, key=lambda name: name != schema.session_column))
+    return tuple(sorted(schema.row_key, key=lambda name: name != schema.session_column))
 
 
 def _equal(names: Sequence[str]) -> str:
@@ -182,7 +177,7 @@ def _equal(names: Sequence[str]) -> str:
 
 
 def _same(schema: TableSchema) -> str:
-    others = [name for name in schema.column_names if name not in _row_key(schema)]
+    others = [name for name in schema.column_names if name not in schema.row_key]
     return " AND ".join(f"held.{quoted(name)} IS NOT DISTINCT FROM staged.{quoted(name)}" for name in others) or "true"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.registry.actions import PromotionRequest, is_enabled, promote, roll_back, switched
+from stock_pipeline.registry.actions import is_enabled, promote, roll_back, switched
 from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.registry.registration import Registry
 from stock_pipeline.registry.tables import (
@@ -43,7 +43,7 @@ def compared(error: float, sessions: int = 20) -> Callable[[str, str], Compariso
 
 @pytest.mark.parametrize(("status", "ground"), [(CANDIDATE, HOLDOUT), (SHADOW, IN_SHADOW)])
 def test_a_hand_promotes_what_passes(status: str, ground: str) -> None:
-    found = promote(registry(ACTIVE, status), PromotionRequest("a", 2, DAYS[5]), RULE, compared(0.24))
+    found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(0.24))
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
     row = found.promotions.row(0, named=True)
     assert (row[VERSION], row[DECISION], row["ground"], row[BY], row["rival"], row["error"]) == (2, PROMOTED, ground, HAND, 1, 0.24)
@@ -63,23 +63,23 @@ def test_a_hand_promotes_what_passes(status: str, ground: str) -> None:
 )
 def test_a_hand_is_refused_what_the_rule_refuses(status: str, error: float, sessions: int, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        promote(registry(ACTIVE, status), PromotionRequest("a", 2, DAYS[5]), RULE, compared(error, sessions))
+        promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(error, sessions))
 
 
 @pytest.mark.parametrize("status", [CANDIDATE, SHADOW, REJECTED, RETIRED])
 def test_a_reason_passes_over_the_rule(status: str) -> None:
-    found = promote(registry(ACTIVE, status), PromotionRequest("a", 2, DAYS[5], "I know better"), RULE, compared(9.0, 0))
+    found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(9.0, 0), "I know better")
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
     assert found.promotions.select("ground", BY, REASON).row(0) == (FORCED, HAND, "I know better")
 
 
 def test_not_even_a_reason_brings_back_what_is_archived() -> None:
     with pytest.raises(InputError, match="its artefact is not in place"):
-        promote(registry(ACTIVE, ARCHIVED), PromotionRequest("a", 2, DAYS[5], "I know better"), RULE, compared(0.2))
+        promote(registry(ACTIVE, ARCHIVED), "a", 2, DAYS[5], RULE, compared(0.2), "I know better")
 
 
 def test_one_step_back_and_another_and_no_further() -> None:
-    three = promote(registry(RETIRED, ACTIVE, SHADOW), PromotionRequest("a", 3, DAYS[5]), RULE, compared(0.2))
+    three = promote(registry(RETIRED, ACTIVE, SHADOW), "a", 3, DAYS[5], RULE, compared(0.2))
     once = roll_back(three, "a", None, DAYS[6], "it errs")
     assert once.versions[STATUS].to_list() == [RETIRED, ACTIVE, RETIRED]
     twice = roll_back(once, "a", None, DAYS[7], "it errs too")

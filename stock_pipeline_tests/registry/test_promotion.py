@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stock_pipeline.registry.comparison import Comparison, LowerMean
+from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.registry.promotion import judge
 from stock_pipeline.settings import PromotionSettings
 
@@ -12,8 +12,7 @@ tolerances = st.floats(0, 1)
 
 
 def compared(error: float, rival: float, zero: float = 0.3, p_value: float | None = None) -> Comparison:
-    test = None if p_value is None else LowerMean(-2.0, p_value)
-    return Comparison(30, 900, error, rival, zero, 0.01, 0.03, test)
+    return Comparison(30, 900, error, rival, zero, 0.01, 0.03, None if p_value is None else -2.0, p_value)
 
 
 @pytest.mark.parametrize(

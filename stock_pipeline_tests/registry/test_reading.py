@@ -6,8 +6,8 @@ import pytest
 
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
+from stock_pipeline.registry.overview import model_status
 from stock_pipeline.registry.reading import active_versions, all_versions, in_shadow_on, speakers, spoken, switched_off
-from stock_pipeline.registry.status import model_status
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline.storage.audit import TaskRun

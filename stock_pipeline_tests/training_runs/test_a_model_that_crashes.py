@@ -17,8 +17,8 @@ from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.status import asset_status
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
+from stock_pipeline.registry.overview import model_status
 from stock_pipeline.registry.reading import active_versions
-from stock_pipeline.registry.status import model_status
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.harness.invocation import invoke
