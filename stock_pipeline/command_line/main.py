@@ -2,11 +2,8 @@
 
 import click
 
+from stock_pipeline.command_line import models, run, show, train
 from stock_pipeline.command_line.errors import speaks_plainly
-from stock_pipeline.command_line.models import models
-from stock_pipeline.command_line.run import run
-from stock_pipeline.command_line.show import mlflow, status, suggest
-from stock_pipeline.command_line.train import train, training_jobs
 
 
 class PlainGroup(click.Group):
@@ -24,7 +21,7 @@ def main() -> None:
     """Daily stock data to ranked stocks. Settings: stock_pipeline.yaml and STOCK_PIPELINE_* variables."""
 
 
-for command in (run, train, status, suggest, mlflow, models, training_jobs):
+for command in (*run.COMMANDS, *train.COMMANDS, *show.COMMANDS, *models.COMMANDS):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """``stock-pipeline models``: look at the versions of the models and decide on them by hand."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -122,3 +122,6 @@ def _done(stores: "Stores", model: str, sentence: str, as_json: bool) -> None:
         print_json(model_in_full(stores, model))
     else:
         click.echo(sentence)
+
+
+COMMANDS: Final = (models,)

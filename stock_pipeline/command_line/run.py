@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -23,7 +23,7 @@ TOP = 10
 @click.command()
 @click.option(
     "--source",
-    help="Source of market data: sample, sample-long, files, ibkr or yahoo; several with commas between, asked in that order. "
+    help="Source of market data, such as sample, files or yahoo; several with commas between, asked in that order. "
     "By default those in the settings.",
 )
 @click.option("--path", help="File or glob for the source files, such as 'bars/*.csv'.")
@@ -110,3 +110,6 @@ def _show_results(stores: "Stores") -> None:
     show_backtest(stores.read(SUMMARY, latest))
     show_drift(stores.read(FEATURE_DRIFT, latest))
     show_web_ui()
+
+
+COMMANDS: Final = (run,)

@@ -1,6 +1,7 @@
 """``stock-pipeline status``, ``suggest`` and ``mlflow``: what the last run left."""
 
 import os
+from typing import Final
 
 import click
 
@@ -52,3 +53,6 @@ def mlflow(port: int) -> None:
     click.echo(f"MLflow on http://127.0.0.1:{port}, ends with Ctrl+C")
     # In our own place, so that whatever ends us ends the server.
     os.execv(command[0], command)  # noqa: S606  (our own command)
+
+
+COMMANDS: Final = (status, suggest, mlflow)

@@ -39,7 +39,7 @@ class YahooSettings(Section):
 class SourceSettings(Section):
     """Where market data comes from: the first source, and those that are asked for what it could not give."""
 
-    name: str = Field("sample", description="source of market data that is asked first: sample, sample-long, files, yahoo or ibkr")
+    name: str = Field("sample", description="source of market data that is asked first; the README lists them")
     fallbacks: tuple[str, ...] = Field((), description="sources to ask, in this order, for what the first could not give, as a list")
     path: str | None = Field(None, description="bars of the source files: a file or a glob")
     actions_path: str | None = Field(None, description="splits and dividends for the source files: a file or a glob")
