@@ -3,7 +3,6 @@
 import importlib.util
 import re
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,25 +24,18 @@ from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.training import train
 from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, panel, plan_of, samples_of
+from stock_pipeline_tests.harness.pages import DOCS, blocks_of
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "add-a-model.md"
+PAGE = "add-a-model.md"
 MODULE = "the_ninth_model"
 ROWS = panel(symbols=40, count=150, signal=0.15)
-
-
-def blocks() -> list[str]:
-    """The Python of the page, block by block."""
-    return [
-        textwrap.dedent(block)
-        for block in re.findall(r"^ *```python\n(.*?)^ *```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    ]
 
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     """The page's first block as a module, on the path so that another process finds it too."""
     folder = tmp_path_factory.mktemp("estimators")
-    (folder / f"{MODULE}.py").write_text(blocks()[0], encoding="utf-8")
+    (folder / f"{MODULE}.py").write_text(blocks_of(PAGE)[0], encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         yield importlib.import_module(MODULE)
@@ -53,7 +45,7 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
 @pytest.fixture
 def entry(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModelEntry:
     """The page's second block, added to the catalogue as the page says."""
-    made = eval(blocks()[1], {"ModelEntry": ModelEntry, **vars(module)})  # noqa: S307
+    made = eval(blocks_of(PAGE)[1], {"ModelEntry": ModelEntry, **vars(module)})  # noqa: S307
     assert isinstance(made, ModelEntry)
     monkeypatch.setattr(catalogue, "CATALOGUE", (*CATALOGUE, made))
     return made
@@ -78,8 +70,8 @@ def manifest_of(name: str, metrics: dict[str, float | None]) -> Manifest:
 
 
 def test_the_page_has_the_file_and_the_entry_and_no_other_code() -> None:
-    assert len(blocks()) == 2
-    assert len(list(re.finditer("```", PAGE.read_text(encoding="utf-8")))) == 4
+    assert len(blocks_of(PAGE)) == 2
+    assert len(list(re.finditer("```", (DOCS / PAGE).read_text(encoding="utf-8")))) == 4
 
 
 def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, tmp_path: Path) -> None:
