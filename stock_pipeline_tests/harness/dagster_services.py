@@ -31,7 +31,7 @@ from stock_pipeline_tests.harness.plain_settings import plain_environment, plain
 
 T = TypeVar("T")
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "stock_pipeline"}
 SYMBOLS, SESSIONS = 30, 130
