@@ -29,7 +29,7 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
     SHADOW: frozenset({ACTIVE, REJECTED}),
     ACTIVE: frozenset({RETIRED}),
     RETIRED: frozenset({ACTIVE, ARCHIVED}),
-    REJECTED: frozenset({ACTIVE, ARCHIVED}),  # into service only by force, see ``actions``
+    REJECTED: frozenset({ACTIVE, ARCHIVED}),  # into service only by force, see ``by_hand``
     ARCHIVED: frozenset(),
 }
 

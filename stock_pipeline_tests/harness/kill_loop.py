@@ -11,7 +11,7 @@ from typing import NoReturn
 import polars as pl
 
 from stock_pipeline.core.columns import VERSION
-from stock_pipeline.registry.actions import roll_back
+from stock_pipeline.registry.by_hand import roll_back
 from stock_pipeline.registry.ledger import decide_by_hand, stored_registry
 from stock_pipeline.registry.tables import RETIRED, STATUS
 from stock_pipeline.storage import open_stores

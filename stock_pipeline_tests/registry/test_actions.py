@@ -4,7 +4,7 @@ import pytest
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.registry.actions import is_enabled, promote, roll_back, switched
+from stock_pipeline.registry.by_hand import is_enabled, promote, roll_back, switched
 from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.registry.registration import Registry
 from stock_pipeline.registry.tables import (
