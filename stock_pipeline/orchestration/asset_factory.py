@@ -8,10 +8,9 @@ from typing import Any
 import dagster as dg
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.orchestration import metadata
 from stock_pipeline.orchestration.automation import condition_of, freshness_policy, limits, retry_policy
 from stock_pipeline.orchestration.execution import Run, execute_stage
-from stock_pipeline.orchestration.reporting import check_results, check_specs, shown_of
+from stock_pipeline.orchestration.reporting import check_results, check_specs, column_schema, shown_of
 from stock_pipeline.orchestration.resources import RunScope, StoreResource
 from stock_pipeline.orchestration.stage import Key, Stage, dependencies
 from stock_pipeline.settings import Settings
@@ -65,7 +64,7 @@ def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings) -
     table = stage.table_of(key)
     shown: dict[str, Any] = {}
     if table is not None:
-        shown = {"dagster/column_schema": metadata.column_schema(table), "dagster/table_name": f"{table.store}.{table.qualified_name}"}
+        shown = {"dagster/column_schema": column_schema(table), "dagster/table_name": f"{table.store}.{table.qualified_name}"}
     return dg.AssetSpec(
         key=dg.AssetKey(key),
         deps=[dg.AssetKey(upstream) for upstream in dependencies(stage, stages)],

@@ -1,14 +1,15 @@
 """What Dagster is told of an outcome: a materialisation for each key of the stage, and a result for each of its checks."""
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from stock_pipeline.orchestration import metadata
+from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.orchestration.execution import Outcome
-from stock_pipeline.orchestration.night import Facts, Verdict
+from stock_pipeline.orchestration.night import Facts, Product, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, Key, Stage
 
 UP_TO_DATE = CheckSpec("data_date", "The table has reached the session that the run works as of.", warns=True)
@@ -31,7 +32,7 @@ def check_results(outcome: Outcome, key: Key) -> Iterator[dg.AssetCheckResult]:
     verdicts = {UP_TO_DATE.name: Verdict(outcome.up_to_date, reached), MADE.name: made, **outcome.checks}
     for spec in check_specs(outcome.stage, key):
         verdict = verdicts[spec.name]
-        facts = {name: metadata.table(value) if isinstance(value, pl.DataFrame) else value for name, value in verdict.facts.items()}
+        facts = {name: frame_shown(value) if isinstance(value, pl.DataFrame) else value for name, value in verdict.facts.items()}
         severity = dg.AssetCheckSeverity.WARN if spec.warns else dg.AssetCheckSeverity.ERROR
         yield dg.AssetCheckResult(
             passed=verdict.passed, check_name=spec.name, asset_key=dg.AssetKey(key), severity=severity, metadata=facts
@@ -44,7 +45,7 @@ def shown_of(outcome: Outcome, key: Key, instance: dg.DagsterInstance) -> dict[s
     shown: dict[str, Any] = {"result": _result(outcome), "watermark": str(outcome.reached)}
     anew = None
     if product is not None and outcome.state == "succeeded":
-        anew = metadata.product_metadata(product) if key == outcome.stage.keys[0] else metadata.preview(product, table)
+        anew = product_metadata(product) if key == outcome.stage.keys[0] else preview(product, table)
     shown |= anew or _previously_shown(key, instance)
     if table is not None:
         shown["dagster/row_count"] = outcome.counts[table.qualified_name]
@@ -83,4 +84,56 @@ def _result(outcome: Outcome) -> str:
 def _previously_shown(key: Key, instance: dg.DagsterInstance) -> dict[str, Any]:
     event = instance.get_latest_materialization_event(dg.AssetKey(key))
     materialization = event.asset_materialization if event is not None else None
-    return {} if materialization is None else metadata.carried_over(materialization.metadata)
+    return {} if materialization is None else carried_over(materialization.metadata)
+
+
+MOST_ROWS = 50  # of a table shown in the web UI
+PREVIEW_ROWS = 20
+SAID_ANEW = frozenset({"result", "watermark", "seconds"})  # by every materialisation, whatever it made
+
+
+def column_schema(schema: TableSchema) -> dg.TableSchema:
+    """The columns with their descriptions, as the web UI shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                type=str(column.dtype),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=schema.key == (column.name,)),
+            )
+            for column in schema.columns
+        ]
+    )
+
+
+def picture(content: bytes) -> dg.MarkdownMetadataValue:
+    """A PNG file that the web UI shows."""
+    return dg.MetadataValue.md(f"![picture](data:image/png;base64,{base64.b64encode(content).decode()})")
+
+
+def frame_shown(frame: pl.DataFrame) -> dg.MetadataValue[Any]:
+    """The first rows of a frame as a table."""
+    shown = frame.head(MOST_ROWS).with_columns(pl.selectors.temporal().cast(pl.String), pl.selectors.float().round(5))
+    if shown.is_empty():
+        return dg.MetadataValue.md("no rows")
+    columns = [dg.TableColumn(name, type=str(dtype)) for name, dtype in shown.schema.items()]
+    return dg.MetadataValue.table([dg.TableRecord(row) for row in shown.to_dicts()], schema=dg.TableSchema(columns))
+
+
+def product_metadata(product: Product) -> dict[str, Any]:
+    """Everything that people look at: facts first, then pictures, then tables, which may be long."""
+    shown: dict[str, Any] = {name: value for name, value in product.facts.items() if value is not None}
+    shown |= {name: picture(content) for name, content in product.pictures().items()}
+    return shown | {name: frame_shown(frame) for name, frame in product.tables.items()}
+
+
+def preview(product: Product, schema: TableSchema | None) -> dict[str, Any]:
+    """The first rows that were written to a table that has no picture of its own; nothing where none were."""
+    written = next((write.frame for write in product.writes if write.schema is schema), None)
+    return {} if written is None or written.is_empty() else {"rows": frame_shown(written.head(PREVIEW_ROWS))}
+
+
+def carried_over(previous: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, dg.MetadataValue[Any]]:
+    """What an earlier materialisation showed, to be shown again where nothing has changed."""
+    return {name: value for name, value in previous.items() if not name.startswith("dagster/") and name not in SAID_ANEW}

@@ -5,17 +5,17 @@ import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.orchestration.metadata import (
+from stock_pipeline.orchestration.night import Product
+from stock_pipeline.orchestration.reporting import (
     MOST_ROWS,
     PREVIEW_ROWS,
     carried_over,
     column_schema,
+    frame_shown,
     picture,
     preview,
     product_metadata,
-    table,
 )
-from stock_pipeline.orchestration.night import Product
 from stock_pipeline.storage import upsert
 
 SCHEMA = TableSchema(
@@ -53,7 +53,7 @@ def test_a_picture_is_shown_from_its_own_bytes() -> None:
 
 def test_a_table_shows_its_first_rows_with_dates_as_text_and_floats_rounded() -> None:
     frame = pl.DataFrame({"day": [DAY] * 99, "value": [1 / 3] * 99, "n": range(99)})
-    shown = table(frame)
+    shown = frame_shown(frame)
     assert isinstance(shown, dg.TableMetadataValue)
     assert len(shown.records) == MOST_ROWS
     assert shown.records[1].data == {"day": "2024-05-03", "value": 0.33333, "n": 1}
@@ -61,11 +61,11 @@ def test_a_table_shows_its_first_rows_with_dates_as_text_and_floats_rounded() ->
 
 
 def test_a_table_without_rows_says_so() -> None:
-    assert table(pl.DataFrame(schema={"n": pl.Int64})) == dg.MetadataValue.md("no rows")
+    assert frame_shown(pl.DataFrame(schema={"n": pl.Int64})) == dg.MetadataValue.md("no rows")
 
 
 def test_nulls_are_shown_as_nulls() -> None:
-    shown = table(pl.DataFrame({"n": [None, 1]}))
+    shown = frame_shown(pl.DataFrame({"n": [None, 1]}))
     assert isinstance(shown, dg.TableMetadataValue)
     assert [record.data for record in shown.records] == [{"n": None}, {"n": 1}]
 
