@@ -21,7 +21,6 @@ from stock_pipeline.registry.lifecycle import SignOff, active_version, version_o
 from stock_pipeline.registry.promotion import judge
 from stock_pipeline.registry.reading import all_versions
 from stock_pipeline.registry.registration import Compare, Registry, best_kept
-from stock_pipeline.registry.tables import NUMBER, SHADOW, STATUS, TABLES
 from stock_pipeline.settings import PromotionSettings, Settings
 from stock_pipeline.storage import Stores
 
@@ -36,9 +35,9 @@ def promote_by_hand(stores: Stores, settings: Settings, model: str, version: int
     """
     night = _session(stores, model)
     stored = ledger.stored_registry(stores)
-    stands = version_of(stored.registry.versions, model, version)[STATUS]
+    stands = version_of(stored.registry.versions, model, version)[tables.STATUS]
     _refuse_damaged(stores, model, version)
-    compare = in_shadow(stores) if stands == SHADOW else out_of_fold(stores)
+    compare = in_shadow(stores) if stands == tables.SHADOW else out_of_fold(stores)
     after = promote(stored.registry, model, version, night, settings.registry.promotion, compare, forced)
     ledger.decide_by_hand(stores, stored, after, now)
 
@@ -52,7 +51,7 @@ def roll_back_by_hand(stores: Stores, model: str, version: int | None, reason: s
     night = _session(stores, model)
     stored = ledger.stored_registry(stores)
     after = roll_back(stored.registry, model, version, night, reason)
-    back = int(after.promotions.join(stored.registry.promotions, on=[MODEL, NUMBER], how="anti")[VERSION][0])
+    back = int(after.promotions.join(stored.registry.promotions, on=[MODEL, tables.NUMBER], how="anti")[VERSION][0])
     _refuse_damaged(stores, model, back)
     ledger.decide_by_hand(stores, stored, after, now)
     return back
@@ -82,7 +81,7 @@ def _session(stores: Stores, model: str) -> date:
     """The session that a decision about the model bears."""
     refuse_unknown(model)
     session = ledger.session_reached(stores)
-    stores.prepare(TABLES)
+    stores.prepare(tables.TABLES)
     return session
 
 
