@@ -13,12 +13,12 @@ from stock_pipeline.models.reading import overall_scores
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
-from stock_pipeline.registry.damage import damaged_trainings
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.ledger import job_writes, stored_registry
 from stock_pipeline.registry.mirroring import mirrored_versions
 from stock_pipeline.registry.mlflow_mirror import mirror
 from stock_pipeline.registry.pictures import times_in_service
+from stock_pipeline.registry.reading import damaged_trainings
 from stock_pipeline.registry.registration import Candidate, judge_shadows, register
 from stock_pipeline.registry.tables import (
     ACTIVE,

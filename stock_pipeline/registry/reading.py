@@ -1,10 +1,16 @@
-"""Reading the registry: which versions serve or stand in shadow, where their artefacts lie, and whether a training job is at work."""
+"""Reading the registry: which versions serve, stand in shadow or are damaged, and whether a training job is at work."""
 
+import json
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID, VERSION
+from stock_pipeline.core.errors import ArtefactError
+from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry.ledger import living_jobs
 from stock_pipeline.registry.lifecycle import active_on
@@ -21,6 +27,7 @@ from stock_pipeline.registry.tables import (
 )
 from stock_pipeline.registry.training_jobs import sentence_of, unended
 from stock_pipeline.storage import Stores
+from stock_pipeline.storage.reading import Selection
 
 
 def active_versions(stores: Stores) -> pl.DataFrame:
@@ -79,3 +86,47 @@ def job_at_work(stores: Stores, moment: datetime) -> str | None:
     """
     row = unended(living_jobs(stores, moment))
     return None if row is None else sentence_of(row)
+
+
+def damaged_trainings(stores: Stores) -> dict[str, str]:
+    """The trainings that versions in service rest on, a stack's on those of its members too, whose artefact is not sound, and why."""
+    found = {}
+    for row in _in_use(stores):
+        try:
+            check_artefact(stores.layout.models / row["artefact"], row["sha256"])
+        except ArtefactError as error:
+            found[row[TRAINING_ID]] = str(error)
+    return found
+
+
+def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
+    """The models to train anew, and why: those whose version in service is damaged, and those that were tried in vain and have none.
+
+    A model that was never tried is left to its automation condition. For a damaged member of the stack that is not among ``names``, the
+    base models of the settings, the stack is to be trained.
+    """
+    active, tasks = active_versions(stores), stores.last_task_runs()
+    found = {}
+    for name in [*names, STACK]:
+        task = tasks.get(f"models/{name}")
+        if task is not None and task.state == "failed" and name not in active[MODEL]:
+            found[name] = f"its training failed and no version is in service: {task.error}"
+    damaged = damaged_trainings(stores)
+    trained = {row[TRAINING_ID]: row[MODEL] for row in _in_use(stores)} if damaged else {}
+    for training, problem in damaged.items():
+        model = trained[training]
+        found.setdefault(model if model in names else STACK, problem)
+    # A stack follows every training; where a model is to be trained first, there is no more to ask of it.
+    others = {name: why for name, why in found.items() if name != STACK}
+    return others or found
+
+
+def _in_use(stores: Stores) -> Iterator[dict[str, Any]]:
+    """The trainings of the versions in service, and of the members of a stack among them."""
+    active = active_versions(stores)
+    yield from active.iter_rows(named=True)
+    stacks = active.filter(pl.col(MODEL) == STACK)["parameters"]
+    members = {training for parameters in stacks for training in json.loads(parameters).get("members", {}).values()}
+    others = sorted(members - set(active[TRAINING_ID]))
+    if others:
+        yield from stores.read(TRAININGS, Selection(equals={TRAINING_ID: others})).iter_rows(named=True)

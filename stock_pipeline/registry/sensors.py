@@ -5,9 +5,8 @@ import dagster as dg
 from stock_pipeline.models.catalogue import parse_models
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.training_request import TRAINING_JOB, training_request
-from stock_pipeline.registry.damage import models_to_mend
 from stock_pipeline.registry.ledger import session_reached
-from stock_pipeline.registry.reading import job_at_work
+from stock_pipeline.registry.reading import job_at_work, models_to_mend
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 

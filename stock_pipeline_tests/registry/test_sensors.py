@@ -14,7 +14,7 @@ from stock_pipeline.models.manifest import MANIFEST_FILE
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB
-from stock_pipeline.registry.damage import damaged_trainings, models_to_mend
+from stock_pipeline.registry.reading import damaged_trainings, models_to_mend
 from stock_pipeline.registry.sensors import DAMAGED_MODELS, damaged_models
 from stock_pipeline.registry.tables import MODEL_VERSIONS, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import TrainingRequest, opened
