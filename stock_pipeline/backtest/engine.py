@@ -2,20 +2,7 @@
 
 import polars as pl
 
-from stock_pipeline.backtest.tables import (
-    BENCHMARK_EQUITY,
-    BENCHMARK_RETURN,
-    COST,
-    DRAWDOWN,
-    EQUITY,
-    FILL,
-    GROSS_RETURN,
-    HOLDINGS,
-    NET_RETURN,
-    NEXT_OPEN,
-    TURNOVER,
-    UNPRICED,
-)
+from stock_pipeline.backtest import tables
 from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.cross_section import in_best_share
 from stock_pipeline.core.errors import InputError, SchemaError
@@ -56,18 +43,18 @@ def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps: float 
     return (
         days.join(_turnover(_book(picked, days)), on=_PLACE, how="left")
         .sort(SESSION)
-        .with_columns(pl.col(TURNOVER).fill_null(0.0))
-        .with_columns((pl.col(TURNOVER) * cost_bps / 1e4).alias(COST), pl.lit(NEXT_OPEN).alias(FILL))
-        .with_columns(((1 + pl.col(GROSS_RETURN)) * (1 - pl.col(COST)) - 1).alias(NET_RETURN))
+        .with_columns(pl.col(tables.TURNOVER).fill_null(0.0))
+        .with_columns((pl.col(tables.TURNOVER) * cost_bps / 1e4).alias(tables.COST), pl.lit(tables.NEXT_OPEN).alias(tables.FILL))
+        .with_columns(((1 + pl.col(tables.GROSS_RETURN)) * (1 - pl.col(tables.COST)) - 1).alias(tables.NET_RETURN))
         .with_columns(
-            (1 + pl.col(NET_RETURN)).cum_prod().alias(EQUITY),
-            (1 + pl.col(BENCHMARK_RETURN)).cum_prod().alias(BENCHMARK_EQUITY),
+            (1 + pl.col(tables.NET_RETURN)).cum_prod().alias(tables.EQUITY),
+            (1 + pl.col(tables.BENCHMARK_RETURN)).cum_prod().alias(tables.BENCHMARK_EQUITY),
         )
         # The peak starts at the money put in, so a loss on the first session is a drawdown.
-        .with_columns((pl.col(EQUITY) / pl.col(EQUITY).cum_max().clip(lower_bound=1.0) - 1).alias(DRAWDOWN))
+        .with_columns((pl.col(tables.EQUITY) / pl.col(tables.EQUITY).cum_max().clip(lower_bound=1.0) - 1).alias(tables.DRAWDOWN))
         .select(
-            *(SESSION, FILL, GROSS_RETURN, COST, NET_RETURN, TURNOVER, HOLDINGS, UNPRICED),
-            *(BENCHMARK_RETURN, EQUITY, BENCHMARK_EQUITY, DRAWDOWN),
+            *(SESSION, tables.FILL, tables.GROSS_RETURN, tables.COST, tables.NET_RETURN, tables.TURNOVER, tables.HOLDINGS, tables.UNPRICED),
+            *(tables.BENCHMARK_RETURN, tables.EQUITY, tables.BENCHMARK_EQUITY, tables.DRAWDOWN),
         )
     )
 
@@ -91,21 +78,21 @@ def _picked(scores: pl.DataFrame, top_share: float) -> pl.DataFrame:
 def _by_session(picked: pl.DataFrame) -> pl.DataFrame:
     held, returns = pl.col("picked") & pl.col("priced"), pl.col(FORWARD_RETURN)
     return picked.group_by(_PLACE, SESSION, maintain_order=True).agg(
-        returns.filter(held).mean().fill_null(0.0).alias(GROSS_RETURN),
-        held.sum().cast(pl.Int32).alias(HOLDINGS),
-        (pl.col("picked") & ~pl.col("priced")).sum().cast(pl.Int32).alias(UNPRICED),
-        returns.mean().alias(BENCHMARK_RETURN),
+        returns.filter(held).mean().fill_null(0.0).alias(tables.GROSS_RETURN),
+        held.sum().cast(pl.Int32).alias(tables.HOLDINGS),
+        (pl.col("picked") & ~pl.col("priced")).sum().cast(pl.Int32).alias(tables.UNPRICED),
+        returns.mean().alias(tables.BENCHMARK_RETURN),
     )
 
 
 def _book(picked: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     """Weights of each session's stocks when bought, and when the next book takes over."""
-    growth = 1 + pl.col(GROSS_RETURN)
+    growth = 1 + pl.col(tables.GROSS_RETURN)
     drifted = pl.col("weight") * (1 + pl.col(FORWARD_RETURN)) / growth
     return (
         picked.filter(pl.col("picked") & pl.col("priced"))
-        .join(days.select(_PLACE, HOLDINGS, GROSS_RETURN), on=_PLACE, maintain_order="left")
-        .with_columns((1 / pl.col(HOLDINGS)).alias("weight"))
+        .join(days.select(_PLACE, tables.HOLDINGS, tables.GROSS_RETURN), on=_PLACE, maintain_order="left")
+        .with_columns((1 / pl.col(tables.HOLDINGS)).alias("weight"))
         # A book that lost everything leaves nothing to sell.
         .select(_PLACE, SYMBOL, "weight", pl.when(growth > 0).then(drifted).otherwise(0.0).alias("drifted"))
     )
@@ -119,5 +106,5 @@ def _turnover(book: pl.DataFrame) -> pl.DataFrame:
         book.join(before, on=[_PLACE, SYMBOL], how="full", coalesce=True)
         .sort(_PLACE, SYMBOL)
         .group_by(_PLACE, maintain_order=True)
-        .agg(change.sum().alias(TURNOVER))
+        .agg(change.sum().alias(tables.TURNOVER))
     )

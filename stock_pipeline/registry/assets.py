@@ -13,6 +13,7 @@ from stock_pipeline.models.reading import overall_scores
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
+from stock_pipeline.registry import tables
 from stock_pipeline.registry.evidence import in_shadow, out_of_fold
 from stock_pipeline.registry.ledger import job_writes, stored_registry
 from stock_pipeline.registry.mirroring import mirrored_versions
@@ -20,24 +21,12 @@ from stock_pipeline.registry.mlflow_mirror import mirror
 from stock_pipeline.registry.pictures import times_in_service
 from stock_pipeline.registry.reading import damaged_trainings
 from stock_pipeline.registry.registration import Candidate, judge_shadows, register
-from stock_pipeline.registry.tables import (
-    ACTIVE,
-    DECISION,
-    MODEL_VERSIONS,
-    NUMBER,
-    REASON,
-    SHADOW,
-    SHADOW_RESULTS,
-    STATUS,
-    TABLES,
-    VIEWS,
-)
 from stock_pipeline.registry.training_jobs import job_of_run
 from stock_pipeline.storage.reading import Selection
 
 MLFLOW_MIRROR = ("registry", "mlflow_mirror")
 ARTEFACTS = "artefacts"
-DECISIONS_SHOWN = (AS_OF, MODEL, VERSION, DECISION, REASON)
+DECISIONS_SHOWN = (AS_OF, MODEL, VERSION, tables.DECISION, tables.REASON)
 
 
 def register_versions(night: Night) -> Product | None:
@@ -50,9 +39,9 @@ def register_versions(night: Night) -> Product | None:
     candidates = _candidates(night, held.versions)
     now = register(held, candidates, night.as_of, rule, out_of_fold(stores), _unusable(night))
     now = judge_shadows(now, night.as_of, rule, in_shadow(stores))
-    decided = now.promotions.join(held.promotions, on=[MODEL, NUMBER], how="anti")
+    decided = now.promotions.join(held.promotions, on=[MODEL, tables.NUMBER], how="anti")
     for row in decided.iter_rows(named=True):
-        night.say(f"{row[MODEL]} {row[VERSION]} {row[DECISION]}")
+        night.say(f"{row[MODEL]} {row[VERSION]} {row[tables.DECISION]}")
     versions = now.versions
     # No job may have made the trainings: those of the weekly training, or of a model that was missing.
     trained = [candidate.model for candidate in candidates]
@@ -62,10 +51,13 @@ def register_versions(night: Night) -> Product | None:
         watermark=night.as_of,
         pictures=lambda: {"times_in_service": times_in_service(now.promotions, night.as_of)} if versions.height else {},
         tables={
-            "decisions": now.promotions.sort(AS_OF, MODEL, NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
+            "decisions": now.promotions.sort(AS_OF, MODEL, tables.NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
             "versions": versions.sort(AS_OF, MODEL, descending=True),
         },
-        facts={"versions": versions.height, **{status: versions.filter(pl.col(STATUS) == status).height for status in (ACTIVE, SHADOW)}},
+        facts={
+            "versions": versions.height,
+            **{status: versions.filter(pl.col(tables.STATUS) == status).height for status in (tables.ACTIVE, tables.SHADOW)},
+        },
     )
 
 
@@ -76,7 +68,7 @@ def mirror_to_mlflow(night: Night) -> Product | None:
     mirrored = mirrored_versions(night.stores)
     night.say(f"{len(mirrored)} versions")
     added = mirror(night.stores.home, mirrored)
-    shown = {name: [getattr(version, name) for version in mirrored] for name in (MODEL, VERSION, TRAINING_ID, STATUS)}
+    shown = {name: [getattr(version, name) for version in mirrored] for name in (MODEL, VERSION, TRAINING_ID, tables.STATUS)}
     return Product(writes=(), watermark=night.as_of, tables={"mirrored": pl.DataFrame(shown)}, facts={"runs_added": added})
 
 
@@ -88,7 +80,7 @@ def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
     scores = overall_scores(night.stores, trainings[TRAINING_ID].to_list())
     limit = night.settings.models.suspicious_rank_ic
     found = []
-    for row in trainings.sort(AS_OF, MODEL, NUMBER).iter_rows(named=True) if scores else ():
+    for row in trainings.sort(AS_OF, MODEL, tables.NUMBER).iter_rows(named=True) if scores else ():
         own = scores.get(row[TRAINING_ID], {})
         # A training that its check took for a leak lies there still when a later one has passed.
         if not target_kind(row["target"]).betrays_leaks or is_plausible(own, limit):
@@ -118,12 +110,12 @@ WHOLE_ARTEFACTS = StageCheck(
 
 STAGES: Sequence[Stage] = (
     Stage(
-        keys=(key_of(MODEL_VERSIONS),),
+        keys=(key_of(tables.MODEL_VERSIONS),),
         description="Versions of the models.",
-        tables=TABLES,
-        views=VIEWS,
+        tables=tables.TABLES,
+        views=tables.VIEWS,
         reads=(TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS),
-        reads_back=(SHADOW_RESULTS,),
+        reads_back=(tables.SHADOW_RESULTS,),
         body=register_versions,
         settings_ahead=("features.set", "models.suspicious_rank_ic", "registry.promotion"),
         checks=(WHOLE_ARTEFACTS,),
@@ -132,7 +124,10 @@ STAGES: Sequence[Stage] = (
         keys=(MLFLOW_MIRROR,),
         description="The registry shown in MLflow: a run per version with parameters, measures and artefact.",
         tables=(),
-        reads=(MODEL_VERSIONS, *via((key_of(MODEL_VERSIONS),), TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES)),
+        reads=(
+            tables.MODEL_VERSIONS,
+            *via((key_of(tables.MODEL_VERSIONS),), TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES),
+        ),
         body=mirror_to_mlflow,
         settings=("registry.mirror_to_mlflow",),
         failure_is_shown=True,

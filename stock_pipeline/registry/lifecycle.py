@@ -9,28 +9,15 @@ import polars as pl
 
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.registry.tables import (
-    ACTIVE,
-    ACTIVE_FROM,
-    ACTIVE_TO,
-    ARCHIVED,
-    BY,
-    CANDIDATE,
-    MODEL_VERSIONS,
-    REASON,
-    REJECTED,
-    RETIRED,
-    SHADOW,
-    STATUS,
-)
+from stock_pipeline.registry import tables
 
 TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
-    CANDIDATE: frozenset({SHADOW, ACTIVE, REJECTED}),
-    SHADOW: frozenset({ACTIVE, REJECTED}),
-    ACTIVE: frozenset({RETIRED}),
-    RETIRED: frozenset({ACTIVE, ARCHIVED}),
-    REJECTED: frozenset({ACTIVE, ARCHIVED}),  # into service only by force, see ``by_hand``
-    ARCHIVED: frozenset(),
+    tables.CANDIDATE: frozenset({tables.SHADOW, tables.ACTIVE, tables.REJECTED}),
+    tables.SHADOW: frozenset({tables.ACTIVE, tables.REJECTED}),
+    tables.ACTIVE: frozenset({tables.RETIRED}),
+    tables.RETIRED: frozenset({tables.ACTIVE, tables.ARCHIVED}),
+    tables.REJECTED: frozenset({tables.ACTIVE, tables.ARCHIVED}),  # into service only by force, see ``by_hand``
+    tables.ARCHIVED: frozenset(),
 }
 
 
@@ -59,7 +46,7 @@ def version_of(versions: pl.DataFrame, model: str, version: int) -> dict[str, An
 
 def active_version(versions: pl.DataFrame, model: str) -> dict[str, Any] | None:
     """The row of the version of the model that is in service, if one is."""
-    found = versions.filter((pl.col(MODEL) == model) & (pl.col(STATUS) == ACTIVE))
+    found = versions.filter((pl.col(MODEL) == model) & (pl.col(tables.STATUS) == tables.ACTIVE))
     return found.row(0, named=True) if found.height else None
 
 
@@ -72,20 +59,23 @@ def moved(versions: pl.DataFrame, model: str, version: int, status: str, signed:
         InputError: there is no such version, or the status cannot follow the one it has.
     """
     row = version_of(versions, model, version)
-    if status not in TRANSITIONS[row[STATUS]]:
-        raise InputError(f"version {version} of {model} is {row[STATUS]}, and what is {row[STATUS]} cannot become {status}")
-    before = active_version(versions, model) if status == ACTIVE else None
+    if status not in TRANSITIONS[row[tables.STATUS]]:
+        raise InputError(f"version {version} of {model} is {row[tables.STATUS]}, and what is {row[tables.STATUS]} cannot become {status}")
+    before = active_version(versions, model) if status == tables.ACTIVE else None
     if before is not None:
-        versions = moved(versions, model, before[VERSION], RETIRED, replace(signed, reason=f"version {version} took its place"))
-    changed = {STATUS: status, "changed_on": signed.night, BY: signed.by, REASON: signed.reason}
-    if status == ACTIVE:
-        changed |= {ACTIVE_FROM: row[ACTIVE_FROM] if row[ACTIVE_TO] == signed.night else signed.night, ACTIVE_TO: None}
-    elif row[STATUS] == ACTIVE:
-        changed[ACTIVE_TO] = signed.night
-    return MODEL_VERSIONS.with_row(versions, row | changed)
+        versions = moved(versions, model, before[VERSION], tables.RETIRED, replace(signed, reason=f"version {version} took its place"))
+    changed = {tables.STATUS: status, "changed_on": signed.night, tables.BY: signed.by, tables.REASON: signed.reason}
+    if status == tables.ACTIVE:
+        changed |= {
+            tables.ACTIVE_FROM: row[tables.ACTIVE_FROM] if row[tables.ACTIVE_TO] == signed.night else signed.night,
+            tables.ACTIVE_TO: None,
+        }
+    elif row[tables.STATUS] == tables.ACTIVE:
+        changed[tables.ACTIVE_TO] = signed.night
+    return tables.MODEL_VERSIONS.with_row(versions, row | changed)
 
 
 def active_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:
     """The version of each model that was in service on the night of ``session``."""
-    in_service = (pl.col(ACTIVE_FROM) <= session) & (pl.col(ACTIVE_TO).is_null() | (pl.col(ACTIVE_TO) > session))
+    in_service = (pl.col(tables.ACTIVE_FROM) <= session) & (pl.col(tables.ACTIVE_TO).is_null() | (pl.col(tables.ACTIVE_TO) > session))
     return versions.filter(in_service)

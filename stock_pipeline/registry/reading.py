@@ -12,19 +12,9 @@ from stock_pipeline.core.errors import ArtefactError
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.tables import TRAININGS
+from stock_pipeline.registry import tables
 from stock_pipeline.registry.ledger import living_jobs
 from stock_pipeline.registry.lifecycle import active_on
-from stock_pipeline.registry.tables import (
-    ACTIVE,
-    ACTIVE_FROM,
-    ACTIVE_TO,
-    ENABLED,
-    MODEL_SWITCHES,
-    MODEL_VERSIONS,
-    RETIRED,
-    SHADOW,
-    STATUS,
-)
 from stock_pipeline.registry.training_jobs import sentence_of, unended
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -32,18 +22,18 @@ from stock_pipeline.storage.reading import Selection
 
 def active_versions(stores: Stores) -> pl.DataFrame:
     """The versions in service now, each with the columns of its training."""
-    return all_versions(stores).filter(pl.col(STATUS) == ACTIVE)
+    return all_versions(stores).filter(pl.col(tables.STATUS) == tables.ACTIVE)
 
 
 def all_versions(stores: Stores) -> pl.DataFrame:
     """Every version with the columns of its training: read once, it pins for a whole run which of them serves."""
     trainings = stores.read(TRAININGS).drop(MODEL, AS_OF)
-    return stores.read(MODEL_VERSIONS).join(trainings, on=TRAINING_ID, how="inner", maintain_order="left")
+    return stores.read(tables.MODEL_VERSIONS).join(trainings, on=TRAINING_ID, how="inner", maintain_order="left")
 
 
 def switched_off(stores: Stores) -> frozenset[str]:
     """The models whose predictions are not made."""
-    return frozenset(stores.read(MODEL_SWITCHES).filter(~pl.col(ENABLED))[MODEL])
+    return frozenset(stores.read(tables.MODEL_SWITCHES).filter(~pl.col(tables.ENABLED))[MODEL])
 
 
 def speakers(versions: pl.DataFrame, model: str, session: date) -> pl.DataFrame:
@@ -54,14 +44,16 @@ def speakers(versions: pl.DataFrame, model: str, session: date) -> pl.DataFrame:
     of_model = versions.filter(pl.col(MODEL) == model)
     in_service = active_on(of_model, session)
     earlier = of_model.filter(
-        (pl.col(STATUS) == RETIRED) & pl.col("features_hash").is_in(in_service["features_hash"].implode()) & (pl.col(AS_OF) <= session)
+        (pl.col(tables.STATUS) == tables.RETIRED)
+        & pl.col("features_hash").is_in(in_service["features_hash"].implode())
+        & (pl.col(AS_OF) <= session)
     ).join(in_service, on=VERSION, how="anti")
     return pl.concat([in_service, earlier.sort(VERSION, descending=True)]).select(MODEL, VERSION)
 
 
 def in_shadow_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:
     """The versions that predict beside those in service on the night of ``session``."""
-    return versions.filter((pl.col(STATUS) == SHADOW) & (pl.col(AS_OF) <= session))
+    return versions.filter((pl.col(tables.STATUS) == tables.SHADOW) & (pl.col(AS_OF) <= session))
 
 
 def spoken(versions: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
@@ -69,11 +61,11 @@ def spoken(versions: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
 
     ``predictions`` have model, version, session and whatever else; those of versions in shadow or rejected go.
     """
-    served = pl.col(ACTIVE_FROM) <= pl.col(SESSION)
-    in_service = served & (pl.col(ACTIVE_TO).is_null() | (pl.col(ACTIVE_TO) > pl.col(SESSION)))
+    served = pl.col(tables.ACTIVE_FROM) <= pl.col(SESSION)
+    in_service = served & (pl.col(tables.ACTIVE_TO).is_null() | (pl.col(tables.ACTIVE_TO) > pl.col(SESSION)))
     marked = predictions.join(
-        versions.select(MODEL, VERSION, STATUS, ACTIVE_FROM, ACTIVE_TO), on=[MODEL, VERSION], how="inner"
-    ).with_columns(pl.when(in_service).then(2).when(pl.col(STATUS).is_in([ACTIVE, RETIRED])).then(1).alias("_claim"))
+        versions.select(MODEL, VERSION, tables.STATUS, tables.ACTIVE_FROM, tables.ACTIVE_TO), on=[MODEL, VERSION], how="inner"
+    ).with_columns(pl.when(in_service).then(2).when(pl.col(tables.STATUS).is_in([tables.ACTIVE, tables.RETIRED])).then(1).alias("_claim"))
     chosen = marked.drop_nulls("_claim").filter(pl.col("_claim") == pl.col("_claim").max().over(MODEL, SESSION))
     chosen = chosen.filter(pl.col(VERSION) == pl.col(VERSION).max().over(MODEL, SESSION))
     return chosen.select(predictions.columns)

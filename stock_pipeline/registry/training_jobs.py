@@ -10,20 +10,7 @@ import polars as pl
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.models.catalogue import STACK, parse_models
-from stock_pipeline.registry.tables import (
-    COMPLETED,
-    FAILED,
-    JOB,
-    JOB_ERROR,
-    PENDING,
-    REASON,
-    REASONS,
-    REQUESTED_AT,
-    RUNNING,
-    STATE,
-    STATES,
-    TRAINING_JOBS,
-)
+from stock_pipeline.registry import tables
 
 DIED: Final = "its process ended without a word"
 TIME_TO_BEGIN: Final = timedelta(minutes=2)
@@ -75,15 +62,15 @@ def models_weighed(own: tuple[str, ...] | None, trained: Sequence[str]) -> tuple
 
 
 def _known_reason(reason: str) -> str:
-    if reason not in REASONS:
-        raise InputError(f"reason {reason!r} is not known; choose one of {', '.join(REASONS)}")
+    if reason not in tables.REASONS:
+        raise InputError(f"reason {reason!r} is not known; choose one of {', '.join(tables.REASONS)}")
     return reason
 
 
 def _known_state(state: str) -> str:
     """The state, in whatever case it was written."""
-    if state.upper() not in STATES:
-        raise InputError(f"state {state!r} is not known; choose one of {', '.join(STATES)}")
+    if state.upper() not in tables.STATES:
+        raise InputError(f"state {state!r} is not known; choose one of {', '.join(tables.STATES)}")
     return state.upper()
 
 
@@ -95,8 +82,8 @@ def opened(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> pl
     """
     at_work = unended(jobs)
     if at_work is not None:
-        raise InputError(f"{sentence_of(at_work)}; wait for it to end, see `stock-pipeline training-jobs show {at_work[JOB]}`")
-    return TRAINING_JOBS.with_row(jobs, _new_row(jobs, request, moment))
+        raise InputError(f"{sentence_of(at_work)}; wait for it to end, see `stock-pipeline training-jobs show {at_work[tables.JOB]}`")
+    return tables.TRAINING_JOBS.with_row(jobs, _new_row(jobs, request, moment))
 
 
 def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
@@ -106,9 +93,9 @@ def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
         InputError: there is no such job, or it is not waiting.
     """
     row = job_of(jobs, number)
-    if row[STATE] != PENDING:
-        raise InputError(f"job {number} is {row[STATE]}, so it cannot begin; ask for another with `stock-pipeline train`")
-    return TRAINING_JOBS.with_row(jobs, row | {STATE: RUNNING, STARTED_AT: moment})
+    if row[tables.STATE] != tables.PENDING:
+        raise InputError(f"job {number} is {row[tables.STATE]}, so it cannot begin; ask for another with `stock-pipeline train`")
+    return tables.TRAINING_JOBS.with_row(jobs, row | {tables.STATE: tables.RUNNING, STARTED_AT: moment})
 
 
 def ended(
@@ -122,13 +109,13 @@ def ended(
     if error is None and not set(succeeded) & set(json.loads(row[MODELS])):
         error = "no model could be trained"
     told = {
-        STATE: COMPLETED if error is None else FAILED,
+        tables.STATE: tables.COMPLETED if error is None else tables.FAILED,
         FINISHED_AT: moment,
         SUCCEEDED: json.dumps(list(succeeded)),
         MODELS_FAILED: json.dumps(dict(failed)),
-        JOB_ERROR: error,
+        tables.JOB_ERROR: error,
     }
-    return TRAINING_JOBS.with_row(jobs, row | told)
+    return tables.TRAINING_JOBS.with_row(jobs, row | told)
 
 
 def without_the_dead(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
@@ -136,23 +123,25 @@ def without_the_dead(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
 
     A job that waits has ``TIME_TO_BEGIN`` for its process to start.
     """
-    dead = (pl.col(STATE) == RUNNING) | ((pl.col(STATE) == PENDING) & (pl.col(REQUESTED_AT) < moment - TIME_TO_BEGIN))
-    for number in jobs.filter(dead)[JOB]:
+    state = pl.col(tables.STATE)
+    dead = (state == tables.RUNNING) | ((state == tables.PENDING) & (pl.col(tables.REQUESTED_AT) < moment - TIME_TO_BEGIN))
+    for number in jobs.filter(dead)[tables.JOB]:
         jobs = ended(jobs, number, moment, (), {}, DIED)
     return jobs
 
 
 def unended(jobs: pl.DataFrame) -> dict[str, Any] | None:
     """The row of the job that waits or is at work, if there is one."""
-    found = jobs.filter(pl.col(STATE).is_in([PENDING, RUNNING]))
+    found = jobs.filter(pl.col(tables.STATE).is_in([tables.PENDING, tables.RUNNING]))
     return found.row(-1, named=True) if found.height else None
 
 
 def sentence_of(row: Mapping[str, Any]) -> str:
     """What a job that has not ended is doing, as the first half of a sentence."""
-    if row[STATE] == RUNNING:
-        return f"training job {row[JOB]} ({row[REASON]}) has been at work since {row[STARTED_AT]:%Y-%m-%d %H:%M} UTC"
-    return f"training job {row[JOB]} ({row[REASON]}) has been waiting to begin since {row[REQUESTED_AT]:%Y-%m-%d %H:%M} UTC"
+    named = f"training job {row[tables.JOB]} ({row[tables.REASON]})"
+    if row[tables.STATE] == tables.RUNNING:
+        return f"{named} has been at work since {row[STARTED_AT]:%Y-%m-%d %H:%M} UTC"
+    return f"{named} has been waiting to begin since {row[tables.REQUESTED_AT]:%Y-%m-%d %H:%M} UTC"
 
 
 def job_of(jobs: pl.DataFrame, number: int) -> dict[str, Any]:
@@ -161,7 +150,7 @@ def job_of(jobs: pl.DataFrame, number: int) -> dict[str, Any]:
     Raises:
         InputError: there is none of that number.
     """
-    found = jobs.filter(pl.col(JOB) == number)
+    found = jobs.filter(pl.col(tables.JOB) == number)
     if found.is_empty():
         raise InputError(f"there is no training job {number}; see `stock-pipeline training-jobs list`")
     return found.row(0, named=True)
@@ -174,9 +163,9 @@ def without(jobs: pl.DataFrame, number: int) -> pl.DataFrame:
         InputError: there is no such job, or it has not ended.
     """
     row = job_of(jobs, number)
-    if row[STATE] in (PENDING, RUNNING):
+    if row[tables.STATE] in (tables.PENDING, tables.RUNNING):
         raise InputError(f"{sentence_of(row)}, so its row stays; delete it once the job has ended")
-    return jobs.filter(pl.col(JOB) != number)
+    return jobs.filter(pl.col(tables.JOB) != number)
 
 
 def listed(jobs: pl.DataFrame, state: str | None, reason: str | None, page: int, per_page: int) -> tuple[pl.DataFrame, int]:
@@ -186,19 +175,19 @@ def listed(jobs: pl.DataFrame, state: str | None, reason: str | None, page: int,
         InputError: state or reason is not known, or there is no such page.
     """
     if state is not None:
-        jobs = jobs.filter(pl.col(STATE) == _known_state(state))
+        jobs = jobs.filter(pl.col(tables.STATE) == _known_state(state))
     if reason is not None:
-        jobs = jobs.filter(pl.col(REASON) == _known_reason(reason))
+        jobs = jobs.filter(pl.col(tables.REASON) == _known_reason(reason))
     pages = max(1, -(-jobs.height // per_page))
     if page > pages:
         raise InputError(f"there is no page {page}; the last is {pages}")
-    return jobs.sort(JOB, descending=True).slice((page - 1) * per_page, per_page), jobs.height
+    return jobs.sort(tables.JOB, descending=True).slice((page - 1) * per_page, per_page), jobs.height
 
 
 def readable(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with its lists and times ready for JSON."""
     decoded = {name: json.loads(row[name]) for name in (MODELS, SUCCEEDED, MODELS_FAILED)}
-    times = {name: row[name] and row[name].isoformat(timespec="seconds") + "Z" for name in (REQUESTED_AT, STARTED_AT, FINISHED_AT)}
+    times = {name: row[name] and row[name].isoformat(timespec="seconds") + "Z" for name in (tables.REQUESTED_AT, STARTED_AT, FINISHED_AT)}
     return {**row, **decoded, **times}
 
 
@@ -212,21 +201,21 @@ def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[st
     models = tuple(dict.fromkeys(trained))
     reason = "schedule" if set(models) <= set(before) else "missing"
     row = _new_row(jobs, TrainingRequest(models, reason), moment) | {STARTED_AT: moment}
-    return ended(TRAINING_JOBS.with_row(jobs, row), row[JOB], moment, models, {})
+    return ended(tables.TRAINING_JOBS.with_row(jobs, row), row[tables.JOB], moment, models, {})
 
 
 def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> dict[str, Any]:
     return {
-        JOB: int(jobs[JOB].max() or 0) + 1,  # type: ignore[arg-type]
-        REASON: request.reason,
+        tables.JOB: int(jobs[tables.JOB].max() or 0) + 1,  # type: ignore[arg-type]
+        tables.REASON: request.reason,
         MODELS: json.dumps(request.models),
         **{name: getattr(request, name) for name in CHOICES},
         "dry_run": request.dry_run,
-        STATE: PENDING,
-        REQUESTED_AT: moment,
+        tables.STATE: tables.PENDING,
+        tables.REQUESTED_AT: moment,
         STARTED_AT: None,
         FINISHED_AT: None,
         SUCCEEDED: "[]",
         MODELS_FAILED: "{}",
-        JOB_ERROR: None,
+        tables.JOB_ERROR: None,
     }
