@@ -142,7 +142,7 @@ def test_a_room_is_entered_by_its_doors() -> None:
 )
 def test_an_import_past_the_doors_is_seen(imported: str, is_seen: bool) -> None:
     graph = grimp.build_graph("stock_pipeline")
-    graph.add_import(importer="stock_pipeline.performance.results", imported=f"stock_pipeline.{imported}")
+    graph.add_import(importer="stock_pipeline.performance.outcomes", imported=f"stock_pipeline.{imported}")
     assert (side_doors(graph) == set(SIDE_DOORS) | {("performance", imported)}) is is_seen
 
 

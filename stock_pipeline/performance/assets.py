@@ -16,7 +16,7 @@ from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.log import best_tenth_by_session, performance_log
-from stock_pipeline.performance.outcomes import daily_performance
+from stock_pipeline.performance.outcomes import KIND, daily_performance, session_results
 from stock_pipeline.performance.pictures import cumulative_rank_ic, cumulative_return
 from stock_pipeline.performance.reading import (
     ADMITTED_TABLES,
@@ -25,7 +25,6 @@ from stock_pipeline.performance.reading import (
     predictions_of_every_version,
     predictions_on_record,
 )
-from stock_pipeline.performance.results import KIND, session_results
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, MODEL_PERFORMANCE, ORIGIN, PERFORMANCE_LOG
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW_RESULTS

@@ -1,11 +1,16 @@
-"""Predictions joined to the returns that followed, and what each session's scores were worth."""
+"""What each session's scores were worth by the returns that followed, and those of every version by what it learnt."""
+
+from collections.abc import Mapping
+from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, RANK_IC, SCORE, SESSION, STOCKS, SYMBOL, TRAINING_ID
+from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, RANK_IC, SCORE, SESSION, STOCKS, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.core.cross_section import in_best_share, in_worst_share
-from stock_pipeline.core.scores import rank_ic_by_session
+from stock_pipeline.core.scores import daily_measures, rank_ic_by_session
+from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN
+from stock_pipeline.registry.tables import SHADOW_RESULTS
 
 _TRAINING = (MODEL, TRAINING_ID, ORIGIN)
 _KEY = (*_TRAINING, SESSION)
@@ -69,3 +74,30 @@ def _rank_ics(known: pl.DataFrame) -> pl.DataFrame:
         for names, part in known.partition_by(_TRAINING, as_dict=True).items()
     ]
     return pl.concat(parts)
+
+
+KIND: Final = "kind"
+_VERSION: Final = (MODEL, VERSION, TRAINING_ID)
+
+
+def session_results(predictions: pl.DataFrame, targets: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The measures of each version on each session of which an outcome is known.
+
+    Args:
+        predictions: session, symbol, model, version, training_id, score and kind.
+        targets: for each kind that is among the predictions, by its name, what ``datasets.reading.read_targets`` returns.
+
+    Returns:
+        Rows of ``SHADOW_RESULTS`` in the order of its key.
+    """
+    made = [SHADOW_RESULTS.empty()]
+    for (kind, *version), said in predictions.partition_by(KIND, *_VERSION, as_dict=True).items():
+        # The order of the rows fixes that in which errors are added, so that the same rows always give the same bits.
+        rows = said.join(targets[kind], on=[SESSION, SYMBOL], how="inner").sort(SESSION, SYMBOL)
+        measured = daily_measures(rows, target_kind(kind).ranked_against).with_columns(
+            *(pl.lit(value, SHADOW_RESULTS.dtypes[name]).alias(name) for name, value in zip(_VERSION, version, strict=True)),
+            # A correlation may exceed 1 by a rounding error, which the table would refuse.
+            pl.col(RANK_IC).clip(-1, 1),
+        )
+        made.append(measured.select(SHADOW_RESULTS.column_names))
+    return pl.concat(made).sort(SHADOW_RESULTS.key)

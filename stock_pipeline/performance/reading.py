@@ -7,7 +7,7 @@ import polars as pl
 from stock_pipeline.core.columns import MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.models.catalogue import ranking_models
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.performance.results import KIND
+from stock_pipeline.performance.outcomes import KIND
 from stock_pipeline.performance.tables import LIVE, ORIGIN, OUT_OF_FOLD
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.reading import active_versions, spoken

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.performance.outcomes import KIND
 from stock_pipeline.performance.reading import COLUMNS, live_predictions, predictions_of_every_version, predictions_on_record
-from stock_pipeline.performance.results import KIND
 from stock_pipeline.performance.tables import LIVE, ORIGIN, OUT_OF_FOLD
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW, STATUS

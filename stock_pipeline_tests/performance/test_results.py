@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from stock_pipeline.core.columns import ERROR, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION, ZERO_ERROR
 from stock_pipeline.datasets.catalogue import TARGET_KINDS, target_kind
-from stock_pipeline.performance.results import KIND, session_results
+from stock_pipeline.performance.outcomes import KIND, session_results
 from stock_pipeline.registry.tables import SHADOW_RESULTS
 from stock_pipeline_tests.factories.panels import sessions
 
