@@ -3,8 +3,7 @@
 import numpy as np
 
 from stock_pipeline.drift.severity import Thresholds
-from stock_pipeline.drift.statistics.bins import bin_shares
-from stock_pipeline.drift.statistics.statistic import Sample, Statistic
+from stock_pipeline.drift.statistics.statistic import Sample, Statistic, bin_shares
 
 
 def population_stability_index(reference: Sample, current: Sample) -> float:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stock_pipeline.drift.statistics.bins import bin_shares
+from stock_pipeline.drift.statistics.statistic import bin_shares
 
 
 def test_the_reference_fills_its_bins_evenly() -> None:

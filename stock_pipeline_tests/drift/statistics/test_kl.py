@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 
 from stock_pipeline.drift.severity import severity
-from stock_pipeline.drift.statistics.bins import bin_shares
 from stock_pipeline.drift.statistics.kl import KL, kullback_leibler_divergence
 from stock_pipeline.drift.statistics.psi import population_stability_index
+from stock_pipeline.drift.statistics.statistic import bin_shares
 
 
 def test_by_hand() -> None:
