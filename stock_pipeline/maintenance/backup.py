@@ -10,7 +10,6 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF
 from stock_pipeline.maintenance.tables import BACKUPS, STORE
 from stock_pipeline.storage import Stores
-from stock_pipeline.storage.backup import copy_store
 
 
 def back_up(stores: Stores, as_of: date) -> pl.DataFrame:
@@ -18,7 +17,7 @@ def back_up(stores: Stores, as_of: date) -> pl.DataFrame:
     rows = []
     for database in (stores.market, stores.ml):
         copy = stores.layout.backups / str(as_of) / database.path.name
-        size = copy_store(database, copy)
+        size = database.copy_to(copy)
         with copy.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         path = copy.relative_to(stores.home).as_posix()

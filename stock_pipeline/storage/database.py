@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import duckdb
 
+from stock_pipeline.core.atomic_files import replacing
 from stock_pipeline.core.errors import StockPipelineError, StoreBusyError
 from stock_pipeline.core.table_schema import StoreName
 
@@ -73,9 +74,9 @@ class Database:
             connection.close()
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
-        return self.patiently(lambda: duckdb.connect(self.path, read_only=read_only, config=HARDENING))
+        return self._patiently(lambda: duckdb.connect(self.path, read_only=read_only, config=HARDENING))
 
-    def patiently(self, attempt: Callable[[], T]) -> T:
+    def _patiently(self, attempt: Callable[[], T]) -> T:
         """What ``attempt``, which opens the file, gives: tried again for as long as we wait while another process holds it.
 
         Raises:
@@ -95,6 +96,22 @@ class Database:
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
+    def copy_to(self, target: Path) -> int:
+        """Copy every committed transaction to ``target`` while others may read the store, and return the copy's size in bytes.
+
+        The copy is made beside the target and moved into place when it is whole. It is also compact: DuckDB's own files never
+        shrink, their copies hold what is alive.
+
+        Raises:
+            StoreBusyError: a writer held the store all the time that we waited.
+        """
+        with replacing(target) as unfinished, duckdb.connect(":memory:") as connection:
+            self._patiently(lambda: connection.execute(f"ATTACH {_literal(self.path)} AS source (READ_ONLY)"))
+            connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
+            connection.execute("COPY FROM DATABASE source TO target")
+            connection.execute("DETACH target")
+        return target.stat().st_size
+
     def _busy_message(self, error: duckdb.Error) -> str:
         found = HOLDER.search(str(error))
         holder = f"process {found['pid']} ({found['program']})" if found else "another connection of this process"
@@ -104,3 +121,8 @@ class Database:
 def _is_lock_conflict(error: duckdb.Error) -> bool:
     text = str(error)
     return "Could not set lock on file" in text or "different configuration than existing connections" in text
+
+
+def _literal(path: Path) -> str:
+    # ATTACH takes no bound parameter, so the path becomes a literal with its quotes doubled.
+    return "'" + str(path).replace("'", "''") + "'"

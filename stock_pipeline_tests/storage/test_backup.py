@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.core.errors import StoreBusyError
-from stock_pipeline.storage import Stores, backup, upsert
-from stock_pipeline.storage.backup import copy_store
+from stock_pipeline.storage import Stores, upsert
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.stores import Stores as StoresAt
 from stock_pipeline_tests.factories.trial_tables import DAYS, READINGS, TABLES, VERSIONS, audit_rows, author, readings
@@ -26,7 +25,7 @@ def at(path: Path, like: Stores) -> Stores:
 
 def test_a_copy_equals_its_source(written: Stores, tmp_path: Path) -> None:
     target = tmp_path / "a folder" / "of it's own" / "ml.duckdb"
-    size = copy_store(written.ml, target)
+    size = written.ml.copy_to(target)
     assert size == target.stat().st_size > 0
     copy = at(target, written)
     for table in TABLES:
@@ -39,7 +38,7 @@ def test_a_copy_equals_its_source(written: Stores, tmp_path: Path) -> None:
 
 
 def test_a_copy_can_be_put_in_the_store_s_place_and_worked_with(written: Stores, tmp_path: Path) -> None:
-    copy_store(written.ml, tmp_path / "ml.duckdb")
+    written.ml.copy_to(tmp_path / "ml.duckdb")
     (tmp_path / "ml.duckdb").replace(written.ml.path)
     written.prepare(TABLES)
     assert not written.write("ml", author(), [upsert(READINGS, written.read(READINGS))], DAYS[-1])[0].changed
@@ -47,10 +46,10 @@ def test_a_copy_can_be_put_in_the_store_s_place_and_worked_with(written: Stores,
 
 def test_a_copy_takes_the_place_of_an_older_one_and_leaves_nothing_beside_it(written: Stores, tmp_path: Path) -> None:
     target = tmp_path / "backups" / "ml.duckdb"
-    copy_store(written.ml, target)
+    written.ml.copy_to(target)
     written.write("ml", author(), [upsert(READINGS, readings({("new", DAYS[0]): (1.0, None)}))], DAYS[-1])
     (target.parent / "ml.duckdb.unfinished").write_bytes(b"left by a process that was killed")
-    copy_store(written.ml, target)
+    written.ml.copy_to(target)
     assert at(target, written).count(READINGS) == 301
     assert [path.name for path in target.parent.iterdir()] == ["ml.duckdb"]
 
@@ -59,7 +58,7 @@ def test_a_copy_that_fails_leaves_the_older_one_and_nothing_beside_it(
     written: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "backups" / "ml.duckdb"
-    copy_store(written.ml, target)
+    written.ml.copy_to(target)
     before = target.read_bytes()
 
     def fail(_self: Path, _target: Path) -> None:
@@ -67,7 +66,7 @@ def test_a_copy_that_fails_leaves_the_older_one_and_nothing_beside_it(
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="no space left"):
-        backup.copy_store(written.ml, target)
+        written.ml.copy_to(target)
     assert [path.name for path in target.parent.iterdir()] == ["ml.duckdb"]
     assert target.read_bytes() == before
 
@@ -75,7 +74,7 @@ def test_a_copy_that_fails_leaves_the_older_one_and_nothing_beside_it(
 def test_a_store_is_copied_while_another_process_reads_it(written: Stores, tmp_path: Path) -> None:
     with other_process("read", written.home) as reader:
         assert heard(reader) == HELD
-        copy_store(written.ml, tmp_path / "ml.duckdb")
+        written.ml.copy_to(tmp_path / "ml.duckdb")
     assert at(tmp_path / "ml.duckdb", written).count(VERSIONS) == 0
 
 
@@ -83,5 +82,5 @@ def test_a_store_that_is_being_written_is_waited_for_and_then_given_up(written: 
     with other_process("hold", written.home) as holder:
         assert heard(holder) == HELD
         with pytest.raises(StoreBusyError, match=f"held by process {holder.pid}"):
-            copy_store(Database(written.ml.path, "ml", wait_seconds=0.1), tmp_path / "ml.duckdb")
+            Database(written.ml.path, "ml", wait_seconds=0.1).copy_to(tmp_path / "ml.duckdb")
     assert not (tmp_path / "ml.duckdb").exists()
