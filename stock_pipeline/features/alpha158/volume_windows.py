@@ -6,8 +6,7 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, VOLUME
-from stock_pipeline.features.alpha158.kinds import in_each_window
-from stock_pipeline.features.alpha158.way import way_features
+from stock_pipeline.features.alpha158.kinds import in_each_window, way_features
 from stock_pipeline.features.bars import RETURN
 from stock_pipeline.features.feature import Series
 from stock_pipeline.features.windows import correlation, deviation, mean, variability
