@@ -9,14 +9,13 @@ from typing import Final
 from stock_pipeline.core.named import entry_named
 from stock_pipeline.features.alpha158 import ALPHA158_FEATURES
 from stock_pipeline.features.compute import session_span
-from stock_pipeline.features.cross_section import CROSS_SECTION_FEATURES
+from stock_pipeline.features.cross_section import CROSS_SECTION_FEATURES, SECTOR_FEATURES
 from stock_pipeline.features.factors import FACTOR_FEATURES
 from stock_pipeline.features.feature import Feature, layers
 from stock_pipeline.features.fundamentals import FUNDAMENTAL_FEATURES
 from stock_pipeline.features.momentum import MOMENTUM_FEATURES
 from stock_pipeline.features.regime import REGIME_FEATURES
 from stock_pipeline.features.seasonality import SEASONALITY_FEATURES
-from stock_pipeline.features.sector import SECTOR_FEATURES
 from stock_pipeline.features.volatility import VOLATILITY_FEATURES
 from stock_pipeline.features.volume import VOLUME_FEATURES
 

@@ -1,8 +1,12 @@
-"""Features that set a stock against the others of its session: ranks, and what the market does not explain.
+"""Features that set a stock against the others of its session or its sector: ranks, and what the market does not explain.
 
 The market is the panel itself, each stock with a bar in the session weighing the same.
+
+A rank within the sector is the same whatever the sector as a whole has done, so it is neutral to it. Stocks whose sector is not known
+are ranked among each other.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -10,9 +14,10 @@ import polars as pl
 
 from stock_pipeline.features.bars import RETURN
 from stock_pipeline.features.feature import Feature
+from stock_pipeline.features.fundamentals import FUNDAMENTAL_FEATURES
 from stock_pipeline.features.market import MARKET_RETURN
-from stock_pipeline.features.momentum import past_return
-from stock_pipeline.features.volatility import volatility
+from stock_pipeline.features.momentum import MOMENTUM_FEATURES, past_return
+from stock_pipeline.features.volatility import VOLATILITY_FEATURES, volatility
 from stock_pipeline.features.windows import mean, regression_slope
 
 _RETURN = pl.col(RETURN)
@@ -41,4 +46,25 @@ CROSS_SECTION_FEATURES: Final = (
         "Blitz, Huij and Martens (2011)",
         mean(_RETURN, 20) - _BETA * mean(_MARKET, 20),
     ),
+)
+
+_SECTOR_SOURCE: Final = "Asness, Porter and Stevens (2000)"
+_RANKED: Final = (
+    "return_5",
+    "return_20",
+    "momentum_60_5",
+    "volatility_20",
+    "earnings_yield",
+    "book_to_price",
+    "return_on_equity",
+)
+
+
+def _within_sector(feature: Feature) -> Feature:
+    name, formula = f"{feature.name}_sector_rank", f"rank of {feature.name} among the stocks of the sector in the session"
+    return replace(feature, name=name, family="sector", formula=formula, source=_SECTOR_SOURCE, ranked="sector")
+
+
+SECTOR_FEATURES: Final = tuple(
+    _within_sector(feature) for feature in (*MOMENTUM_FEATURES, *VOLATILITY_FEATURES, *FUNDAMENTAL_FEATURES) if feature.name in _RANKED
 )

@@ -3,8 +3,8 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, SECTOR, SESSION, SYMBOL
 from stock_pipeline.features.compute import compute_features
+from stock_pipeline.features.cross_section import SECTOR_FEATURES
 from stock_pipeline.features.feature import Feature
-from stock_pipeline.features.sector import SECTOR_FEATURES
 from stock_pipeline_tests.factories.feature_bars import BY_NAME, with_companies
 from stock_pipeline_tests.factories.panels import adjusted_panel
 
