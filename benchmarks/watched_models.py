@@ -31,9 +31,9 @@ from stock_pipeline.core.columns import (
     VERSION,
 )
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
+from stock_pipeline.datasets.reading import model_inputs
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import walk_forward
-from stock_pipeline.datasets.training_panel import model_inputs
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models.artefacts import Saveable, write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry

@@ -18,10 +18,9 @@ from benchmarks.bringing import bring_file, fresh_stores
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import FORWARD_RETURN, METRIC, MODEL, OUTCOME, PERIOD, RANK_IC, SESSION, SYMBOL, VALUE
 from stock_pipeline.datasets.catalogue import RETURN_KIND
-from stock_pipeline.datasets.reading import input_names
+from stock_pipeline.datasets.reading import input_names, model_inputs, training_panel
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split
-from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet, feature_set
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.reading import read_bars_for

@@ -1,16 +1,21 @@
-"""Reading what models learn from: features as models see them, and beside them what came of each row."""
+"""Reading what models learn from: features as models see them, and beside them what came of each row.
 
-from collections.abc import Callable, Collection, Sequence
+Ranks within a session keep the market's level out: a feature that is high for every stock on one night (volatility in a crash)
+says nothing about which stock to prefer, and a model that saw the level would learn the calendar. They are also bounded, which
+splines need, and indifferent to outliers.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
+from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.columns import CLOSE, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, PRICE_STEP, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
-from stock_pipeline.datasets.past_volatility import SPAN, past_volatility
 from stock_pipeline.datasets.splits import Split, splits_from_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
-from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet
 from stock_pipeline.features.reading import chosen_set, read_features
 from stock_pipeline.labels.reading import read_forward_volatility, read_outcomes
@@ -18,6 +23,10 @@ from stock_pipeline.market_data.reading import sessions_of, stepped_bars
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
+
+WINDOW: Final = 20
+# Sessions of bars to read for the last session's value: the returns of a window, and bars that may be missing among them.
+SPAN: Final = 2 * WINDOW
 
 
 def read_training_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind = RETURN_KIND) -> pl.DataFrame:
@@ -113,3 +122,54 @@ def read_past_volatility_of(stores: Stores, settings: Settings, as_of: date, wan
 def read_splits(stores: Stores, as_of: date) -> list[Split]:
     """The last walk-forward splits made up to the night of ``as_of``, in the order of their folds; none where there are none."""
     return splits_from_table(stores.read(WALK_FORWARD_SPLITS, Selection(last=as_of, latest=True)))
+
+
+def training_panel(features: pl.DataFrame, outcomes: pl.DataFrame, feature_names: Sequence[str]) -> pl.DataFrame:
+    """Every row of features beside what came of it, where that is known.
+
+    Make the features model inputs first, ``training_panel(model_inputs(features, names, bounds), outcomes, names)``: ranked among the
+    rows that have an outcome, a stock's rank would depend on which of the others turned out to have one, which no one knows on the
+    night. Rows without an outcome stay, because models that look at several sessions look at them too.
+
+    Args:
+        features: symbol, session and ``feature_names``; one row per symbol and session.
+        outcomes: symbol, session and what came of it, null or left out where it is not known yet; one row per symbol and session.
+        feature_names: the features to keep, in the order in which models see them.
+
+    Returns:
+        session, symbol, the features and the columns of the outcomes, sorted by session and symbol.
+    """
+    kept = features.select(SESSION, SYMBOL, *feature_names)
+    return kept.join(outcomes, on=[SYMBOL, SESSION], how="left", validate="1:1").sort(SESSION, SYMBOL)
+
+
+def model_inputs(frame: pl.DataFrame, names: Sequence[str], bounds: Mapping[str, tuple[float, float]]) -> pl.DataFrame:
+    """The frame with each of the columns ``names`` as models see it: Float32 from -0.5 to 0.5.
+
+    A feature becomes its rank within its session. One that has ``bounds`` is the same for every stock of a session, so that a rank
+    would say nothing: it is scaled from its lower bound (-0.5) to its upper one (0.5). Nulls (and NaN) become 0, the middle: a
+    feature that is missing speaks neither for a stock nor against it, and every model, splines included, can take the row.
+    """
+    return frame.with_columns(
+        (_scaled(name, *bounds[name]) if name in bounds else session_rank(name)).fill_null(0.0).cast(pl.Float32) for name in names
+    )
+
+
+def _scaled(name: str, low: float, high: float) -> pl.Expr:
+    value = pl.col(name).cast(pl.Float64).fill_nan(None).clip(low, high)
+    return (value - low) / (high - low) - 0.5
+
+
+def past_volatility(bars: pl.DataFrame) -> pl.DataFrame:
+    """The standard deviation (n - 1) of each stock's last 20 daily log returns.
+
+    Args:
+        bars: symbol, session, close and price_step, as ``market_data.reading.stepped_bars`` gives them; one row per symbol and session.
+
+    Returns:
+        symbol, session and past_volatility (Float64, per session; null before there are 20 returns, and where a close is not
+        positive), sorted by symbol and session.
+    """
+    close = pl.when(pl.col(CLOSE) > 0).then(pl.col(CLOSE))
+    log_return = (close / (close.shift(1) * pl.col(PRICE_STEP))).log()
+    return bars.sort(SYMBOL, SESSION).select(SYMBOL, SESSION, log_return.rolling_std(WINDOW).over(SYMBOL).alias(PAST_VOLATILITY))

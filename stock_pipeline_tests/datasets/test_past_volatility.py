@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import CLOSE, PAST_VOLATILITY, PRICE_STEP, SESSION, SYMBOL
-from stock_pipeline.datasets.past_volatility import SPAN, WINDOW, past_volatility
+from stock_pipeline.datasets.reading import SPAN, WINDOW, past_volatility
 from stock_pipeline_tests.factories.panels import sessions
 
 COUNT = 60

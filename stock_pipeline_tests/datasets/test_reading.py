@@ -10,9 +10,8 @@ import pytest
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
-from stock_pipeline.datasets.reading import input_names, read_inputs, read_past_volatility, read_training_panel
+from stock_pipeline.datasets.reading import input_names, model_inputs, read_inputs, read_past_volatility, read_training_panel
 from stock_pipeline.datasets.targets.neutralisation import neutralised
-from stock_pipeline.datasets.training_panel import model_inputs
 from stock_pipeline.features.catalogue import ALPHA158, CORE, EXPOSURES, EXTENDED, FeatureSet
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.tables import daily_features

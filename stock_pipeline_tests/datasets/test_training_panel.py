@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL
-from stock_pipeline.datasets.training_panel import model_inputs, training_panel
+from stock_pipeline.datasets.reading import model_inputs, training_panel
 
 FIRST, SECOND = date(2020, 1, 2), date(2020, 1, 3)
 

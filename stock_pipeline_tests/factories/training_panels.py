@@ -11,9 +11,9 @@ import polars as pl
 
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
+from stock_pipeline.datasets.reading import model_inputs, training_panel
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import walk_forward
-from stock_pipeline.datasets.training_panel import model_inputs, training_panel
 from stock_pipeline.models.catalogue import ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.plan import Plan
