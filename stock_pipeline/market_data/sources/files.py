@@ -11,9 +11,8 @@ import polars as pl
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, LOW, OPEN, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.sources.archive import answer
-from stock_pipeline.market_data.sources.matching import matching_files
 from stock_pipeline.market_data.sources.moments import sessions, times_of_day
-from stock_pipeline.market_data.sources.side_files import read_actions, read_fundamentals, read_instruments
+from stock_pipeline.market_data.sources.side_files import matching_files, read_actions, read_fundamentals, read_instruments
 from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
 from stock_pipeline.market_data.sources.tabular import (
     Column,

@@ -4,6 +4,8 @@ Each reader takes a path or a glob, reads the files in the order of their names,
 value where something is wrong with one of them. Columns are known by their usual names in any case; unknown ones are passed over.
 """
 
+import glob
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,7 +16,6 @@ from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SYMBOL,
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
 from stock_pipeline.market_data.sources.cells import COMMA, NULL_WORDS, POINT, numbers
-from stock_pipeline.market_data.sources.matching import matching_files
 from stock_pipeline.market_data.sources.source import FUNDAMENTALS
 from stock_pipeline.market_data.sources.tabular import (
     Column,
@@ -225,3 +226,21 @@ def _holds_figures(table: Table, name: str) -> bool:
         return cells.dtype.is_numeric()
     text = cells.replace(NULL_WORDS, None)
     return any(numbers(text, sign).null_count() == text.null_count() for sign in (POINT, COMMA))
+
+
+def matching_files(pattern: str, setting: str) -> list[Path]:
+    """The files that a path or glob means, in the order of their names.
+
+    Raises:
+        InputError: there is none; ``setting`` is where the user wrote the pattern.
+    """
+    literal = Path(os.path.expanduser(pattern))  # noqa: PTH111  (Path.expanduser raises where there is no such user)
+    if literal.is_file():
+        return [literal]
+    if literal.is_dir():
+        raise InputError(f"{setting} {pattern!r} is a folder; give the files in it, such as {str(literal / '*.csv')!r}")
+    found = sorted(Path(name) for name in glob.glob(str(literal), recursive=True))  # noqa: PTH207  (takes absolute patterns)
+    files = [path for path in found if path.is_file()]
+    if not files:
+        raise InputError(f"{setting} {pattern!r} matches no file; give a CSV or Parquet file or a glob")
+    return files

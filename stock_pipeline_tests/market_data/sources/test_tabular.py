@@ -7,7 +7,7 @@ import pytest
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.sources.matching import matching_files
+from stock_pipeline.market_data.sources.side_files import matching_files
 from stock_pipeline.market_data.sources.tabular import Column, find_columns, read_columns, read_table
 
 WHO = Column(SYMBOL, pl.String, ("symbol", "ticker"), needed=True)
