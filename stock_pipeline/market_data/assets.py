@@ -8,6 +8,7 @@ import polars as pl
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import AS_OF, SESSION, SOURCE, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.market_data import tables
 from stock_pipeline.market_data.checks import BAR_CHECKS
 from stock_pipeline.market_data.flagging import Revisions, doubts_after
 from stock_pipeline.market_data.flags import FlagRules
@@ -17,24 +18,6 @@ from stock_pipeline.market_data.ingestion import Ingested
 from stock_pipeline.market_data.instruments import Identities, ListingNews, found_delisted, identify
 from stock_pipeline.market_data.landing import Landing
 from stock_pipeline.market_data.pictures import candlesticks
-from stock_pipeline.market_data.tables import (
-    ATTEMPT,
-    BAR_FLAGS,
-    CORPORATE_ACTIONS,
-    DAILY_BARS,
-    FIRST,
-    FLAG,
-    FUNDAMENTALS,
-    INGESTION_FAILURES,
-    INGESTION_REPORTS,
-    INSTRUMENTS,
-    LAST,
-    QUARANTINED_BARS,
-    REASON,
-    SYMBOL_HISTORY,
-    UNIVERSE_MEMBERS,
-    WITHDRAWN_ON,
-)
 from stock_pipeline.market_data.views import VIEWS
 from stock_pipeline.orchestration.night import Night, Product
 from stock_pipeline.orchestration.stage import Stage, key_of
@@ -42,16 +25,16 @@ from stock_pipeline.storage import Stores, Write, append, replace_groups, upsert
 from stock_pipeline.storage.reading import Selection
 
 TABLES = (
-    DAILY_BARS,
-    CORPORATE_ACTIONS,
-    INSTRUMENTS,
-    SYMBOL_HISTORY,
-    UNIVERSE_MEMBERS,
-    FUNDAMENTALS,
-    QUARANTINED_BARS,
-    BAR_FLAGS,
-    INGESTION_REPORTS,
-    INGESTION_FAILURES,
+    tables.DAILY_BARS,
+    tables.CORPORATE_ACTIONS,
+    tables.INSTRUMENTS,
+    tables.SYMBOL_HISTORY,
+    tables.UNIVERSE_MEMBERS,
+    tables.FUNDAMENTALS,
+    tables.QUARANTINED_BARS,
+    tables.BAR_FLAGS,
+    tables.INGESTION_REPORTS,
+    tables.INGESTION_FAILURES,
 )
 
 
@@ -70,7 +53,7 @@ def ingest(night: Night) -> Product | None:
     night.say(f"storing {gathered.bars.height:,} bars")
     with stores.kept_open("market"):
         writes = _writes(night, held, gathered, live=not all(source.is_archive for source in sources))
-    bars, doubts = (write.frame for table in (DAILY_BARS, BAR_FLAGS) for write in writes if write.schema == table)
+    bars, doubts = (write.frame for table in (tables.DAILY_BARS, tables.BAR_FLAGS) for write in writes if write.schema == table)
     return Product(
         writes=writes,
         watermark=gathered.as_of,
@@ -84,30 +67,30 @@ def _writes(night: Night, held: Held, gathered: Ingested, *, live: bool) -> tupl
     """What every table is to hold after the night."""
     stores, quality, as_of = night.stores, night.settings.quality, gathered.as_of
     tonight = Vintage(as_of, live)
-    of_bars = Vintage(as_of, live, held.sessions.select(SYMBOL, FIRST), night.watermark)
-    bars = with_history(stores, DAILY_BARS, gathered.bars, of_bars)
-    actions = with_history(stores, CORPORATE_ACTIONS, gathered.actions, tonight)
-    fundamentals = with_history(stores, FUNDAMENTALS, gathered.fundamentals, tonight)
+    of_bars = Vintage(as_of, live, held.sessions.select(SYMBOL, tables.FIRST), night.watermark)
+    bars = with_history(stores, tables.DAILY_BARS, gathered.bars, of_bars)
+    actions = with_history(stores, tables.CORPORATE_ACTIONS, gathered.actions, tonight)
+    fundamentals = with_history(stores, tables.FUNDAMENTALS, gathered.fundamentals, tonight)
     rules = FlagRules(quality.jump_ratio, quality.source_tolerance)
     calendar = trading_calendar(night.settings.exchange)
     before = calendar.previous_session(as_of)
-    every_bar = held.sessions.select(SYMBOL, pl.col(FIRST).alias(SESSION)) if night.full_refresh else None
+    every_bar = held.sessions.select(SYMBOL, pl.col(tables.FIRST).alias(SESSION)) if night.full_refresh else None
     doubts = doubts_after(stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared, every_bar))
     identities = _identities(night, held, gathered)
     told = members_told(night.settings)
-    members = [] if told is None else [_of_symbols(UNIVERSE_MEMBERS, _with_those_left_out(stores, told, before))]
+    members = [] if told is None else [_of_symbols(tables.UNIVERSE_MEMBERS, _with_those_left_out(stores, told, before))]
     return (
-        upsert(DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
-        upsert(CORPORATE_ACTIONS, actions, may_be_empty=True),
-        upsert(INSTRUMENTS, identities.instruments),
-        _of_symbols(SYMBOL_HISTORY, identities.history),
+        upsert(tables.DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
+        upsert(tables.CORPORATE_ACTIONS, actions, may_be_empty=True),
+        upsert(tables.INSTRUMENTS, identities.instruments),
+        _of_symbols(tables.SYMBOL_HISTORY, identities.history),
         *members,
-        upsert(FUNDAMENTALS, fundamentals, may_be_empty=True),
+        upsert(tables.FUNDAMENTALS, fundamentals, may_be_empty=True),
         # A bar refused again keeps the night on which it was first refused.
-        append(QUARANTINED_BARS, gathered.quarantined, may_be_empty=True),
-        upsert(BAR_FLAGS, doubts, may_be_empty=True),
-        append(INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
-        upsert(INGESTION_FAILURES, gathered.failures, may_be_empty=True),
+        append(tables.QUARANTINED_BARS, gathered.quarantined, may_be_empty=True),
+        upsert(tables.BAR_FLAGS, doubts, may_be_empty=True),
+        append(tables.INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
+        upsert(tables.INGESTION_FAILURES, gathered.failures, may_be_empty=True),
     )
 
 
@@ -118,12 +101,14 @@ def _of_symbols(schema: TableSchema, spells: pl.DataFrame) -> Write:
 
 def _with_those_left_out(stores: Stores, told: pl.DataFrame, before: date) -> pl.DataFrame:
     """The members told, and those that are not told any more: they belonged to the universe until ``before``."""
-    left_out = stores.read(UNIVERSE_MEMBERS).join(told, on=SYMBOL, how="anti")
-    return pl.concat([told, left_out.with_columns(pl.col(LAST).fill_null(pl.lit(before)))])
+    left_out = stores.read(tables.UNIVERSE_MEMBERS).join(told, on=SYMBOL, how="anti")
+    return pl.concat([told, left_out.with_columns(pl.col(tables.LAST).fill_null(pl.lit(before)))])
 
 
 def _identities(night: Night, held: Held, gathered: Ingested) -> Identities:
-    earlier = night.stores.read(INGESTION_FAILURES, Selection(columns=(AS_OF, SYMBOL, REASON))).filter(pl.col(AS_OF) < gathered.as_of)
+    earlier = night.stores.read(tables.INGESTION_FAILURES, Selection(columns=(AS_OF, SYMBOL, tables.REASON))).filter(
+        pl.col(AS_OF) < gathered.as_of
+    )
     delisted = found_delisted(gathered.failures, earlier, gathered.bars, held.last)
     renames = renames_told(night.settings)
     news = ListingNews(gathered.as_of, gathered.bars, gathered.instruments, renames, delisted)
@@ -132,23 +117,23 @@ def _identities(night: Night, held: Held, gathered: Ingested) -> Identities:
 
 def _not_yet_reported(stores: Stores, report: pl.DataFrame) -> pl.DataFrame:
     """The report as one more attempt; one that differs from a stored one in its seconds alone says nothing new."""
-    held = stores.read(INGESTION_REPORTS)
-    facts = [name for name in report.columns if name not in (ATTEMPT, "seconds")]
-    attempts = held.group_by(AS_OF, SOURCE).agg(pl.col(ATTEMPT).max().alias("before"))
+    held = stores.read(tables.INGESTION_REPORTS)
+    facts = [name for name in report.columns if name not in (tables.ATTEMPT, "seconds")]
+    attempts = held.group_by(AS_OF, SOURCE).agg(pl.col(tables.ATTEMPT).max().alias("before"))
     return (
         report.join(held, on=facts, how="anti", nulls_equal=True)
         .join(attempts, on=[AS_OF, SOURCE], how="left")
-        .with_columns((pl.col("before").fill_null(0) + 1).alias(ATTEMPT))
+        .with_columns((pl.col("before").fill_null(0) + 1).alias(tables.ATTEMPT))
         .drop("before")
     )
 
 
 def _shown(gathered: Ingested, doubts: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    standing = doubts.filter(pl.col(WITHDRAWN_ON).is_null())
+    standing = doubts.filter(pl.col(tables.WITHDRAWN_ON).is_null())
     counted = {
-        "quarantined": gathered.quarantined.group_by(REASON).len(),
-        "doubtful": standing.group_by(FLAG).len(),
-        "failures": gathered.failures.group_by(SOURCE, REASON).len(),
+        "quarantined": gathered.quarantined.group_by(tables.REASON).len(),
+        "doubtful": standing.group_by(tables.FLAG).len(),
+        "failures": gathered.failures.group_by(SOURCE, tables.REASON).len(),
     }
     return {"report": gathered.report} | {name: rows.sort("len", descending=True) for name, rows in counted.items()}
 

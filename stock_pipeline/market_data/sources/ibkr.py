@@ -17,13 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.sources.errors import (
-    OutOfTimeError,
-    RateLimitedError,
-    RequestTimeoutError,
-    SourceDownError,
-    SourceError,
-)
+from stock_pipeline.market_data.sources import errors
 from stock_pipeline.market_data.sources.ibkr_answers import (
     FALL_BACK,
     RESTART,
@@ -98,12 +92,12 @@ class _Round:
     def __post_init__(self) -> None:
         self._deadline = self._clock() + self._settings.budget_seconds
         self._hung: Counter[str] = Counter()
-        self._over: SourceError | None = None  # why nothing more is asked
+        self._over: errors.SourceError | None = None  # why nothing more is asked
 
     async def answer_all(self, requests: Iterable[Request], give: Callable[[Answer], None]) -> None:
         try:
             await self._gateway.connect()
-        except SourceError as error:
+        except errors.SourceError as error:
             self._over = error
         waiting = deque(requests)
         async with asyncio.TaskGroup() as tasks:
@@ -120,12 +114,12 @@ class _Round:
             instrument = await self._instrument_of(request.symbol)
             known = MarketData(instruments=instrument_row(request.symbol, instrument))
             return Answer(replace(known, bars=await self._bars_of(request, instrument)))
-        except SourceError as error:
+        except errors.SourceError as error:
             if error.about_all and self._over is None:
                 self._over = error
             return Answer(known, {request.symbol: self._failure(request.symbol, error)})
 
-    def _failure(self, symbol: str, error: SourceError) -> SourceError:
+    def _failure(self, symbol: str, error: errors.SourceError) -> errors.SourceError:
         """``error`` as a sentence that names the symbol and the place. A symbol may be anything that a file holds."""
         shown = symbol if is_symbol(symbol) else repr(symbol[:SYMBOL_LIMIT])
         return type(error)(f"{shown} from source ibkr at {self._settings.host}:{self._settings.port}: {error}")
@@ -144,7 +138,7 @@ class _Round:
         for delay in RETRY_DELAYS:
             try:
                 return await ask()
-            except RateLimitedError:
+            except errors.RateLimitedError:
                 if self._clock() + delay > self._deadline:
                     raise
                 await self._wait(delay)
@@ -163,12 +157,12 @@ class _Round:
             raise self._out_of_time()
         try:
             said = await ask(min(left, self._settings.request_seconds))
-        except RequestTimeoutError as error:
+        except errors.RequestTimeoutError as error:
             if left < self._settings.request_seconds:
                 raise self._out_of_time() from error
             self._count_hung(kind)
             raise
-        except SourceError:
+        except errors.SourceError:
             self._hung[kind] = 0
             raise
         self._hung[kind] = 0
@@ -182,10 +176,10 @@ class _Round:
         # By kind, since a gateway that has lost Interactive Brokers' history still knows its contracts.
         self._hung[kind] += 1
         if self._hung[kind] >= HUNG_LIMIT and self._over is None:
-            self._over = SourceDownError(f"it left {HUNG_LIMIT} requests for {kind} in a row without an answer; {RESTART}")
+            self._over = errors.SourceDownError(f"it left {HUNG_LIMIT} requests for {kind} in a row without an answer; {RESTART}")
 
-    def _out_of_time(self) -> OutOfTimeError:
-        return OutOfTimeError(f"its {self._settings.budget_seconds} s are used up; raise source.ibkr.budget_seconds, or {FALL_BACK}")
+    def _out_of_time(self) -> errors.OutOfTimeError:
+        return errors.OutOfTimeError(f"its {self._settings.budget_seconds} s are used up; raise source.ibkr.budget_seconds, or {FALL_BACK}")
 
 
 def _one_a_symbol(requests: Iterable[Request]) -> list[Request]:

@@ -11,17 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE
-from stock_pipeline.market_data.sources.errors import (
-    NoDataError,
-    NoPermissionError,
-    RateLimitedError,
-    RefusedRequestError,
-    SourceDownError,
-    SourceError,
-    UnknownSymbolError,
-    UnreadableAnswerError,
-    WrongClientError,
-)
+from stock_pipeline.market_data.sources import errors
 from stock_pipeline.market_data.sources.source import BARS, INSTRUMENTS, Request
 from stock_pipeline.market_data.tables import SPLIT_ADJUSTED
 
@@ -40,19 +30,19 @@ RESTART = "see that it is logged in and connected to Interactive Brokers"
 FALL_BACK = "let a source of source.fallbacks give it"
 
 # The code of an error, a word of its text where the code alone does not tell, what that means to us, and the remedy.
-MEANINGS: tuple[tuple[frozenset[int], str, type[SourceError], str], ...] = (
-    (frozenset({200}), "", UnknownSymbolError, CORRECT),
-    (frozenset({326}), "", WrongClientError, OTHER_CLIENT),
-    (frozenset({100}), "", RateLimitedError, FEWER),
-    (frozenset({203, 354, 10089, 10090, 10091, 10168, 10186}), "", NoPermissionError, SUBSCRIBE),
-    (frozenset({502, 503, 504, 1100}), "", SourceDownError, RESTART),
-    (frozenset({162, 420}), "pacing violation", RateLimitedError, FEWER),
-    (frozenset({162, 420}), "permission", NoPermissionError, SUBSCRIBE),
-    (frozenset({162, 420}), "subscription", NoPermissionError, SUBSCRIBE),
-    (frozenset({162}), "no data", NoDataError, FALL_BACK),
-    (frozenset({162}), "different ip address", WrongClientError, OTHER_SESSION),
-    (frozenset({162}), "hmds connection", SourceDownError, RESTART),
-    (frozenset({162}), "hmds server disconnect", SourceDownError, RESTART),
+MEANINGS: tuple[tuple[frozenset[int], str, type[errors.SourceError], str], ...] = (
+    (frozenset({200}), "", errors.UnknownSymbolError, CORRECT),
+    (frozenset({326}), "", errors.WrongClientError, OTHER_CLIENT),
+    (frozenset({100}), "", errors.RateLimitedError, FEWER),
+    (frozenset({203, 354, 10089, 10090, 10091, 10168, 10186}), "", errors.NoPermissionError, SUBSCRIBE),
+    (frozenset({502, 503, 504, 1100}), "", errors.SourceDownError, RESTART),
+    (frozenset({162, 420}), "pacing violation", errors.RateLimitedError, FEWER),
+    (frozenset({162, 420}), "permission", errors.NoPermissionError, SUBSCRIBE),
+    (frozenset({162, 420}), "subscription", errors.NoPermissionError, SUBSCRIBE),
+    (frozenset({162}), "no data", errors.NoDataError, FALL_BACK),
+    (frozenset({162}), "different ip address", errors.WrongClientError, OTHER_SESSION),
+    (frozenset({162}), "hmds connection", errors.SourceDownError, RESTART),
+    (frozenset({162}), "hmds server disconnect", errors.SourceDownError, RESTART),
 )
 
 
@@ -66,11 +56,11 @@ class Instrument:
     industry: str
 
 
-def meaning(code: int, text: str) -> SourceError:
+def meaning(code: int, text: str) -> errors.SourceError:
     """The error that a code and its text stand for; RefusedRequestError where they are none that we know."""
     said = " ".join(text.split())
     found = ((kind, remedy) for codes, word, kind, remedy in MEANINGS if code in codes and word in said.lower())
-    kind, remedy = next(found, (RefusedRequestError, FALL_BACK))
+    kind, remedy = next(found, (errors.RefusedRequestError, FALL_BACK))
     return kind(f"error {code}, {said.rstrip('.')!r}; {remedy}")
 
 
@@ -86,7 +76,7 @@ def broker_symbol(symbol: str) -> str:
         UnknownSymbolError: it cannot be a symbol.
     """
     if not is_symbol(symbol):
-        raise UnknownSymbolError(f"a symbol has 1 to {SYMBOL_LIMIT} printable characters, so it was not asked for; {CORRECT}")
+        raise errors.UnknownSymbolError(f"a symbol has 1 to {SYMBOL_LIMIT} printable characters, so it was not asked for; {CORRECT}")
     return symbol.replace(".", " ")
 
 
@@ -114,7 +104,7 @@ def only_one(found: Sequence[ContractDetails]) -> Instrument:
     }
     if len(by_number) != 1:
         told = f"it stands for the contracts {', '.join(map(str, sorted(by_number)))}" if by_number else "no contract came for it"
-        raise UnknownSymbolError(f"{told}; {CORRECT}")
+        raise errors.UnknownSymbolError(f"{told}; {CORRECT}")
     return next(iter(by_number.values()))
 
 
@@ -138,10 +128,10 @@ def bar_rows(request: Request, currency: str, bars: Iterable[BarData]) -> pl.Dat
         if request.first <= (session := _day(bar.date)) <= request.last
     ]
     if not rows:
-        raise NoDataError(f"no bar from {request.first} to {request.last}; {FALL_BACK}")
+        raise errors.NoDataError(f"no bar from {request.first} to {request.last}; {FALL_BACK}")
     frame = pl.DataFrame(rows, schema=BARS, orient="row")
     if frame[CLOSE].null_count() == frame.height:
-        raise UnreadableAnswerError(f"not one of its {frame.height} bars has a close; {FALL_BACK}")
+        raise errors.UnreadableAnswerError(f"not one of its {frame.height} bars has a close; {FALL_BACK}")
     return frame
 
 

@@ -9,17 +9,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, HIGH, INDUSTRY, LOW, NAME, OPEN, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
-from stock_pipeline.market_data.sources.errors import (
-    NoDataError,
-    RateLimitedError,
-    RefusedRequestError,
-    RequestTimeoutError,
-    SaidDelistedError,
-    SourceDownError,
-    SourceError,
-    UnknownSymbolError,
-    UnreadableAnswerError,
-)
+from stock_pipeline.market_data.sources import errors
 from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, MarketData, Request, shaped
 from stock_pipeline.market_data.tables import BASIS, CURRENCY, EXCHANGE, ITEM, KIND, PERIOD, PERIOD_END, RAW
 
@@ -61,38 +51,38 @@ def yahoo_symbol(symbol: str) -> str:
         UnknownSymbolError: Yahoo can have no such symbol, or it could not be asked for without changing the meaning of a URL.
     """
     if not SPELLING.fullmatch(symbol) or ISIN.fullmatch(symbol):
-        raise UnknownSymbolError(f"Yahoo has no symbol spelt {symbol[:20]!r}; write it as AAPL, BRK.B, ^GSPC or VOD.L")
+        raise errors.UnknownSymbolError(f"Yahoo has no symbol spelt {symbol[:20]!r}; write it as AAPL, BRK.B, ^GSPC or VOD.L")
     return CLASS_SHARE.sub(r"\1-\2", symbol) if CLASS_SHARE.fullmatch(symbol) else symbol
 
 
-def meaning(error: Exception) -> SourceError:
+def meaning(error: Exception) -> errors.SourceError:
     """What an exception of the client says of the symbol or of the source."""
     from curl_cffi.requests import exceptions
     from yfinance.exceptions import YFDataException, YFPricesMissingError, YFRateLimitError
 
     told = f"{type(error).__name__}: {error}"
-    if isinstance(error, SourceError):
+    if isinstance(error, errors.SourceError):
         return error
     if isinstance(error, YFRateLimitError):
-        return RateLimitedError("Yahoo asks for fewer requests; lower source.yahoo.requests_at_once")
+        return errors.RateLimitedError("Yahoo asks for fewer requests; lower source.yahoo.requests_at_once")
     if isinstance(error, YFPricesMissingError) and error.yahoo_reason is not None:
         return _meaning_of_reason(error.yahoo_reason)
     if isinstance(error, exceptions.Timeout):
-        return RequestTimeoutError("Yahoo did not answer within source.yahoo.request_seconds")
+        return errors.RequestTimeoutError("Yahoo did not answer within source.yahoo.request_seconds")
     if isinstance(error, (YFDataException, exceptions.RequestException)):
-        return SourceDownError(f"Yahoo cannot be reached, {told}")
-    return UnreadableAnswerError(f"Yahoo's answer cannot be read, {told}")
+        return errors.SourceDownError(f"Yahoo cannot be reached, {told}")
+    return errors.UnreadableAnswerError(f"Yahoo's answer cannot be read, {told}")
 
 
-def _meaning_of_reason(reason: str) -> SourceError:
+def _meaning_of_reason(reason: str) -> errors.SourceError:
     lowered = reason.lower()
     if "delisted" in lowered:
-        return SaidDelistedError(f"Yahoo says: {reason}")
+        return errors.SaidDelistedError(f"Yahoo says: {reason}")
     if "data doesn't exist" in lowered:
-        return NoDataError(f"Yahoo says: {reason}")
+        return errors.NoDataError(f"Yahoo says: {reason}")
     if "not found" in lowered:
-        return UnknownSymbolError(f"Yahoo says: {reason}")
-    return RefusedRequestError(f"Yahoo says: {reason}")
+        return errors.UnknownSymbolError(f"Yahoo says: {reason}")
+    return errors.RefusedRequestError(f"Yahoo says: {reason}")
 
 
 def raw_market_data(request: Request, history: "pd.DataFrame", currency: str | None) -> MarketData:
@@ -114,7 +104,7 @@ def raw_market_data(request: Request, history: "pd.DataFrame", currency: str | N
     """
     missing = [name for name in COLUMNS if name not in history.columns]
     if missing:
-        raise UnreadableAnswerError(f"Yahoo's answer lacks {', '.join(missing)}")
+        raise errors.UnreadableAnswerError(f"Yahoo's answer lacks {', '.join(missing)}")
     numbers = {ours: history[theirs].to_numpy(dtype=float) for theirs, ours in COLUMNS.items()}
     adjusted = pl.DataFrame({SESSION: pl.Series(list(history.index.date), dtype=pl.Date), **numbers})
     rows = _undo_splits(adjusted).filter(pl.col(SESSION).is_between(request.first, request.last))
@@ -138,10 +128,10 @@ def _bars(request: Request, rows: pl.DataFrame) -> pl.DataFrame:
     bars = rows.filter(pl.any_horizontal(pl.col(*PRICES).is_not_null()))
     # A row of an action alone, on a day without a bar, is no unreadable bar.
     if bars.is_empty() and rows.filter(pl.all_horizontal(pl.col(*EVENTS) == 0)).is_empty():
-        raise NoDataError(f"Yahoo has no bar from {request.first} to {request.last}")
+        raise errors.NoDataError(f"Yahoo has no bar from {request.first} to {request.last}")
     lacking = [name for name in PRICES if bars[name].null_count() == bars.height]
     if lacking:
-        raise UnreadableAnswerError(f"Yahoo's answer has not one price in {', '.join(lacking)}")
+        raise errors.UnreadableAnswerError(f"Yahoo's answer has not one price in {', '.join(lacking)}")
     return shaped(bars, BARS)
 
 
