@@ -14,19 +14,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from stock_pipeline.core.columns import CLOSE, OPEN, PRICE_STEP, SHARE_STEP, VOLUME
+from stock_pipeline.features import factor_model
 from stock_pipeline.features.bars import FILL_SESSIONS, FIRST_OF_SYMBOL, PLACE, RETURN
-from stock_pipeline.features.factor_model import (
-    COMPONENTS,
-    RESIDUAL_1,
-    RESIDUAL_5,
-    RESIDUAL_AT_PEAK_VOLUME,
-    RESIDUAL_OVERNIGHT,
-    REVERSION,
-    UNEXPLAINED,
-    VALUES,
-    Array,
-    own_movements,
-)
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.market import LARGEST_RETURN
 from stock_pipeline.features.windows import least_samples
@@ -47,10 +36,10 @@ class _Layout:
 
     age: NDArray[np.int64]  # sessions since the symbol's last bar; large before the first
     row: NDArray[np.int64]  # of the bar among those laid out, -1 where there is none
-    returns: Array  # 0 where a price is carried forward
-    overnight: Array
-    log_volume: Array
-    log_share_step: Array
+    returns: factor_model.Array  # 0 where a price is carried forward
+    overnight: factor_model.Array
+    log_volume: factor_model.Array
+    log_share_step: factor_model.Array
 
 
 def factor_values(bars: pl.DataFrame, first_place: int) -> pl.DataFrame:
@@ -69,12 +58,12 @@ def factor_values(bars: pl.DataFrame, first_place: int) -> pl.DataFrame:
     oldest = first_place - LOOK_BACK + 1 - FILL_SESSIONS
     needed = bars.select(PLACE, *_series()).filter(pl.col(PLACE) >= oldest)
     layout = _laid_out(needed, oldest)
-    made = np.full((len(VALUES), needed.height), np.nan)
+    made = np.full((len(factor_model.VALUES), needed.height), np.nan)
     with threadpool_limits(limits=1, user_api="blas"):
         for session in range(first_place - oldest, len(layout.age)):
             _make_session(layout, session, made)
     wanted = (needed[PLACE] >= first_place).to_numpy()
-    return pl.DataFrame({column(name): values[wanted] for name, values in zip(VALUES, made, strict=True)})
+    return pl.DataFrame({column(name): values[wanted] for name, values in zip(factor_model.VALUES, made, strict=True)})
 
 
 def column(value: str) -> str:
@@ -82,7 +71,7 @@ def column(value: str) -> str:
     return f"{value}_by_method_{METHOD}"
 
 
-def _make_session(layout: _Layout, session: int, made: Array) -> None:
+def _make_session(layout: _Layout, session: int, made: factor_model.Array) -> None:
     """Put the values of a session into the columns that belong to its bars."""
     window = slice(session - WINDOW + 1, session + 1)
     full = (layout.age[session] == 0) & (layout.age[session - WINDOW] <= FILL_SESSIONS) & np.isfinite(layout.returns[session])
@@ -91,12 +80,12 @@ def _make_session(layout: _Layout, session: int, made: Array) -> None:
     returns = layout.returns[window].take(stocks, axis=1)
     steps = layout.log_share_step[window].take(stocks, axis=1)
     later_steps = np.vstack([np.cumsum(steps[:0:-1], axis=0)[::-1], np.zeros((1, len(stocks)))])
-    values = own_movements(
+    values = factor_model.own_movements(
         np.where(np.isfinite(returns), returns, 0.0),
         layout.overnight[session].take(stocks),
         layout.log_volume[window].take(stocks, axis=1) + later_steps,
     )
-    made[:, layout.row[session].take(stocks)] = np.stack([values[name] for name in VALUES])
+    made[:, layout.row[session].take(stocks)] = np.stack([values[name] for name in factor_model.VALUES])
 
 
 def _laid_out(needed: pl.DataFrame, oldest: int) -> _Layout:
@@ -105,7 +94,7 @@ def _laid_out(needed: pl.DataFrame, oldest: int) -> _Layout:
     symbols = int(needed[_SYMBOL_NUMBER].max()) + 1  # type: ignore[arg-type]
     at = (needed[PLACE] - oldest).to_numpy(), needed[_SYMBOL_NUMBER].to_numpy()
 
-    def spread(name: str, empty: float) -> Array:
+    def spread(name: str, empty: float) -> factor_model.Array:
         array = np.full((count, symbols), empty)
         array[at] = needed[name].to_numpy()
         return array
@@ -136,32 +125,34 @@ def _feature(value: str, formula: str, source: str) -> Feature:
     return Feature(f"factor_{value}", formula, LOOK_BACK, source, pl.col(column(value)), family="factor", on="factors")
 
 
-_OWN: Final = f"standardised over {WINDOW} sessions, less what the stocks' {COMPONENTS} largest principal components explain of it"
+_OWN: Final = (
+    f"standardised over {WINDOW} sessions, less what the stocks' {factor_model.COMPONENTS} largest principal components explain of it"
+)
 
 FACTOR_FEATURES: Final = (
-    _feature(RESIDUAL_1, f"residual return: daily return, {_OWN}", "Avellaneda and Lee (2010)"),
+    _feature(factor_model.RESIDUAL_1, f"residual return: daily return, {_OWN}", "Avellaneda and Lee (2010)"),
     _feature(
-        RESIDUAL_5,
+        factor_model.RESIDUAL_5,
         "mean residual return (see factor_residual_1) of 5 sessions",
         "Blitz, Huij, Lansdorp and Verbeek (2013)",
     ),
     _feature(
-        RESIDUAL_OVERNIGHT,
+        factor_model.RESIDUAL_OVERNIGHT,
         f"open over previous close, less 1, over the deviation of {WINDOW} daily returns, less what the same components explain of it",
         "Lou, Polk and Skouras (2019)",
     ),
     _feature(
-        REVERSION,
+        factor_model.REVERSION,
         f"residual return times the correlation of {WINDOW} residual returns with those of the session before",
         "Avellaneda and Lee (2010)",
     ),
     _feature(
-        UNEXPLAINED,
+        factor_model.UNEXPLAINED,
         f"deviation of {WINDOW} residual returns: what share of the stock's movement is its own; 0 to 1",
         "Roll (1988)",
     ),
     _feature(
-        RESIDUAL_AT_PEAK_VOLUME,
+        factor_model.RESIDUAL_AT_PEAK_VOLUME,
         f"residual return of that one of {WINDOW} sessions in which log volume stood highest above the stock's and the session's means",
         "Garfinkel and Sokobin (2006)",
     ),

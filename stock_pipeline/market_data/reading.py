@@ -5,33 +5,18 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, INDUSTRY, KNOWN_FROM, KNOWN_TO, NAME, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.market_data import tables
 from stock_pipeline.market_data.identity import BORNE, reporting_instruments, under_latest_symbol, with_instruments
 from stock_pipeline.market_data.prices import adjust, with_steps
-from stock_pipeline.market_data.tables import (
-    ACTIONS_KNOWN,
-    BASIS,
-    CORPORATE_ACTIONS,
-    CURRENCY,
-    DAILY_BARS,
-    FIRST,
-    FUNDAMENTALS,
-    INSTRUMENT,
-    INSTRUMENTS,
-    ITEM,
-    KIND,
-    PERIOD,
-    PERIOD_END,
-    SYMBOL_HISTORY,
-)
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
 # What bars are read from, adjusted or not: under the symbol that their instrument bore last.
-BAR_TABLES = (DAILY_BARS, CORPORATE_ACTIONS, SYMBOL_HISTORY)
+BAR_TABLES = (tables.DAILY_BARS, tables.CORPORATE_ACTIONS, tables.SYMBOL_HISTORY)
 
-ACTION_COLUMNS = (SYMBOL, SESSION, KIND, VALUE)
-BAR_COLUMNS = (SYMBOL, SESSION, *PRICES, VOLUME, BASIS, ACTIONS_KNOWN)
-REPORT_COLUMNS = (PERIOD_END, PERIOD, ITEM, VALUE, CURRENCY)
+ACTION_COLUMNS = (SYMBOL, SESSION, tables.KIND, VALUE)
+BAR_COLUMNS = (SYMBOL, SESSION, *PRICES, VOLUME, tables.BASIS, tables.ACTIONS_KNOWN)
+REPORT_COLUMNS = (tables.PERIOD_END, tables.PERIOD, tables.ITEM, VALUE, tables.CURRENCY)
 
 
 def raw_bars(stores: Stores, known_on: date, first: date | None = None) -> pl.DataFrame:
@@ -40,13 +25,13 @@ def raw_bars(stores: Stores, known_on: date, first: date | None = None) -> pl.Da
     Returns:
         symbol, session, open, high, low, close, volume, basis and actions_known, sorted by symbol and session.
     """
-    bars = stores.read(DAILY_BARS, Selection(columns=BAR_COLUMNS, first=first, last=known_on, known_on=known_on))
+    bars = stores.read(tables.DAILY_BARS, Selection(columns=BAR_COLUMNS, first=first, last=known_on, known_on=known_on))
     return under_symbols_of(stores, bars, known_on)
 
 
 def actions_known(stores: Stores, known_on: date, first: date | None = None) -> pl.DataFrame:
     """Corporate actions with ex-sessions from ``first`` on, as they were known on the night of ``known_on``."""
-    actions = stores.read(CORPORATE_ACTIONS, Selection(columns=ACTION_COLUMNS, first=first, last=known_on, known_on=known_on))
+    actions = stores.read(tables.CORPORATE_ACTIONS, Selection(columns=ACTION_COLUMNS, first=first, last=known_on, known_on=known_on))
     return under_symbols_of(stores, actions, known_on)
 
 
@@ -55,7 +40,7 @@ def under_symbols_of(stores: Stores, rows: pl.DataFrame, known_on: date) -> pl.D
 
     See ``identity.under_latest_symbol``.
     """
-    return under_latest_symbol(rows, stores.read(SYMBOL_HISTORY), known_on)
+    return under_latest_symbol(rows, stores.read(tables.SYMBOL_HISTORY), known_on)
 
 
 def adjusted_bars(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
@@ -78,19 +63,21 @@ def reports_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
         instrument, period_end, period, item, value, currency, known_from and known_to (null while it holds): the versions of one
         figure follow one another, whatever the symbols that they were told under.
     """
-    told = stores.read(FUNDAMENTALS, Selection(columns=(SYMBOL, *REPORT_COLUMNS, KNOWN_FROM), last=last))
-    figure = [INSTRUMENT, PERIOD_END, PERIOD, ITEM]
-    named = reporting_instruments(told, stores.read(SYMBOL_HISTORY), KNOWN_FROM)
+    told = stores.read(tables.FUNDAMENTALS, Selection(columns=(SYMBOL, *REPORT_COLUMNS, KNOWN_FROM), last=last))
+    figure = [tables.INSTRUMENT, tables.PERIOD_END, tables.PERIOD, tables.ITEM]
+    named = reporting_instruments(told, stores.read(tables.SYMBOL_HISTORY), KNOWN_FROM)
     # Told on one night under two symbols, the figure under the one that the instrument then bore counts.
     once = named.sort(*figure, KNOWN_FROM, BORNE, SYMBOL).unique([*figure, KNOWN_FROM], keep="last", maintain_order=True)
-    return once.select(INSTRUMENT, *REPORT_COLUMNS, KNOWN_FROM, pl.col(KNOWN_FROM).shift(-1).over(figure).alias(KNOWN_TO))
+    return once.select(tables.INSTRUMENT, *REPORT_COLUMNS, KNOWN_FROM, pl.col(KNOWN_FROM).shift(-1).over(figure).alias(KNOWN_TO))
 
 
 def actions_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
     """Every version of the corporate actions until the night of ``last``: instrument, session, kind, value, known_from, known_to."""
     columns = (*ACTION_COLUMNS, KNOWN_FROM, KNOWN_TO)
-    told = stores.read(CORPORATE_ACTIONS, Selection(columns=columns, last=last)).filter(pl.col(KNOWN_FROM) <= last)
-    return with_instruments(told, stores.read(SYMBOL_HISTORY)).select(INSTRUMENT, SESSION, KIND, VALUE, KNOWN_FROM, KNOWN_TO)
+    told = stores.read(tables.CORPORATE_ACTIONS, Selection(columns=columns, last=last)).filter(pl.col(KNOWN_FROM) <= last)
+    return with_instruments(told, stores.read(tables.SYMBOL_HISTORY)).select(
+        tables.INSTRUMENT, SESSION, tables.KIND, VALUE, KNOWN_FROM, KNOWN_TO
+    )
 
 
 def closes_of_their_nights(stores: Stores, first: date, last: date) -> pl.DataFrame:
@@ -99,22 +86,22 @@ def closes_of_their_nights(stores: Stores, first: date, last: date) -> pl.DataFr
     Returns:
         symbol (that of the night), instrument, session, close and basis, in no order.
     """
-    columns = (SYMBOL, SESSION, CLOSE, BASIS, KNOWN_FROM, KNOWN_TO)
-    told = stores.read(DAILY_BARS, Selection(columns=columns, first=first, last=last))
+    columns = (SYMBOL, SESSION, CLOSE, tables.BASIS, KNOWN_FROM, KNOWN_TO)
+    told = stores.read(tables.DAILY_BARS, Selection(columns=columns, first=first, last=last))
     known = (pl.col(KNOWN_FROM) <= pl.col(SESSION)) & (pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > pl.col(SESSION)))
-    named = with_instruments(told.filter(known), stores.read(SYMBOL_HISTORY))
-    return named.select(SYMBOL, INSTRUMENT, SESSION, CLOSE, BASIS)
+    named = with_instruments(told.filter(known), stores.read(tables.SYMBOL_HISTORY))
+    return named.select(SYMBOL, tables.INSTRUMENT, SESSION, CLOSE, tables.BASIS)
 
 
 def particulars(stores: Stores, known_on: date) -> pl.DataFrame:
     """Name, sector and industry of every instrument under the symbol of ``known_on``: symbol, name, sector, industry."""
-    told = stores.read(INSTRUMENTS, Selection(columns=(INSTRUMENT, NAME, SECTOR, INDUSTRY)))
-    history = stores.read(SYMBOL_HISTORY).filter(pl.col(FIRST) <= known_on)
-    latest = history.sort(FIRST).group_by(SYMBOL).last().select(SYMBOL, INSTRUMENT)
-    return latest.join(told, on=INSTRUMENT, how="left").drop(INSTRUMENT).sort(SYMBOL)
+    told = stores.read(tables.INSTRUMENTS, Selection(columns=(tables.INSTRUMENT, NAME, SECTOR, INDUSTRY)))
+    history = stores.read(tables.SYMBOL_HISTORY).filter(pl.col(tables.FIRST) <= known_on)
+    latest = history.sort(tables.FIRST).group_by(SYMBOL).last().select(SYMBOL, tables.INSTRUMENT)
+    return latest.join(told, on=tables.INSTRUMENT, how="left").drop(tables.INSTRUMENT).sort(SYMBOL)
 
 
 def sessions_of(stores: Stores, known_on: date) -> list[date]:
     """The sessions that have bars, in order, up to ``known_on``."""
-    sessions = stores.read(DAILY_BARS, Selection(columns=(SESSION,), last=known_on, known_on=known_on, distinct=True))
+    sessions = stores.read(tables.DAILY_BARS, Selection(columns=(SESSION,), last=known_on, known_on=known_on, distinct=True))
     return sessions[SESSION].to_list()

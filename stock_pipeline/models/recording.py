@@ -10,20 +10,12 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, PREDICTED_RETURN, RETURN_SCALE, SESSION, SYMBOL, TRAINING_ID, VALUE
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.catalogue import TargetKind, target_kind
+from stock_pipeline.models import tables
 from stock_pipeline.models.artefacts import Artefact, Saveable, write_artefact
 from stock_pipeline.models.explanations import importances
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.scores import score_table, scores_of
 from stock_pipeline.models.stacking import return_scale
-from stock_pipeline.models.tables import (
-    FEATURE_IMPORTANCE,
-    MODEL_SCORES,
-    NUMBER,
-    OUT_OF_FOLD_PREDICTIONS,
-    SHAP_VALUES,
-    TRAININGS,
-    TRIALS,
-)
 from stock_pipeline.storage import Write, replace_groups, upsert
 
 
@@ -76,15 +68,15 @@ class Training:
     def writes(self) -> tuple[Write, ...]:
         """Everything in one transaction; a training made again replaces its own rows."""
         of_training = {
-            OUT_OF_FOLD_PREDICTIONS: self.out_of_fold,
-            MODEL_SCORES: self.scores,
-            SHAP_VALUES: self.shap_values,
-            FEATURE_IMPORTANCE: self.importance,
-            TRIALS: self.trials,
+            tables.OUT_OF_FOLD_PREDICTIONS: self.out_of_fold,
+            tables.MODEL_SCORES: self.scores,
+            tables.SHAP_VALUES: self.shap_values,
+            tables.FEATURE_IMPORTANCE: self.importance,
+            tables.TRIALS: self.trials,
         }
-        always = (TRAININGS.name, OUT_OF_FOLD_PREDICTIONS.name, MODEL_SCORES.name)
+        always = (tables.TRAININGS.name, tables.OUT_OF_FOLD_PREDICTIONS.name, tables.MODEL_SCORES.name)
         kept = [(schema, rows) for schema, rows in of_training.items() if rows.height or schema.name in always]
-        return (upsert(TRAININGS, self.trainings), *(replace_groups(schema, rows, (TRAINING_ID,)) for schema, rows in kept))
+        return (upsert(tables.TRAININGS, self.trainings), *(replace_groups(schema, rows, (TRAINING_ID,)) for schema, rows in kept))
 
 
 def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float | None]:
@@ -133,11 +125,11 @@ def record(models_root: Path, model: Saveable, manifest: Manifest, said: Said, s
     explained = said.explained if said.explained is not None and said.explained.height else None
     return Training(
         trainings=_training_row(manifest, artefact, sessions, number),
-        out_of_fold=_rows_of(OUT_OF_FOLD_PREDICTIONS, named, said.out_of_fold).sort(SESSION, SYMBOL),
-        scores=_rows_of(MODEL_SCORES, named, scores_of(said.out_of_fold, said.seen, target_kind(manifest.target).ranked_against)),
-        shap_values=_rows_of(SHAP_VALUES, named, explained),
-        importance=_rows_of(FEATURE_IMPORTANCE, named, None if explained is None else importances(explained)),
-        trials=_rows_of(TRIALS, named, said.tried),
+        out_of_fold=_rows_of(tables.OUT_OF_FOLD_PREDICTIONS, named, said.out_of_fold).sort(SESSION, SYMBOL),
+        scores=_rows_of(tables.MODEL_SCORES, named, scores_of(said.out_of_fold, said.seen, target_kind(manifest.target).ranked_against)),
+        shap_values=_rows_of(tables.SHAP_VALUES, named, explained),
+        importance=_rows_of(tables.FEATURE_IMPORTANCE, named, None if explained is None else importances(explained)),
+        trials=_rows_of(tables.TRIALS, named, said.tried),
     )
 
 
@@ -150,7 +142,7 @@ def _rows_of(schema: TableSchema, named: Mapping[str, object], rows: pl.DataFram
 def _training_row(manifest: Manifest, artefact: Artefact, sessions: int, number: int) -> pl.DataFrame:
     row = {
         **vars(manifest),
-        NUMBER: number,
+        tables.NUMBER: number,
         "sessions": sessions,
         "features": len(manifest.features),
         "parameters": json.dumps(manifest.parameters, sort_keys=True),
@@ -158,11 +150,11 @@ def _training_row(manifest: Manifest, artefact: Artefact, sessions: int, number:
         "size_bytes": artefact.size_bytes,
         "sha256": artefact.sha256,
     }
-    return pl.DataFrame([{name: row[name] for name in TRAININGS.column_names}], schema=TRAININGS.dtypes)
+    return pl.DataFrame([{name: row[name] for name in tables.TRAININGS.column_names}], schema=tables.TRAININGS.dtypes)
 
 
 def latest_trainings(trainings: pl.DataFrame, models: Sequence[str]) -> pl.DataFrame:
     """The last training of each of ``models`` that has one, in the order of ``models``: rows of TRAININGS."""
     order = pl.DataFrame({MODEL: list(models)}, schema={MODEL: pl.String})
-    last = trainings.sort(AS_OF, NUMBER).unique(MODEL, keep="last")
+    last = trainings.sort(AS_OF, tables.NUMBER).unique(MODEL, keep="last")
     return order.join(last, on=MODEL, how="inner", maintain_order="left").select(trainings.columns)

@@ -10,33 +10,25 @@ import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, LOW, OPEN, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.market_data.sources import tabular
 from stock_pipeline.market_data.sources.archive import answer
 from stock_pipeline.market_data.sources.moments import sessions, times_of_day
 from stock_pipeline.market_data.sources.side_files import matching_files, read_actions, read_fundamentals, read_instruments
 from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
-from stock_pipeline.market_data.sources.tabular import (
-    Column,
-    Table,
-    find_columns,
-    plain_name,
-    read_table,
-    refuse_missing,
-    typed_columns,
-)
 from stock_pipeline.market_data.tables import BASIS, CAPTURED, CURRENCY, RAW, SPLIT_ADJUSTED
 
 COLUMNS = (
-    Column(SYMBOL, pl.String, ("symbol", "ticker"), needed=True, remedy="add a column symbol or name the file AAPL.csv"),
-    Column(SESSION, pl.Date, ("date", "session"), ("datetime", "timestamp", "time", "windowstart", "t"), needed=True),
-    Column(OPEN, pl.Float64, ("open", "o"), needed=True),
-    Column(HIGH, pl.Float64, ("high", "h"), needed=True),
-    Column(LOW, pl.Float64, ("low", "l"), needed=True),
-    Column(CLOSE, pl.Float64, ("close", "c"), ("closelast", "price", "last"), needed=True),
-    Column(VOLUME, pl.Float64, ("volume", "vol", "v"), needed=True),
-    Column(ADJ_CLOSE, pl.Float64, ("adjclose", "adjustedclose")),
-    Column(BASIS, pl.String, ("basis",), words={RAW: RAW, SPLIT_ADJUSTED: SPLIT_ADJUSTED}),
-    Column(CURRENCY, pl.String, ("currency",)),
-    Column(CAPTURED, pl.Date, ("captured",)),
+    tabular.Column(SYMBOL, pl.String, ("symbol", "ticker"), needed=True, remedy="add a column symbol or name the file AAPL.csv"),
+    tabular.Column(SESSION, pl.Date, ("date", "session"), ("datetime", "timestamp", "time", "windowstart", "t"), needed=True),
+    tabular.Column(OPEN, pl.Float64, ("open", "o"), needed=True),
+    tabular.Column(HIGH, pl.Float64, ("high", "h"), needed=True),
+    tabular.Column(LOW, pl.Float64, ("low", "l"), needed=True),
+    tabular.Column(CLOSE, pl.Float64, ("close", "c"), ("closelast", "price", "last"), needed=True),
+    tabular.Column(VOLUME, pl.Float64, ("volume", "vol", "v"), needed=True),
+    tabular.Column(ADJ_CLOSE, pl.Float64, ("adjclose", "adjustedclose")),
+    tabular.Column(BASIS, pl.String, ("basis",), words={RAW: RAW, SPLIT_ADJUSTED: SPLIT_ADJUSTED}),
+    tabular.Column(CURRENCY, pl.String, ("currency",)),
+    tabular.Column(CAPTURED, pl.Date, ("captured",)),
 )
 # AAPL, brk.b, BF-B, 7203.T, ^GSPC, ES=F; and what is rather what the file holds than the name of a company.
 SYMBOL_LIKE = re.compile(r"[A-Za-z]{1,5}([.-][A-Za-z]{1,3})?|\d{1,6}\.[A-Za-z]{1,3}|\^[A-Za-z0-9]{1,10}|[A-Za-z0-9]{1,8}=[A-Za-z]")
@@ -105,23 +97,23 @@ class FilesSource:
 
 
 def _bars_of(path: Path) -> pl.DataFrame:
-    table = read_table(path, "bars")
-    found = find_columns(table, COLUMNS)
+    table = tabular.read_table(path, "bars")
+    found = tabular.find_columns(table, COLUMNS)
     if SYMBOL not in found:
         found |= _column_of_companies(table)
     if SESSION not in found:
         found |= _index_of_dates(table)
     symbol = None if SYMBOL in found else _symbol_in_name(path)
-    refuse_missing(table, [column for column in COLUMNS if column.name != SYMBOL or symbol is None], found)
-    bars = typed_columns(table, COLUMNS, found).with_columns(pl.col(BASIS).fill_null(RAW))
+    tabular.refuse_missing(table, [column for column in COLUMNS if column.name != SYMBOL or symbol is None], found)
+    bars = tabular.typed_columns(table, COLUMNS, found).with_columns(pl.col(BASIS).fill_null(RAW))
     bars = bars if symbol is None else bars.with_columns(pl.lit(symbol).alias(SYMBOL))
     _refuse_intraday(table, found[SESSION], bars)
     return bars
 
 
-def _column_of_companies(table: Table) -> dict[str, str]:
+def _column_of_companies(table: tabular.Table) -> dict[str, str]:
     """A column Name, where it holds symbols throughout."""
-    names = [given for given in table.frame.columns if plain_name(given) == COMPANY and table.frame[given].dtype == pl.String]
+    names = [given for given in table.frame.columns if tabular.plain_name(given) == COMPANY and table.frame[given].dtype == pl.String]
     symbols = [given for given in names if all(_is_symbol_in_capitals(name) for name in table.frame[given].unique())]
     return {SYMBOL: symbols[0]} if len(symbols) == 1 else {}
 
@@ -130,9 +122,9 @@ def _is_symbol_in_capitals(name: str | None) -> bool:
     return name is not None and name == name.upper() and SYMBOL_LIKE.fullmatch(name) is not None
 
 
-def _index_of_dates(table: Table) -> dict[str, str]:
+def _index_of_dates(table: tabular.Table) -> dict[str, str]:
     """The index that pandas writes without a name of its own, where it holds dates throughout."""
-    indices = [given for given in table.frame.columns if plain_name(given) in INDICES]
+    indices = [given for given in table.frame.columns if tabular.plain_name(given) in INDICES]
     if len(indices) != 1:
         return {}
     cells = table.frame[indices[0]]
@@ -140,8 +132,8 @@ def _index_of_dates(table: Table) -> dict[str, str]:
     return {SESSION: indices[0]} if fits and cells.len() and not sessions(cells).has_nulls() else {}
 
 
-def _refuse_intraday(table: Table, session: str, bars: pl.DataFrame) -> None:
-    clocks = [given for given in table.frame.columns if plain_name(given) == TIME and given != session]
+def _refuse_intraday(table: tabular.Table, session: str, bars: pl.DataFrame) -> None:
+    clocks = [given for given in table.frame.columns if tabular.plain_name(given) == TIME and given != session]
     times = table.frame[clocks[0]].cast(pl.String) if clocks else times_of_day(table.frame[session])
     if times is None or times.n_unique() < 2:
         return

@@ -17,17 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.sources import errors
-from stock_pipeline.market_data.sources.ibkr_answers import (
-    FALL_BACK,
-    RESTART,
-    SYMBOL_LIMIT,
-    Instrument,
-    bar_rows,
-    broker_symbol,
-    instrument_row,
-    is_symbol,
-)
+from stock_pipeline.market_data.sources import errors, ibkr_answers
 from stock_pipeline.market_data.sources.ibkr_gateway import Gateway
 from stock_pipeline.market_data.sources.pacing import Pace
 from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
@@ -58,7 +48,7 @@ class IbkrSource:
         self._clock = clock
         self._wait = wait
         self._pace = Pace(settings.requests_per_ten_minutes, clock, wait)
-        self._instruments: dict[str, Instrument] = {}
+        self._instruments: dict[str, ibkr_answers.Instrument] = {}
 
     def fetch(self, requests: Sequence[Request] | None) -> Iterator[Answer]:
         """One answer a symbol, as they arrive. Of two requests for one symbol the widest sessions count.
@@ -85,7 +75,7 @@ class _Round:
     _settings: IbkrSettings
     _gateway: Gateway
     _pace: Pace
-    _instruments: dict[str, Instrument]
+    _instruments: dict[str, ibkr_answers.Instrument]
     _clock: Clock
     _wait: Wait
 
@@ -112,7 +102,7 @@ class _Round:
         known = MarketData()
         try:
             instrument = await self._instrument_of(request.symbol)
-            known = MarketData(instruments=instrument_row(request.symbol, instrument))
+            known = MarketData(instruments=ibkr_answers.instrument_row(request.symbol, instrument))
             return Answer(replace(known, bars=await self._bars_of(request, instrument)))
         except errors.SourceError as error:
             if error.about_all and self._over is None:
@@ -121,18 +111,18 @@ class _Round:
 
     def _failure(self, symbol: str, error: errors.SourceError) -> errors.SourceError:
         """``error`` as a sentence that names the symbol and the place. A symbol may be anything that a file holds."""
-        shown = symbol if is_symbol(symbol) else repr(symbol[:SYMBOL_LIMIT])
+        shown = symbol if ibkr_answers.is_symbol(symbol) else repr(symbol[: ibkr_answers.SYMBOL_LIMIT])
         return type(error)(f"{shown} from source ibkr at {self._settings.host}:{self._settings.port}: {error}")
 
-    async def _instrument_of(self, symbol: str) -> Instrument:
-        broker_symbol(symbol)  # so that what is no symbol is called so even where the gateway is down
+    async def _instrument_of(self, symbol: str) -> ibkr_answers.Instrument:
+        ibkr_answers.broker_symbol(symbol)  # so that what is no symbol is called so even where the gateway is down
         if symbol not in self._instruments:
             self._instruments[symbol] = await self._patiently(lambda: self._asked("particulars", partial(self._gateway.instrument, symbol)))
         return self._instruments[symbol]
 
-    async def _bars_of(self, request: Request, instrument: Instrument) -> pl.DataFrame:
+    async def _bars_of(self, request: Request, instrument: ibkr_answers.Instrument) -> pl.DataFrame:
         bars = await self._patiently(lambda: self._asked_in_turn(request, instrument))
-        return bar_rows(request, instrument.contract.currency, bars)
+        return ibkr_answers.bar_rows(request, instrument.contract.currency, bars)
 
     async def _patiently(self, ask: Callable[[], Awaitable[Said]]) -> Said:
         for delay in RETRY_DELAYS:
@@ -144,7 +134,7 @@ class _Round:
                 await self._wait(delay)
         return await ask()
 
-    async def _asked_in_turn(self, request: Request, instrument: Instrument) -> list[BarData]:
+    async def _asked_in_turn(self, request: Request, instrument: ibkr_answers.Instrument) -> list[BarData]:
         self._go_on()
         if not await self._pace.turn(instrument.contract.conId, (request.first, request.last), self._deadline):
             raise self._out_of_time()
@@ -176,10 +166,14 @@ class _Round:
         # By kind, since a gateway that has lost Interactive Brokers' history still knows its contracts.
         self._hung[kind] += 1
         if self._hung[kind] >= HUNG_LIMIT and self._over is None:
-            self._over = errors.SourceDownError(f"it left {HUNG_LIMIT} requests for {kind} in a row without an answer; {RESTART}")
+            self._over = errors.SourceDownError(
+                f"it left {HUNG_LIMIT} requests for {kind} in a row without an answer; {ibkr_answers.RESTART}"
+            )
 
     def _out_of_time(self) -> errors.OutOfTimeError:
-        return errors.OutOfTimeError(f"its {self._settings.budget_seconds} s are used up; raise source.ibkr.budget_seconds, or {FALL_BACK}")
+        return errors.OutOfTimeError(
+            f"its {self._settings.budget_seconds} s are used up; raise source.ibkr.budget_seconds, or {ibkr_answers.FALL_BACK}"
+        )
 
 
 def _one_a_symbol(requests: Iterable[Request]) -> list[Request]:

@@ -15,19 +15,9 @@ import polars as pl
 from stock_pipeline.core.columns import INDUSTRY, NAME, SECTOR, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.reports import ASSETS, DEBT, EQUITY, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
+from stock_pipeline.market_data.sources import tabular
 from stock_pipeline.market_data.sources.cells import COMMA, NULL_WORDS, POINT, numbers
 from stock_pipeline.market_data.sources.source import FUNDAMENTALS
-from stock_pipeline.market_data.sources.tabular import (
-    Column,
-    Table,
-    columns_of,
-    find_columns,
-    plain_name,
-    read_columns,
-    read_table,
-    refuse_missing,
-    typed_columns,
-)
 from stock_pipeline.market_data.tables import CAPTURED, CONTRACT, CURRENCY, EXCHANGE, ITEM, KIND, PERIOD, PERIOD_END
 
 FIRST: Final = "first"  # first day as a member of the universe
@@ -35,54 +25,56 @@ LAST: Final = "last"  # the last day; null while it lasts
 OLD: Final = "old"
 NEW: Final = "new"
 
-_SYMBOL = Column(SYMBOL, pl.String, ("symbol", "ticker"), needed=True, filled=True)
+_SYMBOL = tabular.Column(SYMBOL, pl.String, ("symbol", "ticker"), needed=True, filled=True)
 ACTION_COLUMNS = (
     _SYMBOL,
-    Column(SESSION, pl.Date, ("date", "exdate", "session"), needed=True, filled=True),
-    Column(KIND, pl.String, ("kind",), ("type", "action"), needed=True, filled=True, words={"split": "split", "dividend": "dividend"}),
-    Column(VALUE, pl.Float64, ("value", "ratio", "amount"), needed=True, filled=True),
-    Column(CAPTURED, pl.Date, ("captured", "known", "seen")),
+    tabular.Column(SESSION, pl.Date, ("date", "exdate", "session"), needed=True, filled=True),
+    tabular.Column(
+        KIND, pl.String, ("kind",), ("type", "action"), needed=True, filled=True, words={"split": "split", "dividend": "dividend"}
+    ),
+    tabular.Column(VALUE, pl.Float64, ("value", "ratio", "amount"), needed=True, filled=True),
+    tabular.Column(CAPTURED, pl.Date, ("captured", "known", "seen")),
 )
 INSTRUMENT_COLUMNS = (
     _SYMBOL,
-    Column(NAME, pl.String, ("name",), ("company", "companyname", "security")),
-    Column(EXCHANGE, pl.String, ("exchange",)),
-    Column(CURRENCY, pl.String, ("currency",)),
-    Column(SECTOR, pl.String, ("sector",), ("gicssector",)),
-    Column(INDUSTRY, pl.String, ("industry",), ("gicssubindustry",)),
-    Column(CONTRACT, pl.String, ("contract", "conid")),
+    tabular.Column(NAME, pl.String, ("name",), ("company", "companyname", "security")),
+    tabular.Column(EXCHANGE, pl.String, ("exchange",)),
+    tabular.Column(CURRENCY, pl.String, ("currency",)),
+    tabular.Column(SECTOR, pl.String, ("sector",), ("gicssector",)),
+    tabular.Column(INDUSTRY, pl.String, ("industry",), ("gicssubindustry",)),
+    tabular.Column(CONTRACT, pl.String, ("contract", "conid")),
 )
 MEMBERSHIP_COLUMNS = (
     _SYMBOL,
-    Column(FIRST, pl.Date, ("first", "startdate", "start"), needed=True, filled=True),
-    Column(LAST, pl.Date, ("last", "enddate", "end")),
+    tabular.Column(FIRST, pl.Date, ("first", "startdate", "start"), needed=True, filled=True),
+    tabular.Column(LAST, pl.Date, ("last", "enddate", "end")),
 )
 RENAME_COLUMNS = (
-    Column(OLD, pl.String, ("old",), needed=True, filled=True),
-    Column(NEW, pl.String, ("new",), needed=True, filled=True),
-    Column(SESSION, pl.Date, ("session", "date"), needed=True, filled=True),
+    tabular.Column(OLD, pl.String, ("old",), needed=True, filled=True),
+    tabular.Column(NEW, pl.String, ("new",), needed=True, filled=True),
+    tabular.Column(SESSION, pl.Date, ("session", "date"), needed=True, filled=True),
 )
 PERIODS = {QUARTER: QUARTER, YEAR: YEAR, "fy": YEAR, "q1": QUARTER, "q2": QUARTER, "q3": QUARTER, "q4": QUARTER}
 REPORT_COLUMNS = (
     _SYMBOL,
-    Column(PERIOD_END, pl.Date, ("periodend", "enddate"), needed=True, filled=True),
-    Column(PERIOD, pl.String, ("period", "periodfocus"), needed=True, filled=True, words=PERIODS),
-    Column(CURRENCY, pl.String, ("currency",)),
-    Column(CAPTURED, pl.Date, ("captured", "firstseen")),
+    tabular.Column(PERIOD_END, pl.Date, ("periodend", "enddate"), needed=True, filled=True),
+    tabular.Column(PERIOD, pl.String, ("period", "periodfocus"), needed=True, filled=True, words=PERIODS),
+    tabular.Column(CURRENCY, pl.String, ("currency",)),
+    tabular.Column(CAPTURED, pl.Date, ("captured", "firstseen")),
 )
 LONG_COLUMNS = (
     *REPORT_COLUMNS,
-    Column(ITEM, pl.String, ("item",), needed=True, filled=True),
-    Column(VALUE, pl.Float64, ("value",), needed=True),
+    tabular.Column(ITEM, pl.String, ("item",), needed=True, filled=True),
+    tabular.Column(VALUE, pl.Float64, ("value",), needed=True),
 )
 ITEM_COLUMNS = (
-    Column(REVENUE, pl.Float64, ("revenue", "revenues", "totalrevenue", "totalrevenues")),
-    Column(OPERATING_INCOME, pl.Float64, ("operatingincome", "opincome", "operatingincomeloss")),
-    Column(NET_INCOME, pl.Float64, ("netincome", "netincomeloss")),
-    Column(EQUITY, pl.Float64, ("equity", "stockholdersequity", "totalstockholdersequity")),
-    Column(ASSETS, pl.Float64, ("assets", "totalassets")),
-    Column(DEBT, pl.Float64, ("debt", "totaldebt")),
-    Column(SHARES, pl.Float64, ("shares", "sharesoutstanding", "commonstocksharesoutstanding", "ordinarysharesnumber")),
+    tabular.Column(REVENUE, pl.Float64, ("revenue", "revenues", "totalrevenue", "totalrevenues")),
+    tabular.Column(OPERATING_INCOME, pl.Float64, ("operatingincome", "opincome", "operatingincomeloss")),
+    tabular.Column(NET_INCOME, pl.Float64, ("netincome", "netincomeloss")),
+    tabular.Column(EQUITY, pl.Float64, ("equity", "stockholdersequity", "totalstockholdersequity")),
+    tabular.Column(ASSETS, pl.Float64, ("assets", "totalassets")),
+    tabular.Column(DEBT, pl.Float64, ("debt", "totaldebt")),
+    tabular.Column(SHARES, pl.Float64, ("shares", "sharesoutstanding", "commonstocksharesoutstanding", "ordinarysharesnumber")),
 )
 # Numbers that say which report it is, not what it says.
 NO_ITEMS = {"", "unnamed0", "index", "year", "fiscalyear", "quarter", "fiscalquarter", "cik"}
@@ -110,7 +102,7 @@ def read_instruments(pattern: str) -> pl.DataFrame:
     Returns:
         The columns of INSTRUMENTS, one row per symbol: the last one, if the files have several.
     """
-    every = _read_all(pattern, "source.instruments_path", lambda path: read_columns(path, INSTRUMENT_COLUMNS))
+    every = _read_all(pattern, "source.instruments_path", lambda path: tabular.read_columns(path, INSTRUMENT_COLUMNS))
     return every.unique(SYMBOL, keep="last", maintain_order=True)
 
 
@@ -158,12 +150,12 @@ def _read_all(pattern: str, setting: str, read: Callable[[Path], pl.DataFrame]) 
     return pl.concat([read(path) for path in matching_files(pattern, f"setting {setting}")])
 
 
-def _reader(columns: Sequence[Column], wrong: pl.Expr, column: str, reproach: str) -> Callable[[Path], pl.DataFrame]:
+def _reader(columns: Sequence[tabular.Column], wrong: pl.Expr, column: str, reproach: str) -> Callable[[Path], pl.DataFrame]:
     """Reads the columns of a file, and refuses one with a row that is ``wrong`` in its ``column``."""
 
     def read(path: Path) -> pl.DataFrame:
-        table = read_table(path)
-        frame = columns_of(table, columns)
+        table = tabular.read_table(path)
+        frame = tabular.columns_of(table, columns)
         rows = frame.select(wrong.fill_null(False).arg_true()).to_series()
         if rows.len():
             value = str(frame[column][rows[0]])
@@ -184,43 +176,43 @@ def _refuse_differing(rows: pl.DataFrame, key: list[str], about: str) -> None:
 
 
 def _fundamentals_of(path: Path) -> pl.DataFrame:
-    table = read_table(path)
-    found = find_columns(table, LONG_COLUMNS)
+    table = tabular.read_table(path)
+    found = tabular.find_columns(table, LONG_COLUMNS)
     rows = _long(table, found) if ITEM in found else _wide(table)
     return rows.filter(pl.col(VALUE).is_not_null()).select(list(FUNDAMENTALS))
 
 
-def _long(table: Table, found: dict[str, str]) -> pl.DataFrame:
-    refuse_missing(table, LONG_COLUMNS, found)
-    rows = typed_columns(table, LONG_COLUMNS, found)
+def _long(table: tabular.Table, found: dict[str, str]) -> pl.DataFrame:
+    tabular.refuse_missing(table, LONG_COLUMNS, found)
+    rows = tabular.typed_columns(table, LONG_COLUMNS, found)
     given = rows[ITEM].unique()
     return rows.with_columns(pl.col(ITEM).replace_strict(given, [_item_name(item) for item in given]))
 
 
-def _wide(table: Table) -> pl.DataFrame:
-    reports = find_columns(table, REPORT_COLUMNS)
-    refuse_missing(table, REPORT_COLUMNS, reports)
-    known = {*reports.values(), *find_columns(table, ITEM_COLUMNS).values()}
+def _wide(table: tabular.Table) -> pl.DataFrame:
+    reports = tabular.find_columns(table, REPORT_COLUMNS)
+    tabular.refuse_missing(table, REPORT_COLUMNS, reports)
+    known = {*reports.values(), *tabular.find_columns(table, ITEM_COLUMNS).values()}
     others = [name for name in table.frame.columns if name not in known and _holds_figures(table, name)]
-    columns = [*ITEM_COLUMNS, *(Column(_item_name(name), pl.Float64, (plain_name(name),)) for name in others)]
-    figures = find_columns(table, columns)
+    columns = [*ITEM_COLUMNS, *(tabular.Column(_item_name(name), pl.Float64, (tabular.plain_name(name),)) for name in others)]
+    figures = tabular.find_columns(table, columns)
     if not figures:
         has = ", ".join(table.frame.columns)
         raise table.refusal(f"column item, value is missing, and there is none per item such as revenue; it has {has}")
     items = [column for column in columns if column.name in figures]
-    wide = typed_columns(table, [*REPORT_COLUMNS, *items], reports | figures)
+    wide = tabular.typed_columns(table, [*REPORT_COLUMNS, *items], reports | figures)
     return wide.unpivot(index=[column.name for column in REPORT_COLUMNS], on=list(figures), variable_name=ITEM, value_name=VALUE)
 
 
 def _item_name(given: str) -> str:
-    known = (column.name for column in ITEM_COLUMNS if plain_name(given) in column.names)
+    known = (column.name for column in ITEM_COLUMNS if tabular.plain_name(given) in column.names)
     return next(known, "_".join(given.strip().lower().split()))
 
 
-def _holds_figures(table: Table, name: str) -> bool:
+def _holds_figures(table: tabular.Table, name: str) -> bool:
     """Whether every cell of a column that we have no word for is a number or empty."""
     cells = table.frame[name]
-    if plain_name(name) in NO_ITEMS:
+    if tabular.plain_name(name) in NO_ITEMS:
         return False
     if cells.dtype != pl.String:
         return cells.dtype.is_numeric()

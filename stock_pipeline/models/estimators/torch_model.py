@@ -15,18 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stock_pipeline.datasets.samples import Samples
+from stock_pipeline.models.estimators import torch_training
 from stock_pipeline.models.estimators.estimator import Conditions, Parametrised, check_fit_input
-from stock_pipeline.models.estimators.torch_training import (
-    Average,
-    Training,
-    batches_of,
-    deterministic,
-    dropping,
-    keep,
-    library,
-    schedule,
-    threads_used,
-)
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +53,7 @@ class TorchModel(Parametrised, ABC):
     def __post_init__(self) -> None:
         if self.window < 1:
             raise ValueError(f"window is {self.window}; give at least 1 session")
-        self.training = Training(**{each.name: getattr(self, each.name) for each in fields(Training)})
+        self.training = torch_training.Training(**{each.name: getattr(self, each.name) for each in fields(torch_training.Training)})
         self._weights: Weights = {}
         self._mean = 0.0
         self._scale = 1.0
@@ -100,14 +90,14 @@ class TorchModel(Parametrised, ABC):
 
     def predict(self, samples: Samples) -> NDArray[np.float64]:
         """The mean of the members' scores; shape (samples,)."""
-        torch = library()
+        torch = torch_training.library()
         scores = np.empty(len(samples))
         threads = 1 if len(samples) <= FEW else self.conditions.threads
-        with torch.inference_mode(), threads_used(threads):
+        with torch.inference_mode(), torch_training.threads_used(threads):
             for start in range(0, len(samples), CHUNK):
                 part = slice(start, start + CHUNK)
                 x = torch.from_numpy(self._input(samples.take(part)))
-                scores[part] = self._forward(self._weights, x, keep).mean(0).numpy()
+                scores[part] = self._forward(self._weights, x, torch_training.keep).mean(0).numpy()
         return scores * self._scale + self._mean
 
     def explain(self, samples: Samples) -> NDArray[np.float64] | None:  # noqa: ARG002
@@ -137,7 +127,7 @@ class TorchModel(Parametrised, ABC):
         """
         from safetensors.numpy import load_file
 
-        torch = library()
+        torch = torch_training.library()
         settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
         model = cls(Conditions(**settings["conditions"]), **settings["parameters"])
         model.feature_names = tuple(settings["feature_names"])
@@ -161,16 +151,16 @@ class TorchModel(Parametrised, ABC):
         return windows
 
     def _trained(self, samples: Samples, target: NDArray[np.float32]) -> "Weights":
-        torch = library()
+        torch = torch_training.library()
         device = torch.device(self.conditions.device)
-        batches = batches_of(len(samples), self.training, np.random.default_rng(self.conditions.seed))
+        batches = torch_training.batches_of(len(samples), self.training, np.random.default_rng(self.conditions.seed))
         generator = torch.Generator().manual_seed(self.conditions.seed)
         initial = self._initial(len(samples.names), generator)
-        drop = dropping(self.training.dropout, torch.Generator(device).manual_seed(self.conditions.seed))
-        with threads_used(self.conditions.threads), deterministic(device), torch.enable_grad():
+        drop = torch_training.dropping(self.training.dropout, torch.Generator(device).manual_seed(self.conditions.seed))
+        with torch_training.threads_used(self.conditions.threads), torch_training.deterministic(device), torch.enable_grad():
             weights = {name: weight.to(device).requires_grad_() for name, weight in initial.items()}
             optimiser = self._optimiser(weights)
-            average = Average(weights)
+            average = torch_training.Average(weights)
             for step, batch in enumerate(batches):
                 x = torch.from_numpy(self._input(samples.take(batch))).to(device)
                 error = self._forward(weights, x, drop) - torch.from_numpy(target[batch]).to(device)
@@ -185,7 +175,7 @@ class TorchModel(Parametrised, ABC):
                         f"({self.training.learning_rate})"
                     )
                 for group in optimiser.param_groups:
-                    group["lr"] = self.training.learning_rate * schedule(step, len(batches))
+                    group["lr"] = self.training.learning_rate * torch_training.schedule(step, len(batches))
                 optimiser.step()
                 if step >= len(batches) * (1 - AVERAGED):
                     average.add(weights)
