@@ -49,6 +49,8 @@ OTHERS: Final[dict[str, Any]] = {
 }
 # What a stage declares for the sake of the stages that do as it does, but which does not reach its own rows.
 WITHOUT_EFFECT: Final = {
+    ("quality.jump_ratio", "drift/feature_drift"): "the leap lies before the sessions that are compared",
+    ("quality.jump_ratio", "performance/performance_log"): "the leap lies before the nights that it tells of",
     ("labels.volatility_horizon", "performance/daily_performance"): "no volatility ahead is known within three nights",
 }
 

@@ -49,6 +49,8 @@ def sum_up(night: Night) -> Product | None:
     if not night.has_news():
         return None
     daily = night.read(DAILY_RETURNS)
+    if earlier := len(night.nights_to_make(SUMMARY)) - 1:
+        night.say(f"the figures of {earlier} earlier nights go, as they were made by another rule, of records that are not kept")
     rows = [
         {AS_OF: night.as_of, MODEL: model, METRIC: metric, VALUE: value}
         for (model,), part in daily.sort(SESSION).group_by(MODEL, maintain_order=True)
@@ -56,7 +58,6 @@ def sum_up(night: Night) -> Product | None:
     ]
     made = pl.DataFrame(rows, schema=SUMMARY.dtypes)
     return Product(
-        # The figures of earlier nights were made by another rule, of records that are not kept.
         writes=(night.rows_of_nights(SUMMARY, made, may_be_empty=True),),
         watermark=night.as_of,
         tables={"figures": made.pivot(on=MODEL, index=METRIC, values=VALUE)} if made.height else {},
@@ -76,7 +77,7 @@ STAGES: Sequence[Stage] = (
         tables=(DAILY_RETURNS,),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS),
         body=trade,
-        settings=("backtest", "labels.horizons"),
+        settings=("backtest", "labels.horizons", "quality.jump_ratio"),
     ),
     Stage(
         keys=(key_of(SUMMARY),),
@@ -84,6 +85,6 @@ STAGES: Sequence[Stage] = (
         tables=(SUMMARY,),
         reads=(DAILY_RETURNS,),
         body=sum_up,
-        settings=("backtest", "labels.horizons"),
+        settings=("backtest", "labels.horizons", "quality.jump_ratio"),
     ),
 )

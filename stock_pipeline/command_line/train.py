@@ -92,7 +92,7 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
     log = Layout(run.settings.home).job_log(number)
     log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "stock_pipeline.command_line.main", "train", "--job", str(number)]
-    with log.open("ab") as output:
+    with log.open("wb") as output:
         subprocess.Popen(  # noqa: S603  (our own command)
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=dict(os.environ), cwd=Path.cwd()
         )

@@ -87,7 +87,8 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
     def record(state: TaskState, rows: int, error: str | None, remade: str | None) -> float:
         seconds = time.perf_counter() - began
         announce(Ended(stage.name, rows, seconds, state == "up to date", error, remade))
-        _record(stage, run, TaskRun(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error, seen))
+        if not run.options.dry_run:  # of which nothing is kept, and which is no last result of the asset's
+            _record(stage, run, TaskRun(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error, seen))
         return seconds
 
     seen: Seen | None = None

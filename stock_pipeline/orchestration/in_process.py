@@ -49,5 +49,6 @@ def alone(home: Path) -> Iterator[None]:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"data directory {home} cannot be made: {error.strerror}; choose another with STOCK_PIPELINE_HOME") from error
-    with exclusive(Layout(home).run_lock, lambda: InputError(f"another `stock-pipeline run` is at work in {home}; wait for it to end")):
+    busy = f"another `stock-pipeline run` or training is at work in {home}; wait for it to end"
+    with exclusive(Layout(home).run_lock, lambda: InputError(busy)):
         yield

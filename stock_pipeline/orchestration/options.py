@@ -17,6 +17,7 @@ class RunOptions:
     path: str | None = None  # file or glob for the source files
     sessions: int | None = None  # train on so many of the last sessions, in place of datasets.sessions
     folds: int | None = None  # walk-forward folds, in place of datasets.folds
+    models: tuple[str, ...] | None = None  # models that the stack weighs, in place of models.names
     trials: int | None = None  # sets of parameters to try per model, in place of models.trials
     dry_run: bool = False  # do all but write: train and score, keep nothing
 
@@ -34,7 +35,7 @@ class RunOptions:
     def applied_to(self, settings: Settings) -> Settings:
         """The settings with what the run says of its training."""
         datasets = {name: value for name, value in (("sessions", self.sessions), ("folds", self.folds)) if value is not None}
-        models = {} if self.trials is None else {"trials": self.trials}
+        models = {name: value for name, value in (("names", self.models), ("trials", self.trials)) if value is not None}
         changed = {"datasets": settings.datasets.model_copy(update=datasets), "models": settings.models.model_copy(update=models)}
         return settings.model_copy(update=changed)
 

@@ -110,6 +110,6 @@ STAGES: Sequence[Stage] = (
         views=(MODEL_PERFORMANCE,),
         reads=(DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS),
         body=log_performance,
-        settings=("labels.horizons", "performance.cost_bps"),
+        settings=("labels.horizons", "performance.cost_bps", "quality.jump_ratio"),
     ),
 )

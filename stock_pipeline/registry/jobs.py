@@ -55,16 +55,15 @@ def begin_job(run: Run, number: int) -> dict[str, Any]:
 def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> tuple[dict[str, Any], bool]:
     """Carry out the job of ``row``, which has begun; ``report`` is told of every outcome. To be called under ``ledger.training_lock``.
 
-    The settings and options are those of the job, whatever ``run`` has. Returns the job's row, ready for JSON, and whether every stage
+    The options are those of the job, whatever ``run`` has. Returns the job's row, ready for JSON, and whether every stage
     of it went well.
     """
     chosen = training_jobs.models_weighed(run.settings.models.names, row["models"])
-    settings = run.settings.model_copy(update={"models": run.settings.models.model_copy(update={"names": chosen})})
-    options = RunOptions(full_refresh=True, dry_run=row["dry_run"], **{name: row[name] for name in training_jobs.CHOICES})
+    options = RunOptions(full_refresh=True, models=chosen, dry_run=row["dry_run"], **{name: row[name] for name in training_jobs.CHOICES})
     results: list[Outcome | Failure] = []
     error: str | None = "it was stopped"
     try:
-        for result in execute_stages(stages, replace(run, settings=settings, options=options)):
+        for result in execute_stages(stages, replace(run, options=options)):
             results.append(result)
             if isinstance(result, Outcome):
                 report(result)

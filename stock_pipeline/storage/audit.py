@@ -10,7 +10,8 @@ import duckdb
 from stock_pipeline import __version__
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage.ddl import quoted_list, table_identifier
-from stock_pipeline.storage.tables import TASK_RUNS, WATERMARKS, WRITES
+from stock_pipeline.storage.reading import Selection, read
+from stock_pipeline.storage.tables import ASSET, TASK_RUNS, WATERMARKS, WRITES
 
 AuthorKind = Literal["asset", "person", "job"]
 TaskState = Literal["succeeded", "up to date", "failed"]
@@ -111,8 +112,9 @@ def advance_watermark(connection: duckdb.DuckDBPyConnection, author: Author, wat
 
 def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> Watermark | None:
     """How far the asset has brought its tables."""
-    rows = connection.execute("SELECT watermark, code_version, settings FROM audit.watermarks WHERE asset = ?", [asset]).fetchall()
-    return Watermark(*rows[0]) if rows else None
+    rows = read(connection, WATERMARKS, Selection(equals={ASSET: [asset]})).rows(named=True)
+    # Where it is not on record by which settings rows were made, it was by none that are known.
+    return Watermark(rows[0]["watermark"], rows[0]["code_version"], rows[0]["settings"] or "{}") if rows else None
 
 
 def last_watermark(connection: duckdb.DuckDBPyConnection) -> date | None:

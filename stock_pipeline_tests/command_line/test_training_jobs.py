@@ -130,7 +130,7 @@ def test_before_anything_was_ingested_there_is_no_job_and_no_store(tmp_path: Pat
 def test_where_a_run_is_at_work_no_job_is_opened(background: tuple[str, ...], desk: Desk) -> None:
     with FileLock(desk.home / ".run.lock"):
         code, told = desk.train(*background)
-    assert code == WRONG_INPUT and "another `stock-pipeline run` is at work" in told
+    assert code == WRONG_INPUT and "another `stock-pipeline run` or training is at work" in told
     assert desk.numbers() == []
 
 

@@ -211,7 +211,7 @@ def test_a_second_run_at_the_same_time_is_refused(home: Path, bars: str) -> None
         result = invoke(home, "run", "--source", "files", "--path", bars)
     assert result.exit_code == WRONG_INPUT
     assert str(home) in result.stderr
-    assert "another `stock-pipeline run` is at work" in result.stderr
+    assert "another `stock-pipeline run` or training is at work" in result.stderr
     assert [path.name for path in home.iterdir()] == [".run.lock"]
 
 

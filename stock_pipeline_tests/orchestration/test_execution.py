@@ -1,5 +1,6 @@
 """One execution of a stage, and several in their order, without Dagster."""
 
+import shutil
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.orchestration.execution import Failure, Outcome, Run, execute_stage, execute_stages
 from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Ended, Event, Stopped, listening
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of
 from stock_pipeline.storage import Stores
@@ -63,10 +65,10 @@ def test_another_setting_has_everything_made_again_once_and_says_which(stores: S
 
 
 def test_what_a_run_chooses_for_its_training_is_no_change_of_a_setting(stores: Stores) -> None:
-    stage = declared(lambda _night: product(), settings=("datasets", "models.trials"))
+    stage = declared(lambda _night: product(), settings=("datasets", "models.trials", "models.names"))
     execute_stage(stage, run_of(stores))
     chosen = run_of(stores)
-    outcome = execute_stage(stage, replace(chosen, options=replace(chosen.options, folds=2, trials=5)))
+    outcome = execute_stage(stage, replace(chosen, options=replace(chosen.options, folds=2, trials=5, models=("risk",))))
     assert outcome.remade is None
     assert execute_stage(stage, run_of(stores)).remade is None
 
@@ -152,3 +154,27 @@ def test_what_changed_while_a_stage_worked_is_news_to_its_next_execution(stores:
     execute_stage(replace(follower, body=interrupted), run_of(stores))
     assert execute_stage(follower, run_of(stores)).product is not None
     assert execute_stage(follower, run_of(stores)).product is None
+
+
+def test_a_dry_run_is_no_last_result_of_the_stage(stores: Stores) -> None:
+    stage = declared(lambda _night: product())
+    execute_stage(stage, run_of(stores))
+    run = run_of(stores)
+    assert execute_stage(stage, replace(run, options=RunOptions(dry_run=True))).dry_run
+    assert len(tasks(stores)) == 1
+
+
+def test_rows_of_which_no_setting_is_on_record_are_made_again(stores: Stores, tmp_path: Path) -> None:
+    values = iter((1, 2, 2))
+    stage = declared(lambda _night: product(next(values)), settings=("backtest.cost_bps",))
+    execute_stage(stage, run_of(stores))
+    with stores.ml.writer() as connection:
+        connection.execute("ALTER TABLE audit.watermarks DROP COLUMN settings")
+    copy = tmp_path / "copy.duckdb"
+    # As another process, which has not seen the file before, would find it.
+    shutil.copy(stores.ml.path, copy)
+    copy.replace(stores.ml.path)
+    held = stores.watermark("ml", NAME)
+    assert held is not None and held.session == DAYS[3]
+    assert execute_stage(stage, run_of(stores)).remade == "backtest.cost_bps is 10.0"
+    assert execute_stage(stage, run_of(stores)).remade is None

@@ -203,7 +203,7 @@ def test_a_dry_run_of_a_training_shows_what_it_would_make_and_writes_nothing(wor
     assert (workshop.stores.content_hash(BACKUPS), workshop.stores.watermark("ml", NAME)) == before
     assert [night.options.dry_run for night in nights] == [True]
     assert (shown(ran)["result"], shown(ran)["size"]) == ("dry run, nothing written", 99)
-    assert workshop.trail()[-1] == ("succeeded", 0, None)
+    assert [state for state, *_ in workshop.trail()] == ["succeeded"]  # of the run before: a dry one is no last result
     assert writes(workshop) == 1
 
 

@@ -61,7 +61,7 @@ def test_materialisations_and_checks_are_there_for_the_web_ui_to_show(settings: 
 
 
 def test_two_runs_in_one_data_directory_are_refused(settings: Settings) -> None:
-    with FileLock(settings.home / ".run.lock"), pytest.raises(InputError, match="another `stock-pipeline run` is at work"):
+    with FileLock(settings.home / ".run.lock"), pytest.raises(InputError, match="another `stock-pipeline run` or training is at work"):
         record_all(settings, declared(lambda _night: product()))
     record_all(settings, declared(lambda _night: product()))
 
