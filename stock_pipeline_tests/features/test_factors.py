@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_info
 
 from stock_pipeline.core.columns import CLOSE, PRICES, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.lookahead import lookahead_violations
-from stock_pipeline.features import factors
+from stock_pipeline.features import factor_model
 from stock_pipeline.features.catalogue import EXTENDED
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.factor_model import Array, own_movements
@@ -122,7 +122,7 @@ def test_one_thread_adds_up_and_the_others_come_back(monkeypatch: pytest.MonkeyP
         seen.append(threads())
         return own_movements(returns, overnight, log_volume)
 
-    monkeypatch.setattr(factors, "own_movements", watched)
+    monkeypatch.setattr(factor_model, "own_movements", watched)
     panel = adjusted_panel(8, 62)
     compute_features(panel, FACTOR_FEATURES, first=panel[SESSION].max())  # type: ignore[arg-type]
     assert seen == [[1] * len(before)] and threads() == before

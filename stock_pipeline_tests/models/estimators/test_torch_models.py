@@ -200,7 +200,7 @@ def test_the_network_sees_windows_of_unit_variance(make: Make) -> None:
 
 def test_steps_are_as_long_as_the_schedule_says(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     given = samples(sessions=5)
-    monkeypatch.setattr(torch_model, "schedule", lambda step, steps: 0.0 * step / steps)
+    monkeypatch.setattr(torch_training, "schedule", lambda step, steps: 0.0 * step / steps)
     model = make(ONE)
     model.fit(given, outcome(given))
     np.testing.assert_allclose(model.predict(given), outcome(given).mean(), rtol=1e-12)
@@ -216,7 +216,7 @@ def test_few_samples_are_scored_on_one_thread_and_many_on_all(monkeypatch: pytes
         asked.append(number)
         return nullcontext()
 
-    monkeypatch.setattr(torch_model, "threads_used", threads_used)
+    monkeypatch.setattr(torch_training, "threads_used", threads_used)
     for number in (1, torch_model.FEW, torch_model.FEW + 1):
         model.predict(given.take(slice(0, number)))
     assert asked == [1, 1, 2]
