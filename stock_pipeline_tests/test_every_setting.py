@@ -1,6 +1,7 @@
 """Every documented setting, once: changed, it has rows made again that come out otherwise, or its stages say that it does not."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ import pytest
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, SESSION, SYMBOL
 from stock_pipeline.definitions import all_stages
 from stock_pipeline.orchestration.execution import Outcome
-from stock_pipeline.orchestration.stage import Stage, is_declared
+from stock_pipeline.orchestration.stage import Stage, dependencies, is_declared
 from stock_pipeline.settings import Settings
 from stock_pipeline.settings.documentation import descriptions
 from stock_pipeline.storage import Stores, open_stores
@@ -20,7 +21,7 @@ from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 from stock_pipeline_tests.harness.stages import execute
 
-SYMBOLS, SESSIONS, NIGHTS = 12, 130, 3
+SYMBOLS, SESSIONS, NIGHTS = 14, 130, 3
 MODELS = ("spline_ridge", "risk")
 # Other values than the defaults, for all settings that rows depend on.
 OTHERS: Final[dict[str, Any]] = {
@@ -47,18 +48,24 @@ OTHERS: Final[dict[str, Any]] = {
     "drift.current_sessions": 15,
     "maintenance.backups_kept": 1,
 }
+DATA: Final = ("market_data", "features", "labels", "backtest")  # rooms whose rows follow from one another; scores stand as they were given
 # What a stage declares for the sake of the stages that do as it does, but which does not reach its own rows.
 WITHOUT_EFFECT: Final = {
-    ("quality.jump_ratio", "drift/feature_drift"): "the leap lies before the sessions that are compared",
+    ("exchange", "drift/feature_drift"): "both exchanges were open on the sessions that were ingested",
+    ("exchange", "performance/performance_log"): "both exchanges were open on the nights that it tells of",
+    ("source.currency", "drift/feature_drift"): "no drift of the fundamental ratios is reported of two stocks",
+    ("quality.jump_ratio", "datasets/walk_forward_splits"): "an outcome adjusted otherwise is known on the same session",
     ("quality.jump_ratio", "performance/performance_log"): "the leap lies before the nights that it tells of",
     ("labels.volatility_horizon", "performance/daily_performance"): "no volatility ahead is known within three nights",
+    ("labels.volatility_horizon", "backtest/daily_returns"): "no horizon of a volatility is traded on",
+    ("labels.volatility_horizon", "performance/performance_log"): "no volatility ahead is known within three nights",
 }
 
 
 def bars() -> pl.DataFrame:
     """Made-up bars, among them leaps overnight that only a low ratio takes for jumps."""
     panel = adjusted_panel(SYMBOLS, SESSIONS, missing_share=0.02)
-    leap = (pl.col(SYMBOL) == "S03") & (pl.col(SESSION) >= panel[SESSION].unique().sort()[60])
+    leap = (pl.col(SYMBOL) == "S03") & (pl.col(SESSION) >= panel[SESSION].unique().sort()[110])
     prices = pl.when(leap).then(pl.col(OPEN, HIGH, LOW, CLOSE) * 1.3).otherwise(pl.col(OPEN, HIGH, LOW, CLOSE))
     return panel.with_columns(prices).drop("jump")
 
@@ -117,20 +124,42 @@ def test_every_setting_that_rows_depend_on_is_tried() -> None:
     assert sorted(of_rows) == sorted(OTHERS)
 
 
+def test_a_stage_that_keeps_what_it_made_before_follows_every_setting_of_the_data_that_it_reads(tmp_path: Path) -> None:
+    """Its rows of earlier nights, or its training, are made again only by a setting of its own: no news reaches them."""
+    stages, seen = all_stages(settings_of(tmp_path / "data", **{"features.set": "extended"})), set()
+    for stage in stages:
+        keeps = {"full_refresh", "nights_to_make", "rows_of_nights"} & set(stage.body.__code__.co_names)
+        if keeps or stage.rhythm == "training":
+            upstream = {name for maker in data_behind(stage, stages) for name in maker.settings}
+            declared = (*stage.settings, *stage.settings_ahead)
+            assert [name for name in sorted(upstream) if not is_declared(name, declared)] == [], stage.name
+            seen.add(stage.keys[0][0])
+    assert seen == {"datasets", "models", "performance", "backtest", "drift"}
+
+
+def data_behind(stage: Stage, stages: Sequence[Stage]) -> list[Stage]:
+    """The stages of market data, features and labels from which its rows come, however far behind it; models stand as they were taken."""
+    makers = {key: maker for maker in stages for key in maker.keys}
+    direct = [makers[key] for key in dependencies(stage, stages) if key[0] in DATA]
+    return [*direct, *(further for maker in direct for further in data_behind(maker, stages))]
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_changed_setting_has_other_rows_made_once(name: str, world: Path, tmp_path: Path) -> None:
     shutil.copytree(world.parent, tmp_path, dirs_exist_ok=True)
     stores = open_stores(tmp_path / "data", 5)
     settings = settings_of(stores.home, **{name: OTHERS[name]})
+    unaltered = set()
     for stage in stages_of(settings):
         if is_declared(name, stage.settings):
             before = hashes(stores, stage)
             made = execute(stage, stores, settings)
             assert_made_again(made, name)
-            differs = hashes(stores, stage) != before if stage.tables else made.product is not None
-            assert differs == ((name, stage.name) not in WITHOUT_EFFECT), stage.name
+            if made.product is None or (stage.tables and hashes(stores, stage) == before):
+                unaltered.add((name, stage.name))
             if stage.rhythm != "ingestion":
                 assert execute(stage, stores, settings).state == "up to date", stage.name
+    assert unaltered == {pair for pair in WITHOUT_EFFECT if pair[0] == name}
 
 
 def assert_made_again(made: Outcome, name: str) -> None:

@@ -49,8 +49,6 @@ def sum_up(night: Night) -> Product | None:
     if not night.has_news():
         return None
     daily = night.read(DAILY_RETURNS)
-    if earlier := len(night.nights_to_make(SUMMARY)) - 1:
-        night.say(f"the figures of {earlier} earlier nights go, as they were made by another rule, of records that are not kept")
     rows = [
         {AS_OF: night.as_of, MODEL: model, METRIC: metric, VALUE: value}
         for (model,), part in daily.sort(SESSION).group_by(MODEL, maintain_order=True)
@@ -77,7 +75,7 @@ STAGES: Sequence[Stage] = (
         tables=(DAILY_RETURNS,),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS),
         body=trade,
-        settings=("backtest", "labels.horizons", "quality.jump_ratio"),
+        settings=("backtest", "exchange", "labels", "quality.jump_ratio"),
     ),
     Stage(
         keys=(key_of(SUMMARY),),
@@ -85,6 +83,6 @@ STAGES: Sequence[Stage] = (
         tables=(SUMMARY,),
         reads=(DAILY_RETURNS,),
         body=sum_up,
-        settings=("backtest", "labels.horizons", "quality.jump_ratio"),
+        settings=("backtest", "exchange", "labels", "quality.jump_ratio"),
     ),
 )

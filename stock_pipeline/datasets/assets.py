@@ -60,7 +60,7 @@ STAGES: Sequence[Stage] = (
         tables=(WALK_FORWARD_SPLITS,),
         reads=(DAILY_LABELS,),
         body=make_splits,
-        settings=("datasets", "labels"),
+        settings=("datasets", "exchange", "labels", "quality.jump_ratio"),
         code_version="2",
     ),
 )

@@ -60,8 +60,8 @@ def walk_forward(
     if len(ordered) < needed:
         raise InputError(
             f"there are {len(ordered)} sessions with labels, but {folds} walk-forward folds need {needed}: {min_train} to train "
-            f"on, a purge of {reach}, an embargo of {embargo} and {folds} to test on; bring in more history, or lower datasets.folds or "
-            "datasets.minimum_train_sessions"
+            f"on, a purge of {reach}, an embargo of {embargo} and {folds} to test on; bring in more history or learn from more of it, or "
+            "lower datasets.folds or datasets.minimum_train_sessions"
         )
     length = (len(ordered) - min_train - gap) // folds
     first_test = len(ordered) - folds * length

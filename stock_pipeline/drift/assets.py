@@ -58,6 +58,6 @@ STAGES: Sequence[Stage] = (
         views=(RECENT_DRIFT_EVENTS,),
         reads=(DAILY_FEATURES,),
         body=report_drift,
-        settings=("drift", "features.set", "quality.jump_ratio"),
+        settings=("drift", "exchange", "features.set", "quality.jump_ratio", "source.currency"),
     ),
 )

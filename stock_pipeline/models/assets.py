@@ -224,6 +224,7 @@ SETTINGS = (
     "models.threads",
     "models.trials",
     "quality.jump_ratio",
+    "source.currency",
 )
 
 

@@ -110,6 +110,8 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
         record("failed", 0, sentence_of(problem), None)
         raise
     remade = remade if outcome.state == "succeeded" else None
+    if remade is not None and (fewer := sum(report.deleted - report.inserted for report in reports)) > 0:
+        remade += f", rows: {fewer:,} fewer"
     seconds = record(outcome.state, outcome.rows, error, remade)
     for name, verdict in outcome.blocked.items():
         announce(Stopped(stage.name, name, facts_of(verdict)))

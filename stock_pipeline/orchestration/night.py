@@ -35,8 +35,8 @@ class Night:
     def as_of(self) -> date:
         """The session whose night's knowledge the stage works with.
 
-        Where the code or a setting is another, everything is made again as far as it had come, even in a run as of an earlier session:
-        the sessions after it would else be left as they were made before, and count as made.
+        Where the stage had come further than the session asked for, what has changed is made again as far as it had come: the sessions
+        beyond would else be left as they were, and count as made. Only a run that says itself what to make goes back.
 
         Raises:
             InputError: the session asked for lies beyond what has been ingested.
@@ -47,8 +47,8 @@ class Night:
         requested = self.options.as_of
         if requested is not None and requested > self.market_watermark:
             raise InputError(f"as-of {requested} lies beyond the last session ingested, {self.market_watermark}")
-        asked = self.options.full_refresh or self.options.choose_training
-        if requested is not None and self.watermark is not None and self.full_refresh and not asked:
+        goes_back = self.options.full_refresh or self.options.choose_training
+        if requested is not None and self.watermark is not None and not goes_back:
             return max(requested, self.watermark)
         return requested or self.market_watermark
 

@@ -99,8 +99,8 @@ STAGES: Sequence[Stage] = (
         tables=(DAILY_PERFORMANCE, SHADOW_RESULTS),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS, DAILY_FEATURES, *BAR_TABLES),
         body=measure_performance,
-        settings=("labels", "quality.jump_ratio", "registry.retention.shadow_days"),
-        settings_ahead=("features.set",),  # every set has the exposures, and they are the same
+        settings=("exchange", "labels", "quality.jump_ratio", "registry.retention.shadow_days"),
+        settings_ahead=("features.set", "source.currency"),  # every set has the exposures, and they are the same
         code_version="2",
     ),
     Stage(
@@ -110,6 +110,6 @@ STAGES: Sequence[Stage] = (
         views=(MODEL_PERFORMANCE,),
         reads=(DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS),
         body=log_performance,
-        settings=("labels.horizons", "performance.cost_bps", "quality.jump_ratio"),
+        settings=("exchange", "labels", "performance.cost_bps", "quality.jump_ratio"),
     ),
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from stock_pipeline.core.errors import InputError
@@ -14,7 +15,7 @@ from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Ended, Event, Stopped, listening
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of
-from stock_pipeline.storage import Stores
+from stock_pipeline.storage import Stores, replace_all
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, declared, product
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -62,6 +63,18 @@ def test_another_setting_has_everything_made_again_once_and_says_which(stores: S
     assert refreshed == [False, True, False, True]
     told = [event.remade for event in heard if isinstance(event, Ended)]
     assert told == [None, "backtest.cost_bps is 20.0, was 10.0", None, "backtest.top_share is 0.3, was 0.1"]
+
+
+def test_rows_that_go_with_a_changed_setting_are_told(stores: Stores) -> None:
+    def body(night: Night) -> Product:
+        ml = product().writes[0].frame
+        rows = ml if night.full_refresh else pl.concat([ml, ml.with_columns(store=pl.lit("market"))])
+        return Product(writes=(replace_all(BACKUPS, rows),), watermark=DAYS[3])
+
+    stage = declared(body, settings=("backtest",))
+    assert execute_stage(stage, run_of(stores)).rows == 2
+    changed = execute_stage(stage, run_of(stores, backtest={"cost_bps": 20}))
+    assert changed.remade == "backtest.cost_bps is 20.0, was 10.0, rows: 1 fewer"
 
 
 def test_what_a_run_chooses_for_its_training_is_no_change_of_a_setting(stores: Stores) -> None:

@@ -52,10 +52,14 @@ def test_a_night_works_as_of_what_was_ingested_unless_told_otherwise() -> None:
     assert night(requested=DAYS[4]).as_of == DAYS[4]
 
 
-def test_what_another_setting_makes_again_is_made_again_as_far_as_it_had_come() -> None:
-    assert night(DAYS[6], requested=DAYS[4], full_refresh=True).as_of == DAYS[6]
-    assert night(DAYS[6], requested=DAYS[8], full_refresh=True).as_of == DAYS[8]
-    assert night(None, requested=DAYS[4], full_refresh=True).as_of == DAYS[4]
+@pytest.mark.parametrize("full_refresh", [True, False])
+def test_what_has_changed_is_made_again_as_far_as_it_had_come(full_refresh: bool) -> None:
+    assert night(DAYS[6], requested=DAYS[4], full_refresh=full_refresh).as_of == DAYS[6]
+    assert night(DAYS[6], requested=DAYS[8], full_refresh=full_refresh).as_of == DAYS[8]
+    assert night(None, requested=DAYS[4], full_refresh=full_refresh).as_of == DAYS[4]
+
+
+def test_a_run_that_says_itself_what_to_make_goes_back() -> None:
     remade = night(DAYS[6], requested=DAYS[4], full_refresh=True)
     for asked in (RunOptions(as_of=DAYS[4], folds=2), RunOptions(as_of=DAYS[4], full_refresh=True)):
         assert replace(remade, options=asked).as_of == DAYS[4]
