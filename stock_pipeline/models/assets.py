@@ -215,17 +215,8 @@ PLAUSIBLE = StageCheck(
     _is_plausible,
 )
 # A training learns from features and labels, so that what these depend on is among them.
-SETTINGS = (
-    "datasets",
-    "exchange",
-    "features.set",
-    "labels",
-    "models.seed",
-    "models.threads",
-    "models.trials",
-    "quality.jump_ratio",
-    "source.currency",
-)
+OF_THE_PANEL = ("datasets", "exchange", "features.set", "labels", "quality.jump_ratio", "source.currency")
+SETTINGS = (*OF_THE_PANEL, "models.seed", "models.threads", "models.trials")
 
 
 def stages(settings: Settings) -> tuple[Stage, ...]:
