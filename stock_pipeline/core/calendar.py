@@ -15,7 +15,7 @@ FIRST_DAY = "1970-01-01"
 
 
 class TradingCalendar:
-    """Sessions of one exchange, by its ISO 10383 code such as XNYS, from 1970 to about a year ahead."""
+    """Sessions of one exchange, by its ISO 10383 code such as XNYS, from 1970, or its first known day, to about a year ahead."""
 
     def __init__(self, exchange: str) -> None:
         self.exchange = exchange
@@ -29,6 +29,9 @@ class TradingCalendar:
             return exchange_calendars.get_calendar(self.exchange, start=FIRST_DAY)
         except InvalidCalendarName as error:
             raise InputError(f"exchange {self.exchange!r} in the settings is not known; give a code such as XNYS or XLON") from error
+        except ValueError:  # the exchange, or what is known of it, is younger
+            first = exchange_calendars.get_calendar(self.exchange).bound_min()
+            return exchange_calendars.get_calendar(self.exchange, start=first)
 
     @cached_property
     def _sessions(self) -> list[date]:
@@ -83,3 +86,16 @@ class TradingCalendar:
 def trading_calendar(exchange: str) -> TradingCalendar:
     """The calendar of ``exchange``, built once per process: building takes about a second."""
     return TradingCalendar(exchange)
+
+
+def known_exchange(name: str) -> str:
+    """The name of an exchange, if there is a calendar of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    import exchange_calendars
+
+    if name not in exchange_calendars.get_calendar_names(include_aliases=True):
+        raise ValueError("there is no calendar of such an exchange; give an ISO 10383 code such as XNYS or XLON")
+    return name

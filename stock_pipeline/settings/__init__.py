@@ -5,7 +5,7 @@ from stock_pipeline.settings.datasets import DatasetSettings
 from stock_pipeline.settings.drift import DriftSettings
 from stock_pipeline.settings.features import FeatureSettings
 from stock_pipeline.settings.labels import LabelSettings
-from stock_pipeline.settings.loading import FILE_NAME, FILE_VARIABLE, PREFIX, Settings, load_settings, settings_file
+from stock_pipeline.settings.loading import FILE_NAME, FILE_VARIABLE, PREFIX, Settings, load_settings, place_of, settings_file
 from stock_pipeline.settings.registry import PromotionSettings
 from stock_pipeline.settings.source import IbkrSettings, SourceSettings, YahooSettings
 
@@ -24,5 +24,6 @@ __all__ = [
     "TaskSettings",
     "YahooSettings",
     "load_settings",
+    "place_of",
     "settings_file",
 ]

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from stock_pipeline.settings.kinds import Seconds, Section, sound_cron
+from stock_pipeline.settings.cron import sound_cron
+from stock_pipeline.settings.kinds import Hours, Seconds, Section
 
 
 class TaskSettings(Section):
@@ -24,4 +25,4 @@ class AutomationSettings(Section):
     training_cron: Annotated[str, AfterValidator(sound_cron)] = Field(
         "30 4 * * 6", description="when models are trained again, as five cron fields on the schedule's clock"
     )
-    freshness_hours: int = Field(120, ge=1, description="an asset not materialised for so long is stale")
+    freshness_hours: Hours = Field(120, description="an asset not materialised for so long is stale")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from stock_pipeline.settings.kinds import Section, Sessions
+from stock_pipeline.settings.kinds import A_CENTURY_OF_DAYS, Section, Sessions
 
 
 def _no_less_than_the_fewest(sessions: int | None, section: ValidationInfo) -> int | None:
@@ -18,7 +18,7 @@ class DatasetSettings(Section):
     """How sessions are split for walk-forward validation."""
 
     folds: Sessions = Field(3, description="walk-forward folds")
-    embargo: int = Field(3, ge=0, description="sessions left out between training and test, beyond the purge")
+    embargo: int = Field(3, ge=0, le=A_CENTURY_OF_DAYS, description="sessions left out between training and test, beyond the purge")
     sessions: Sessions | None = Field(None, description="learn from so many of the last sessions; from all when left out")
     minimum_train_sessions: Sessions = Field(40, description="fewest sessions that the first fold trains on")
     train_sessions: Annotated[Sessions | None, AfterValidator(_no_less_than_the_fewest)] = Field(

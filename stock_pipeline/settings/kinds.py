@@ -4,27 +4,32 @@ import re
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-# Lowest and highest number of each cron field, and the names that stand for numbers in it.
-CRON_FIELDS = (
-    (0, 59, ""),
-    (0, 23, ""),
-    (1, 31, ""),
-    (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
-    (0, 7, "sun mon tue wed thu fri sat"),
-)
-CRON_PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/[1-9]\d*)?")
+# Beyond these a number is a slip of the hand, and would fail later in less plain words.
+LARGEST = 1_000_000_000
+A_CENTURY_OF_DAYS = 36_500
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Sessions = Annotated[int, Field(ge=1)]
+Sessions = Annotated[int, Field(ge=1, le=A_CENTURY_OF_DAYS)]
+Days = Annotated[int, Field(ge=1, le=A_CENTURY_OF_DAYS)]
+Hours = Annotated[int, Field(ge=1, le=24 * A_CENTURY_OF_DAYS)]
 Seconds = Annotated[int, Field(ge=1)]
+
+
+def no_larger_than_sensible(value: object) -> object:
+    """The value, if it is no number or one of a sensible size."""
+    if isinstance(value, int | float) and abs(value) > LARGEST:
+        raise ValueError(f"it is too large; give a number up to {LARGEST}")
+    return value
 
 
 class Section(BaseModel):
     """A section of the settings: a name that does not exist is refused, and nothing can be changed once it is made."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    _sensible = field_validator("*")(no_larger_than_sensible)
 
 
 def known_time_zone(name: str) -> str:
@@ -36,16 +41,18 @@ def known_time_zone(name: str) -> str:
     return name
 
 
-def sound_cron(text: str) -> str:
-    """Five cron fields, if each of them is one."""
-    fields = text.lower().split()
-    if len(fields) != len(CRON_FIELDS) or not all(map(_is_cron_field, fields, CRON_FIELDS)):
-        raise ValueError("it should be minute, hour, day, month and weekday, as in 30 4 * * 6")
-    return text
+def _time_of_day(given: object) -> object:
+    if not isinstance(given, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", given):
+        advice = "" if isinstance(given, str) else "; put it in quotes, as YAML takes it for something else without"
+        raise ValueError(f"it should be a time from 00:00 to 23:59, such as 22:45{advice}")
+    return given
 
 
-def _is_cron_field(field: str, rule: tuple[int, int, str]) -> bool:
-    lowest, highest, names = rule
-    parts = [CRON_PART.fullmatch(part) for part in field.split(",")]
-    ends = [end for part in parts if part for end in part.groups() if end is not None]
-    return all(parts) and all(end in names.split() or (end.isdecimal() and lowest <= int(end) <= highest) for end in ends)
+def _currency(given: object) -> object:
+    if not isinstance(given, str) or not re.fullmatch(r"[A-Z]{3}", given):
+        raise ValueError("it should be a currency in three capital letters, such as USD")
+    return given
+
+
+TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
+Currency = Annotated[str, BeforeValidator(_currency)]

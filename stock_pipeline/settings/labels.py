@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import NoDecode
 
-from stock_pipeline.settings.kinds import Section, Sessions
+from stock_pipeline.settings.kinds import A_CENTURY_OF_DAYS, Section, Sessions
+from stock_pipeline.settings.lists import as_list
 
 
 def _one_or_more_apart(horizons: tuple[int, ...]) -> tuple[int, ...]:
@@ -22,10 +24,10 @@ def _enough_for_a_deviation(sessions: int) -> int:
 class LabelSettings(Section):
     """What the models are to predict."""
 
-    horizons: Annotated[tuple[Sessions, ...], AfterValidator(_one_or_more_apart)] = Field(
+    horizons: Annotated[tuple[Sessions, ...], NoDecode, BeforeValidator(as_list), AfterValidator(_one_or_more_apart)] = Field(
         (1, 5),
         description="sessions from the fill at the next open to the way out, for each return to label; models learn to predict the first",
     )
     volatility_horizon: Annotated[int, AfterValidator(_enough_for_a_deviation)] = Field(
-        5, description="sessions over which forward volatility is measured, 2 or more"
+        5, le=A_CENTURY_OF_DAYS, description="sessions over which forward volatility is measured, 2 or more"
     )

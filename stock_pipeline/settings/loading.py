@@ -1,28 +1,32 @@
 """Every setting with its default, from ``stock_pipeline.yaml`` and ``STOCK_PIPELINE_*`` variables.
 
 The environment wins over the file; nested settings are written with two underscores, as in
-``STOCK_PIPELINE_SCHEDULE__TIME``. Nothing is read when this module is imported.
+``STOCK_PIPELINE_SCHEDULE__TIME``. Nothing is read when this module is imported. No error is chained to those raised here: where Dagster
+tells of an error it tells of those behind it as well, and pydantic's and the parser's quote what they were given.
 """
 
 import os
-import re
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, YamlConfigSettingsSource
+from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from stock_pipeline.core.calendar import known_exchange
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.settings.automation import AutomationSettings
 from stock_pipeline.settings.backtest import BacktestSettings
 from stock_pipeline.settings.datasets import DatasetSettings
 from stock_pipeline.settings.drift import DriftSettings
 from stock_pipeline.settings.features import FeatureSettings
-from stock_pipeline.settings.kinds import Seconds
+from stock_pipeline.settings.file import SettingsFile
+from stock_pipeline.settings.kinds import Seconds, no_larger_than_sensible
 from stock_pipeline.settings.labels import LabelSettings
 from stock_pipeline.settings.maintenance import MaintenanceSettings
 from stock_pipeline.settings.models import ModelSettings
+from stock_pipeline.settings.paths import Folder
 from stock_pipeline.settings.performance import PerformanceSettings
+from stock_pipeline.settings.problems import NO_SUCH_SETTING, Place, sentence
 from stock_pipeline.settings.quality import QualitySettings
 from stock_pipeline.settings.registry import RegistrySettings
 from stock_pipeline.settings.schedule import ScheduleSettings
@@ -36,10 +40,14 @@ FILE_VARIABLE = "STOCK_PIPELINE_SETTINGS"
 class Settings(BaseSettings):
     """All settings. The keys of ``stock_pipeline.yaml`` have the same names and nesting."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, allow_inf_nan=False)
 
-    home: Path = Field(Path("data"), description="data directory: both stores, models, backups, reports, MLflow and Dagster")
-    exchange: str = Field("XNYS", description="exchange whose calendar counts, by its ISO 10383 code")
+    home: Folder = Field(
+        Path("data"), validate_default=True, description="data directory: both stores, models, backups, reports, MLflow and Dagster"
+    )
+    exchange: Annotated[str, AfterValidator(known_exchange)] = Field(
+        "XNYS", description="exchange whose calendar counts, by its ISO 10383 code"
+    )
     lock_wait_seconds: Seconds = Field(120, description="how long to wait for a store that another process is writing")
     source: SourceSettings = SourceSettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -55,6 +63,8 @@ class Settings(BaseSettings):
     drift: DriftSettings = DriftSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
 
+    _sensible = field_validator("*")(no_larger_than_sensible)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -65,78 +75,41 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What was passed in wins over the environment, the environment over the file."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=settings_file())
+        return init_settings, env_settings, SettingsFile(settings_cls, settings_file())
 
 
 def settings_file() -> Path:
     """The settings file: ``stock_pipeline.yaml`` in the working directory unless STOCK_PIPELINE_SETTINGS names another."""
-    return Path(os.environ.get(FILE_VARIABLE, FILE_NAME))
+    return Path(os.path.expanduser(os.environ.get(FILE_VARIABLE, FILE_NAME)))  # noqa: PTH111  (which raises nothing)
 
 
 def load_settings() -> Settings:
-    """The settings as file and environment have them now.
+    """The settings as file and environment have them now, with absolute paths.
 
     Raises:
         InputError: the file cannot be read, or a value is unknown or of the wrong type; the sentence names file or
-            variable, field and value.
+            variable, field and, where there is such a setting, the value.
     """
-    import yaml
-
     _refuse_unknown_variables()
     if FILE_VARIABLE in os.environ and not settings_file().is_file():
         raise InputError(f"{FILE_VARIABLE} names {settings_file()}, which is not a file; correct or unset it")
+    place = Place(PREFIX, settings_file())
     try:
         return Settings()
     except ValidationError as error:
-        raise InputError(_sentence(error)) from error
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(f"{settings_file()} cannot be read as YAML: {problem}") from error
-    except SettingsError as error:
-        raise InputError(_unreadable_variable(error)) from error
-    except ValueError as error:
-        raise InputError(f"{settings_file()} does not hold settings by name; write lines such as `home: data`") from error
+        problem = sentence(error, Settings, place)
+    except SettingsError:
+        problem = place.unreadable(Settings)
+    raise InputError(problem)
+
+
+def place_of(setting: str) -> str:
+    """Where a setting was given, for sentences on its value, as in "variable STOCK_PIPELINE_SOURCE__NAME" for ``source.name``."""
+    return Place(PREFIX, settings_file()).of(setting.split("."))
 
 
 def _refuse_unknown_variables() -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE}
-    for variable, value in os.environ.items():
-        if variable.startswith(PREFIX) and variable.split("__")[0] not in known:
-            raise InputError(f"variable {variable} is {value!r}, but there is no such setting; see docs/settings.md for the names")
-
-
-def _sentence(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    field = ".".join(str(part) for part in problem["loc"])
-    variable = _variable_of(problem["loc"])
-    place = f"file {settings_file()}" if variable is None else f"variable {variable}"
-    value = "" if problem["type"] == "missing" else f" is {problem['input']!r}"
-    return f"{place}: field {field}{value}, but {_remedy(problem['type'], problem['msg'])}"
-
-
-def _variable_of(path: Sequence[str | int]) -> str | None:
-    """The variable that gave the field: its own, one of a field below it, or one that holds the section above it as JSON."""
-    own = (PREFIX + "__".join(map(str, path))).upper()
-    for name, value in os.environ.items():
-        variable = name.upper()
-        if variable == own or variable.startswith(f"{own}__"):
-            return name
-        inner = str(path[variable.count("__") + 1]) if own.startswith(f"{variable}__") else None
-        if inner is not None and (inner.isdecimal() or f'"{inner}"' in value):
-            return name
-    return None
-
-
-def _unreadable_variable(error: SettingsError) -> str:
-    found = re.search(r'field "(\w+)"', str(error))
-    path = found[1] if found else ""
-    variable = next((name for name in os.environ if name.upper() == f"{PREFIX}{path}".upper()), f"{PREFIX}{path}".upper())
-    cause = f": {error.__cause__}" if error.__cause__ else ""
-    return f"variable {variable}: field {path} is {os.environ.get(variable)!r}, which cannot be read as JSON{cause}"
-
-
-def _remedy(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "there is no such setting; see docs/settings.md for the names"
-    sentence = message.removeprefix("Value error, ")
-    return sentence[0].lower() + sentence[1:]
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable != FILE_VARIABLE and variable.split("__")[0] not in known:
+            raise InputError(f"variable {variable} is set, but {NO_SUCH_SETTING}")

@@ -5,16 +5,17 @@ from typing import Literal
 from pydantic import Field
 
 from stock_pipeline.settings.kinds import Section, Share
+from stock_pipeline.settings.lists import NamesOrAll
 
 
 class ModelSettings(Section):
     """How models are trained."""
 
-    names: tuple[str, ...] | None = Field(
+    names: NamesOrAll = Field(
         None, description="models that are trained and that the stack weighs, as a list; all of the catalogue when left out"
     )
-    seed: int = Field(7, description="random seed")
-    threads: int = Field(2, ge=1, description="threads for the models")
+    seed: int = Field(7, ge=0, description="random seed")
+    threads: int = Field(2, ge=1, le=1024, description="threads for the models")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
         description="where models are trained: `cpu`, `cuda`, or `auto`, which takes a GPU where there is one; they predict on the CPU",

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from stock_pipeline.settings.kinds import Section, Share
+from stock_pipeline.settings.kinds import Days, Section, Share
 
 
 class PromotionSettings(Section):
@@ -40,15 +40,15 @@ class RetrainingSettings(Section):
     )
     on_drift: bool = Field(True, description="retrain when features have drifted")
     drift_share: float = Field(0.5, gt=0, le=1, description="share of the features whose drift must be HIGH or CRITICAL")
-    drift_cooldown_days: int = Field(7, ge=1, description="days between two retrainings that drift started")
+    drift_cooldown_days: Days = Field(7, description="days between two retrainings that drift started")
 
 
 class RetentionSettings(Section):
     """How long the remains of versions are kept."""
 
     versions: int = Field(30, ge=1, description="versions per model whose artefacts stay in place; older ones are archived")
-    archive_after_days: int = Field(180, ge=1, description="days after retirement or refusal until a version is archived")
-    shadow_days: int = Field(90, ge=1, description="days for which shadow results stay")
+    archive_after_days: Days = Field(180, description="days after retirement or refusal until a version is archived")
+    shadow_days: Days = Field(90, description="days for which shadow results stay")
 
 
 class RegistrySettings(Section):

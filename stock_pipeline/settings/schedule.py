@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from stock_pipeline.settings.kinds import Section, known_time_zone
+from stock_pipeline.settings.kinds import Section, TimeOfDay, known_time_zone
 
 
 class ScheduleSettings(Section):
     """When the nightly ingestion starts, on trading days."""
 
     enabled: bool = Field(True, description="whether the nightly schedule and the watchdog run")
-    time: str = Field("22:45", pattern="^([01]\\d|2[0-3]):[0-5]\\d$", description="when ingestion starts on trading days")
+    time: TimeOfDay = Field("22:45", description="when ingestion starts on trading days")
     time_zone: Annotated[str, AfterValidator(known_time_zone)] = Field("America/New_York", description="whose clock that is")

@@ -4,7 +4,9 @@ from datetime import date
 
 from pydantic import Field
 
-from stock_pipeline.settings.kinds import Seconds, Section
+from stock_pipeline.settings.kinds import A_CENTURY_OF_DAYS, Currency, Seconds, Section
+from stock_pipeline.settings.lists import Names, NamesOrAll
+from stock_pipeline.settings.paths import FilesPattern
 
 
 class IbkrSettings(Section):
@@ -40,24 +42,26 @@ class SourceSettings(Section):
     """Where market data comes from: the first source, and those that are asked for what it could not give."""
 
     name: str = Field("sample", description="source of market data that is asked first; the README lists them")
-    fallbacks: tuple[str, ...] = Field((), description="sources to ask, in this order, for what the first could not give, as a list")
-    path: str | None = Field(None, description="bars of the source files: a file or a glob")
-    actions_path: str | None = Field(None, description="splits and dividends for the source files: a file or a glob")
-    fundamentals_path: str | None = Field(None, description="fundamentals for the source files: a file or a glob")
-    instruments_path: str | None = Field(
+    fallbacks: Names = Field((), description="sources to ask, in this order, for what the first could not give, as a list")
+    path: FilesPattern = Field(None, description="bars of the source files: a file or a glob")
+    actions_path: FilesPattern = Field(None, description="splits and dividends for the source files: a file or a glob")
+    fundamentals_path: FilesPattern = Field(None, description="fundamentals for the source files: a file or a glob")
+    instruments_path: FilesPattern = Field(
         None, description="names, exchanges, sectors and industries for the source files: a file or a glob"
     )
-    universe_path: str | None = Field(
+    universe_path: FilesPattern = Field(
         None, description="who belongs to the universe from when to when: a file or a glob with symbol, first and last"
     )
-    renames_path: str | None = Field(None, description="changes of symbol: a file or a glob with old, new and session")
-    symbols: tuple[str, ...] | None = Field(
+    renames_path: FilesPattern = Field(None, description="changes of symbol: a file or a glob with old, new and session")
+    symbols: NamesOrAll = Field(
         None,
         description="only these symbols, as a list; when left out all of a file's, and of a live source the members of the universe, "
         "or those in the store",
     )
-    currency: str = Field("USD", pattern="^[A-Z]{3}$", description="prices that are said to be in another currency are refused")
+    currency: Currency = Field("USD", description="prices that are said to be in another currency are refused")
     history_from: date = Field(date(2010, 1, 4), description="first session that a live source is asked for")
-    overlap: int = Field(5, ge=0, description="sessions that a live source is asked for again, to notice restatements")
+    overlap: int = Field(
+        5, ge=0, le=A_CENTURY_OF_DAYS, description="sessions that a live source is asked for again, to notice restatements"
+    )
     ibkr: IbkrSettings = IbkrSettings()
     yahoo: YahooSettings = YahooSettings()

@@ -1,0 +1,53 @@
+"""Paths among the settings: absolute once loaded, relative ones of the file from its folder, those of a variable from the working one."""
+
+import glob
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator
+
+
+class IsPath:
+    """Marks a setting that holds a path."""
+
+
+def anchored(given: Mapping[str, Any], section: type[BaseModel], folder: Path) -> dict[str, Any]:
+    """What a settings file gives, with its relative paths made absolute from ``folder``, where the file lies."""
+    found = dict(given)
+    for name, field in section.model_fields.items():
+        value, inner = found.get(name), field.annotation
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
+            found[name] = anchored(value, inner, folder)
+        elif isinstance(value, str) and value.strip() and not value.startswith("~") and IS_PATH in field.metadata:
+            found[name] = str(folder / value) if inner is Path else _pattern_in(folder, value)
+    return found
+
+
+def _folder(given: object) -> object:
+    """The data directory as an absolute path; what is no path is left to be refused as such."""
+    return Path.cwd() / _expanded(str(given)) if isinstance(given, str | Path) else given
+
+
+def _pattern(given: object) -> object:
+    return _pattern_in(Path.cwd(), _expanded(given)) if isinstance(given, str) else given
+
+
+def _pattern_in(folder: Path, pattern: str) -> str:
+    """A path or a glob from ``folder``, whose own name is no glob whatever it holds."""
+    return pattern if Path(pattern).is_absolute() else str(Path(glob.escape(str(folder))) / pattern)
+
+
+def _expanded(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty; give a path or leave it out")
+    expanded = os.path.expanduser(text)  # noqa: PTH111  (Path.expanduser raises where there is no such user)
+    if expanded.startswith("~"):
+        raise ValueError("there is no such home directory; write the path in full")
+    return expanded
+
+
+IS_PATH: Final = IsPath()
+Folder = Annotated[Path, IS_PATH, BeforeValidator(_folder)]
+FilesPattern = Annotated[str | None, IS_PATH, BeforeValidator(_pattern)]
