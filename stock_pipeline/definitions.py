@@ -3,6 +3,8 @@
 import dagster as dg
 
 from stock_pipeline.backtest import assets as backtest
+from stock_pipeline.checked_settings import checked_settings
+from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets import assets as datasets
 from stock_pipeline.drift import assets as drift
 from stock_pipeline.drift.sensors import drift_retraining
@@ -10,6 +12,7 @@ from stock_pipeline.features import assets as features
 from stock_pipeline.labels import assets as labels
 from stock_pipeline.maintenance import assets as maintenance
 from stock_pipeline.market_data import assets as market_data
+from stock_pipeline.market_data.gathering import chosen_sources
 from stock_pipeline.market_data.sensors import watchdog
 from stock_pipeline.models import assets as models
 from stock_pipeline.orchestration.asset_factory import build_asset
@@ -23,7 +26,7 @@ from stock_pipeline.predictions import assets as predictions
 from stock_pipeline.registry import assets as registry
 from stock_pipeline.registry.jobs import training_job
 from stock_pipeline.registry.sensors import damaged_models
-from stock_pipeline.settings import Settings, load_settings
+from stock_pipeline.settings import Settings, place_of
 
 WHOLE_JOURNEY = "whole_journey"
 
@@ -65,5 +68,21 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The code location, with the settings as they are when Dagster loads it."""
-    return build_definitions(load_settings())
+    """The code location, with the settings as they are when Dagster loads it.
+
+    Raises:
+        InputError: a setting cannot be used, or every night would fail for it.
+    """
+    settings = checked_settings()
+    if settings.schedule.enabled:
+        _refuse_sources_that_no_night_can_ask(settings)
+    return build_definitions(settings)
+
+
+def _refuse_sources_that_no_night_can_ask(settings: Settings) -> None:
+    """Only a run that a person starts can be given a path or other sources; the schedule and the watchdog go by the settings."""
+    try:
+        chosen_sources(settings, None, None)
+    except InputError as error:
+        told = f"{place_of('source.name')}: field source.name is {settings.source.name!r}, with which every night would fail: {error}"
+        raise InputError(f"{told}; or set schedule.enabled to false") from error

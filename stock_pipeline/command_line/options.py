@@ -16,10 +16,10 @@ MODELS = click.option("--models", help="Models to train, separated by commas; st
 
 def opened() -> tuple["Settings", "Stores"]:
     """The settings, and the stores that they name."""
-    from stock_pipeline.settings import load_settings
+    from stock_pipeline.checked_settings import checked_settings
     from stock_pipeline.storage import open_stores
 
-    settings = load_settings()
+    settings = checked_settings()
     return settings, open_stores(settings.home, settings.lock_wait_seconds)
 
 

@@ -48,6 +48,7 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     Raises:
         InputError: something asked for cannot be had; nothing has been written.
     """
+    from stock_pipeline.checked_settings import checked_settings
     from stock_pipeline.command_line.progress import RunWatcher
     from stock_pipeline.command_line.tables import show_made
     from stock_pipeline.datasets.splits import check_history
@@ -57,10 +58,9 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
-    from stock_pipeline.settings import load_settings
     from stock_pipeline.storage import open_stores
 
-    settings = _with_models(load_settings(), models)
+    settings = _with_models(checked_settings(), models)
     stores = open_stores(settings.home, settings.lock_wait_seconds)
     # Everything that the user may have got wrong is tried before anything is written.
     sessions = check_sources(settings, stores, options.source, options.path, options.as_of, utc_now())

@@ -46,10 +46,10 @@ def suggest(profile: str, top: int, as_json: bool) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
 def mlflow(port: int) -> None:
     """Serve MLflow with every training: parameters, measures, pictures and artefacts. Ends with Ctrl+C."""
+    from stock_pipeline.checked_settings import checked_settings
     from stock_pipeline.registry.mlflow_mirror import server_command
-    from stock_pipeline.settings import load_settings
 
-    command = server_command(load_settings().home, port)
+    command = server_command(checked_settings().home, port)
     click.echo(f"MLflow on http://127.0.0.1:{port}, ends with Ctrl+C")
     # In our own place, so that whatever ends us ends the server.
     os.execv(command[0], command)  # noqa: S606  (our own command)

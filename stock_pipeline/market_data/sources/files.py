@@ -72,7 +72,9 @@ class FilesSource:
             InputError: there is no path.
         """
         if not path:
-            raise InputError("source files needs to know where they are: give --path with a file or a glob such as 'bars/*.csv'")
+            raise InputError(
+                "source files needs to know where they are: give --path with a file or a glob such as 'bars/*.csv', or set source.path"
+            )
         self.path = path
         readers: dict[Offer, tuple[Callable[[str], pl.DataFrame], str | None]] = {
             "actions": (read_actions, sides.actions),
