@@ -131,7 +131,7 @@ def test_an_as_of_outside_of_the_files_is_refused(as_of: str, home: Path, bars: 
         ("STOCK_PIPELINE_DATASETS__FOLDS", "three", ["datasets.folds", "'three'", "STOCK_PIPELINE_DATASETS__FOLDS"]),
         ("STOCK_PIPELINE_REGISTRY__PROMOTION__TOLERANCE", "1.5", ["registry.promotion.tolerance", "'1.5'", "less than or equal to 1"]),
         ("STOCK_PIPELINE_SCHEDULE__TIME", "25:00", ["schedule.time", "'25:00'"]),
-        ("STOCK_PIPELINE_FOLDS", "3", ["STOCK_PIPELINE_FOLDS", "'3'", "no such setting"]),
+        ("STOCK_PIPELINE_FOLDS", "3", ["STOCK_PIPELINE_FOLDS is set", "no such setting"]),
         ("STOCK_PIPELINE_DATASETS", "[3", ["datasets"]),
         ("STOCK_PIPELINE_EXCHANGE", "MOON", ["'MOON'", "XNYS"]),
         ("STOCK_PIPELINE_SOURCE__NAME", "nasdaq", ["'nasdaq'", "sample"]),
@@ -147,7 +147,7 @@ def test_a_wrong_variable_is_refused(variable: str, value: str, named: list[str]
     [
         ("datasets:\n  folds: three\n", ["datasets.folds", "'three'"]),
         ("datasets:\n  fold: 3\n", ["datasets.fold ", "no such setting"]),
-        ("quality: 7\n", ["quality", "7"]),
+        ("quality: 7\n", ["field quality is a section", "quality.price_tolerance"]),
         ("labels: [\n", ["cannot be read as YAML"]),
     ],
 )

@@ -118,3 +118,10 @@ def test_other_exchanges_keep_their_own_holidays() -> None:
 
 def test_a_calendar_is_built_once() -> None:
     assert trading_calendar("XNYS") is trading_calendar("XNYS")
+
+
+@pytest.mark.parametrize(("exchange", "first"), [("XTKS", date(1997, 1, 6)), ("XBOM", date(1997, 1, 1))])
+def test_a_calendar_that_is_known_only_from_later_on_begins_there(exchange: str, first: date) -> None:
+    calendar = TradingCalendar(exchange)
+    assert calendar.sessions_between(date(1970, 1, 1), date(1997, 1, 10))[0] == first
+    assert calendar.is_session(date(2010, 8, 20))

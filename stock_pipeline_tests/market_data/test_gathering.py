@@ -77,8 +77,6 @@ def test_gathering_follows_the_settings_and_writes_nothing(tmp_path: Path, path:
     lenient = gathered(plain_settings(home, quality={"price_tolerance": 0.01}), path)
     assert (lenient.as_of, lenient.bars.height, lenient.quarantined.height) == (DAYS[2], 7, 0)
     assert not home.exists()
-    with pytest.raises(InputError, match="exchange 'XNOWHERE'"):
-        gathered(plain_settings(home, exchange="XNOWHERE"), path)
 
 
 def test_bars_of_sessions_that_have_not_ended_are_refused(tmp_path: Path, path: Path) -> None:

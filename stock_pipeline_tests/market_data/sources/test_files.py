@@ -247,7 +247,7 @@ def test_a_path_that_matches_no_file_is_named(tmp_path: Path, pattern: str) -> N
 @pytest.mark.parametrize("path", [None, ""])
 def test_without_a_path_the_source_cannot_be_opened(path: str | None) -> None:
     with pytest.raises(InputError, match="source files needs to know where they are: give --path with a file or a glob such as"):
-        open_source("files", SourceSettings(path=path))
+        open_source("files", SourceSettings().model_copy(update={"path": path}))
 
 
 @pytest.mark.parametrize("length", [SYMBOL_LIMIT, SYMBOL_LIMIT + 1])
