@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-# Beyond these a number is a slip of the hand, and would fail later in less plain words.
+# A larger number is a mistake, and would fail later with a message that is less plain.
 LARGEST = 1_000_000_000
 A_CENTURY_OF_DAYS = 36_500
 

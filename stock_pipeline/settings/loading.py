@@ -111,5 +111,6 @@ def place_of(setting: str) -> str:
 def _refuse_unknown_variables() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for variable in os.environ:
-        if variable.startswith(PREFIX) and variable != FILE_VARIABLE and variable.split("__")[0] not in known:
+        name = variable.upper()  # as pydantic takes them in any case
+        if name.startswith(PREFIX) and variable != FILE_VARIABLE and name.split("__")[0] not in known:
             raise InputError(f"variable {variable} is set, but {NO_SUCH_SETTING}")

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-ROAD = "see docs/settings.md for the names"
-NO_SUCH_SETTING = f"there is no such setting; {ROAD}"
+WHERE_NAMES_ARE = "see docs/settings.md for the names"
+NO_SUCH_SETTING = f"there is no such setting; {WHERE_NAMES_ARE}"
 LONGEST = 60  # characters of a value that are told
 
 Loc = Sequence[str | int]
@@ -50,8 +50,8 @@ class Place:
         for name, value in os.environ.items():
             loc = name.lower().removeprefix(self.prefix.lower()).split("__")
             if name.upper().startswith(self.prefix) and kind_of(settings, loc) == "section" and not _is_json(value):
-                return f"variable {name}: field {'.'.join(loc)} cannot be read as JSON; {_road_to(settings, loc, name)}"
-        return f"a variable of {self.prefix}* cannot be read as JSON; {ROAD}"
+                return f"variable {name}: field {'.'.join(loc)} cannot be read as JSON; {_how_to_give(settings, loc, name)}"
+        return f"a variable of {self.prefix}* cannot be read as JSON; {WHERE_NAMES_ARE}"
 
 
 def sentence(error: ValidationError, settings: type[BaseModel], place: Place) -> str:
@@ -63,7 +63,7 @@ def sentence(error: ValidationError, settings: type[BaseModel], place: Place) ->
     if kind == "unknown":
         told = f"{head} is set, but {NO_SUCH_SETTING}"
     elif kind == "section":
-        told = f"{head} is a section, so it holds no value of its own; {_road_to(settings, loc, place.variable_of(loc))}"
+        told = f"{head} is a section, so it holds no value of its own; {_how_to_give(settings, loc, place.variable_of(loc))}"
     else:
         told = f"{head} is {_shown(given)}, but {_remedy(problem['type'], problem['msg'], given)}"
     return " ".join(told.split())
@@ -83,7 +83,7 @@ def kind_of(settings: type[BaseModel], loc: Loc) -> Literal["section", "setting"
     return "setting" if section is None else "section"
 
 
-def _road_to(settings: type[BaseModel], loc: Loc, variable: str | None) -> str:
+def _how_to_give(settings: type[BaseModel], loc: Loc, variable: str | None) -> str:
     section: Any = settings
     for name in loc:
         section = section.model_fields[str(name)].annotation

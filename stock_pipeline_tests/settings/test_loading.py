@@ -135,6 +135,13 @@ def test_the_file_is_named_where_a_variable_sets_only_the_section_s_other_fields
     assert refusal().startswith(f"file {FILE_NAME}: field schedule.time is 'x'")
 
 
+def test_a_variable_in_small_letters_counts_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("stock_pipeline_source__name", "files")
+    assert load_settings().source.name == "files"
+    monkeypatch.setenv("stock_pipeline_hoem", "data")
+    assert refusal().startswith("variable stock_pipeline_hoem is set, but there is no such setting")
+
+
 def test_a_variable_that_is_no_setting_is_named(given: Given) -> None:
     given(HOEM="data")
     assert refusal() == "variable STOCK_PIPELINE_HOEM is set, but there is no such setting; see docs/settings.md for the names"

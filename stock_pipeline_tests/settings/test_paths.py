@@ -1,3 +1,4 @@
+import glob
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,6 @@ def test_files_of_a_source_are_absolute_as_well(given: Given, elsewhere: Path, t
     write(elsewhere, f"source: {{{name}: 'bars/*.csv'}}")
     (elsewhere / "bars").mkdir()
     (elsewhere / "bars" / "a.csv").touch()
-    import glob
-
     assert glob.glob(getattr(load_settings().source, name)) == [str(elsewhere / "bars" / "a.csv")]  # noqa: PTH207  (as the reader does)
     write(elsewhere, f"source: {{{name}: '/srv/[ab]*.csv'}}")
     assert getattr(load_settings().source, name) == "/srv/[ab]*.csv"
