@@ -123,7 +123,8 @@ def show_verdict(verdict: HomeVerdict, home: object) -> None:
     say(verdict.sentence, BAD if verdict.problems else GOOD)
     for problem in verdict.problems:
         say(problem.what, lead=f"{problem.of}:")
-    say(f"Data directory: {home}")
+    if verdict.state != "empty":
+        say(f"Data directory: {home}")
 
 
 def show_nothing_yet(home: object) -> None:

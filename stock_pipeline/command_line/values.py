@@ -8,6 +8,7 @@ from stock_pipeline.command_line.text import is_control, sentence
 
 MOST: Final = 1_000_000  # of anything that is counted: far more than there ever is, and few enough for every column that keeps it
 MOST_PORTS: Final = 65_535
+QUOTE: Final = "'"
 LONGEST: Final = 4_096  # characters of a text: as many as the path of a file may have
 
 
@@ -44,7 +45,9 @@ def text(value: object) -> str:
 
 
 def usage_sentence(error: click.UsageError) -> str:
-    """What was wrong with how a command was called, in one sentence that ends with where its options are told."""
+    """What was wrong with how a command was called, in one sentence with a value and the remedy, or with where the options are told."""
+    if isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter) and error.param and error.ctx:
+        return sentence(f"{error.param.get_error_hint(error.ctx).strip(QUOTE)} {error.message}")
     told = sentence(error.format_message()).removesuffix(".")
     return told if error.ctx is None else f"{told} (see `{error.ctx.command_path} --help`)"
 
