@@ -1,5 +1,7 @@
 """Text from data, errors and options on its way to a terminal: shown letter by letter, whatever it is written like."""
 
+import contextlib
+import io
 import json
 import os
 import pty
@@ -11,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.command_line.errors import FAILED, WRONG_INPUT
+from stock_pipeline.command_line.progress import RunWatcher
 from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.models.catalogue import CATALOGUE
+from stock_pipeline.orchestration.progress import Began, Noted
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.command_line.test_suggest import row
@@ -61,6 +65,17 @@ def test_errors_are_shown_as_they_are_written(tmp_path: Path, monkeypatch: pytes
         for error in errors.values():
             assert "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in error) in told
         assert "\x1b" not in told and "\x00" not in told
+
+
+def test_the_progress_bar_shows_notes_as_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # rich takes the output for a terminal
+    monkeypatch.setenv("COLUMNS", "200")
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), RunWatcher(1) as watcher:
+        watcher(Began("models/[/b]"))
+        watcher(Noted("models/[/b]", "[bold]x[/bold] :warning: \x1b[2J"))
+    assert "models/[/b]" in output.getvalue() and "[bold]x[/bold] :warning: \\x1b[2J" in output.getvalue()
+    assert "\x1b[2J" not in output.getvalue()
 
 
 @pytest.mark.parametrize(
