@@ -34,7 +34,7 @@ def list_models(as_json: bool, as_csv: bool) -> None:
     if as_csv:
         print_csv(list(rows[0]), rows)
     else:
-        tell({"models": rows}, as_json, lambda: show_registry(rows) if stores.exist else show_nothing_yet(stores.home))
+        tell({"models": rows}, as_json, lambda: show_registry(rows) if stores.exist else show_nothing_yet(stores.home.absolute()))
 
 
 @models.command()
@@ -42,12 +42,12 @@ def list_models(as_json: bool, as_csv: bool) -> None:
 @AS_JSON
 def show(model: str, as_json: bool) -> None:
     """One model: its versions and every decision about them."""
-    from stock_pipeline.command_line.tables import show_model
+    from stock_pipeline.command_line.tables import show_model, show_nothing_yet
     from stock_pipeline.registry.overview import model_in_full
 
     _, stores = opened()
     found = model_in_full(stores, model)
-    tell(found, as_json, lambda: show_model(found))
+    tell(found, as_json, lambda: show_model(found) if stores.exist else show_nothing_yet(stores.home.absolute()))
 
 
 @models.command()
@@ -108,7 +108,9 @@ def sync() -> None:
     _, stores = opened()
     versions = mirrored_versions(stores) if stores.exist else []
     if not versions:
-        raise InputError(f"there is no version of a model in {stores.home} yet, so nothing to show; run `stock-pipeline run` first")
+        raise InputError(
+            f"there is no version of a model in {stores.home.absolute()} yet, so nothing to show; run `stock-pipeline run` first"
+        )
     added = mirror(stores.home, versions)
     click.echo(f"MLflow shows {len(versions)} versions; {added} runs were added.")
 

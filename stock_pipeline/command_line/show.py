@@ -27,11 +27,11 @@ def status(as_json: bool) -> None:
     settings, stores = opened()
     assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
     jobs = latest_first(living_jobs(stores, utc_now()))
-    verdict = verdict_on(stores.home, assets, stores.market_session(), jobs)
+    verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs)
     if as_json:
         print_json({"home": str(settings.home), "verdict": verdict.readable, "assets": assets, "models": models})
     else:
-        show_verdict(verdict, settings.home)
+        show_verdict(verdict, settings.home.absolute())
         if verdict.state != "empty":
             show_assets(assets)
             show_models(models)

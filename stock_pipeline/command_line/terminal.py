@@ -17,6 +17,7 @@ WIDTH_WITHOUT_TERMINAL: Final = 100
 NARROWEST, WIDEST = 20, 1_000
 NONE: Final = "-"
 INDENT: Final = "  "
+SIMPLER: Final = str.maketrans({"─": "-", "…": "~"})
 GOOD, BAD, HEADING = "green", "red", "bold"
 
 
@@ -46,7 +47,7 @@ def say(text: object, style: str = "", lead: str = "", lead_style: str = BAD) ->
     shown = Text("\n".join(lines), style=style)
     if start:
         shown.stylize(lead_style, 0, len(start))
-    console.print(shown, soft_wrap=True)
+    _put(console, shown)
 
 
 def heading(title: str = "") -> None:
@@ -69,7 +70,7 @@ def show_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[ob
     cells = [[NONE if cell is None else plain(cell) for cell in row] for row in rows]
     heading(title)
     if not cells:
-        console.print(Text("none", style="dim"))
+        _put(console, Text("none", style="dim"))
         return
     table = laid_out(columns, cells, console.width, keys)
     for number, block in enumerate(table.blocks):
@@ -77,9 +78,19 @@ def show_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[ob
             console.print()
         width = max(map(cell_len, (*block.header, *block.rows)))
         for line in block.header:
-            console.print(Text(line, style=HEADING), soft_wrap=True)
-        console.print(Text("─" * min(width, console.width)), soft_wrap=True)
+            _put(console, Text(line, style=HEADING))
+        _put(console, Text("─" * min(width, console.width)))
         for line in block.rows:
-            console.print(Text(line), soft_wrap=True)
+            _put(console, Text(line))
     if table.without_years:
         say("Some dates are shown without their year; a wider terminal shows it.", style="dim")
+
+
+def _put(console: Console, text: Text) -> None:
+    """Print lines as they are; what the encoding of the output lacks is drawn otherwise."""
+    try:
+        text.plain.encode(console.encoding)
+    except UnicodeEncodeError:
+        written = text.plain.translate(SIMPLER).encode(console.encoding, "backslashreplace").decode(console.encoding)
+        text = Text(written, style=text.style)
+    console.print(text, soft_wrap=True)

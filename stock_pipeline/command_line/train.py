@@ -132,7 +132,11 @@ def list_jobs(page: int, per_page: int, as_json: bool, as_csv: bool, **chosen: s
         print_csv(found.columns, rows)
         return
     told = {"jobs": rows, "page": page, "per_page": per_page, "count": count}
-    tell(told, as_json, lambda: show_jobs(rows, page, -(-count // per_page), count) if stores.exist else show_nothing_yet(stores.home))
+    tell(
+        told,
+        as_json,
+        lambda: show_jobs(rows, page, -(-count // per_page), count) if stores.exist else show_nothing_yet(stores.home.absolute()),
+    )
 
 
 @training_jobs.command()

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.command_line.errors import FAILED, WRONG_INPUT
+from stock_pipeline.command_line.layout import figure, words
 from stock_pipeline.command_line.progress import RunWatcher
+from stock_pipeline.command_line.terminal import show_table
 from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.models.catalogue import CATALOGUE
 from stock_pipeline.orchestration.progress import Began, Noted
@@ -65,6 +67,15 @@ def test_errors_are_shown_as_they_are_written(tmp_path: Path, monkeypatch: pytes
         for error in errors.values():
             assert "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in error) in told
         assert "\x1b" not in told and "\x00" not in told
+
+
+def test_what_the_encoding_of_the_output_lacks_is_drawn_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with contextlib.redirect_stdout(output):
+        show_table("Names", (words("name"), figure("close")), [("Nestlé " * 20, "77.73")])
+    output.seek(0)
+    assert "Nestl\\xe9" in (told := output.read()) and "77.73" in told
 
 
 def test_the_progress_bar_shows_notes_as_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:

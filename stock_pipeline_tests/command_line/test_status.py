@@ -58,7 +58,7 @@ def test_a_model_failed_in_training_is_wrong_until_it_is_trained(desk: Desk) -> 
     assert wrong() == ["models/mlp"]
 
 
-@pytest.mark.parametrize("arguments", [("status",), ("models", "list"), ("training-jobs", "list")])
+@pytest.mark.parametrize("arguments", [("status",), ("models", "list"), ("models", "show", "mlp"), ("training-jobs", "list")])
 def test_an_empty_directory_is_named_with_the_remedy(arguments: tuple[str, ...], tmp_path: Path) -> None:
     home = tmp_path / "data"
     ended = invoke(home, *arguments)
