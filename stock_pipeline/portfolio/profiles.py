@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.core.named import entry_named
 
 ALL: Final = "all"
 
@@ -64,15 +63,6 @@ PROFILES: tuple[RiskProfile, ...] = (
         size=10,
     ),
 )
-
-
-def risk_profile(name: str) -> RiskProfile:
-    """The profile of that name.
-
-    Raises:
-        InputError: there is none; the message lists those there are.
-    """
-    return entry_named(name, PROFILES, "risk profile")
 
 
 def chosen_profiles(name: str) -> tuple[RiskProfile, ...]:
