@@ -264,7 +264,7 @@ def test_the_status_lists_every_asset_and_every_model(home: Path, stores: Stores
 
 def test_the_run_shows_what_it_made_and_how_to_go_on(first: Journey) -> None:
     assert first.ended.returncode == 0
-    for told in (*MODELS, "Suggested stocks, profile default after the close of 2010-08-20", "sharpe", "CRITICAL", "make ui"):
+    for told in (*MODELS, "Suggested stocks, profile default after the close of 2010-08-20", "Sharpe", "CRITICAL", "make ui"):
         assert told in first.ended.stdout
     assert "Traceback" not in first.ended.stdout + first.ended.stderr
 

@@ -1,5 +1,7 @@
 """stock-pipeline: what the Dagster command line cannot show. Exit code 2 for wrong input, 1 for a failed run."""
 
+from typing import Any
+
 import click
 
 from stock_pipeline.command_line import models, run, show, train
@@ -8,6 +10,11 @@ from stock_pipeline.command_line.errors import speaks_plainly
 
 class PlainGroup(click.Group):
     """A group of commands whose errors are told in one sentence."""
+
+    @speaks_plainly
+    def make_context(self, *given: Any, **extra: Any) -> click.Context:
+        """Read the options of the group itself."""
+        return super().make_context(*given, **extra)
 
     @speaks_plainly
     def invoke(self, context: click.Context) -> None:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stock_pipeline.command_line.options import AS_JSON, opened, print_json, tell
+from stock_pipeline.command_line.options import AS_CSV, AS_JSON, one_form, opened, print_csv, print_json, tell
+from stock_pipeline.command_line.values import number, text
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.clock import utc_now
 
@@ -21,34 +22,39 @@ def models() -> None:
 
 @models.command("list")
 @AS_JSON
-def list_models(as_json: bool) -> None:
+@AS_CSV
+def list_models(as_json: bool, as_csv: bool) -> None:
     """Every model: which version serves, which are in shadow, and the last decision."""
-    from stock_pipeline.command_line.tables import show_registry
+    from stock_pipeline.command_line.tables import show_nothing_yet, show_registry
     from stock_pipeline.registry.overview import models_overview
 
+    one_form(as_json, as_csv)
     _, stores = opened()
     rows = models_overview(stores)
-    tell({"models": rows}, as_json, lambda: show_registry(rows))
+    if as_csv:
+        print_csv(list(rows[0]), rows)
+    else:
+        tell({"models": rows}, as_json, lambda: show_registry(rows) if stores.exist else show_nothing_yet(stores.home.absolute()))
 
 
 @models.command()
-@click.argument("model")
+@click.argument("model", type=text)
 @AS_JSON
 def show(model: str, as_json: bool) -> None:
     """One model: its versions and every decision about them."""
-    from stock_pipeline.command_line.tables import show_model
+    from stock_pipeline.command_line.tables import show_model, show_nothing_yet
     from stock_pipeline.registry.overview import model_in_full
 
     _, stores = opened()
     found = model_in_full(stores, model)
-    tell(found, as_json, lambda: show_model(found))
+    tell(found, as_json, lambda: show_model(found) if stores.exist else show_nothing_yet(stores.home.absolute()))
 
 
 @models.command()
-@click.argument("model")
-@click.argument("version", type=click.IntRange(min=1))
+@click.argument("model", type=text)
+@click.argument("version", type=number)
 @click.option("--force", is_flag=True, help="Pass over the rule; say why with --reason.")
-@click.option("--reason", help="Why, for the record.")
+@click.option("--reason", type=text, help="Why, for the record.")
 @AS_JSON
 def promote(model: str, version: int, force: bool, reason: str | None, as_json: bool) -> None:
     """Put VERSION of MODEL into service, if the rule lets it pass."""
@@ -62,9 +68,9 @@ def promote(model: str, version: int, force: bool, reason: str | None, as_json: 
 
 
 @models.command()
-@click.argument("model")
-@click.option("--to", "version", type=click.IntRange(min=1), help="Version to go back to. By default the one that served before.")
-@click.option("--reason", default="rolled back by hand", show_default=True, help="Why, for the record.")
+@click.argument("model", type=text)
+@click.option("--to", "version", type=number, help="Version to go back to. By default the one that served before.")
+@click.option("--reason", type=text, default="rolled back by hand", show_default=True, help="Why, for the record.")
 @AS_JSON
 def rollback(model: str, version: int | None, reason: str, as_json: bool) -> None:
     """Go back to the version of MODEL that served before. Predictions that were made stay."""
@@ -76,8 +82,8 @@ def rollback(model: str, version: int | None, reason: str, as_json: bool) -> Non
 
 
 @models.command()
-@click.argument("model")
-@click.option("--reason", default="switched off by hand", show_default=True, help="Why, for the record.")
+@click.argument("model", type=text)
+@click.option("--reason", type=text, default="switched off by hand", show_default=True, help="Why, for the record.")
 @AS_JSON
 def disable(model: str, reason: str, as_json: bool) -> None:
     """Switch MODEL off: it predicts nothing, and the stack goes on without it. Without the stack, stocks are suggested without models."""
@@ -85,8 +91,8 @@ def disable(model: str, reason: str, as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("model")
-@click.option("--reason", default="switched on by hand", show_default=True, help="Why, for the record.")
+@click.argument("model", type=text)
+@click.option("--reason", type=text, default="switched on by hand", show_default=True, help="Why, for the record.")
 @AS_JSON
 def enable(model: str, reason: str, as_json: bool) -> None:
     """Switch MODEL on again."""
@@ -102,7 +108,9 @@ def sync() -> None:
     _, stores = opened()
     versions = mirrored_versions(stores) if stores.exist else []
     if not versions:
-        raise InputError(f"there is no version of a model in {stores.home} yet, so nothing to show; run `stock-pipeline run` first")
+        raise InputError(
+            f"there is no version of a model in {stores.home.absolute()} yet, so nothing to show; run `stock-pipeline run` first"
+        )
     added = mirror(stores.home, versions)
     click.echo(f"MLflow shows {len(versions)} versions; {added} runs were added.")
 

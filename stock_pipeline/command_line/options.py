@@ -1,17 +1,24 @@
-"""Options that several commands share, how lists are read and JSON is printed, and the stores that the settings name."""
+"""Options that several commands share, how lists are read, how JSON and CSV are printed, and the stores that the settings name."""
 
+import csv
+import io
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from stock_pipeline.command_line.text import plain
+from stock_pipeline.command_line.values import text
+from stock_pipeline.core.errors import InputError
 
 if TYPE_CHECKING:
     from stock_pipeline.settings import Settings
     from stock_pipeline.storage import Stores
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-MODELS = click.option("--models", help="Models to train, separated by commas; stack is one of them. By default all.")
+AS_CSV = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of a table.")
+MODELS = click.option("--models", type=text, help="Models to train, separated by commas; stack is one of them. By default all.")
 
 
 def opened() -> tuple["Settings", "Stores"]:
@@ -33,9 +40,36 @@ def print_json(content: object) -> None:
     click.echo(json.dumps(content, indent=2, default=str))
 
 
+def print_csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a header and a line for each row; a null is empty, a list has semicolons between, a control character is told."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
+    click.echo(written.getvalue(), nl=False)
+
+
 def tell(content: object, as_json: bool, show: Callable[[], None]) -> None:
     """Print the content as JSON where that is wanted, and show it to people otherwise."""
     if as_json:
         print_json(content)
     else:
         show()
+
+
+def one_form(as_json: bool, as_csv: bool) -> None:
+    """Refuse two forms at once.
+
+    Raises:
+        InputError: both were asked for.
+    """
+    if as_json and as_csv:
+        raise InputError("--json and --csv were both given; give one of them")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {plain(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(map(plain, value))
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else plain(value)

@@ -4,9 +4,14 @@ from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
-from stock_pipeline.command_line.tables import console, outcome_of
+from stock_pipeline.command_line.tables import outcome_of
+from stock_pipeline.command_line.terminal import say, terminal
+from stock_pipeline.command_line.text import plain
 from stock_pipeline.orchestration.progress import Began, Ended, Event, Listener, Noted, Stopped
+
+BAR_WIDTH = 12  # leaves room for a note at 80 columns
 
 
 class RunWatcher:
@@ -17,18 +22,19 @@ class RunWatcher:
         self.stopped: list[Stopped] = []
         self.notes: dict[str, str] = {}
         self._listener = listener
+        self._console = terminal()
         self._quiet = quiet
         self._progress = Progress(
-            TextColumn("[bold]{task.fields[asset]:<32}"),
-            BarColumn(),
+            TextColumn("{task.fields[asset]:<30}", style="bold", markup=False),
+            BarColumn(BAR_WIDTH),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=console,
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            console=self._console,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
-            disable=quiet or not console.is_terminal,
+            disable=quiet or not self._console.is_terminal,
         )
         self._task = self._progress.add_task("run", total=stages, asset="starting", note="")
 
@@ -44,14 +50,14 @@ class RunWatcher:
         if self._listener is not None:
             self._listener(event)
         if isinstance(event, Began):
-            self._progress.update(self._task, asset=event.asset, note="")
+            self._progress.update(self._task, asset=plain(event.asset), note="")
         elif isinstance(event, Noted):
             self.notes[event.asset] = event.note
-            self._progress.update(self._task, asset=event.asset, note=event.note)
+            self._progress.update(self._task, asset=plain(event.asset), note=plain(event.note))
         elif isinstance(event, Stopped):
             self.stopped.append(event)
         else:
             self.ended.append(event)
             self._progress.advance(self._task)
-            if not self._quiet and not console.is_terminal:
-                console.print(f"{event.asset}: {outcome_of(event)}, {event.rows:,} rows, {event.seconds:.1f} s", highlight=False)
+            if not self._quiet and not self._console.is_terminal:
+                say(f"{event.asset}: {outcome_of(event)}, {event.rows:,} rows, {event.seconds:.1f} s")

@@ -8,6 +8,7 @@ import click
 
 from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.command_line.options import MODELS, names_in
+from stock_pipeline.command_line.values import text
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.clock import utc_now
 
@@ -23,11 +24,12 @@ TOP = 10
 @click.command()
 @click.option(
     "--source",
+    type=text,
     help="Source of market data, such as sample, files or yahoo; several with commas between, asked in that order. "
     "By default those in the settings.",
 )
-@click.option("--path", help="File or glob for the source files, such as 'bars/*.csv'.")
-@click.option("--as-of", "as_of", help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
+@click.option("--path", type=text, help="File or glob for the source files, such as 'bars/*.csv'.")
+@click.option("--as-of", "as_of", type=text, help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
 @MODELS
 @click.option("--train/--no-train", default=True, help="Whether to train the models. Without it those in service predict.")
 def run(source: str | None, path: str | None, as_of: str | None, models: str | None, train: bool) -> None:
@@ -106,7 +108,8 @@ def _show_results(stores: "Stores") -> None:
 
     latest = Selection(latest=True)
     show_models(model_status(stores))
-    show_suggestions(latest_suggestions(stores, PROFILES[0].name).head(TOP), PROFILES[0])
+    suggested = latest_suggestions(stores, PROFILES[0].name)
+    show_suggestions(suggested.head(TOP), PROFILES[0], suggested.height)
     show_backtest(stores.read(SUMMARY, latest))
     show_drift(stores.read(FEATURE_DRIFT, latest))
     show_web_ui()

@@ -1,49 +1,72 @@
 """``stock-pipeline status``, ``suggest`` and ``mlflow``: what the last run left."""
 
 import os
+import sys
 from typing import Final
 
 import click
 
-from stock_pipeline.command_line.options import AS_JSON, opened, print_json, tell
+from stock_pipeline.command_line.errors import FAILED
+from stock_pipeline.command_line.options import AS_CSV, AS_JSON, one_form, opened, print_csv, print_json
+from stock_pipeline.command_line.values import number, port, text
+from stock_pipeline.orchestration.clock import utc_now
 
 
 @click.command()
 @AS_JSON
 def status(as_json: bool) -> None:
-    """Show how every asset and every model stands."""
-    from stock_pipeline.command_line.tables import show_assets, show_models
+    """Show whether all is well, and how every asset and every model stands; exit code 1 where something is wrong."""
+    from stock_pipeline.command_line.tables import show_assets, show_models, show_verdict
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.status import asset_status
+    from stock_pipeline.orchestration.verdict import verdict_on
+    from stock_pipeline.registry.ledger import living_jobs
     from stock_pipeline.registry.overview import model_status
+    from stock_pipeline.registry.training_jobs import latest_first
 
     settings, stores = opened()
     assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
+    jobs = latest_first(living_jobs(stores, utc_now()))
+    verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs)
     if as_json:
-        print_json({"home": str(settings.home), "assets": assets, "models": models})
-        return
-    show_assets(assets)
-    show_models(models)
+        print_json({"home": str(settings.home), "verdict": verdict.readable, "assets": assets, "models": models})
+    else:
+        show_verdict(verdict, settings.home.absolute())
+        if verdict.state != "empty":
+            show_assets(assets)
+            show_models(models)
+    if verdict.problems:
+        sys.exit(FAILED)
 
 
 @click.command()
-@click.option("--profile", default="default", show_default=True, help="Risk profile: default, conservative or aggressive.")
-@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many stocks to show.")
+@click.option("--profile", type=text, default="default", show_default=True, help="Risk profile: default, conservative, aggressive, or all.")
+@click.option("--top", type=number, default=10, show_default=True, help="How many stocks to show of each profile.")
 @AS_JSON
-def suggest(profile: str, top: int, as_json: bool) -> None:
+@AS_CSV
+def suggest(profile: str, top: int, as_json: bool, as_csv: bool) -> None:
     """Show the stocks suggested after the last session."""
+    import polars as pl
+
     from stock_pipeline.command_line.tables import show_suggestions
-    from stock_pipeline.portfolio.profiles import risk_profile
+    from stock_pipeline.portfolio.profiles import chosen_profiles
     from stock_pipeline.portfolio.reading import latest_suggestions
 
+    one_form(as_json, as_csv)
     _, stores = opened()
-    chosen = risk_profile(profile)
-    found = latest_suggestions(stores, chosen.name).head(top)
-    tell({"profile": chosen.name, "suggestions": found.to_dicts()}, as_json, lambda: show_suggestions(found, chosen))
+    held = {chosen: latest_suggestions(stores, chosen.name) for chosen in chosen_profiles(profile)}
+    shown = pl.concat([rows.head(top) for rows in held.values()])
+    if as_csv:
+        print_csv(shown.columns, shown.to_dicts())
+    elif as_json:
+        print_json({"profile": profile, "suggestions": shown.to_dicts()})
+    else:
+        for chosen, rows in held.items():
+            show_suggestions(rows.head(top), chosen, rows.height, top)
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--port", type=port, default=5000, show_default=True, help="Port on 127.0.0.1.")
 def mlflow(port: int) -> None:
     """Serve MLflow with every training: parameters, measures, pictures and artefacts. Ends with Ctrl+C."""
     from stock_pipeline.checked_settings import checked_settings

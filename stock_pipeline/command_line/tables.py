@@ -1,206 +1,275 @@
-"""The tables that the command line shows."""
+"""The tables that the command line shows. Figures are never cut; long text stands below its table."""
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
+from stock_pipeline.command_line.layout import Column, day, figure, identifier, words
+from stock_pipeline.command_line.terminal import BAD, GOOD, NONE, heading, say, show_table
 from stock_pipeline.core.columns import METRIC, MODEL, VALUE
 from stock_pipeline.drift.severity import SEVERITIES
 from stock_pipeline.orchestration.progress import Ended, Stopped
+from stock_pipeline.orchestration.verdict import HomeVerdict, nothing_in
 from stock_pipeline.portfolio.profiles import RiskProfile
 
-NONE = "-"
-LONGEST_NAME = 18
-MINUTES = len("2010-08-20T22:45")
-WIDTH_WITHOUT_TERMINAL = 100
-JOB_SHOWN = ("job", "reason", "state", "requested, UTC", "finished, UTC", "trained", "not trained", "error")
-REGISTRY_FACTS = {
-    "model": "model",
-    "on": "enabled",
-    "in service": "active_version",
-    "since": "active_since",
-    "versions": "versions",
-    "in shadow": "shadow_versions",
-    "last decision": "last_decision",
+MINUTES: Final = len("2010-08-20T22:45")
+ASSET, RESULT = identifier("asset"), identifier("result")
+ASSET_COLUMNS: Final = {
+    "asset": ASSET,
+    "rows": figure("rows"),
+    "watermark": day("watermark"),
+    "last_run": day("last run, UTC"),
+    "last_result": identifier("last result"),
 }
-VERSION_FACTS = {
-    "version": "version",
-    "status": "status",
-    "trained as of": "as_of",
-    "served from": "active_from",
-    "to": "active_to",
-    "rows": "rows",
-    "rank IC": "rank_ic",
-    "artefact": "artefact",
+JOB_COLUMNS: Final = {
+    "job": figure("job"),
+    "reason": identifier("reason"),
+    "state": identifier("state"),
+    "requested_at": day("requested, UTC"),
+    "finished_at": day("finished, UTC"),
+    "trained": figure("trained"),
+    "not_trained": figure("not trained"),
 }
-MODEL_FACTS = {
-    "model": "model",
-    "version": "active_version",
-    "trained as of": "trained_as_of",
-    "last trained, UTC": "last_trained",
-    "samples": "samples",
-    "features": "features",
-    "bytes": "size_bytes",
+REGISTRY_COLUMNS: Final = {
+    "model": identifier("model"),
+    "on": identifier("on"),
+    "active_version": figure("in service"),
+    "active_since": day("since"),
+    "versions": figure("versions"),
+    "in_shadow": figure("in shadow"),
+    "last_decision": day("last decision"),
 }
-SCORES_SHOWN = {
-    "rank IC": "rank_ic",
-    "ICIR": "icir",
-    "hit rate": "hit_rate",
-    "MAE": "mae",
-    "of zero": "zero_mae",
-    "R2": "r2",
-    "weight in stack": "weight",
+VERSION_COLUMNS: Final = {
+    "version": figure("version"),
+    "status": identifier("status"),
+    "as_of": day("trained as of"),
+    "active_from": day("served from"),
+    "active_to": day("to"),
+    "rows": figure("rows"),
+    "rank_ic": figure("rank IC"),
 }
-BACKTEST_SHOWN = (
-    "sessions",
-    "total_return",
-    "benchmark_total_return",
-    "annual_volatility",
-    "sharpe",
-    "maximum_drawdown",
-    "mean_turnover",
-)
-PERCENT = {"total_return", "benchmark_total_return", "annual_volatility", "maximum_drawdown", "hit_rate"}
-
-console = Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)
+DECISION_COLUMNS: Final = {
+    "as_of": day("session"),
+    "version": figure("version"),
+    "decision": identifier("decision"),
+    "by": identifier("by"),
+}
+MODEL_COLUMNS: Final = {
+    "model": identifier("model"),
+    "active_version": figure("version"),
+    "trained_as_of": day("trained as of"),
+    "last_trained": day("last trained, UTC"),
+    "samples": figure("samples"),
+    "features": figure("features"),
+    "size_bytes": figure("bytes"),
+}
+SCORE_COLUMNS: Final = {
+    "model": identifier("model"),
+    "rank_ic": figure("rank IC"),
+    "icir": figure("ICIR"),
+    "hit_rate": figure("hit rate"),
+    "mae": figure("MAE"),
+    "zero_mae": figure("of zero"),
+    "r2": figure("R2"),
+    "weight": figure("weight in stack"),
+}
+SUGGESTION_COLUMNS: Final = {
+    "rank": figure("rank"),
+    "symbol": identifier("symbol"),
+    "name": words("name"),
+    "sector": words("sector"),
+    "close": figure("close"),
+    "volatility": figure("vol."),
+    "predicted_return": figure("predicted"),
+    "total_score": figure("score"),
+    "weight": figure("weight"),
+}
+BACKTEST_COLUMNS: Final = {
+    "model": identifier("model"),
+    "sessions": figure("sessions"),
+    "total_return": figure("total return"),
+    "benchmark_total_return": figure("benchmark return"),
+    "annual_volatility": figure("annual vol."),
+    "sharpe": figure("Sharpe"),
+    "maximum_drawdown": figure("maximum drawdown"),
+    "mean_turnover": figure("mean turnover"),
+}
+PERCENT: Final = frozenset({"total_return", "benchmark_total_return", "annual_volatility", "maximum_drawdown", "hit_rate"})
 
 
 def show_made(ended: Sequence[Ended], stopped: Sequence[Stopped], seconds: float) -> None:
-    """What each asset of a run did, the errors in full, and the checks that stopped it."""
+    """Show what each asset of a run did, the errors in full, and the checks that stopped it."""
     rows = ((event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", outcome_of(event)) for event in ended)
-    _print_table(f"Made in {seconds:.0f} s", ("asset", "rows written", "seconds", "result"), rows)
+    show_table(f"Made in {seconds:.0f} s", (ASSET, figure("rows written"), figure("seconds"), RESULT), rows)
     for event in ended:
         if event.remade is not None:
-            console.print(f"{event.asset} was made again: {event.remade}", highlight=False)
+            say(f"{event.asset} was made again: {event.remade}")
         if event.error is not None:
-            console.print(f"[red]{event.asset} failed:[/red] {event.error}", highlight=False, markup=True)
+            say(event.error, lead=f"{event.asset} failed:")
     for check in stopped:
-        told = f"[red]check {check.check} of {check.asset} failed,[/red] so nothing was made of it: {check.facts}"
-        console.print(told, highlight=False, markup=True)
+        say(f"so nothing was made of it: {check.facts}", lead=f"check {check.check} of {check.asset} failed,")
 
 
 def show_dry_run(notes: Mapping[str, str]) -> None:
-    """What each model scored in a training of which nothing was kept."""
-    _print_table("Dry run, nothing was written", ("model", "found"), ((asset.split("/")[1], note) for asset, note in notes.items()))
+    """Show what each model scored in a training of which nothing was kept."""
+    heading("Dry run, nothing was written")
+    for asset, note in notes.items():
+        say(note, lead=f"{asset.partition('/')[2]}:", lead_style="bold")
 
 
-def show_assets(rows: Sequence[dict[str, Any]]) -> None:
-    """The status of every asset."""
-    told = [row | {"rows": row["rows"] if row["table"] else None, "last_run": _to_the_minute(row["last_run"])} for row in rows]
-    columns = {"asset": "asset", "rows": "rows", "watermark": "watermark", "last run, UTC": "last_run", "last result": "last_result"}
-    _print_facts("Assets", columns | {"error": "error"}, told)
+def show_verdict(verdict: HomeVerdict, home: object) -> None:
+    """Show in a word whether all is well, what is not, and which data directory that is about."""
+    say(verdict.sentence, BAD if verdict.problems else GOOD)
+    for problem in verdict.problems:
+        say(problem.what, lead=f"{problem.of}:")
+    if verdict.state != "empty":
+        say(f"Data directory: {home}")
 
 
-def show_models(rows: Sequence[dict[str, Any]]) -> None:
-    """The version in service of every model, and how good it was out of fold."""
-    told = [row | {"last_trained": _to_the_minute(row.get("last_trained"))} for row in rows]
-    _print_facts("Models", MODEL_FACTS, told)
+def show_nothing_yet(home: object) -> None:
+    """Say which data directory it is in which nothing has been made yet."""
+    say(nothing_in(home))
+
+
+def show_assets(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Show the status of every asset."""
+    _show_rows("Assets", ASSET_COLUMNS, ({**row, "rows": row["rows"] if row["table"] else None} for row in rows))
+
+
+def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Show the version in service of every model, how good it was out of fold, and why the last training of those failed that did."""
+    _show_rows("Models", MODEL_COLUMNS, rows)
     for row in rows:
         if row.get("problem") is not None:
-            console.print(f"[red]{row['model']} failed last time:[/red] {row['problem']}", highlight=False, markup=True)
-    measured = [row.get("scores", {}) | {"model": row["model"], "weight": row.get("weight")} for row in rows]
-    scores = ((row["model"], *(_figure(name, row.get(name)) for name in SCORES_SHOWN.values())) for row in measured)
-    _print_table("Scores out of fold", ("model", *SCORES_SHOWN), scores)
+            say(row["problem"], lead=f"{row['model']} failed last time:")
+    scores = ({**row.get("scores", {}), "weight": row.get("weight")} for row in rows)
+    measured = (
+        {"model": row["model"], **{key: _measure(key, own.get(key)) for key in SCORE_COLUMNS if key != "model"}}
+        for row, own in zip(rows, scores, strict=True)
+    )
+    _show_rows("Scores out of fold", SCORE_COLUMNS, measured)
 
 
-def show_registry(rows: Sequence[dict[str, Any]]) -> None:
-    """Every model: what serves, what is in shadow, and what was decided last."""
-    told = [
-        row | {"enabled": "yes" if row["enabled"] else "no", "shadow_versions": ", ".join(map(str, row["shadow_versions"])) or NONE}
-        for row in rows
-    ]
-    _print_facts("Registry", REGISTRY_FACTS, told)
+def show_registry(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Show every model: what serves, what is in shadow, and what was decided last."""
+    shown = ({**row, "on": row["enabled"], "in_shadow": ", ".join(map(str, row["shadow_versions"])) or None} for row in rows)
+    _show_rows("Registry", REGISTRY_COLUMNS, shown)
 
 
-def show_model(found: dict[str, Any]) -> None:
-    """One model's versions and decisions, newest first."""
-    told = [row | {"version": str(row["version"]), "rank_ic": _figure("rank_ic", row["rank_ic"])} for row in found["all_versions"]]
-    _print_facts(f"Versions of {found['model']}", VERSION_FACTS, told)
-    decisions = Table(title="Decisions, newest first", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("session", "version", "decision", "by", "reason"):
-        decisions.add_column(name, overflow="fold")
+def show_model(found: Mapping[str, Any]) -> None:
+    """Show one model's versions and decisions, newest first; below each table what is too long for it."""
+    versions = found["all_versions"]
+    _show_rows(
+        f"Versions of {found['model']}", VERSION_COLUMNS, ({**row, "rank_ic": _measure("rank_ic", row["rank_ic"])} for row in versions)
+    )
+    for row in versions:
+        if row["artefact"] is not None:
+            say(row["artefact"], lead=f"artefact of version {row['version']}:", lead_style="")
+    _show_rows("Decisions, newest first", DECISION_COLUMNS, found["decisions"])
     for row in found["decisions"]:
-        decisions.add_row(row["as_of"], str(row["version"]), row["decision"], row["by"], row["reason"])
-    console.print(decisions)
+        say(row["reason"], lead=f"version {row['version']} was {row['decision']} on {row['as_of']}:", lead_style="")
 
 
-def show_jobs(rows: Sequence[dict[str, Any]], page: int, pages: int, count: int) -> None:
-    """A page of the training jobs."""
+def show_jobs(rows: Sequence[Mapping[str, Any]], page: int, pages: int, count: int) -> None:
+    """Show a page of the training jobs, and below it what went wrong.
+
+    Args:
+        rows: the jobs of the page, as ``training_jobs.readable`` gives them.
+        page: its number, from 1.
+        pages: how many there are.
+        count: how many jobs there are on all of them.
+    """
     title = f"Training jobs, {count} in all" + (f", page {page} of {pages}" if pages > 1 else "")
-    table = Table(*JOB_SHOWN, title=title, title_justify="left", box=SIMPLE_HEAD)
+    shown = ({**row, "trained": len(row["succeeded"]), "not_trained": len(row["failed"])} for row in rows)
+    _show_rows(title, JOB_COLUMNS, shown)
     for row in rows:
-        times = (_shown(_to_the_minute(row[name])) for name in ("requested_at", "finished_at"))
-        models = (", ".join(row[name]) or NONE for name in ("succeeded", "failed"))
-        table.add_row(str(row["job"]), row["reason"], row["state"], *times, *models, _shown(row["error"]))
-    console.print(table)
+        for model, why in row["failed"].items():
+            say(f"{model} was not trained: {why}", lead=f"job {row['job']}:")
+        if row["error"] is not None:
+            say(row["error"], lead=f"job {row['job']}:")
+    if rows:
+        say("The models of a job: `stock-pipeline training-jobs show` and its number.")
 
 
-def show_suggestions(rows: pl.DataFrame, profile: RiskProfile) -> None:
-    """Suggested stocks, best first."""
+def show_job(row: Mapping[str, Any]) -> None:
+    """Show one training job, a line for each thing that is known of it."""
+    for name, value in row.items():
+        say(_in_full(value), lead=f"{name.replace('_', ' ')}:", lead_style="bold")
+
+
+def show_suggestions(rows: pl.DataFrame, profile: RiskProfile, held: int | None = None, asked: int | None = None) -> None:
+    """Show suggested stocks, best first.
+
+    Args:
+        rows: rows of SUGGESTED_STOCKS, those to show.
+        profile: the risk profile that they are suggested to.
+        held: how many are suggested to it after the session; None: all that are shown.
+        asked: how many were asked for; where there are fewer, that is said. None: all there are.
+    """
     when = f" after the close of {rows['session'][0]}" if rows.height else ""
-    table = Table(title=f"Suggested stocks, profile {profile.name}{when}", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("", "symbol", "name", "sector"):
-        table.add_column(name, no_wrap=True, max_width=LONGEST_NAME)
-    for name in ("close", "vol.", "predicted", "score", "weight"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows.iter_rows(named=True):
-        predicted = NONE if row["predicted_return"] is None else f"{row['predicted_return']:+.3%}"
-        known = (str(row["rank"]), row["symbol"], row["name"] or NONE, row["sector"] or NONE)
-        figures = (f"{row['close']:.2f}", f"{row['volatility']:.0%}", predicted, f"{row['total_score']:.3f}", f"{row['weight']:.1%}")
-        table.add_row(*known, *figures)
-    console.print(table)
-    if rows.is_empty():
-        console.print(f"No stock passes the filters of profile {profile.name}: {profile.description}", highlight=False)
+    _show_rows(f"Suggested stocks, profile {profile.name}{when}", SUGGESTION_COLUMNS, map(_suggestion, rows.iter_rows(named=True)), 2)
+    held = rows.height if held is None else held
+    if not held:
+        say(f"No stock passes the filters of profile {profile.name}: {profile.description}")
+    elif asked is not None and held < asked:
+        say(f"Profile {profile.name} has {held} stocks, fewer than the {asked:,} asked for; those are all of them.")
+
+
+def _suggestion(row: Mapping[str, Any]) -> dict[str, Any]:
+    predicted = row["predicted_return"]
+    return {
+        **row,
+        "close": f"{row['close']:,.2f}",
+        "volatility": f"{row['volatility']:.0%}",
+        "predicted_return": None if predicted is None else f"{predicted:+.3%}",
+        "total_score": f"{row['total_score']:.3f}",
+        "weight": f"{row['weight']:.1%}",
+    }
 
 
 def show_backtest(summary: pl.DataFrame) -> None:
-    """The figures of every model's record."""
+    """Show the figures of every model's record."""
     shown = []
     for (model,), rows in summary.sort(MODEL).group_by(MODEL, maintain_order=True):
         values = dict(rows.select(METRIC, VALUE).iter_rows())
-        shown.append((str(model), *(_figure(name, values.get(name)) for name in BACKTEST_SHOWN)))
-    _print_table("Backtest: fills at the next open, after costs", ("model", *(name.replace("_", " ") for name in BACKTEST_SHOWN)), shown)
+        shown.append({"model": model, **{name: _measure(name, values.get(name)) for name in BACKTEST_COLUMNS if name != "model"}})
+    _show_rows("Backtest: fills at the next open, after costs", BACKTEST_COLUMNS, shown)
 
 
 def show_drift(drift: pl.DataFrame) -> None:
-    """How many features have drifted how far."""
+    """Show how many features have drifted how far."""
     statistics = drift["statistic"].unique().sort().to_list()
     graded = ((severity, drift.filter(pl.col("severity") == severity)["statistic"]) for severity in SEVERITIES)
-    rows = ((severity, *(str((found == name).sum()) for name in statistics)) for severity, found in graded)
-    _print_table("Features by severity of their drift", ("", *statistics), rows)
+    rows = ((severity, *((found == name).sum() for name in statistics)) for severity, found in graded)
+    show_table("Features by severity of their drift", (identifier("severity"), *map(figure, statistics)), rows)
 
 
 def show_web_ui() -> None:
-    """How to go on."""
-    console.print("Every table, with its picture, in the web UI: [bold]make ui[/bold], then open http://127.0.0.1:3000", highlight=False)
+    """Show how to go on."""
+    heading()
+    say("Every table, with its picture, in the web UI: make ui, then open http://127.0.0.1:3000")
 
 
-def _print_table(title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table whose first column names the row and whose others are figures."""
-    table = Table(names[0], title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in names[1:]:
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+def _show_rows(title: str, columns: Mapping[str, Column], rows: Iterable[Mapping[str, Any]], keys: int = 1) -> None:
+    """Show what each row has under the names of the columns."""
+    show_table(title, tuple(columns.values()), ([_shown(row.get(key), column) for key, column in columns.items()] for row in rows), keys)
 
 
-def _print_facts(title: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """A table of what each row has under the keys that stand beside the names of the columns."""
-    _print_table(title, tuple(columns), (tuple(_shown(row.get(key)) for key in columns.values()) for row in rows))
+def _shown(value: object, column: Column) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value[:MINUTES].replace("T", " ") if column.dated and isinstance(value, str) and value.endswith("Z") else value
 
 
-def _shown(value: object) -> str:
-    return NONE if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _to_the_minute(moment: str | None) -> str | None:
-    return None if moment is None else moment[:MINUTES].replace("T", " ")
+def _in_full(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {why}" for name, why in value.items()) or NONE
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or NONE
+    return NONE if value is None else "yes" if value is True else "no" if value is False else str(value)
 
 
 def outcome_of(event: Ended) -> str:
@@ -208,9 +277,9 @@ def outcome_of(event: Ended) -> str:
     return "failed" if event.error is not None else "up to date" if event.up_to_date else "made"
 
 
-def _figure(name: str, value: float | None) -> str:
+def _measure(name: str, value: float | None) -> str | None:
     if value is None:
-        return NONE
+        return None
     if name == "sessions":
-        return f"{value:.0f}"
+        return f"{value:,.0f}"
     return f"{value:.1%}" if name in PERCENT else f"{value:.4f}"

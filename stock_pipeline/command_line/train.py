@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stock_pipeline.command_line.errors import FAILED
-from stock_pipeline.command_line.options import AS_JSON, MODELS, names_in, opened, print_json, tell
+from stock_pipeline.command_line.options import AS_CSV, AS_JSON, MODELS, names_in, one_form, opened, print_csv, print_json, tell
+from stock_pipeline.command_line.text import plain
+from stock_pipeline.command_line.values import number, text
 from stock_pipeline.orchestration.clock import utc_now
 
 if TYPE_CHECKING:
@@ -25,13 +27,13 @@ SECONDS_TO_TAKE_OVER = 30.0  # for a process of its own to take the lock over fr
 
 @click.command()
 @MODELS
-@click.option("--sessions", type=click.IntRange(min=1), help="Learn from so many of the last sessions. By default datasets.sessions.")
-@click.option("--folds", type=click.IntRange(min=1), help="Walk-forward folds. By default datasets.folds.")
-@click.option("--trials", type=click.IntRange(min=1), help="Sets of parameters to try per model. By default models.trials.")
+@click.option("--sessions", type=number, help="Learn from so many of the last sessions. By default datasets.sessions.")
+@click.option("--folds", type=number, help="Walk-forward folds. By default datasets.folds.")
+@click.option("--trials", type=number, help="Sets of parameters to try per model. By default models.trials.")
 @click.option("--dry-run", is_flag=True, help="Train and score, but keep nothing but the row of the job.")
 @click.option("--background", is_flag=True, help="Train in a process of its own, and return at once.")
-@click.option("--reason", default="manual", show_default=True, help="For the record: schedule, drift, missing or manual.")
-@click.option("--job", type=int, hidden=True, help="Carry out this job, which waits.")
+@click.option("--reason", type=text, default="manual", show_default=True, help="For the record: schedule, drift, missing or manual.")
+@click.option("--job", type=number, hidden=True, help="Carry out this job, which waits.")
 @AS_JSON
 def train(background: bool, job: int | None, as_json: bool, models: str | None, **asked: Any) -> None:
     """Train models on what is stored as a job on record, then weigh them and register what came of it."""
@@ -50,7 +52,8 @@ def train(background: bool, job: int | None, as_json: bool, models: str | None, 
 def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> None:
     """Carry out a job that waits, or a new one, showing how far it is; exits with FAILED where not all went well."""
     from stock_pipeline.command_line.progress import RunWatcher
-    from stock_pipeline.command_line.tables import show_dry_run, show_made, show_models
+    from stock_pipeline.command_line.tables import show_dry_run, show_job, show_made, show_models
+    from stock_pipeline.command_line.terminal import heading
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
@@ -74,7 +77,8 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
             show_dry_run(watcher.notes)
         else:
             show_models(model_status(run.stores))
-        _show_job(row)
+        heading(f"Training job {row['job']}")
+        show_job(row)
     if row["error"] is not None or not went_well:
         sys.exit(FAILED)
 
@@ -99,7 +103,7 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
     if as_json:
         print_json(readable(job_of(ledger.living_jobs(run.stores, run.clock()), number)))
         return
-    click.echo(f"Training job {number} has been started; its log is {log}.")
+    click.echo(f"Training job {number} has been started; its log is {plain(log)}.")
     click.echo(f"How it stands: `stock-pipeline training-jobs show {number}`, all of them: `stock-pipeline training-jobs list`.")
 
 
@@ -109,37 +113,47 @@ def training_jobs() -> None:
 
 
 @training_jobs.command("list")
-@click.option("--state", help="Only those that are PENDING, RUNNING, COMPLETED or FAILED.")
-@click.option("--reason", help="Only those asked for by schedule, drift, missing or manual.")
-@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, help="Which page, the latest jobs first.")
-@click.option("--per-page", type=click.IntRange(min=1), default=20, show_default=True, help="Jobs on a page.")
+@click.option("--state", type=text, help="Only those that are PENDING, RUNNING, COMPLETED or FAILED.")
+@click.option("--reason", type=text, help="Only those asked for by schedule, drift, missing or manual.")
+@click.option("--page", type=number, default=1, show_default=True, help="Which page, the latest jobs first.")
+@click.option("--per-page", type=number, default=20, show_default=True, help="Jobs on a page.")
 @AS_JSON
-def list_jobs(state: str | None, reason: str | None, page: int, per_page: int, as_json: bool) -> None:
+@AS_CSV
+def list_jobs(page: int, per_page: int, as_json: bool, as_csv: bool, **chosen: str | None) -> None:
     """Show the training jobs, latest first."""
-    from stock_pipeline.command_line.tables import show_jobs
+    from stock_pipeline.command_line.tables import show_jobs, show_nothing_yet
     from stock_pipeline.registry.training_jobs import listed, readable
 
+    one_form(as_json, as_csv)
     _, stores = opened()
-    found, count = listed(_living(stores), state, reason, page, per_page)
+    found, count = listed(_living(stores), chosen["state"], chosen["reason"], page, per_page)
     rows = [readable(row) for row in found.iter_rows(named=True)]
+    if as_csv:
+        print_csv(found.columns, rows)
+        return
     told = {"jobs": rows, "page": page, "per_page": per_page, "count": count}
-    tell(told, as_json, lambda: show_jobs(rows, page, -(-count // per_page), count))
+    tell(
+        told,
+        as_json,
+        lambda: show_jobs(rows, page, -(-count // per_page), count) if stores.exist else show_nothing_yet(stores.home.absolute()),
+    )
 
 
 @training_jobs.command()
-@click.argument("number", type=int)
+@click.argument("number", type=number)
 @AS_JSON
 def show(number: int, as_json: bool) -> None:
     """Show one training job."""
+    from stock_pipeline.command_line.tables import show_job
     from stock_pipeline.registry.training_jobs import job_of, readable
 
     _, stores = opened()
     row = readable(job_of(_living(stores), number))
-    tell(row, as_json, lambda: _show_job(row))
+    tell(row, as_json, lambda: show_job(row))
 
 
 @training_jobs.command()
-@click.argument("number", type=int)
+@click.argument("number", type=number)
 def delete(number: int) -> None:
     """Delete the row of a job that has ended. What it trained stays."""
     from stock_pipeline.registry.ledger import change_jobs
@@ -155,19 +169,6 @@ def _living(stores: "Stores") -> "pl.DataFrame":
     from stock_pipeline.registry.ledger import living_jobs
 
     return living_jobs(stores, utc_now())
-
-
-def _show_job(row: dict[str, Any]) -> None:
-    for name, value in row.items():
-        click.echo(f"{name.replace('_', ' ')}: {_text(value)}")
-
-
-def _text(value: object) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {why}" for name, why in value.items()) or "-"
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "-"
-    return "-" if value is None else "yes" if value is True else "no" if value is False else str(value)
 
 
 COMMANDS: Final = (train, training_jobs)

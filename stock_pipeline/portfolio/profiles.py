@@ -1,8 +1,11 @@
 """The risk profiles: which stocks an investor would look at, and how much a predicted return outweighs a calm price."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from stock_pipeline.core.named import entry_named
+from stock_pipeline.core.errors import InputError
+
+ALL: Final = "all"
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,16 @@ PROFILES: tuple[RiskProfile, ...] = (
 )
 
 
-def risk_profile(name: str) -> RiskProfile:
-    """The profile of that name.
+def chosen_profiles(name: str) -> tuple[RiskProfile, ...]:
+    """The profile of that name, or every one of them for "all".
 
     Raises:
         InputError: there is none; the message lists those there are.
     """
-    return entry_named(name, PROFILES, "risk profile")
+    if name == ALL:
+        return PROFILES
+    found = tuple(profile for profile in PROFILES if profile.name == name)
+    if not found:
+        known = ", ".join(profile.name for profile in PROFILES)
+        raise InputError(f"risk profile {name!r} is not known; choose one of {known}, {ALL}")
+    return found

@@ -17,5 +17,5 @@ def latest_suggestions(stores: Stores, profile: str) -> pl.DataFrame:
     """
     last = stores.read(SUGGESTED_STOCKS, Selection(latest=True)) if stores.exist else SUGGESTED_STOCKS.empty()
     if last.is_empty():
-        raise InputError(f"there are no suggestions in {stores.home} yet; run `stock-pipeline run` first")
+        raise InputError(f"there are no suggestions in {stores.home.absolute()} yet; run `stock-pipeline run` first")
     return last.filter(pl.col(PROFILE) == profile).sort(RANK)

@@ -191,6 +191,11 @@ def readable(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **decoded, **times}
 
 
+def latest_first(jobs: pl.DataFrame) -> list[dict[str, Any]]:
+    """Every job as ``readable`` gives it, the latest first."""
+    return [readable(row) for row in jobs.sort(tables.JOB, descending=True).iter_rows(named=True)]
+
+
 def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[str], moment: datetime) -> pl.DataFrame:
     """The rows with one of a training that no job had asked for, such as the weekly one; as they are where a job is at work, whose it is.
 

@@ -102,7 +102,8 @@ def test_a_job_that_is_interrupted_is_closed_with_what_was_trained_until_then(de
     [
         (("--models", "oracle"), ("model 'oracle'", "spline_ridge")),
         (("--models", " , "), ("--models is empty", "leave it out")),
-        (("--sessions", "0"), ("'--sessions': 0", "x>=1")),
+        (("--sessions", "0"), ("--sessions '0'", "from 1 to")),
+        (("--trials", "99999999999999999999"), ("--trials '99999999999999999999'", "from 1 to")),
         (("--reason", "boredom"), ("reason 'boredom'", "schedule, drift, missing, manual")),
         (("--job", "1"), ("no training job 1", "`stock-pipeline training-jobs list`")),
     ],

@@ -1,11 +1,11 @@
 import pytest
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.portfolio.profiles import PROFILES, risk_profile
+from stock_pipeline.portfolio.profiles import PROFILES, chosen_profiles
 
 
 def test_the_profiles_from_calm_to_bold() -> None:
-    calm, middle, bold = (risk_profile(name) for name in ("conservative", "default", "aggressive"))
+    calm, middle, bold = (chosen_profiles(name)[0] for name in ("conservative", "default", "aggressive"))
     assert {calm, middle, bold} == set(PROFILES)
     assert calm.minimum_price > middle.minimum_price > bold.minimum_price
     assert calm.maximum_volatility_rank < middle.maximum_volatility_rank < bold.maximum_volatility_rank
@@ -21,5 +21,9 @@ def test_every_profile_makes_sense(profile) -> None:  # type: ignore[no-untyped-
 
 
 def test_an_unknown_profile_lists_those_there_are() -> None:
-    with pytest.raises(InputError, match="'bold' is not known; choose one of default, conservative, aggressive"):
-        risk_profile("bold")
+    with pytest.raises(InputError, match="'bold' is not known; choose one of default, conservative, aggressive, all"):
+        chosen_profiles("bold")
+
+
+def test_all_are_every_profile() -> None:
+    assert chosen_profiles("all") == PROFILES

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from stock_pipeline.portfolio.profiles import PROFILES, RiskProfile, risk_profile
+from stock_pipeline.portfolio.profiles import PROFILES, RiskProfile, chosen_profiles
 from stock_pipeline.portfolio.suggest import suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 
@@ -138,6 +138,6 @@ def test_where_nothing_suits_there_are_no_suggestions() -> None:
 @given(st.integers(0, 2**32 - 1), st.integers(1, 50), st.booleans(), st.sampled_from(["default", "conservative", "aggressive"]))
 def test_weights_add_up_and_row_order_is_of_no_account(seed: int, count: int, scored: bool, name: str) -> None:
     frame = candidates(count, seed, scored)
-    found = suggest_stocks(frame, risk_profile(name))
+    found = suggest_stocks(frame, chosen_profiles(name)[0])
     assert found.is_empty() or found["weight"].sum() == pytest.approx(1)
-    assert_frame_equal(suggest_stocks(frame.sample(fraction=1, shuffle=True, seed=seed % 1000), risk_profile(name)), found)
+    assert_frame_equal(suggest_stocks(frame.sample(fraction=1, shuffle=True, seed=seed % 1000), chosen_profiles(name)[0]), found)

@@ -1,0 +1,96 @@
+"""Whether all is well with a data directory, and what is not: judged from the status of its assets and its training jobs. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal
+
+ENDED: Final = frozenset({"COMPLETED", "FAILED"})
+MODELS_ROOM: Final = "models/"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is not well."""
+
+    of: str  # an asset, such as models/lightgbm, or a training job
+    what: str  # what is wrong with it, in a clause
+
+
+@dataclass(frozen=True)
+class HomeVerdict:
+    """How a data directory stands as a whole."""
+
+    state: Literal["well", "wrong", "empty"]  # "empty": nothing was ever made in it, which is no fault
+    sentence: str
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def readable(self) -> dict[str, Any]:
+        """The verdict ready for JSON."""
+        problems = [{"of": problem.of, "what": problem.what} for problem in self.problems]
+        return {"state": self.state, "sentence": self.sentence, "problems": problems}
+
+
+def nothing_in(home: object) -> str:
+    """The sentence on a data directory in which nothing has been made yet."""
+    return f"Nothing is in {home} yet; run `stock-pipeline run` first."
+
+
+def verdict_on(home: object, assets: Sequence[Mapping[str, Any]], reached: date | None, jobs: Iterable[Mapping[str, Any]]) -> HomeVerdict:
+    """The verdict on a data directory: wrong where an asset or a model's last training failed, or rows end before the last session.
+
+    Assets without a table, such as the models, which are trained in their own rhythm, may end before it.
+
+    Args:
+        home: the data directory, for the sentence.
+        assets: rows of ``asset_status``.
+        reached: the last session ingested; None where there is none yet.
+        jobs: training jobs, the latest first, with ``models``, ``succeeded`` and ``failed`` decoded.
+    """
+    if reached is None and all(row["last_run"] is None for row in assets):
+        return HomeVerdict("empty", nothing_in(home))
+    found = tuple(_unique((*_failed(assets), *_behind(assets, reached), *_jobs_gone_wrong(jobs))))
+    if not found:
+        return HomeVerdict("well", f"All is well: every table has reached {reached}, and nothing failed.")
+    many = f"{len(found)} things are" if len(found) > 1 else "1 thing is"
+    return HomeVerdict("wrong", f"Not all is well: {many} wrong.", found)
+
+
+def _unique(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The first problem of everything that has one: what failed is behind for that reason."""
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.of not in seen:
+            seen.add(problem.of)
+            yield problem
+
+
+def _failed(assets: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+    for row in assets:
+        if row["last_result"] == "failed" or row["error"] is not None:
+            yield Problem(row["asset"], f"failed last time: {row['error'] or 'without a reason'}")
+
+
+def _behind(assets: Iterable[Mapping[str, Any]], reached: date | None) -> Iterator[Problem]:
+    if reached is None:
+        yield Problem("market_data", "no session has been ingested yet")
+        return
+    for row in assets:
+        if row["table"] is None or (row["watermark"] is not None and date.fromisoformat(row["watermark"]) >= reached):
+            continue
+        at = "has never been made" if row["watermark"] is None else f"has reached {row['watermark']} only"
+        yield Problem(row["asset"], f"{at}; the last session ingested is {reached}")
+
+
+def _jobs_gone_wrong(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+    """The models that their last training job did not train, and the last job where it failed as a whole. Dry runs do not count."""
+    ended = [row for row in jobs if row["state"] in ENDED and not row["dry_run"]]
+    if ended and ended[0]["error"] is not None:
+        yield Problem(f"training job {ended[0]['job']}", f"failed: {ended[0]['error']}")
+    judged: set[str] = set()
+    for row in ended:
+        for model, why in row["failed"].items():
+            if model not in judged:
+                yield Problem(f"{MODELS_ROOM}{model}", f"was not trained by training job {row['job']}: {why}")
+        judged.update(row["failed"], row["succeeded"])

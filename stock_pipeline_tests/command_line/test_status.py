@@ -1,0 +1,73 @@
+"""``stock-pipeline status``: a verdict first, and the exit code with it."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from stock_pipeline.command_line.errors import FAILED
+from stock_pipeline.storage import Stores
+from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline_tests.harness.invocation import invoke
+from stock_pipeline_tests.harness.training_desk import Desk, StandIns
+
+DAY = date(2024, 5, 3)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return Desk(ingested(tmp_path / "data", DAY).home, monkeypatch)
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    return ingested(tmp_path / "data", DAY)
+
+
+def test_what_is_behind_is_told_first_with_the_data_directory(stores: Stores) -> None:
+    ended = invoke(stores.home, "status")
+    assert ended.exit_code == FAILED
+    told, table = ended.output.split("Assets", 1)
+    assert "Not all is well" in told and "labels/daily_labels: has never been made" in told
+    assert str(stores.home) in " ".join(told.split()) and "market_data/daily_bars" in table
+    verdict = json.loads(invoke(stores.home, "status", "--json").output)["verdict"]
+    assert verdict["state"] == "wrong"
+    assert {"of": "portfolio/suggested_stocks", "what": f"has never been made; the last session ingested is {DAY}"} in verdict["problems"]
+
+
+def test_all_is_well_where_nothing_is_wrong(desk: Desk) -> None:
+    with desk.monkeypatch.context() as patched:
+        # one asset, and it has no table that could be behind
+        patched.setattr("stock_pipeline.definitions.all_stages", lambda settings: StandIns().stages(settings)[-1:])
+        assert desk.train("--models", "mlp")[0] == 0
+        ended = invoke(desk.home, "status")
+        assert ended.exit_code == 0 and ended.output.startswith("All is well")
+        assert json.loads(invoke(desk.home, "status", "--json").output)["verdict"]["problems"] == []
+
+
+def test_a_model_failed_in_training_is_wrong_until_it_is_trained(desk: Desk) -> None:
+    def wrong() -> list[str]:
+        verdict = json.loads(invoke(desk.home, "status", "--json").output)["verdict"]
+        return [problem["of"] for problem in verdict["problems"] if problem["of"].startswith("models/")]
+
+    stages = StandIns(failing={"models/mlp": "no memory"}, leaking="models/xgboost")
+    assert desk.train("--models", "mlp,xgboost,lightgbm", stages=stages)[0] == FAILED
+    assert sorted(wrong()) == ["models/mlp", "models/xgboost"]
+    assert desk.train("--models", "xgboost")[0] == 0
+    assert wrong() == ["models/mlp"]
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("models", "list"), ("models", "show", "mlp"), ("training-jobs", "list")])
+def test_an_empty_directory_is_named_with_the_remedy(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    ended = invoke(home, *arguments)
+    assert ended.exit_code == 0
+    told = " ".join(ended.output.split())
+    assert str(home) in told and "run `stock-pipeline run` first" in told
+    assert not home.exists()
+
+
+def test_the_verdict_on_an_empty_directory_is_no_fault(tmp_path: Path) -> None:
+    ended = invoke(tmp_path / "data", "status", "--json")
+    assert ended.exit_code == 0 and json.loads(ended.output)["verdict"]["state"] == "empty"

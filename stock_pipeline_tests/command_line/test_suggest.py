@@ -1,0 +1,127 @@
+"""``stock-pipeline suggest``: every profile or one, as a table of any width, as JSON or as CSV."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import polars as pl
+import pytest
+from click.testing import Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stock_pipeline.command_line.errors import WRONG_INPUT
+from stock_pipeline.command_line.tables import show_suggestions
+from stock_pipeline.portfolio.profiles import PROFILES
+from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
+from stock_pipeline.storage import Stores
+from stock_pipeline_tests.factories.rows import empty_stores, put
+from stock_pipeline_tests.harness.invocation import invoke
+
+DAY = date(2024, 5, 3)
+HELD = {"default": 3, "conservative": 2, "aggressive": 1}
+WIDTHS = (80, 120, 200)
+
+
+def row(profile: str, rank: int, **values: Any) -> dict[str, Any]:
+    told = {"session": DAY, "profile": profile, "rank": rank, "symbol": f"S{rank}", "name": "Berkshire Hathaway", "sector": "Financials"}
+    figures = {"close": 77.73, "volatility": 0.16, "dollar_volume": 1e7, "predicted_return": 0.0001, "risk_score": 0.1}
+    return told | figures | {"total_score": 0.946, "weight": 0.07, "reason": "calm"} | values
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    stores = empty_stores(tmp_path)
+    put(stores, SUGGESTED_STOCKS, [row(profile, rank) for profile, count in HELD.items() for rank in range(1, count + 1)], DAY)
+    return stores
+
+
+def suggest(stores: Stores, *arguments: str, **variables: str) -> Result:
+    return invoke(stores.home, "suggest", *arguments, **variables)
+
+
+def test_fewer_than_were_asked_for_are_counted(stores: Stores) -> None:
+    told = " ".join(suggest(stores, "--top", "99").output.split())
+    assert "Profile default has 3 stocks" in told and "99" in told
+    assert "asked for" not in suggest(stores, "--top", "3").output
+    assert "asked for" not in suggest(stores, "--top", "2").output
+
+
+def test_all_stands_for_every_profile(stores: Stores) -> None:
+    told = suggest(stores, "--profile", "all").output
+    assert all(f"profile {profile.name}" in told for profile in PROFILES)
+    rows = json.loads(suggest(stores, "--profile", "all", "--json").output)["suggestions"]
+    assert {name: sum(one["profile"] == name for one in rows) for name in HELD} == HELD
+    assert len(json.loads(suggest(stores, "--profile", "all", "--top", "1", "--json").output)["suggestions"]) == len(HELD)
+
+
+def test_an_unknown_profile_is_told_of_those_there_are(stores: Stores) -> None:
+    ended = suggest(stores, "--profile", "daring")
+    assert ended.exit_code == WRONG_INPUT and ended.stderr.count("\n") == 1
+    assert all(name in ended.stderr for name in ("'daring'", "default", "conservative", "aggressive", "all"))
+
+
+def test_csv_has_every_column_of_the_table(stores: Stores) -> None:
+    rows = list(csv.DictReader(io.StringIO(suggest(stores, "--csv", "--top", "2").output)))
+    assert [(one["rank"], one["symbol"], one["close"]) for one in rows] == [("1", "S1", "77.73"), ("2", "S2", "77.73")]
+    assert list(rows[0]) == list(SUGGESTED_STOCKS.column_names)
+
+
+@pytest.mark.parametrize("name", [("suggest",), ("models", "list"), ("training-jobs", "list")])
+def test_one_form_at_a_time_and_csv_of_every_list(name: tuple[str, ...], stores: Stores) -> None:
+    both = invoke(stores.home, *name, "--json", "--csv")
+    assert (both.exit_code, both.stdout) == (WRONG_INPUT, "")
+    assert "--json" in both.stderr and "--csv" in both.stderr and both.stderr.count("\n") == 1
+    rows = list(csv.reader(io.StringIO(invoke(stores.home, *name, "--csv").output)))
+    assert len({len(one) for one in rows}) == 1 and len(rows[0]) > 5
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_columns_are_honoured_without_a_terminal(width: int, stores: Stores) -> None:
+    put(stores, SUGGESTED_STOCKS, [row("default", 1, name="N" * 90, sector="S" * 90)], DAY)
+    told = suggest(stores, COLUMNS=str(width)).output
+    assert max(map(len, told.splitlines())) == width
+    assert {"77.73", "+0.010%", "0.946", "7.0%"} <= set(told.split())
+
+
+@pytest.mark.parametrize("columns", ["", "wide", "0", "-5", "9" * 30])
+def test_a_width_that_is_none_is_passed_over(columns: str, stores: Stores) -> None:
+    ended = suggest(stores, COLUMNS=columns)
+    assert ended.exit_code == 0 and "77.73" in ended.output
+
+
+FIGURES = st.fixed_dictionaries(
+    {
+        "symbol": st.text(max_size=20),
+        "name": st.none() | st.text(max_size=60),
+        "sector": st.none() | st.text(max_size=60),
+        "close": st.floats(0.01, 1e9),
+        "volatility": st.floats(0.001, 50),
+        "predicted_return": st.none() | st.floats(-5, 5),
+        "total_score": st.floats(0, 1),
+        "weight": st.floats(0, 1),
+    }
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(FIGURES, min_size=1, max_size=5), st.sampled_from(WIDTHS))
+def test_no_figure_of_any_suggestion_is_cut_at_any_width(found: list[dict[str, Any]], width: int) -> None:
+    rows = [row("default", rank, **values) for rank, values in enumerate(found, 1)]
+    frame = pl.DataFrame(rows, schema=SUGGESTED_STOCKS.dtypes)
+    output = io.StringIO()
+    with patch.dict(os.environ, {"COLUMNS": str(width)}), contextlib.redirect_stdout(output):
+        show_suggestions(frame, PROFILES[0])
+    lines = output.getvalue().splitlines()
+    for rank, one in enumerate(rows, 1):
+        # more than one line only where prices and names are such that 80 columns do not hold them
+        told = " ".join(line for line in lines if line.split()[:1] == [str(rank)]).split()
+        predicted = "-" if one["predicted_return"] is None else f"{one['predicted_return']:+.3%}"
+        figures = [f"{one['close']:,.2f}", f"{one['volatility']:.0%}", predicted, f"{one['total_score']:.3f}", f"{one['weight']:.1%}"]
+        assert [part for part in told if part in figures][-5:] == figures
