@@ -89,7 +89,7 @@ def log_performance(night: Night) -> Product | None:
 def _best_tenth(night: Night, as_of: date) -> pl.DataFrame:
     """What the best tenth of each session earned, as far as it was known on a night; see ``best_tenth_by_session``."""
     outcomes = read_outcomes(night.stores, as_of, night.settings.labels.horizons[0])
-    return best_tenth_by_session(live_predictions(night.stores, as_of), outcomes, night.settings.performance.cost_bps)
+    return best_tenth_by_session(live_predictions(night.stores, as_of), outcomes, night.settings.trading.cost_bps_per_side)
 
 
 STAGES: Sequence[Stage] = (
@@ -110,6 +110,6 @@ STAGES: Sequence[Stage] = (
         views=(MODEL_PERFORMANCE,),
         reads=(DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS),
         body=log_performance,
-        settings=("exchange", "labels", "performance.cost_bps", "quality.jump_ratio"),
+        settings=("exchange", "labels", "quality.jump_ratio", "trading"),
     ),
 )

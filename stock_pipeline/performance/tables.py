@@ -65,7 +65,7 @@ PERFORMANCE_LOG = TableSchema(
         Column("win_rate", pl.Float64, "share of the trades that gained", minimum=0, maximum=1),
         Column("win_rate_low", pl.Float64, "lower bound of its 95 % interval (Wilson 1927)", minimum=0, maximum=1),
         Column("win_rate_high", pl.Float64, "upper bound", minimum=0, maximum=1),
-        Column("mean_return", pl.Float64, "mean return of a session, its trades weighing the same, after costs"),
+        Column("mean_return", pl.Float64, "mean return of a session, its trades weighing the same, after the costs of both sides"),
         Column("sharpe", pl.Float64, "Sharpe ratio of the sessions, a year; null where undefined", nullable=True),
         Column("sortino", pl.Float64, "Sortino ratio of the sessions, a year; null where undefined", nullable=True),
         Column(
