@@ -50,7 +50,7 @@ MODEL_FACTS = {
 SCORES_SHOWN = {
     "rank IC": "rank_ic",
     "ICIR": "icir",
-    "hit rate": "hit_rate",
+    "positive IC share": "positive_ic_share",
     "MAE": "mae",
     "of zero": "zero_mae",
     "R2": "r2",
@@ -65,7 +65,7 @@ BACKTEST_SHOWN = (
     "maximum_drawdown",
     "mean_turnover",
 )
-PERCENT = {"total_return", "benchmark_total_return", "annual_volatility", "maximum_drawdown", "hit_rate"}
+PERCENT = {"total_return", "benchmark_total_return", "annual_volatility", "maximum_drawdown", "positive_ic_share"}
 
 console = Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)
 

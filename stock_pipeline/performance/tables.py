@@ -9,7 +9,7 @@ from stock_pipeline.core.table_schema import Column, TableSchema, View
 
 ORIGIN: Final = "origin"
 LIVE, OUT_OF_FOLD = "live", "out_of_fold"
-HIT_RATE: Final = "hit_rate"
+SIGN_ACCURACY: Final = "sign_accuracy"
 LONG_SHORT_RETURN: Final = "long_short_return"
 
 DAILY_PERFORMANCE = TableSchema(
@@ -37,7 +37,7 @@ DAILY_PERFORMANCE = TableSchema(
             maximum=1,
         ),
         Column(
-            HIT_RATE,
+            SIGN_ACCURACY,
             pl.Float64,
             "share of the stocks with a score other than zero whose return, less the session's mean, has the score's sign",
             nullable=True,
