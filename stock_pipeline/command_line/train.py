@@ -84,12 +84,14 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
     from stock_pipeline.core.layout import Layout
     from stock_pipeline.orchestration.in_process import alone
     from stock_pipeline.registry import jobs, ledger
+    from stock_pipeline.registry.tables import REQUESTED_AT
     from stock_pipeline.registry.training_jobs import job_of, readable
 
     ledger.session_reached(run.stores)  # before a directory is made
     with ledger.training_lock(run.stores), alone(run.settings.home):  # where a run is at work, the job could only fail
         number = jobs.open_job(run, request)
-    log = Layout(run.settings.home).job_log(number)
+    row = job_of(ledger.living_jobs(run.stores, run.clock()), number)
+    log = Layout(run.settings.home).job_log(number, row[REQUESTED_AT])
     log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "stock_pipeline.command_line.main", "train", "--job", str(number)]
     with log.open("wb") as output:
@@ -97,7 +99,7 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=dict(os.environ), cwd=Path.cwd()
         )
     if as_json:
-        print_json(readable(job_of(ledger.living_jobs(run.stores, run.clock()), number)))
+        print_json(readable(row))
         return
     click.echo(f"Training job {number} has been started; its log is {log}.")
     click.echo(f"How it stands: `stock-pipeline training-jobs show {number}`, all of them: `stock-pipeline training-jobs list`.")
@@ -141,7 +143,7 @@ def show(number: int, as_json: bool) -> None:
 @training_jobs.command()
 @click.argument("number", type=int)
 def delete(number: int) -> None:
-    """Delete the row of a job that has ended. What it trained stays."""
+    """Delete the row of a job that has ended. What it trained stays, and its number is not given again."""
     from stock_pipeline.registry.ledger import change_jobs
     from stock_pipeline.registry.training_jobs import job_of, without
 

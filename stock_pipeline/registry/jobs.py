@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import dagster as dg
+import polars as pl
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.models.catalogue import STACK
@@ -18,7 +19,7 @@ from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, TrainingConfig
 from stock_pipeline.registry import training_jobs
 from stock_pipeline.registry.ledger import change_jobs, session_reached, training_lock
-from stock_pipeline.registry.tables import JOB
+from stock_pipeline.registry.tables import JOB, TRAINING_JOBS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 
@@ -28,7 +29,7 @@ Report = Callable[[Outcome], None]
 
 
 def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
-    """Open a job and return its number.
+    """Open a job and return its number, which no job has had before, not even one deleted since.
 
     Raises:
         InputError: nothing has been ingested yet, or another job has not ended.
@@ -36,7 +37,12 @@ def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
     session_reached(run.stores)
     now = run.clock()
     change_jobs(run.stores, lambda held: training_jobs.without_the_dead(held, now), now)
-    waiting = training_jobs.unended(change_jobs(run.stores, lambda held: training_jobs.opened(held, request, now), now))
+
+    def with_one_more(held: pl.DataFrame) -> pl.DataFrame:
+        # How many there were is asked once the rows have been read, so that where another opens a job between, the write is refused.
+        return training_jobs.opened(held, request, now, run.stores.rows_ever(TRAINING_JOBS))
+
+    waiting = training_jobs.unended(change_jobs(run.stores, with_one_more, now))
     assert waiting is not None  # noqa: S101
     return int(waiting[JOB])
 

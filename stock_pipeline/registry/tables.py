@@ -135,7 +135,7 @@ TRAINING_JOBS: Final = _table(
     name="training_jobs",
     description="Every training that was asked for: of which models, why, and what became of it.",
     columns=(
-        Column(JOB, pl.Int32, "number of the job, from 1", minimum=1),
+        Column(JOB, pl.Int32, "number of the job, from 1; that of a deleted job is not given again", minimum=1),
         Column(REASON, pl.String, "why it was asked for", allowed=REASONS),
         Column("models", pl.String, "models to train, as a JSON list"),
         Column("sessions", pl.Int32, "learn from so many of the last sessions; null: as the settings say", nullable=True, minimum=1),
