@@ -28,7 +28,7 @@ SECONDS_TO_TAKE_OVER = 30.0  # for a process of its own to take the lock over fr
 @click.option("--sessions", type=click.IntRange(min=1), help="Learn from so many of the last sessions. By default datasets.sessions.")
 @click.option("--folds", type=click.IntRange(min=1), help="Walk-forward folds. By default datasets.folds.")
 @click.option("--trials", type=click.IntRange(min=1), help="Sets of parameters to try per model. By default models.trials.")
-@click.option("--dry-run", is_flag=True, help="Train and score, but keep nothing but the row of the job.")
+@click.option("--dry-run", is_flag=True, help="Train and score, but keep nothing but the row of the job; Dagster is told nothing.")
 @click.option("--background", is_flag=True, help="Train in a process of its own, and return at once.")
 @click.option("--reason", default="manual", show_default=True, help="For the record: schedule, drift, missing or manual.")
 @click.option("--job", type=int, hidden=True, help="Carry out this job, which waits.")

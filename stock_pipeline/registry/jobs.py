@@ -14,7 +14,7 @@ from stock_pipeline.orchestration.automation import run_tags
 from stock_pipeline.orchestration.execution import Failure, Outcome, Run, execute_stages, facts_of, sentence_of
 from stock_pipeline.orchestration.in_process import alone
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.orchestration.reporting import events_of
+from stock_pipeline.orchestration.reporting import events_of, product_metadata
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, TrainingConfig
 from stock_pipeline.registry import training_jobs
@@ -131,7 +131,12 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
     def train_models(context: dg.OpExecutionContext, config: TrainingConfig) -> None:
         run = Run(open_stores(settings.home, settings.lock_wait_seconds), settings, run_id=context.run_id)
 
+        found: dict[str, Any] = {}  # what a dry run would have shown on its assets
+
         def report(outcome: Outcome) -> None:
+            if outcome.dry_run and outcome.product is not None:
+                made = product_metadata(outcome.product)
+                found.update({f"{outcome.stage.keys[0][1]}, {name}": value for name, value in made.items()})
             for event in events_of(outcome, code_version(outcome.stage, settings), context.instance):
                 context.log_event(event)  # type: ignore[arg-type]  # it takes check evaluations, too
 
@@ -144,7 +149,7 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
         except InputError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         shown = {name: dg.MetadataValue.text(_text(row[name])) for name in SHOWN}
-        context.add_output_metadata(shown)
+        context.add_output_metadata(found | shown)
         for model, reason in row["failed"].items():
             context.log.warning(f"{model} was not trained: {reason}")
         if row["error"] is not None:

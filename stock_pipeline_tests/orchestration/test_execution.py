@@ -14,7 +14,7 @@ from stock_pipeline.orchestration.execution import Failure, Outcome, Run, execut
 from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Ended, Event, Stopped, listening
-from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of
+from stock_pipeline.orchestration.stage import CheckSpec, Rhythm, Stage, StageCheck, key_of
 from stock_pipeline.storage import Stores, replace_all
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, declared, product
@@ -180,6 +180,22 @@ def test_a_dry_run_is_no_last_result_of_the_stage(stores: Stores) -> None:
     run = run_of(stores)
     assert execute_stage(stage, replace(run, options=RunOptions(dry_run=True))).dry_run
     assert len(tasks(stores)) == 1
+
+
+@pytest.mark.parametrize("rhythm", ["training", "nightly"])
+def test_a_dry_run_writes_nothing_and_executes_trainings_alone(rhythm: Rhythm, stores: Stores) -> None:
+    execute_stage(declared(lambda _night: product(5, DAYS[2])), run_of(stores))
+    before = stores.content_hash(BACKUPS), stores.watermark("ml", NAME), stores.seen()
+    nights: list[Night] = []
+
+    def body(night: Night) -> Product:
+        nights.append(night)
+        return product(99)
+
+    outcome = execute_stage(declared(body, rhythm=rhythm), replace(run_of(stores), options=RunOptions(dry_run=True)))
+    assert (stores.content_hash(BACKUPS), stores.watermark("ml", NAME), stores.seen()) == before
+    assert outcome.dry_run and [night.options.dry_run for night in nights] == ([True] if rhythm == "training" else [])
+    assert (outcome.product is None, outcome.rows) == (rhythm != "training", 0)
 
 
 def test_rows_of_which_no_setting_is_on_record_are_made_again(stores: Stores, tmp_path: Path) -> None:
