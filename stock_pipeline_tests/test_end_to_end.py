@@ -148,7 +148,7 @@ def test_a_model_s_scores_can_be_believed(model: str, first: Journey) -> None:
     low, high = {"risk": (0.3, 0.6), "direction": (0.499, 0.501)}.get(model, (0.24, 0.26))
     assert low < scores["zero_mae"] < high
     assert 0.8 * scores["zero_mae"] < scores["mae"] < 1.5 * scores["zero_mae"]
-    assert scores["hit_rate_low"] < scores["hit_rate"] <= scores["hit_rate_high"]
+    assert scores["positive_ic_share_low"] < scores["positive_ic_share"] <= scores["positive_ic_share_high"]
 
 
 def test_the_stack_weighs_the_models_of_the_return(first: Journey) -> None:

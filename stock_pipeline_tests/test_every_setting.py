@@ -42,9 +42,8 @@ OTHERS: Final[dict[str, Any]] = {
     "models.trials": 2,
     "registry.retention.shadow_days": 1,
     "registry.mirror_to_mlflow": True,
-    "performance.cost_bps": 25.0,
+    "trading.cost_bps_per_side": 25.0,
     "backtest.top_share": 0.3,
-    "backtest.cost_bps": 25.0,
     "drift.current_sessions": 15,
     "maintenance.backups_kept": 1,
 }

@@ -25,11 +25,11 @@ def trade(night: Night) -> Product | None:
         return None
     labels = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
     scored = _one_score_each(predictions_on_record(night.stores)).join(labels, on=[SESSION, SYMBOL], how="left")
-    settings = night.settings.backtest
+    top_share, cost_bps_per_side = night.settings.backtest.top_share, night.settings.trading.cost_bps_per_side
     parts = []
     for (model,), rows in scored.group_by(MODEL, maintain_order=True):
         night.say(str(model))
-        daily = daily_returns(rows.select(SESSION, SYMBOL, SCORE, FORWARD_RETURN), settings.top_share, settings.cost_bps)
+        daily = daily_returns(rows.select(SESSION, SYMBOL, SCORE, FORWARD_RETURN), top_share, cost_bps_per_side)
         parts.append(daily.with_columns(pl.lit(model).alias(MODEL), pl.lit(night.as_of).alias(AS_OF)))
     if not parts:
         return Product(writes=(), watermark=night.as_of)
@@ -40,7 +40,7 @@ def trade(night: Night) -> Product | None:
         writes=(written,),
         watermark=night.as_of,
         pictures=lambda: {"equity": equity_curve(made)},
-        facts={"sessions": made[SESSION].n_unique(), "fill": "next_open", "cost_bps": settings.cost_bps},
+        facts={"sessions": made[SESSION].n_unique(), "fill": "next_open", "cost_bps_per_side": cost_bps_per_side},
     )
 
 
@@ -75,7 +75,7 @@ STAGES: Sequence[Stage] = (
         tables=(DAILY_RETURNS,),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS),
         body=trade,
-        settings=("backtest", "exchange", "labels", "quality.jump_ratio"),
+        settings=("backtest", "exchange", "labels", "quality.jump_ratio", "trading"),
     ),
     Stage(
         keys=(key_of(SUMMARY),),
@@ -83,6 +83,6 @@ STAGES: Sequence[Stage] = (
         tables=(SUMMARY,),
         reads=(DAILY_RETURNS,),
         body=sum_up,
-        settings=("backtest", "exchange", "labels", "quality.jump_ratio"),
+        settings=("backtest", "exchange", "labels", "quality.jump_ratio", "trading"),
     ),
 )

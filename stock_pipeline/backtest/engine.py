@@ -10,7 +10,7 @@ from stock_pipeline.core.errors import InputError, SchemaError
 _PLACE = "_place"  # number of the session in the backtest, so that the book before is the place less one
 
 
-def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps: float = 10.0) -> pl.DataFrame:
+def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps_per_side: float = 10.0) -> pl.DataFrame:
     """What an equally weighted, long-only book of the best-scored stocks earns, session by session.
 
     The book is chosen after a session's close, filled at the next open and held to the open after, where the next book takes
@@ -23,7 +23,7 @@ def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps: float 
         scores: session, symbol, score (higher is better) and forward_return (a fraction, from the next open to the open after),
             both nullable. Sessions on which no stock has a forward return are left out; the next one counts as following.
         top_share: part of the scored stocks to hold, above 0 and at most 1; at least one stock is held.
-        cost_bps: cost of one dollar bought or sold, in basis points.
+        cost_bps_per_side: cost of one dollar bought or sold, in basis points, from 0 to 5000.
 
     Returns:
         One row per session in order: session, fill, gross_return, cost, net_return, turnover, holdings, unpriced,
@@ -31,20 +31,20 @@ def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps: float 
         weight, free of cost.
 
     Raises:
-        InputError: ``top_share`` or ``cost_bps`` is out of range.
+        InputError: ``top_share`` or ``cost_bps_per_side`` is out of range.
         SchemaError: a stock is scored twice on one session.
     """
     if not 0 < top_share <= 1:
         raise InputError(f"top_share {top_share} of the backtest is out of range; give a share above 0 and at most 1")
-    if not 0 <= cost_bps <= 5000:
-        raise InputError(f"cost_bps {cost_bps} of the backtest is out of range; give basis points from 0 to 5000")
+    if not 0 <= cost_bps_per_side <= 5000:
+        raise InputError(f"cost_bps_per_side {cost_bps_per_side} of the backtest is out of range; give basis points from 0 to 5000")
     picked = _picked(scores, top_share)
     days = _by_session(picked)
     return (
         days.join(_turnover(_book(picked, days)), on=_PLACE, how="left")
         .sort(SESSION)
         .with_columns(pl.col(tables.TURNOVER).fill_null(0.0))
-        .with_columns((pl.col(tables.TURNOVER) * cost_bps / 1e4).alias(tables.COST), pl.lit(tables.NEXT_OPEN).alias(tables.FILL))
+        .with_columns((pl.col(tables.TURNOVER) * cost_bps_per_side / 1e4).alias(tables.COST), pl.lit(tables.NEXT_OPEN).alias(tables.FILL))
         .with_columns(((1 + pl.col(tables.GROSS_RETURN)) * (1 - pl.col(tables.COST)) - 1).alias(tables.NET_RETURN))
         .with_columns(
             (1 + pl.col(tables.NET_RETURN)).cum_prod().alias(tables.EQUITY),

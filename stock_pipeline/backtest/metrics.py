@@ -14,7 +14,7 @@ def summarise(daily: pl.DataFrame) -> list[tuple[str, float | None]]:
     """Name and value of every figure, in a fixed order.
 
     Returns and deviations are fractions a year of 252 sessions, ratios use a risk-free rate of zero, the maximum drawdown is
-    at most 0, and the hit rate is the share of sessions that gained after costs. Figures of risk need at least two sessions.
+    at most 0, and ``positive_return_share`` is the share of sessions that gained after costs. Figures of risk need at least two sessions.
 
     Args:
         daily: the result of ``daily_returns``: net_return, benchmark_return and turnover, in the order of sessions.
@@ -35,7 +35,7 @@ def summarise(daily: pl.DataFrame) -> list[tuple[str, float | None]]:
         ("maximum_drawdown", drawdown),
         ("calmar", annual / -drawdown if annual is not None and drawdown else None),
         ("mean_turnover", float(daily[TURNOVER].to_numpy().mean()) if daily.height else None),
-        ("hit_rate", float((returns > 0).mean()) if returns.size else None),
+        ("positive_return_share", float((returns > 0).mean()) if returns.size else None),
         ("benchmark_total_return", total_return(benchmark)),
         ("excess_annual_return", excess),
         ("information_ratio", sharpe_ratio(returns - benchmark)),

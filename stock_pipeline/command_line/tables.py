@@ -68,7 +68,7 @@ SCORE_COLUMNS: Final = {
     "model": identifier("model"),
     "rank_ic": figure("rank IC"),
     "icir": figure("ICIR"),
-    "hit_rate": figure("hit rate"),
+    "positive_ic_share": figure("positive IC share"),
     "mae": figure("MAE"),
     "zero_mae": figure("of zero"),
     "r2": figure("R2"),
@@ -95,7 +95,7 @@ BACKTEST_COLUMNS: Final = {
     "maximum_drawdown": figure("maximum drawdown"),
     "mean_turnover": figure("mean turnover"),
 }
-PERCENT: Final = frozenset({"total_return", "benchmark_total_return", "annual_volatility", "maximum_drawdown", "hit_rate"})
+PERCENT: Final = frozenset({"total_return", "benchmark_total_return", "annual_volatility", "maximum_drawdown", "positive_ic_share"})
 
 
 def show_made(ended: Sequence[Ended], stopped: Sequence[Stopped], seconds: float) -> None:

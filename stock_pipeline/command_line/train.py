@@ -30,7 +30,7 @@ SECONDS_TO_TAKE_OVER = 30.0  # for a process of its own to take the lock over fr
 @click.option("--sessions", type=number, help="Learn from so many of the last sessions. By default datasets.sessions.")
 @click.option("--folds", type=number, help="Walk-forward folds. By default datasets.folds.")
 @click.option("--trials", type=number, help="Sets of parameters to try per model. By default models.trials.")
-@click.option("--dry-run", is_flag=True, help="Train and score, but keep nothing but the row of the job.")
+@click.option("--dry-run", is_flag=True, help="Train and score, but keep nothing but the row of the job; Dagster is told nothing.")
 @click.option("--background", is_flag=True, help="Train in a process of its own, and return at once.")
 @click.option("--reason", type=text, default="manual", show_default=True, help="For the record: schedule, drift, missing or manual.")
 @click.option("--job", type=number, hidden=True, help="Carry out this job, which waits.")
@@ -88,12 +88,14 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
     from stock_pipeline.core.layout import Layout
     from stock_pipeline.orchestration.in_process import alone
     from stock_pipeline.registry import jobs, ledger
+    from stock_pipeline.registry.tables import REQUESTED_AT
     from stock_pipeline.registry.training_jobs import job_of, readable
 
     ledger.session_reached(run.stores)  # before a directory is made
     with ledger.training_lock(run.stores), alone(run.settings.home):  # where a run is at work, the job could only fail
         number = jobs.open_job(run, request)
-    log = Layout(run.settings.home).job_log(number)
+    row = job_of(ledger.living_jobs(run.stores, run.clock()), number)
+    log = Layout(run.settings.home).job_log(number, row[REQUESTED_AT])
     log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "stock_pipeline.command_line.main", "train", "--job", str(number)]
     with log.open("wb") as output:
@@ -101,7 +103,7 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=dict(os.environ), cwd=Path.cwd()
         )
     if as_json:
-        print_json(readable(job_of(ledger.living_jobs(run.stores, run.clock()), number)))
+        print_json(readable(row))
         return
     click.echo(f"Training job {number} has been started; its log is {plain(log)}.")
     click.echo(f"How it stands: `stock-pipeline training-jobs show {number}`, all of them: `stock-pipeline training-jobs list`.")
@@ -155,7 +157,7 @@ def show(number: int, as_json: bool) -> None:
 @training_jobs.command()
 @click.argument("number", type=number)
 def delete(number: int) -> None:
-    """Delete the row of a job that has ended. What it trained stays."""
+    """Delete the row of a job that has ended. What it trained stays, and its number is not given again."""
     from stock_pipeline.registry.ledger import change_jobs
     from stock_pipeline.registry.training_jobs import job_of, without
 

@@ -1,6 +1,6 @@
 """Where things lie under the data directory."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 
@@ -24,6 +24,6 @@ class Layout:
         """The page of a night's drift report."""
         return self.home / "reports" / f"drift-{as_of}.html"
 
-    def job_log(self, job: int) -> Path:
-        """What the process of a training job printed."""
-        return self.home / "logs" / f"training-{job}.log"
+    def job_log(self, job: int, requested_at: datetime) -> Path:
+        """What the process of a training job printed. A number may come again, as in a backup put back; with the moment it is unique."""
+        return self.home / "logs" / f"training-{job}-{requested_at:%Y%m%dT%H%M%S%f}.log"

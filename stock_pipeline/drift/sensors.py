@@ -11,7 +11,7 @@ from stock_pipeline.drift.tables import FEATURE_DRIFT, SEVERITY
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.training_request import TRAINING_JOB, training_request
 from stock_pipeline.registry.reading import job_at_work
-from stock_pipeline.registry.tables import REASON, REQUESTED_AT, TRAINING_JOBS
+from stock_pipeline.registry.tables import DRY_RUN, REASON, REQUESTED_AT, TRAINING_JOBS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 from stock_pipeline.storage.reading import Selection
@@ -28,12 +28,12 @@ def drifted_share(drift: pl.DataFrame) -> float:
 
 
 def is_too_soon(jobs: pl.DataFrame, last_requested: date | None, session: date, days: int) -> bool:
-    """Whether drift had a retraining requested less than ``days`` days before ``session``.
+    """Whether drift had a retraining requested less than ``days`` days before ``session``; a dry run, which left no model, is none.
 
     ``last_requested`` is the session for which the last was requested, None where it is not known. The clock is not asked: on data of the
     past, the day of a job lies long after.
     """
-    requested = jobs.filter(pl.col(REASON) == DRIFT)[REQUESTED_AT].dt.date().to_list()
+    requested = jobs.filter(pl.col(REASON) == DRIFT, ~pl.col(DRY_RUN))[REQUESTED_AT].dt.date().to_list()
     known = [*requested, *([] if last_requested is None else [last_requested])]
     return any(timedelta(0) <= session - day < timedelta(days=days) for day in known)
 

@@ -59,7 +59,7 @@ from stock_pipeline.storage.reading import Selection
 TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS)
 REMEDY = "look for a feature or label that knows the future; if the model is right, raise models.suspicious_rank_ic"
 NO_LEAK = "no_leak"
-SHOWN_METRICS = ("rank_ic", "icir", "mae", "zero_mae", "r2", "hit_rate")
+SHOWN_METRICS = ("rank_ic", "icir", "mae", "zero_mae", "r2", "positive_ic_share")
 
 
 def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:

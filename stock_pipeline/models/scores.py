@@ -27,8 +27,9 @@ def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFr
     - ``rank_ic``, ``ic``: mean over sessions of score against outcome; ``icir``: mean over standard deviation of the
       daily rank IC, not annualised (Grinold and Kahn 2000); ``rank_ic_t``: icir times the root of the number of sessions, which
       takes sessions as independent and so flatters labels that overlap.
-    - ``hit_rate``: share of sessions whose rank IC is positive, with its 95 % interval ``hit_rate_low`` to ``hit_rate_high``. It
-      counts sessions, not rows, because the stocks of one session move together and are no independent trials.
+    - ``positive_ic_share``: share of sessions whose rank IC is positive, with its 95 % interval ``positive_ic_share_low`` to
+      ``positive_ic_share_high``. It counts sessions, not rows, because the stocks of one session move together and are no
+      independent trials.
 
     Args:
         frame: session, score, target and ``outcome``.
@@ -41,17 +42,17 @@ def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFr
     pearson = ic_by_session(frame, outcome)[IC].drop_nulls()
     mean, spread = _number(daily.mean()), _number(daily.std())
     icir = mean / spread if mean is not None and spread else None
-    hits, sessions = int((daily > 0).sum()), daily.len()
-    low, high = wilson_interval(hits, sessions) if sessions else (None, None)
+    positive, sessions = int((daily > 0).sum()), daily.len()
+    low, high = wilson_interval(positive, sessions) if sessions else (None, None)
     measures: list[tuple[str, float | None, int]] = [
         *_errors(frame.drop_nulls([SCORE, TARGET])),
         (RANK_IC, mean, sessions),
         ("icir", icir, sessions),
         ("rank_ic_t", None if icir is None else icir * sqrt(sessions), sessions),
         (IC, _number(pearson.mean()), pearson.len()),
-        ("hit_rate", hits / sessions if sessions else None, sessions),
-        ("hit_rate_low", low, sessions),
-        ("hit_rate_high", high, sessions),
+        ("positive_ic_share", positive / sessions if sessions else None, sessions),
+        ("positive_ic_share_low", low, sessions),
+        ("positive_ic_share_high", high, sessions),
     ]
     return pl.DataFrame(measures, schema={METRIC: pl.String, VALUE: pl.Float64, OBSERVATIONS: pl.Int64}, orient="row")
 

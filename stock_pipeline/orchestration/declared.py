@@ -45,6 +45,10 @@ class _DeclaredStores(Stores):
         self._require(schema)
         return super().count(schema)
 
+    def rows_ever(self, schema: TableSchema) -> int:
+        self._require(schema)
+        return super().rows_ever(schema)
+
     def read_versioned(self, schema: TableSchema) -> VersionedRows:
         self._require(schema)
         return super().read_versioned(schema)

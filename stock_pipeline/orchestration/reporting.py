@@ -1,4 +1,7 @@
-"""What Dagster is told of an outcome: a materialisation for each key of the stage, and a result for each of its checks."""
+"""What Dagster is told of an outcome: a materialisation for each key of the stage, and a result for each of its checks.
+
+Of a dry run it is told nothing: a materialisation would set automation off, and a check would tell of what is not there.
+"""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -55,7 +58,9 @@ def shown_of(outcome: Outcome, key: Key, instance: dg.DagsterInstance) -> dict[s
 def events_of(
     outcome: Outcome, code_version: str, instance: dg.DagsterInstance
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """The outcome of a stage that was not executed as a step of Dagster's, for its event log."""
+    """The outcome of a stage that was not executed as a step of Dagster's, for its event log; nothing of a dry run, which made nothing."""
+    if outcome.dry_run:
+        return
     blocking = {spec.name for check in outcome.stage.checks for spec in check.specs if spec.blocking}
     for key in outcome.stage.keys:
         tags = {CODE_VERSION_TAG: code_version}
@@ -74,8 +79,6 @@ def events_of(
 def _result(outcome: Outcome) -> str:
     if outcome.state == "failed":
         return "failed; what is shown was made before"
-    if outcome.dry_run:
-        return "dry run, nothing written"
     if outcome.state == "up to date":
         return "up to date"
     return "brought up to date" if outcome.remade is None else f"made again: {outcome.remade}"

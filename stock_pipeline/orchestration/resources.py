@@ -36,7 +36,10 @@ class StoreResource(DuckDBResource):
 
 
 class RunScope(dg.ConfigurableResource[None]):
-    """What one run is asked to do. In the launchpad: ``resources: scope: config: as_of: "2010-08-20"``."""
+    """What one run is asked to do. In the launchpad: ``resources: scope: config: as_of: "2010-08-20"``.
+
+    A run of assets cannot be dry, for Dagster counts on the materialisations and checks that it planned; the job ``training`` can.
+    """
 
     as_of: str | None = Field(default=None, description="session to work as of, YYYY-MM-DD; by default the last that there is")
     full_refresh: bool = Field(default=False, description="rebuild from the first session instead of bringing tables up to date")
@@ -45,7 +48,6 @@ class RunScope(dg.ConfigurableResource[None]):
     sessions: int | None = Field(default=None, description="train on so many of the last sessions, in place of datasets.sessions")
     folds: int | None = Field(default=None, description="walk-forward folds, in place of datasets.folds")
     trials: int | None = Field(default=None, description="sets of parameters to try per model, in place of models.trials")
-    dry_run: bool = Field(default=False, description="do all but write: train and score, keep nothing")
 
     @property
     def options(self) -> RunOptions:

@@ -25,7 +25,14 @@ from stock_pipeline.performance.reading import (
     predictions_of_every_version,
     predictions_on_record,
 )
-from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, MODEL_PERFORMANCE, ORIGIN, PERFORMANCE_LOG
+from stock_pipeline.performance.tables import (
+    DAILY_PERFORMANCE,
+    LONG_SHORT_RETURN,
+    MODEL_PERFORMANCE,
+    ORIGIN,
+    PERFORMANCE_LOG,
+    SIGN_ACCURACY,
+)
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW_RESULTS
 from stock_pipeline.storage import replace_all, upsert
@@ -44,7 +51,7 @@ def measure_performance(night: Night) -> Product | None:
     made = daily_performance(predictions_on_record(night.stores), outcomes)
     results = _results_of_versions(night, outcomes)
     write = replace_all if night.full_refresh else upsert
-    means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", HIT_RATE, LONG_SHORT_RETURN).mean())
+    means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", SIGN_ACCURACY, LONG_SHORT_RETURN).mean())
     return Product(
         writes=(write(DAILY_PERFORMANCE, made, may_be_empty=True), write(SHADOW_RESULTS, results, may_be_empty=True)),
         watermark=night.as_of,
@@ -89,7 +96,7 @@ def log_performance(night: Night) -> Product | None:
 def _best_tenth(night: Night, as_of: date) -> pl.DataFrame:
     """What the best tenth of each session earned, as far as it was known on a night; see ``best_tenth_by_session``."""
     outcomes = read_outcomes(night.stores, as_of, night.settings.labels.horizons[0])
-    return best_tenth_by_session(live_predictions(night.stores, as_of), outcomes, night.settings.performance.cost_bps)
+    return best_tenth_by_session(live_predictions(night.stores, as_of), outcomes, night.settings.trading.cost_bps_per_side)
 
 
 STAGES: Sequence[Stage] = (
@@ -110,6 +117,6 @@ STAGES: Sequence[Stage] = (
         views=(MODEL_PERFORMANCE,),
         reads=(DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS),
         body=log_performance,
-        settings=("exchange", "labels", "performance.cost_bps", "quality.jump_ratio"),
+        settings=("exchange", "labels", "quality.jump_ratio", "trading"),
     ),
 )

@@ -13,30 +13,31 @@ from stock_pipeline.performance.tables import PERFORMANCE_LOG
 
 PERIODS: Final = (20, 60, 250)  # sessions
 BASIS_POINT: Final = 1e-4
+SIDES: Final = 2  # of a trade: what is bought at one open is sold at the next
 
 SESSION_RETURN: Final = "session_return"
 TRADES: Final = "trades"
 _WINS, _GAINS, _LOSSES = "wins", "gains", "losses"
 
 
-def best_tenth_by_session(predictions: pl.DataFrame, outcomes: pl.DataFrame, cost_bps: float, share: float = 0.1) -> pl.DataFrame:
+def best_tenth_by_session(predictions: pl.DataFrame, outcomes: pl.DataFrame, cost_bps_per_side: float, share: float = 0.1) -> pl.DataFrame:
     """What each model's best stocks earned on each session of which outcomes are known, and how its scores went with the returns.
 
     The stocks are chosen among all that the model scored, for no one knows on the night which of them will have an outcome; one
     without was not to be bought. They weigh the same, are bought at the next open and sold an open later. A session of which none
-    could be bought earned nothing.
+    could be bought earned nothing. Every trade pays both its sides, even where the next session buys the same stock again.
 
     Args:
         predictions: model, session, symbol and score, one for each.
         outcomes: symbol, session and forward_return (a fraction); no row without one.
-        cost_bps: of a trade's way in and out together, in basis points.
+        cost_bps_per_side: cost of one dollar bought or sold, in basis points; a trade, bought and sold again, costs two sides.
         share: part of the stocks to buy; those that tie with the last one are bought too.
 
     Returns:
         model, session, trades (Int64), wins, gains and losses (sums over its trades, each at least 0), session_return, ic and
         rank_ic over all stocks (null where undefined), sorted by model and session.
     """
-    gain = pl.col(FORWARD_RETURN) - cost_bps * BASIS_POINT
+    gain = pl.col(FORWARD_RETURN) - SIDES * cost_bps_per_side * BASIS_POINT
     known = (
         predictions.select(MODEL, SESSION, SYMBOL, SCORE, in_best_share(SCORE, share, (MODEL, SESSION)).alias("_best"))
         .join(outcomes.select(SYMBOL, SESSION, FORWARD_RETURN), on=[SYMBOL, SESSION], how="inner")

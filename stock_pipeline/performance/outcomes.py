@@ -9,7 +9,7 @@ from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, RANK_IC, SCORE, S
 from stock_pipeline.core.cross_section import in_best_share, in_worst_share
 from stock_pipeline.core.scores import daily_measures, rank_ic_by_session
 from stock_pipeline.datasets.catalogue import target_kind
-from stock_pipeline.performance.tables import DAILY_PERFORMANCE, HIT_RATE, LONG_SHORT_RETURN, ORIGIN
+from stock_pipeline.performance.tables import DAILY_PERFORMANCE, LONG_SHORT_RETURN, ORIGIN, SIGN_ACCURACY
 from stock_pipeline.registry.tables import SHADOW_RESULTS
 
 _TRAINING = (MODEL, TRAINING_ID, ORIGIN)
@@ -32,9 +32,9 @@ def with_outcomes(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFra
 
 
 def daily_performance(predictions: pl.DataFrame, labels: pl.DataFrame, share: float = 0.1) -> pl.DataFrame:
-    """Rank IC, hit rate and long-short return of each training on each session.
+    """Rank IC, sign accuracy and long-short return of each training on each session.
 
-    Scores of zero say nothing of a stock's direction, so the hit rate leaves them out; it is null where no other is left. The
+    Scores of zero say nothing of a stock's direction, so the sign accuracy leaves them out; it is null where no other is left. The
     rank IC is null below three stocks and where all scores or all returns of a session are equal. Ties at the edge of a decile
     count wholly.
 
@@ -50,14 +50,14 @@ def daily_performance(predictions: pl.DataFrame, labels: pl.DataFrame, share: fl
         return DAILY_PERFORMANCE.empty()
     excess = pl.col(FORWARD_RETURN) - pl.col(FORWARD_RETURN).mean().over(_KEY)
     marked = known.with_columns(
-        pl.when(pl.col(SCORE) != 0).then(pl.col(SCORE).sign() == excess.sign()).alias("_hit"),
+        pl.when(pl.col(SCORE) != 0).then(pl.col(SCORE).sign() == excess.sign()).alias("_same_sign"),
         in_best_share(SCORE, share, _KEY).alias("_best"),
         in_worst_share(SCORE, share, _KEY).alias("_worst"),
     )
     returns = pl.col(FORWARD_RETURN)
     figures = marked.group_by(_KEY, maintain_order=True).agg(
         pl.len().cast(pl.Int32).alias(STOCKS),
-        pl.col("_hit").mean().alias(HIT_RATE),
+        pl.col("_same_sign").mean().alias(SIGN_ACCURACY),
         (returns.filter("_best").mean() - returns.filter("_worst").mean()).alias(LONG_SHORT_RETURN),
     )
     return figures.join(_rank_ics(known), on=_KEY, how="left").select(DAILY_PERFORMANCE.column_names).sort(_KEY)

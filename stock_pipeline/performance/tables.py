@@ -9,7 +9,7 @@ from stock_pipeline.core.table_schema import Column, TableSchema, View
 
 ORIGIN: Final = "origin"
 LIVE, OUT_OF_FOLD = "live", "out_of_fold"
-HIT_RATE: Final = "hit_rate"
+SIGN_ACCURACY: Final = "sign_accuracy"
 LONG_SHORT_RETURN: Final = "long_short_return"
 
 DAILY_PERFORMANCE = TableSchema(
@@ -37,7 +37,7 @@ DAILY_PERFORMANCE = TableSchema(
             maximum=1,
         ),
         Column(
-            HIT_RATE,
+            SIGN_ACCURACY,
             pl.Float64,
             "share of the stocks with a score other than zero whose return, less the session's mean, has the score's sign",
             nullable=True,
@@ -65,7 +65,7 @@ PERFORMANCE_LOG = TableSchema(
         Column("win_rate", pl.Float64, "share of the trades that gained", minimum=0, maximum=1),
         Column("win_rate_low", pl.Float64, "lower bound of its 95 % interval (Wilson 1927)", minimum=0, maximum=1),
         Column("win_rate_high", pl.Float64, "upper bound", minimum=0, maximum=1),
-        Column("mean_return", pl.Float64, "mean return of a session, its trades weighing the same, after costs"),
+        Column("mean_return", pl.Float64, "mean return of a session, its trades weighing the same, after the costs of both sides"),
         Column("sharpe", pl.Float64, "Sharpe ratio of the sessions, a year; null where undefined", nullable=True),
         Column("sortino", pl.Float64, "Sortino ratio of the sessions, a year; null where undefined", nullable=True),
         Column(

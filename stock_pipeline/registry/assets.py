@@ -45,7 +45,8 @@ def register_versions(night: Night) -> Product | None:
     versions = now.versions
     # No job may have made the trainings: those of the weekly training, or of a model that was missing.
     trained = [candidate.model for candidate in candidates]
-    jobs = job_writes(night.stores, lambda rows: job_of_run(rows, trained, set(held.versions[MODEL]), night.moment)) if trained else []
+    jobs_ever, before = stores.rows_ever(tables.TRAINING_JOBS), set(held.versions[MODEL])
+    jobs = job_writes(stores, lambda rows: job_of_run(rows, trained, before, night.moment, jobs_ever)) if trained else []
     return Product(
         writes=(*stored.writes(now), *jobs),
         watermark=night.as_of,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import dagster as dg
+import polars as pl
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.models.catalogue import STACK
@@ -13,12 +14,12 @@ from stock_pipeline.orchestration.automation import run_tags
 from stock_pipeline.orchestration.execution import Failure, Outcome, Run, execute_stages, facts_of, sentence_of
 from stock_pipeline.orchestration.in_process import alone
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.orchestration.reporting import events_of
+from stock_pipeline.orchestration.reporting import events_of, product_metadata
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, TrainingConfig
 from stock_pipeline.registry import training_jobs
 from stock_pipeline.registry.ledger import change_jobs, session_reached, training_lock
-from stock_pipeline.registry.tables import JOB
+from stock_pipeline.registry.tables import JOB, TRAINING_JOBS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 
@@ -28,7 +29,7 @@ Report = Callable[[Outcome], None]
 
 
 def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
-    """Open a job and return its number.
+    """Open a job and return its number, which no job has had before, not even one deleted since.
 
     Raises:
         InputError: nothing has been ingested yet, or another job has not ended.
@@ -36,7 +37,12 @@ def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
     session_reached(run.stores)
     now = run.clock()
     change_jobs(run.stores, lambda held: training_jobs.without_the_dead(held, now), now)
-    waiting = training_jobs.unended(change_jobs(run.stores, lambda held: training_jobs.opened(held, request, now), now))
+
+    def with_one_more(held: pl.DataFrame) -> pl.DataFrame:
+        # How many there were is asked once the rows have been read, so that where another opens a job between, the write is refused.
+        return training_jobs.opened(held, request, now, run.stores.rows_ever(TRAINING_JOBS))
+
+    waiting = training_jobs.unended(change_jobs(run.stores, with_one_more, now))
     assert waiting is not None  # noqa: S101
     return int(waiting[JOB])
 
@@ -125,7 +131,12 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
     def train_models(context: dg.OpExecutionContext, config: TrainingConfig) -> None:
         run = Run(open_stores(settings.home, settings.lock_wait_seconds), settings, run_id=context.run_id)
 
+        found: dict[str, Any] = {}  # what a dry run would have shown on its assets
+
         def report(outcome: Outcome) -> None:
+            if outcome.dry_run and outcome.product is not None:
+                made = product_metadata(outcome.product)
+                found.update({f"{outcome.stage.keys[0][1]}, {name}": value for name, value in made.items()})
             for event in events_of(outcome, code_version(outcome.stage, settings), context.instance):
                 context.log_event(event)  # type: ignore[arg-type]  # it takes check evaluations, too
 
@@ -138,7 +149,7 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
         except InputError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         shown = {name: dg.MetadataValue.text(_text(row[name])) for name in SHOWN}
-        context.add_output_metadata(shown)
+        context.add_output_metadata(found | shown)
         for model, reason in row["failed"].items():
             context.log.warning(f"{model} was not trained: {reason}")
         if row["error"] is not None:

@@ -125,6 +125,7 @@ MODEL_SWITCHES: Final = _table(
 )
 
 JOB: Final = "job"
+DRY_RUN: Final = "dry_run"
 JOB_ERROR: Final = "error"  # why the job as a whole failed
 REQUESTED_AT: Final = "requested_at"
 STATE: Final = "state"
@@ -135,13 +136,13 @@ TRAINING_JOBS: Final = _table(
     name="training_jobs",
     description="Every training that was asked for: of which models, why, and what became of it.",
     columns=(
-        Column(JOB, pl.Int32, "number of the job, from 1", minimum=1),
+        Column(JOB, pl.Int32, "number of the job, from 1; that of a deleted job is not given again", minimum=1),
         Column(REASON, pl.String, "why it was asked for", allowed=REASONS),
         Column("models", pl.String, "models to train, as a JSON list"),
         Column("sessions", pl.Int32, "learn from so many of the last sessions; null: as the settings say", nullable=True, minimum=1),
         Column("folds", pl.Int32, "walk-forward folds; null: as the settings say", nullable=True, minimum=1),
         Column("trials", pl.Int32, "sets of parameters to try per model; null: as the settings say", nullable=True, minimum=1),
-        Column("dry_run", pl.Boolean, "whether nothing was to be kept"),
+        Column(DRY_RUN, pl.Boolean, "whether nothing was to be kept"),
         Column(STATE, pl.String, "how far it has come", allowed=STATES),
         Column(REQUESTED_AT, pl.Datetime("us"), "when it was asked for, UTC"),
         Column("started_at", pl.Datetime("us"), "when it began, UTC", nullable=True),

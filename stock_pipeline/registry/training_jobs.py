@@ -74,8 +74,14 @@ def _known_state(state: str) -> str:
     return state.upper()
 
 
-def opened(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> pl.DataFrame:
+def opened(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime, jobs_ever: int = 0) -> pl.DataFrame:
     """The rows of TRAINING_JOBS with one more, which waits to begin.
+
+    Args:
+        jobs: the rows as they are.
+        request: what the job is to do.
+        moment: when it is asked for, UTC.
+        jobs_ever: how many jobs there have been, those deleted since included; their numbers are not given again.
 
     Raises:
         InputError: another has not ended yet, or the reason is not known.
@@ -83,7 +89,7 @@ def opened(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> pl
     at_work = unended(jobs)
     if at_work is not None:
         raise InputError(f"{sentence_of(at_work)}; wait for it to end, see `stock-pipeline training-jobs show {at_work[tables.JOB]}`")
-    return tables.TRAINING_JOBS.with_row(jobs, _new_row(jobs, request, moment))
+    return tables.TRAINING_JOBS.with_row(jobs, _new_row(jobs, request, moment, jobs_ever))
 
 
 def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
@@ -196,22 +202,30 @@ def latest_first(jobs: pl.DataFrame) -> list[dict[str, Any]]:
     return [readable(row) for row in jobs.sort(tables.JOB, descending=True).iter_rows(named=True)]
 
 
-def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[str], moment: datetime) -> pl.DataFrame:
+def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[str], moment: datetime, jobs_ever: int = 0) -> pl.DataFrame:
     """The rows with one of a training that no job had asked for, such as the weekly one; as they are where a job is at work, whose it is.
 
     Its reason is "missing" where one of the models ``trained`` is not among those that had a version ``before``, else "schedule".
+
+    Args:
+        jobs: the rows as they are.
+        trained: the models that were trained; a name may come twice.
+        before: the models that had a version before the training.
+        moment: when they were trained, UTC.
+        jobs_ever: as for ``opened``.
     """
     if unended(jobs) is not None or not trained:
         return jobs
     models = tuple(dict.fromkeys(trained))
     reason = "schedule" if set(models) <= set(before) else "missing"
-    row = _new_row(jobs, TrainingRequest(models, reason), moment) | {STARTED_AT: moment}
+    row = _new_row(jobs, TrainingRequest(models, reason), moment, jobs_ever) | {STARTED_AT: moment}
     return ended(tables.TRAINING_JOBS.with_row(jobs, row), row[tables.JOB], moment, models, {})
 
 
-def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime) -> dict[str, Any]:
+def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime, jobs_ever: int) -> dict[str, Any]:
+    highest = int(jobs[tables.JOB].max() or 0)  # type: ignore[arg-type]
     return {
-        tables.JOB: int(jobs[tables.JOB].max() or 0) + 1,  # type: ignore[arg-type]
+        tables.JOB: max(highest, jobs_ever) + 1,
         tables.REASON: request.reason,
         MODELS: json.dumps(request.models),
         **{name: getattr(request, name) for name in CHOICES},

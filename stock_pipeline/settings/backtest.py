@@ -9,4 +9,3 @@ class BacktestSettings(Section):
     """How the backtest trades."""
 
     top_share: float = Field(0.1, gt=0, le=1, description="share of the stocks that the backtest holds")
-    cost_bps: float = Field(10.0, ge=0, description="cost of one dollar bought or sold, in basis points")

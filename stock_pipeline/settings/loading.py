@@ -31,6 +31,7 @@ from stock_pipeline.settings.quality import QualitySettings
 from stock_pipeline.settings.registry import RegistrySettings
 from stock_pipeline.settings.schedule import ScheduleSettings
 from stock_pipeline.settings.source import SourceSettings
+from stock_pipeline.settings.trading import TradingSettings
 
 PREFIX = "STOCK_PIPELINE_"
 FILE_NAME = "stock_pipeline.yaml"
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     datasets: DatasetSettings = DatasetSettings()
     models: ModelSettings = ModelSettings()
     registry: RegistrySettings = RegistrySettings()
+    trading: TradingSettings = TradingSettings()
     performance: PerformanceSettings = PerformanceSettings()
     backtest: BacktestSettings = BacktestSettings()
     drift: DriftSettings = DriftSettings()

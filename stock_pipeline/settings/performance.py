@@ -9,4 +9,3 @@ class PerformanceSettings(Section):
     """How the performance of models is logged."""
 
     every_hours: int = Field(6, ge=1, le=24, description="hours between two entries of the performance log, 1 to 24")
-    cost_bps: float = Field(10.0, ge=0, description="cost of a trade's way in and out together, in basis points")

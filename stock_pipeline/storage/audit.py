@@ -129,6 +129,12 @@ def version_of(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(connection.execute(query, [table]).fetchall()[0][0])
 
 
+def rows_ever(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many rows the table has ever gained, those that have gone since included; a row put in the place of another is none gained."""
+    query = "SELECT coalesce(sum(greatest(rows_inserted - rows_deleted, 0)), 0) FROM audit.writes WHERE table_name = ?"
+    return int(connection.execute(query, [table]).fetchall()[0][0])
+
+
 def last_sequence(connection: duckdb.DuckDBPyConnection) -> int:
     """The number of the last write to the store; 0 where there was none."""
     return int(connection.execute("SELECT coalesce(max(sequence), 0) FROM audit.writes").fetchall()[0][0])

@@ -81,6 +81,11 @@ class Stores:
         with self.database(schema.store).reader() as connection:
             return _count(connection, schema)
 
+    def rows_ever(self, schema: TableSchema) -> int:
+        """How many rows the table has ever gained, those that have gone since included; see ``audit.rows_ever``."""
+        with self.database(schema.store).reader() as connection:
+            return audit.rows_ever(connection, schema.qualified_name)
+
     def content_hash(self, schema: TableSchema) -> str:
         """A hash of everything in the table, whatever the order of its rows."""
         return content_hash(self.read(schema), schema.row_key)

@@ -57,7 +57,7 @@ def test_two_sessions_by_hand() -> None:
             ]
         ),
         top_share=0.5,
-        cost_bps=20.0,
+        cost_bps_per_side=20.0,
     )
     first, second = found.iter_rows(named=True)
     assert (first["holdings"], first["unpriced"], first["turnover"]) == (2, 0, 1.0)
@@ -91,7 +91,9 @@ def test_picks_without_a_return_are_left_out_and_counted_not_replaced() -> None:
 
 
 def test_a_book_without_stocks_is_cash_and_its_sale_costs() -> None:
-    found = daily_returns(by_hand([(0, "A", 1.0, 0.0), (0, "B", None, 0.0), (1, "A", None, 0.5), (2, "A", 1.0, 0.0)]), cost_bps=100.0)
+    found = daily_returns(
+        by_hand([(0, "A", 1.0, 0.0), (0, "B", None, 0.0), (1, "A", None, 0.5), (2, "A", 1.0, 0.0)]), cost_bps_per_side=100.0
+    )
     assert found["holdings"].to_list() == [1, 0, 1]
     assert found["turnover"].to_list() == [1.0, 1.0, 1.0]
     assert found["gross_return"].to_list() == [0.0, 0.0, 0.0]
@@ -112,7 +114,7 @@ def test_a_total_loss_stays_one() -> None:
 
 
 def test_tied_scores_hold_all_and_earn_the_benchmark() -> None:
-    found = daily_returns(made_up(2, missing=0.0).with_columns(score=pl.lit(0.0)), cost_bps=0.0)
+    found = daily_returns(made_up(2, missing=0.0).with_columns(score=pl.lit(0.0)), cost_bps_per_side=0.0)
     assert found["holdings"].unique().to_list() == [12]
     assert found["equity"].to_list() == pytest.approx(found["benchmark_equity"].to_list())
 
@@ -142,7 +144,7 @@ def test_no_scores_give_no_rows() -> None:
 @given(seeds)
 def test_costs_never_pay(seed: int) -> None:
     frame = made_up(seed)
-    free, dear = daily_returns(frame, cost_bps=0.0), daily_returns(frame, cost_bps=25.0)
+    free, dear = daily_returns(frame, cost_bps_per_side=0.0), daily_returns(frame, cost_bps_per_side=25.0)
     assert (free["cost"] == 0).all()
     assert (free["equity"] >= dear["equity"]).all()
     assert dear["gross_return"].equals(free["gross_return"])
@@ -171,8 +173,8 @@ def test_the_order_of_rows_is_of_no_account(seed: int) -> None:
 @given(seeds)
 def test_perfect_foresight_is_never_beaten(seed: int) -> None:
     frame = made_up(seed)
-    foresight = daily_returns(frame.with_columns(score="forward_return"), cost_bps=0.0)
-    blind = daily_returns(frame, cost_bps=0.0)
+    foresight = daily_returns(frame.with_columns(score="forward_return"), cost_bps_per_side=0.0)
+    blind = daily_returns(frame, cost_bps_per_side=0.0)
     assert (foresight["gross_return"] >= foresight["benchmark_return"] - 1e-12).all()
     assert foresight["equity"][-1] > foresight["benchmark_equity"][-1]
     assert foresight["equity"][-1] >= blind["equity"][-1]
@@ -182,7 +184,7 @@ def test_perfect_foresight_is_never_beaten(seed: int) -> None:
 @given(seeds, st.floats(-0.05, 0.05))
 def test_equal_returns_are_what_is_earned(seed: int, earned: float) -> None:
     frame = made_up(seed, missing=0.0).with_columns(forward_return=pl.lit(earned))
-    found = daily_returns(frame, cost_bps=0.0)
+    found = daily_returns(frame, cost_bps_per_side=0.0)
     for column in ("gross_return", "net_return", "benchmark_return"):
         assert found[column].to_list() == pytest.approx([earned] * 15, abs=1e-14)
 

@@ -44,7 +44,7 @@ def test_figures_by_hand() -> None:
         "maximum_drawdown": pytest.approx(-0.05),
         "calmar": pytest.approx(((1 + total) ** 63 - 1) / 0.05),
         "mean_turnover": 0.5,
-        "hit_rate": 0.5,
+        "positive_return_share": 0.5,
         "benchmark_total_return": pytest.approx(1.01 * 1.02 * 0.99 - 1),
         "excess_annual_return": pytest.approx((1 + total) ** 63 - (1.01 * 1.02 * 0.99) ** 63),
         "information_ratio": pytest.approx(sharpe_ratio(np.array([0.09, -0.07, 0.03, -0.01]))),

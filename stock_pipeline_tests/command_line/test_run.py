@@ -12,12 +12,12 @@ def test_a_changed_setting_is_told_with_what_was_made_again(tmp_path: Path) -> N
     files.make()
     assert files.run("spline_ridge").exit_code == 0
     before = files.stores.read(DAILY_RETURNS)
-    changed = QUICK | {"STOCK_PIPELINE_BACKTEST__COST_BPS": "35"}
+    changed = QUICK | {"STOCK_PIPELINE_TRADING__COST_BPS_PER_SIDE": "35"}
     ended = invoke(files.home, "run", *files.journey("spline_ridge"), **changed)
     assert ended.exit_code == 0, ended.output
     told = " ".join(ended.output.split())
     for name in ("backtest/daily_returns", "backtest/summary"):
-        assert f"{name} was made again: backtest.cost_bps is 35.0, was 10.0" in told
+        assert f"{name} was made again: trading.cost_bps_per_side is 35.0, was 10.0" in told
     assert told.count("was made again") == 2
     after = files.stores.read(DAILY_RETURNS)
     assert after.height == before.height and not after.equals(before)

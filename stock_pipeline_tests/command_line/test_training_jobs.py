@@ -26,6 +26,7 @@ from stock_pipeline.orchestration.training_request import OP, training_request
 from stock_pipeline.registry.jobs import training_job
 from stock_pipeline.registry.tables import MODEL_VERSIONS, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import DIED
+from stock_pipeline.storage import open_stores
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.dagster_services import until
 from stock_pipeline_tests.harness.default_stages import STAGES
@@ -114,7 +115,7 @@ def test_wrong_input_is_refused_before_there_is_a_job(
 ) -> None:
     code, output = desk.told("train", *background, *arguments)
     assert code == WRONG_INPUT and all(part in output for part in told)
-    assert desk.numbers() == [] and not Layout(desk.home).job_log(1).exists()
+    assert desk.numbers() == [] and not (desk.home / "logs").exists()
 
 
 def test_before_anything_was_ingested_there_is_no_job_and_no_store(tmp_path: Path) -> None:
@@ -144,7 +145,10 @@ def test_jobs_are_listed_shown_and_deleted(desk: Desk) -> None:
     assert code == 0 and "Training jobs, 3 in all, page 1 of 2" in told
     assert desk.told("training-jobs", "delete", "2") == (0, "Training job 2 was deleted.")
     assert desk.numbers() == [3, 1]
-    code, told = desk.told("training-jobs", "show", "3")
+    assert desk.told("training-jobs", "delete", "3")[0] == 0
+    assert desk.train("--models", "mlp")[0] == 0
+    assert desk.numbers() == [4, 1]
+    code, told = desk.told("training-jobs", "show", "4")
     assert code == 0 and "state: COMPLETED" in told and "succeeded: mlp, stack" in told
 
 
@@ -185,9 +189,11 @@ def processes_of(number: int) -> list[int]:
 
 
 def test_a_job_in_the_background_refuses_another_until_it_is_killed_and_then_tells_of_it(desk: Desk) -> None:
-    number, log = 1, Layout(desk.home).job_log(1)
+    number = 1
     with waiting_for_dagster(desk.home):
         code, told = desk.told("train", "--background", "--models", "mlp")
+        (log,) = (desk.home / "logs").iterdir()
+        assert log == Layout(desk.home).job_log(number, open_stores(desk.home).read(TRAINING_JOBS)["requested_at"][0])
         assert code == 0 and f"Training job {number} has been started; its log is {log}." in told
         assert "`stock-pipeline training-jobs show 1`" in told
         assert desk.job(number)["state"] in ("PENDING", "RUNNING")

@@ -33,10 +33,10 @@ def judged(grades: Mapping[str, str], session: date = SESSION) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=FEATURE_DRIFT.dtypes)
 
 
-def drift_job(requested: date, reason: str = "drift") -> pl.DataFrame:
+def drift_job(requested: date, reason: str = "drift", dry_run: bool = False) -> pl.DataFrame:
     """A job that was asked for on that day and has ended."""
     moment = datetime(requested.year, requested.month, requested.day, 1)
-    return ended(begun(opened(NO_JOBS, TrainingRequest(("mlp",), reason), moment), 1, moment), 1, moment, ["mlp"], {})
+    return ended(begun(opened(NO_JOBS, TrainingRequest(("mlp",), reason, dry_run=dry_run), moment), 1, moment), 1, moment, ["mlp"], {})
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,7 @@ def test_the_cooldown_is_measured_in_days_of_the_data(days_before: int, too_soon
     assert is_too_soon(drift_job(day), None, SESSION, 7) is too_soon
     assert is_too_soon(NO_JOBS, day, SESSION, 7) is too_soon
     assert not is_too_soon(drift_job(day, "manual"), None, SESSION, 7)
+    assert not is_too_soon(drift_job(day, dry_run=True), None, SESSION, 7)
 
 
 @pytest.fixture

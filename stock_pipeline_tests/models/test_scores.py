@@ -34,7 +34,7 @@ def test_the_measures_follow_their_definitions() -> None:
     assert found["rank_ic"] == pytest.approx(daily.mean())
     assert found["icir"] == pytest.approx(daily.mean() / daily.std(ddof=1))
     assert found["rank_ic_t"] == pytest.approx(daily.mean() / (daily.std(ddof=1) / np.sqrt(12)))
-    assert found["hit_rate"] == pytest.approx((daily > 0).mean())
+    assert found["positive_ic_share"] == pytest.approx((daily > 0).mean())
 
 
 def test_a_table_of_nothing_holds_nulls() -> None:

@@ -174,7 +174,7 @@ def test_a_session_that_is_no_date_is_wrong_input(workshop: Workshop) -> None:
 def test_the_version_that_dagster_compares_follows_the_settings_that_the_rows_depend_on(workshop: Workshop) -> None:
     stage = declared(lambda _night: None, code_version="3", settings=("backtest",))
     plain = workshop.settings_with()
-    other, beyond = workshop.settings_with(backtest={"cost_bps": 20}), workshop.settings_with(drift={"current_sessions": 9})
+    other, beyond = workshop.settings_with(backtest={"top_share": 0.2}), workshop.settings_with(drift={"current_sessions": 9})
     assert code_version(replace(stage, settings=()), other) == "3"
     assert code_version(stage, plain).startswith("3 ")
     assert code_version(stage, plain) == code_version(stage, beyond) != code_version(stage, other)

@@ -40,6 +40,7 @@ def found(stores: Stores, read: Read, strict: bool = True) -> object:
     [
         lambda night: night.read(DAILY_BARS).height,
         lambda night: night.stores.count(BACKUPS),
+        lambda night: night.stores.rows_ever(BACKUPS),
         lambda night: night.stores.read_versioned(BACKUPS).version,
         lambda night: night.settings.labels.horizons,
         lambda night: night.settings.quality.jump_ratio,
@@ -56,6 +57,7 @@ def test_what_is_declared_is_there(read: Read, stores: Stores) -> None:
     [
         (lambda night: night.read(INSTRUMENTS), "market_data.instruments"),
         (lambda night: night.stores.count(INSTRUMENTS), "market_data.instruments"),
+        (lambda night: night.stores.rows_ever(INSTRUMENTS), "market_data.instruments"),
         (lambda night: night.stores.read_versioned(INSTRUMENTS), "market_data.instruments"),
         (lambda night: night.settings.exchange, "setting exchange"),
         (lambda night: night.settings.quality.price_tolerance, "setting quality.price_tolerance"),

@@ -14,7 +14,7 @@ from stock_pipeline.orchestration.execution import Failure, Outcome, Run, execut
 from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Ended, Event, Stopped, listening
-from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of
+from stock_pipeline.orchestration.stage import CheckSpec, Rhythm, Stage, StageCheck, key_of
 from stock_pipeline.storage import Stores, replace_all
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, declared, product
@@ -55,14 +55,19 @@ def test_another_setting_has_everything_made_again_once_and_says_which(stores: S
         refreshed.append(night.full_refresh)
         return product(len(refreshed))
 
-    stage = declared(body, settings=("backtest", "exchange"))
+    stage = declared(body, settings=("backtest", "exchange", "trading"))
     heard: list[Event] = []
     with listening(heard.append):
         for cost, top in ((10, 0.1), (20, 0.1), (20, 0.1), (20, 0.3)):
-            execute_stage(stage, run_of(stores, backtest={"cost_bps": cost, "top_share": top}, drift={"current_sessions": len(heard) + 1}))
+            execute_stage(
+                stage,
+                run_of(
+                    stores, trading={"cost_bps_per_side": cost}, backtest={"top_share": top}, drift={"current_sessions": len(heard) + 1}
+                ),
+            )
     assert refreshed == [False, True, False, True]
     told = [event.remade for event in heard if isinstance(event, Ended)]
-    assert told == [None, "backtest.cost_bps is 20.0, was 10.0", None, "backtest.top_share is 0.3, was 0.1"]
+    assert told == [None, "trading.cost_bps_per_side is 20.0, was 10.0", None, "backtest.top_share is 0.3, was 0.1"]
 
 
 def test_rows_that_go_with_a_changed_setting_are_told(stores: Stores) -> None:
@@ -71,10 +76,10 @@ def test_rows_that_go_with_a_changed_setting_are_told(stores: Stores) -> None:
         rows = ml if night.full_refresh else pl.concat([ml, ml.with_columns(store=pl.lit("market"))])
         return Product(writes=(replace_all(BACKUPS, rows),), watermark=DAYS[3])
 
-    stage = declared(body, settings=("backtest",))
+    stage = declared(body, settings=("trading",))
     assert execute_stage(stage, run_of(stores)).rows == 2
-    changed = execute_stage(stage, run_of(stores, backtest={"cost_bps": 20}))
-    assert changed.remade == "backtest.cost_bps is 20.0, was 10.0, rows: 1 fewer"
+    changed = execute_stage(stage, run_of(stores, trading={"cost_bps_per_side": 20}))
+    assert changed.remade == "trading.cost_bps_per_side is 20.0, was 10.0, rows: 1 fewer"
 
 
 def test_what_a_run_chooses_for_its_training_is_no_change_of_a_setting(stores: Stores) -> None:
@@ -177,9 +182,25 @@ def test_a_dry_run_is_no_last_result_of_the_stage(stores: Stores) -> None:
     assert len(tasks(stores)) == 1
 
 
+@pytest.mark.parametrize("rhythm", ["training", "nightly"])
+def test_a_dry_run_writes_nothing_and_executes_trainings_alone(rhythm: Rhythm, stores: Stores) -> None:
+    execute_stage(declared(lambda _night: product(5, DAYS[2])), run_of(stores))
+    before = stores.content_hash(BACKUPS), stores.watermark("ml", NAME), stores.seen()
+    nights: list[Night] = []
+
+    def body(night: Night) -> Product:
+        nights.append(night)
+        return product(99)
+
+    outcome = execute_stage(declared(body, rhythm=rhythm), replace(run_of(stores), options=RunOptions(dry_run=True)))
+    assert (stores.content_hash(BACKUPS), stores.watermark("ml", NAME), stores.seen()) == before
+    assert outcome.dry_run and [night.options.dry_run for night in nights] == ([True] if rhythm == "training" else [])
+    assert (outcome.product is None, outcome.rows) == (rhythm != "training", 0)
+
+
 def test_rows_of_which_no_setting_is_on_record_are_made_again(stores: Stores, tmp_path: Path) -> None:
     values = iter((1, 2, 2))
-    stage = declared(lambda _night: product(next(values)), settings=("backtest.cost_bps",))
+    stage = declared(lambda _night: product(next(values)), settings=("trading.cost_bps_per_side",))
     execute_stage(stage, run_of(stores))
     with stores.ml.writer() as connection:
         connection.execute("ALTER TABLE audit.watermarks DROP COLUMN settings")
@@ -189,5 +210,5 @@ def test_rows_of_which_no_setting_is_on_record_are_made_again(stores: Stores, tm
     copy.replace(stores.ml.path)
     held = stores.watermark("ml", NAME)
     assert held is not None and held.session == DAYS[3]
-    assert execute_stage(stage, run_of(stores)).remade == "backtest.cost_bps is 10.0"
+    assert execute_stage(stage, run_of(stores)).remade == "trading.cost_bps_per_side is 10.0"
     assert execute_stage(stage, run_of(stores)).remade is None

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import pytest
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.maintenance.tables import BACKUPS
-from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.orchestration import asset_factory
 from stock_pipeline.orchestration.automation import limits
 from stock_pipeline.orchestration.night import Night, Product, Verdict
@@ -189,36 +187,10 @@ def test_a_training_that_fails_is_judged_by_the_one_before(workshop: Workshop) -
     assert seen == [1]
 
 
-def test_a_dry_run_of_a_training_shows_what_it_would_make_and_writes_nothing(workshop: Workshop) -> None:
-    workshop.run_all(declared(lambda _night: product(5, DAYS[2]), rhythm="training"))
-    before = workshop.stores.content_hash(BACKUPS), workshop.stores.watermark("ml", NAME)
-    nights: list[Night] = []
-
-    def body(night: Night) -> Product:
-        nights.append(night)
-        return product(99)
-
-    ran = workshop.run_all(declared(body, rhythm="training", checks=(small(10, blocking=True),)), dry_run=True)
-    assert ran.success
-    assert (workshop.stores.content_hash(BACKUPS), workshop.stores.watermark("ml", NAME)) == before
-    assert [night.options.dry_run for night in nights] == [True]
-    assert (shown(ran)["result"], shown(ran)["size"]) == ("dry run, nothing written", 99)
-    assert [state for state, *_ in workshop.trail()] == ["succeeded"]  # of the run before: a dry one is no last result
-    assert writes(workshop) == 1
-
-
-def test_a_dry_run_leaves_all_but_trainings_alone(workshop: Workshop) -> None:
-    called: list[Night] = []
-
-    def body(night: Night) -> Product:
-        called.append(night)
-        return product(99)
-
-    ran = workshop.run_all(declared(body), dry_run=True)
-    assert ran.success
-    assert (called, workshop.stores.count(BACKUPS), writes(workshop)) == ([], 0, 0)
-    assert workshop.stores.watermark("ml", NAME) is None
-    assert workshop.stores.count(INSTRUMENTS) == 1
+def test_a_run_of_assets_cannot_be_dry(workshop: Workshop) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match="dry_run"):
+        workshop.run_all(declared(lambda _night: product(99), rhythm="training"), dry_run=True)
+    assert (workshop.stores.count(BACKUPS), workshop.trail()) == (0, [])
 
 
 def test_a_body_is_given_what_the_run_chose(workshop: Workshop) -> None:
@@ -235,10 +207,3 @@ def test_a_body_is_given_what_the_run_chose(workshop: Workshop) -> None:
     told = chosen.settings
     assert (told.datasets.sessions, told.datasets.folds, told.models.trials) == (70, 2, 4)
     assert (plain.settings.datasets.sessions, plain.settings.models.trials) == (None, 1)
-
-
-def writes(workshop: Workshop) -> int:
-    """How many writes of the asset the audit trail tells of."""
-    with workshop.stores.ml.reader() as connection:
-        found = connection.execute("SELECT count(*) AS count FROM audit.writes WHERE author = ?", [NAME]).pl()
-    return int(found.select(pl.col("count")).item())

@@ -148,10 +148,10 @@ def test_the_log_is_of_the_version_that_spoke(last_night: Nights) -> None:
 
 
 def test_the_costs_are_those_of_the_settings(waiting: Nights, last_night: Nights, tmp_path: Path) -> None:
-    nights = waiting.copied(tmp_path, performance={"cost_bps": 30.0})
+    nights = waiting.copied(tmp_path, trading={"cost_bps_per_side": 30.0})
     nights.run(LOG, LAST)
     dearer = last_night.stores.read(PERFORMANCE_LOG)["mean_return"] - nights.stores.read(PERFORMANCE_LOG)["mean_return"]
-    assert dearer.to_list() == pytest.approx([0.002] * 3)
+    assert dearer.to_list() == pytest.approx([2 * 0.002] * 3)
 
 
 def test_each_night_s_log_stays(nights: Nights) -> None:

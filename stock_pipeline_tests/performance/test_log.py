@@ -79,7 +79,7 @@ def test_the_figures_of_every_model_and_period_by_a_plain_loop() -> None:
     periods["stack"] = {"20 sessions": 20, "whole": None}
     assert log.select(MODEL, "period").rows() == [(model, period) for model, named in periods.items() for period in named]
     for row in log.iter_rows(named=True):
-        expected = by_hand(parts[row[MODEL]], outcomes, 0.001, periods[row[MODEL]][row["period"]])
+        expected = by_hand(parts[row[MODEL]], outcomes, 2 * 0.001, periods[row[MODEL]][row["period"]])
         assert row == {"as_of": AS_OF, MODEL: row[MODEL], "period": row["period"], **expected}
 
 
@@ -92,10 +92,10 @@ def test_a_period_is_told_once_there_are_as_many_sessions() -> None:
     assert performance_log(daily.tail(1), AS_OF)["period"].to_list() == ["whole"]
 
 
-def one_session(scores: Sequence[float], returns: Sequence[float | None], cost_bps: float = 0.0) -> pl.DataFrame:
+def one_session(scores: Sequence[float], returns: Sequence[float | None], cost_bps_per_side: float = 0.0) -> pl.DataFrame:
     named = pl.DataFrame({SYMBOL: [f"S{i:02d}" for i in range(len(scores))], SESSION: [DAYS[0]] * len(scores)})
     outcomes = named.with_columns(pl.Series(FORWARD_RETURN, returns, pl.Float64)).drop_nulls()
-    return best_tenth_by_session(named.with_columns(pl.lit("stack").alias(MODEL), pl.Series(SCORE, scores)), outcomes, cost_bps)
+    return best_tenth_by_session(named.with_columns(pl.lit("stack").alias(MODEL), pl.Series(SCORE, scores)), outcomes, cost_bps_per_side)
 
 
 def test_stocks_are_chosen_before_it_is_known_whose_outcome_will_be() -> None:
@@ -111,7 +111,7 @@ def test_a_session_of_which_nothing_could_be_bought_earned_nothing() -> None:
 
 
 def test_costs_turn_a_small_gain_into_a_loss() -> None:
-    (row,) = performance_log(one_session([1.0, 2.0, 3.0], [0.0, 0.0, 0.0005], 10.0), AS_OF).iter_rows(named=True)
+    (row,) = performance_log(one_session([1.0, 2.0, 3.0], [0.0, 0.0, 0.0015], 10.0), AS_OF).iter_rows(named=True)
     assert (row["trades"], row["win_rate"], row["profit_factor"]) == (1, 0.0, 0.0)
     assert row["mean_return"] == pytest.approx(-0.0005)
 

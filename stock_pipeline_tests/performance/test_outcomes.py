@@ -36,7 +36,7 @@ def test_figures_of_one_session_by_hand() -> None:
     row = one_row([0.3, 0.1, -0.2, -0.4, 0.0], [0.05, -0.01, -0.02, 0.00, 0.03])
     # The mean return is 0.01, so the excess returns are 0.04, -0.02, -0.03, -0.01 and 0.02; the zero score is left out.
     assert row["stocks"] == 5
-    assert row["hit_rate"] == pytest.approx(3 / 4)
+    assert row["sign_accuracy"] == pytest.approx(3 / 4)
     assert row["long_short_return"] == pytest.approx(0.05 - 0.00)
     assert row["rank_ic"] == pytest.approx(spearmanr([0.3, 0.1, -0.2, -0.4, 0.0], [0.05, -0.01, -0.02, 0.00, 0.03]).statistic)
 
@@ -54,7 +54,7 @@ def test_a_session_without_outcomes_gives_no_row() -> None:
 
 def test_a_constant_model_has_no_skill_and_no_luck() -> None:
     row = one_row([0.0] * 20, [i / 1000 for i in range(20)])
-    assert (row["rank_ic"], row["hit_rate"], row["long_short_return"]) == (None, None, 0.0)
+    assert (row["rank_ic"], row["sign_accuracy"], row["long_short_return"]) == (None, None, 0.0)
 
 
 def test_each_training_and_origin_is_measured_apart() -> None:
@@ -93,8 +93,8 @@ def test_laws_under_foresight_and_a_flip_of_the_scores(seed: int, stocks: int) -
     excess = (returns - returns.mean()).tolist()
     right = one_row(excess, returns.tolist())
     wrong = one_row([-score for score in excess], returns.tolist())
-    assert (right["rank_ic"], right["hit_rate"]) == (pytest.approx(1), pytest.approx(1))
-    assert (wrong["rank_ic"], wrong["hit_rate"]) == (pytest.approx(-1), pytest.approx(0))
+    assert (right["rank_ic"], right["sign_accuracy"]) == (pytest.approx(1), pytest.approx(1))
+    assert (wrong["rank_ic"], wrong["sign_accuracy"]) == (pytest.approx(-1), pytest.approx(0))
     assert right["long_short_return"] == pytest.approx(-wrong["long_short_return"])  # type: ignore[operator]
 
 

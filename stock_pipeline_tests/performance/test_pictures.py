@@ -16,7 +16,7 @@ def performance(model: str, origin: str, level: float | None, training_id: str =
             origin=pl.lit(origin),
             stocks=100,
             rank_ic=pl.lit(level, pl.Float64),
-            hit_rate=pl.lit(0.5),
+            sign_accuracy=pl.lit(0.5),
             long_short_return=pl.lit(0.001),
         )
     )

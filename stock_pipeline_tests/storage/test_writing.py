@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import SESSION, SYMBOL, VALUE
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import RefusedWriteError, SchemaError, StockPipelineError
-from stock_pipeline.storage import Author, Stores, Write, replace_sessions, upsert
+from stock_pipeline.storage import Author, Stores, Write, replace_all, replace_sessions, upsert
 from stock_pipeline.storage.audit import Watermark
 from stock_pipeline_tests.factories.trial_tables import (
     CATALOGUED,
@@ -64,6 +64,18 @@ def test_a_write_that_changes_something_gets_the_next_number_of_its_store(stores
         seen.append((stores.read_versioned(READINGS).version, stores.read_versioned(NAMES).version))
     assert seen == [(1, 2), (1, 2), (3, 2)]
     assert [row[0] for row in audit_rows(stores)] == [1, 2, 3]
+
+
+def test_a_table_knows_how_many_rows_it_has_ever_gained(stores: Stores) -> None:
+    ever = []
+    for names in (["A", "B"], ["A", "B"], ["B", "C"], ["C"], []):
+        rows = pl.DataFrame({SYMBOL: names, NOTE: ["a name"] * len(names)}, schema={SYMBOL: pl.String, NOTE: pl.String})
+        stores.write("ml", author(), [replace_all(NAMES, rows, may_be_empty=True)], DAYS[0])
+        ever.append(stores.rows_ever(NAMES))
+    # Of a row that comes as another goes it cannot be told that it is not that one, changed.
+    assert ever == [2, 2, 2, 2, 2]
+    stores.write("ml", author(), [upsert(NAMES, pl.DataFrame({SYMBOL: ["D"], NOTE: ["a name"]}))], DAYS[0])
+    assert (stores.rows_ever(NAMES), stores.rows_ever(READINGS)) == (3, 0)
 
 
 def test_a_write_that_fails_uses_up_no_number(stores: Stores) -> None:

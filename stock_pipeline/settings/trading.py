@@ -1,0 +1,16 @@
+"""What trading costs, wherever returns after costs are told."""
+
+from pydantic import Field
+
+from stock_pipeline.settings.kinds import Section
+
+
+class TradingSettings(Section):
+    """What trading costs."""
+
+    cost_bps_per_side: float = Field(
+        10.0,
+        ge=0,
+        le=5000,
+        description="cost of one dollar bought or sold, in basis points, 0 to 5000; a way in and out costs twice as much",
+    )
