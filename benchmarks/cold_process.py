@@ -21,7 +21,7 @@ class BenchmarkError(Exception):
 
 
 @dataclass(frozen=True)
-class Finished:
+class ProcessResult:
     """How a process went: wall seconds, seconds of all cores together, and its exit code."""
 
     seconds: float
@@ -45,7 +45,7 @@ def fresh_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def run_cold(arguments: Sequence[str], folder: Path, python: Path = Path(sys.executable)) -> Finished:
+def run_cold(arguments: Sequence[str], folder: Path, python: Path = Path(sys.executable)) -> ProcessResult:
     """Run ``python ARGUMENTS`` in ``folder``, with its data directory there; whatever it prints goes to standard error.
 
     ``python`` may be that of another environment.
@@ -54,7 +54,7 @@ def run_cold(arguments: Sequence[str], folder: Path, python: Path = Path(sys.exe
     began = time.perf_counter()
     process = subprocess.run([python, *arguments], cwd=folder, env=environment(os.environ, folder), stdout=STANDARD_ERROR, check=False)
     seconds = time.perf_counter() - began
-    return Finished(seconds, _cpu_seconds_of_children() - cpu_before, process.returncode)
+    return ProcessResult(seconds, _cpu_seconds_of_children() - cpu_before, process.returncode)
 
 
 def environment(given: Mapping[str, str], folder: Path) -> dict[str, str]:

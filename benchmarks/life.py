@@ -61,7 +61,7 @@ def _story(folder: Path) -> Iterator[Figure]:
 def _panel(data: str) -> tuple[list[date], list[str]]:
     """The sessions that are lived, the first of them the night of the first training, and the stocks."""
     from stock_pipeline.core.columns import SESSION, SYMBOL
-    from stock_pipeline.market_data.gathering import NOTHING_HELD, chosen_sources, gather
+    from stock_pipeline.market_data.acquisition import NOTHING_HELD, chosen_sources, gather
     from stock_pipeline.settings import load_settings
 
     settings = load_settings()

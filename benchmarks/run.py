@@ -6,7 +6,7 @@ Nothing is left to do the second time, so its share of the first is what it cost
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.cold_process import Finished, fresh_folder, run_cold
+from benchmarks.cold_process import ProcessResult, fresh_folder, run_cold
 from benchmarks.figure import Figure, mebibytes, seconds
 from benchmarks.stage_record import StageRecord, read_records, stage_figures
 
@@ -34,12 +34,12 @@ def measure(data: str | None) -> Iterator[Figure]:
         yield Figure("second run share of first", round(second.seconds / first.seconds, 4), "ratio", SECOND_RUN_SHARE)
 
 
-def _run(folder: Path, name: str, data: str | None) -> tuple[Finished, list[StageRecord]]:
+def _run(folder: Path, name: str, data: str | None) -> tuple[ProcessResult, list[StageRecord]]:
     record = folder / f"{name}.jsonl"
     finished = run_cold(["-m", "benchmarks.watched_run", str(record), *filter(None, [data])], folder)
     return finished, read_records(record)
 
 
-def _process_figures(name: str, finished: Finished, target: float | None) -> Iterator[Figure]:
+def _process_figures(name: str, finished: ProcessResult, target: float | None) -> Iterator[Figure]:
     yield seconds(f"{name} seconds", finished.seconds, target)
     yield seconds(f"{name} cpu seconds", finished.cpu_seconds)

@@ -39,11 +39,11 @@ from stock_pipeline.models.artefacts import Saveable, write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.manifest import Manifest
-from stock_pipeline.models.own_process import trained_apart
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.recording import metrics_of
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
-from stock_pipeline.predictions.inference import Service, explanations, load_service, predict
+from stock_pipeline.models.subprocess_training import train_in_subprocess
+from stock_pipeline.predictions.inference import LoadedVersion, explanations, load_version, predict
 
 STOCKS, SESSIONS, FEATURES, FOLDS, REACH = 500, 1000, 40, 4, 5
 NAMES: Final = tuple(f"f{place:02d}" for place in range(FEATURES))
@@ -81,7 +81,7 @@ def _train_one(entry: ModelEntry, panel: pl.DataFrame, folder: Path) -> list[pl.
     prepared = kind.with_target(panel)
     ends = dict(zip(DAYS, [*DAYS[REACH:], *[DAYS[-1]] * REACH], strict=True))
     plan = Plan(replace(entry, target=kind), NAMES, tuple(_splits()), ends, CONDITIONS)
-    with trained_apart(plan, prepared, lambda _note: None) as trained:
+    with train_in_subprocess(plan, prepared, lambda _note: None) as trained:
         _write(folder, entry.name, trained.model, kind, trained.out_of_fold, trained.model.fitted_with, trained.model.window)
         return [trained.out_of_fold] if kind.is_stacked else []
 
@@ -113,8 +113,8 @@ def serve(record: Path) -> None:
     folder = record.parent
     rows = [{MODEL: name, VERSION: 1, TRAINING_ID: "made", "artefact": f"{name}/made", "sha256": _sha(folder, name)} for name in _names()]
 
-    def load() -> list[Service]:
-        return [load_service(folder / "models", row) for row in rows]
+    def load() -> list[LoadedVersion]:
+        return [load_version(folder / "models", row) for row in rows]
 
     first = load()  # imports the libraries
     loaded = _median(load, 5)

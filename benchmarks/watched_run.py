@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.memory import peak_bytes, reset_peak
 from benchmarks.stage_record import StageRecord, append_record
-from stock_pipeline.command_line.errors import FAILED, speaks_plainly
-from stock_pipeline.orchestration.progress import Began, Ended, Event
+from stock_pipeline.command_line.errors import FAILED, handles_errors
+from stock_pipeline.orchestration.progress import Event, Finished, Started
 
 
 class Gauge:
@@ -22,10 +22,10 @@ class Gauge:
 
     def __call__(self, event: Event) -> None:
         """Start or stop measuring."""
-        if isinstance(event, Began):
+        if isinstance(event, Started):
             self._raise_highest()
             self._is_reset = reset_peak()
-        elif isinstance(event, Ended):
+        elif isinstance(event, Finished):
             peak = self._raise_highest()
             # Without the reset the mark is that of the whole process so far, not of this asset.
             own = peak if self._is_reset else None
@@ -37,7 +37,7 @@ class Gauge:
         return peak
 
 
-@speaks_plainly
+@handles_errors
 def main(record: Path, files: str | None) -> None:
     """Run the whole journey; exit codes as those of the command line."""
     from stock_pipeline.command_line.run import full_run

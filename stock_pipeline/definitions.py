@@ -12,7 +12,7 @@ from stock_pipeline.features import assets as features
 from stock_pipeline.labels import assets as labels
 from stock_pipeline.maintenance import assets as maintenance
 from stock_pipeline.market_data import assets as market_data
-from stock_pipeline.market_data.gathering import chosen_sources
+from stock_pipeline.market_data.acquisition import chosen_sources
 from stock_pipeline.market_data.sensors import watchdog
 from stock_pipeline.models import assets as models
 from stock_pipeline.orchestration.asset_factory import build_asset

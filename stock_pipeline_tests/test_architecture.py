@@ -50,7 +50,7 @@ ROOMS = frozenset(
 KNOW_EVERY_ROOM = frozenset({"definitions", "command_line"})
 # The room that enters another by no door, the module that it takes, and why there is no better way.
 SIDE_DOORS = {
-    ("features", "market_data.prices"): "what later actions make of a number is one computation, of prices and of reported shares",
+    ("features", "market_data.adjustments"): "what later actions make of a number is one computation, of prices and of reported shares",
     ("models", "datasets.samples"): "rows as arrays are the form in which every estimator takes them",
     ("models", "datasets.splits"): "training follows folds and checks them before every fit",
     ("models", "datasets.targets.neutralisation"): "scores are freed from exposures by the regression that frees targets",
@@ -69,7 +69,7 @@ HOLES = [
     ("dagster", "labels/checks.py", "import dagster as dg", "labels.checks -> dagster"),
     ("dagster", "storage/stores.py", "def late() -> None:\n    import dagster_duckdb", "storage.stores -> dagster_duckdb"),
     ("execution", "orchestration/stage.py", "from stock_pipeline.orchestration import automation", "stage -> {}.orchestration.automation"),
-    ("glue", "features/compute.py", "from stock_pipeline.orchestration import night", "compute -> {}.orchestration.night"),
+    ("glue", "features/compute.py", "from stock_pipeline.orchestration import night", "compute -> {}.orchestration.context"),
     ("assets", "labels/assets.py", "from stock_pipeline.market_data import assets", "labels.assets -> {}.market_data.assets"),
     ("checks", "command_line/main.py", "from stock_pipeline.market_data import checks", "main -> {}.market_data.checks"),
     ("duckdb", "market_data/reading.py", "import duckdb", "market_data.reading -> duckdb"),

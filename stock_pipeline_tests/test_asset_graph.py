@@ -1,6 +1,6 @@
-"""The asset graph as Dagster resolves it, beside the picture of it that was last looked at: no change of it goes unseen.
+"""The asset graph as Dagster resolves it, beside the chart of it that was last looked at: no change of it goes unseen.
 
-``python -m stock_pipeline_tests.test_asset_graph`` renews the picture, golden/asset_graph.json.
+``python -m stock_pipeline_tests.test_asset_graph`` renews the chart, golden/asset_graph.json.
 """
 
 import json
@@ -105,7 +105,7 @@ def specs(definitions: dg.Definitions) -> list[dg.AssetSpec]:
 
 def test_the_graph_is_the_one_last_looked_at(definitions: dg.Definitions) -> None:
     found, golden = json.loads(as_text(asset_graph(definitions))), json.loads(GOLDEN.read_text(encoding="utf-8"))
-    assert found == golden, f"the asset graph has changed; if that is meant, renew the picture with `{RENEW}` and look at its diff"
+    assert found == golden, f"the asset graph has changed; if that is meant, renew the chart with `{RENEW}` and look at its diff"
 
 
 def test_dagster_finds_nothing_wrong_with_the_definitions(definitions: dg.Definitions) -> None:

@@ -14,7 +14,7 @@ from benchmarks import __main__ as command_line
 from benchmarks import features, peers, watched_features, watched_ingest, watched_run
 from benchmarks.bringing import bring_file, fresh_stores
 from benchmarks.catalogue import CATALOGUE, Benchmark
-from benchmarks.cold_process import PROJECT_FOLDER, BenchmarkError, Finished, environment, run_cold
+from benchmarks.cold_process import PROJECT_FOLDER, BenchmarkError, ProcessResult, environment, run_cold
 from benchmarks.figure import Figure, json_line, mebibytes, seconds
 from benchmarks.made_up_panel import made_up_panel
 from benchmarks.memory import PROC, peak_bytes, reset_peak
@@ -22,7 +22,7 @@ from benchmarks.qlib_format import FIELDS, write_for_qlib
 from benchmarks.stage_record import StageRecord, append_record, read_records, stage_figures
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.market_data.tables import DAILY_BARS
-from stock_pipeline.orchestration.progress import Began, Ended, Noted
+from stock_pipeline.orchestration.progress import Finished, Progressed, Started
 from stock_pipeline.storage import open_stores
 
 MIB = 2**20
@@ -85,11 +85,11 @@ def test_the_gauge_records_every_asset_and_the_highest_mark_so_far(tmp_path: Pat
     monkeypatch.setattr(watched_run, "reset_peak", lambda: True)
     record = tmp_path / "record.jsonl"
     gauge = watched_run.Gauge(record)
-    gauge(Began("features/daily_features"))
-    gauge(Noted("features/daily_features", "momentum"))
-    gauge(Ended("features/daily_features", 10, 1.5))
-    gauge(Began("labels/daily_labels"))
-    gauge(Ended("labels/daily_labels", 20, 0.5))
+    gauge(Started("features/daily_features"))
+    gauge(Progressed("features/daily_features", "momentum"))
+    gauge(Finished("features/daily_features", 10, 1.5))
+    gauge(Started("labels/daily_labels"))
+    gauge(Finished("labels/daily_labels", 20, 0.5))
     assert read_records(record) == [
         StageRecord("features/daily_features", 10, 1.5, 400 * MIB, 400 * MIB),
         StageRecord("labels/daily_labels", 20, 0.5, 200 * MIB, 400 * MIB),
@@ -101,8 +101,8 @@ def test_the_gauge_gives_no_memory_of_an_asset_where_the_mark_cannot_be_reset(tm
     monkeypatch.setattr(watched_run, "reset_peak", lambda: False)
     record = tmp_path / "record.jsonl"
     gauge = watched_run.Gauge(record)
-    gauge(Began("labels/daily_labels"))
-    gauge(Ended("labels/daily_labels", 20, 0.5))
+    gauge(Started("labels/daily_labels"))
+    gauge(Finished("labels/daily_labels", 20, 0.5))
     assert read_records(record) == [StageRecord("labels/daily_labels", 20, 0.5, None, 400 * MIB)]
 
 
@@ -132,7 +132,7 @@ def test_a_process_prints_to_standard_error_alone_and_its_failure_is_told(tmp_pa
     assert (captured.out, captured.err) == ("", "progress\n")
     with pytest.raises(BenchmarkError, match="the first run ended with exit code 3"):
         finished.require_success("the first run")
-    Finished(1.0, 1.0, 0).require_success("the first run")
+    ProcessResult(1.0, 1.0, 0).require_success("the first run")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The web UI as a person sees it, in headless Chromium: the graph with every group, a picture, and an asset launched by hand."""
+"""The web UI as a person sees it, in headless Chromium: the graph with every group, a chart, and an asset launched by hand."""
 
 import shutil
 from collections.abc import Iterator
@@ -75,9 +75,9 @@ def test_the_graph_has_every_group(page: "Page", group: str) -> None:
 def test_an_asset_shows_its_picture_after_one_click(page: "Page", asset: str) -> None:
     page.goto(f"/assets/{asset}?view=events")
     page.get_by_text("Show markdown").first.click()
-    picture = page.locator("img[src^='data:image/png;base64,']").first
-    picture.wait_for()
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 400
+    chart = page.locator("img[src^='data:image/png;base64,']").first
+    chart.wait_for()
+    assert chart.evaluate("image => image.decode().then(() => image.naturalWidth)") > 400
 
 
 def test_an_asset_launched_by_hand_succeeds(page: "Page", dagster: Dagster) -> None:

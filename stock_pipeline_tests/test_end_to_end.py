@@ -36,13 +36,13 @@ from stock_pipeline.portfolio.profiles import PROFILES, RiskProfile
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
 from stock_pipeline.registry.reading import active_versions
-from stock_pipeline.registry.tables import MODEL_SWITCHES, SHADOW_RESULTS
+from stock_pipeline.registry.tables import LIVE_RESULTS, MODEL_SWITCHES
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.harness.default_stages import KEYS, TABLES
 from stock_pipeline_tests.harness.invocation import command, invoke, shown
 
 LAST = date(2010, 8, 20)
-BARS, SYMBOLS, REFUSED = 122_560, 524, {"open or close outside of low to high": 8, "high more than three times the low": 6}
+BARS, SYMBOLS, REJECTION = 122_560, 524, {"outside_high_low": 8, "implausible_range": 6}
 MODELS = [*(entry.name for entry in CATALOGUE), STACK]
 # The sample lacks 2010-08-18, so the outcome of the sessions right before it stays unknown.
 LAST_LABELLED, LAST_LABELLED_VOLATILITY = "2010-08-13", "2010-08-10"
@@ -52,7 +52,7 @@ WRONG_INPUT = 2
 # The sample tells of no splits, and unannounced ones are not made up; nobody belongs to a universe, and no source failed. By default
 # models are trained with the parameters of the catalogue, without trials of others.
 NOT_IN_THE_SAMPLE = (CORPORATE_ACTIONS, UNIVERSE_MEMBERS, FUNDAMENTALS, FUNDAMENTAL_RATIOS, INGESTION_FAILURES, TRIALS)
-NOT_ON_THE_FIRST_NIGHT = (SHADOW_RESULTS, MODEL_SWITCHES, PERFORMANCE_LOG)
+NOT_ON_THE_FIRST_NIGHT = (LIVE_RESULTS, MODEL_SWITCHES, PERFORMANCE_LOG)
 NOTHING_TO_DO = {"features/fundamental_ratios", "maintenance/archive", "performance/performance_log"}
 
 
@@ -111,15 +111,15 @@ def writes(stores: Stores) -> int:
 def test_every_table_has_rows(table: TableSchema, stores: Stores) -> None:
     count = stores.count(table)
     assert (count == 0) == (table in (*NOT_IN_THE_SAMPLE, *NOT_ON_THE_FIRST_NIGHT))
-    assert table.conform(stores.read(table)).height == count
+    assert table.validate(stores.read(table)).height == count
 
 
 @pytest.mark.usefixtures("first")
 def test_the_sample_s_known_defects_are_quarantined_and_nothing_else(stores: Stores) -> None:
-    assert dict(stores.read(QUARANTINED_BARS).group_by("reason").len().iter_rows()) == REFUSED
+    assert dict(stores.read(QUARANTINED_BARS).group_by("reason").len().iter_rows()) == REJECTION
     assert (stores.count(DAILY_BARS), stores.count(INSTRUMENTS)) == (BARS, SYMBOLS)
     report = stores.read(INGESTION_REPORTS).row(0, named=True)
-    refused = sum(REFUSED.values())
+    refused = sum(REJECTION.values())
     assert (report["bars_received"], report["bars_accepted"], report["bars_quarantined"]) == (BARS + refused, BARS, refused)
 
 
@@ -140,14 +140,14 @@ def test_a_model_serves_and_tells_what_it_learnt_from(model: str, first: Journey
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_s_scores_can_be_believed(model: str, first: Journey) -> None:
     scores = model_told(first, model)["scores"]
-    if model == "risk":  # volatility persists, so that it can be foretold
+    if model == "risk":  # volatility persists, so that it can be predicted
         assert LEAK < scores["rank_ic"] < 0.6
     else:
         assert abs(scores["rank_ic"]) < LEAK
     # Ranks spread evenly over -0.5 to 0.5 lie 0.25 from their middle, and each direction is 0.5 away from it.
     low, high = {"risk": (0.3, 0.6), "direction": (0.499, 0.501)}.get(model, (0.24, 0.26))
-    assert low < scores["zero_mae"] < high
-    assert 0.8 * scores["zero_mae"] < scores["mae"] < 1.5 * scores["zero_mae"]
+    assert low < scores["baseline_mae"] < high
+    assert 0.8 * scores["baseline_mae"] < scores["mae"] < 1.5 * scores["baseline_mae"]
     assert scores["positive_ic_share_low"] < scores["positive_ic_share"] <= scores["positive_ic_share_high"]
 
 

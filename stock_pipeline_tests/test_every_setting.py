@@ -11,7 +11,7 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, SESSION, SYMBOL
 from stock_pipeline.definitions import all_stages
-from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.orchestration.stage import Stage, dependencies, is_declared
 from stock_pipeline.settings import Settings
 from stock_pipeline.settings.documentation import descriptions
@@ -44,7 +44,7 @@ OTHERS: Final[dict[str, Any]] = {
     "registry.mirror_to_mlflow": True,
     "trading.cost_bps_per_side": 25.0,
     "backtest.top_share": 0.3,
-    "drift.current_sessions": 15,
+    "drift.window_sessions": 15,
     "maintenance.backups_kept": 1,
 }
 DATA: Final = ("market_data", "features", "labels", "backtest")  # rooms whose rows follow from one another; scores stand as they were given
@@ -87,7 +87,7 @@ def settings_of(home: Path, **changed: Any) -> Settings:
 
 def stages_of(settings: Settings) -> list[Stage]:
     """The stages, of the models those named here alone. Their checks, which take longer than all the rest, are others' to try."""
-    chosen = [stage for stage in all_stages(settings) if stage.rhythm != "training" or stage.keys[0][1] in (*MODELS, "stack")]
+    chosen = [stage for stage in all_stages(settings) if stage.cadence != "training" or stage.keys[0][1] in (*MODELS, "stack")]
     return [replace(stage, checks=()) for stage in chosen]
 
 
@@ -109,7 +109,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = settings_of(stores.home)
     for night, day in enumerate(days[-NIGHTS:]):
         for stage in stages_of(settings):
-            if night == 0 or stage.rhythm != "training":
+            if night == 0 or stage.cadence != "training":
                 execute(stage, stores, settings, day)
     return stores.home
 
@@ -128,7 +128,7 @@ def test_a_stage_that_keeps_what_it_made_before_follows_every_setting_of_the_dat
     stages, seen = all_stages(settings_of(tmp_path / "data", **{"features.set": "extended"})), set()
     for stage in stages:
         keeps = {"full_refresh", "nights_to_make", "rows_of_nights"} & set(stage.body.__code__.co_names)
-        if keeps or stage.rhythm == "training":
+        if keeps or stage.cadence == "training":
             upstream = {name for maker in data_behind(stage, stages) for name in maker.settings}
             declared = (*stage.settings, *stage.settings_ahead)
             assert [name for name in sorted(upstream) if not is_declared(name, declared)] == [], stage.name
@@ -154,14 +154,14 @@ def test_a_changed_setting_has_other_rows_made_once(name: str, world: Path, tmp_
             before = hashes(stores, stage)
             made = execute(stage, stores, settings)
             assert_made_again(made, name)
-            if made.product is None or (stage.tables and hashes(stores, stage) == before):
+            if made.output is None or (stage.tables and hashes(stores, stage) == before):
                 unaltered.add((name, stage.name))
-            if stage.rhythm != "ingestion":
+            if stage.cadence != "ingestion":
                 assert execute(stage, stores, settings).state == "up to date", stage.name
     assert unaltered == {pair for pair in WITHOUT_EFFECT if pair[0] == name}
 
 
-def assert_made_again(made: Outcome, name: str) -> None:
+def assert_made_again(made: StageResult, name: str) -> None:
     assert made.state in ("succeeded", "up to date"), made.error
     if made.state == "succeeded" and made.stage.name != "registry/mlflow_mirror":  # which was off before, and had made nothing
         assert made.remade is not None and name in made.remade

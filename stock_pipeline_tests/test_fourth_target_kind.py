@@ -20,11 +20,11 @@ from stock_pipeline.core.columns import (
 )
 from stock_pipeline.datasets.catalogue import TargetKind
 from stock_pipeline.models.catalogue import model_entry
-from stock_pipeline.models.own_process import trained_apart
 from stock_pipeline.models.reading import LoadedModel, Predictor
 from stock_pipeline.models.recording import metrics_of
+from stock_pipeline.models.subprocess_training import train_in_subprocess
 from stock_pipeline.models.training import train
-from stock_pipeline.predictions.inference import Service, predict
+from stock_pipeline.predictions.inference import LoadedVersion, predict
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline_tests.factories.training_panels import FEATURES, panel, plan_of
 
@@ -49,7 +49,7 @@ def test_a_fourth_kind_is_learnt_scored_and_predicted_as_it_says() -> None:
     assert rows[TARGET].is_between(-0.5, 0.5).all() and PAST_VOLATILITY in rows.columns
     plan = plan_of(replace(model_entry("spline_ridge"), target=MOVE), rows, exposures=EXPOSED)
     trained = train(plan, rows)
-    with trained_apart(plan, rows, lambda _note: None) as elsewhere:
+    with train_in_subprocess(plan, rows, lambda _note: None) as elsewhere:
         assert elsewhere.out_of_fold.equals(trained.out_of_fold)
 
     measured = metrics_of(trained.out_of_fold, MOVE)
@@ -61,7 +61,9 @@ def test_a_fourth_kind_is_learnt_scored_and_predicted_as_it_says() -> None:
     night = rows.filter(pl.col(SESSION) == last)
     past = night.select(SYMBOL, SESSION, PAST_VOLATILITY)
     loaded = Predictor("mover", MOVE, measured[RETURN_SCALE], None, {"mover": LoadedModel(trained.model, MOVE.exposures)})
-    made = DAILY_PREDICTIONS.conform(predict(Service(1, "t1", loaded), rows.select(SESSION, SYMBOL, *FEATURES), night[SESSION][0], past))
+    made = DAILY_PREDICTIONS.validate(
+        predict(LoadedVersion(1, "t1", loaded), rows.select(SESSION, SYMBOL, *FEATURES), night[SESSION][0], past)
+    )
     assert made.height == 20 and made[SCORE].n_unique() > 1
     said = (np.array(made[SCORE]) + 0.5) * np.array(past.sort(SYMBOL)[PAST_VOLATILITY])
     assert made.sort(SYMBOL)[PREDICTED_VOLATILITY].to_list() == pytest.approx(said.tolist())

@@ -17,7 +17,7 @@ from stock_pipeline.market_data.checks import BLOCKING
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.automation import INGESTION_JOB
-from stock_pipeline.orchestration.stage import Key, Rhythm, dependencies
+from stock_pipeline.orchestration.stage import Cadence, Key, dependencies
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, SIGNALS
 from stock_pipeline.storage import open_stores
@@ -51,9 +51,9 @@ WATERMARKS = """{ assetNodes { assetKey { path } assetMaterializations(limit: 1)
   metadataEntries { label ... on TextMetadataEntry { text } } } } }"""
 
 
-def keys_of(rhythm: Rhythm) -> set[str]:
-    """The asset keys of that rhythm, as the web UI writes them."""
-    return {"/".join(key) for stage in STAGES if stage.rhythm == rhythm for key in stage.keys}
+def keys_of(cadence: Cadence) -> set[str]:
+    """The asset keys of that cadence, as the web UI writes them."""
+    return {"/".join(key) for stage in STAGES if stage.cadence == cadence for key in stage.keys}
 
 
 NIGHTLY = keys_of("nightly")
@@ -221,7 +221,7 @@ def automation(tmp_path: Path) -> Iterator[Automation]:
 
 
 TRAINING = keys_of("training")
-INPUTS_OF_MODELS = {"/".join(key) for stage in STAGES if stage.rhythm == "training" for key in dependencies(stage, STAGES)} - TRAINING
+INPUTS_OF_MODELS = {"/".join(key) for stage in STAGES if stage.cadence == "training" for key in dependencies(stage, STAGES)} - TRAINING
 
 
 @pytest.fixture

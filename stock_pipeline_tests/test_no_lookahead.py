@@ -14,7 +14,7 @@ from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.fundamental_ratios import PE
 from stock_pipeline.features.market import ADVANCING, MARKET_RETURN
-from stock_pipeline.labels.catalogue import label_reach, return_reach
+from stock_pipeline.labels.catalogue import purge_span, return_reach
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline_tests.factories.feature_bars import BY_NAME, EVERY_FEATURE, with_actions, with_companies
@@ -25,7 +25,7 @@ COUNT = 125
 HORIZONS, VOLATILITY_HORIZON = (1, 5), 4
 PANEL = adjusted_panel(symbols=10, count=COUNT, missing_share=0.08)
 RAW_PANEL = with_actions(with_companies(PANEL))  # as bars come, with splits and dividends, sectors and reports
-DAYS = sessions(COUNT + label_reach(HORIZONS, VOLATILITY_HORIZON))
+DAYS = sessions(COUNT + purge_span(HORIZONS, VOLATILITY_HORIZON))
 # Early and late: a leak shows only where the cut falls between a value and what it saw.
 CUTS = [DAYS[position] for position in (10, 66, 97, 110, 122)]
 
@@ -96,7 +96,7 @@ def test_a_planted_leak_is_caught_by_name_in_either_way(leak: Feature) -> None:
 
 def test_the_reach_of_every_label_is_told() -> None:
     assert {*REACHES, SYMBOL, SESSION} == set(daily_labels(HORIZONS).column_names)
-    assert max(REACHES.values()) == label_reach(HORIZONS, VOLATILITY_HORIZON)
+    assert max(REACHES.values()) == purge_span(HORIZONS, VOLATILITY_HORIZON)
 
 
 @pytest.mark.parametrize(("name", "reach"), REACHES.items())

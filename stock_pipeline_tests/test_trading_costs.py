@@ -5,7 +5,7 @@ import pytest
 
 from stock_pipeline.backtest.engine import daily_returns
 from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
-from stock_pipeline.performance.log import SESSION_RETURN, best_tenth_by_session
+from stock_pipeline.performance.log import SESSION_RETURN, top_decile_by_session
 from stock_pipeline_tests.factories.panels import sessions
 
 BEST = ("A", "B", "C", "A", "A")  # of three stocks, the one that is held from each session's next open to the open after
@@ -34,7 +34,7 @@ def test_a_dollar_sold_and_a_dollar_bought_cost_the_same_in_both(cost_bps_per_si
     assert traded == pytest.approx(
         [dollars_paid(before, after, cost_bps_per_side) for before, after in zip((None, *BEST), BEST, strict=False)]
     )
-    logged = best_tenth_by_session(frame.drop(FORWARD_RETURN), frame.drop(SCORE, MODEL), cost_bps_per_side)
+    logged = top_decile_by_session(frame.drop(FORWARD_RETURN), frame.drop(SCORE, MODEL), cost_bps_per_side)
     paid = [earned - net for net in logged[SESSION_RETURN]]
     # The log knows no book that goes on: every trade is a dollar bought and a dollar sold.
     assert paid == pytest.approx([dollars_paid("bought before", "sold later", cost_bps_per_side)] * len(BEST))
@@ -45,5 +45,5 @@ def test_a_dollar_sold_and_a_dollar_bought_cost_the_same_in_both(cost_bps_per_si
 @pytest.mark.parametrize("cost", [10.0, 25.0])
 def test_a_trade_that_earns_just_its_two_sides_is_no_gain(cost: float) -> None:
     frame = scored(2 * cost / 10_000)
-    logged = best_tenth_by_session(frame.drop(FORWARD_RETURN), frame.drop(SCORE, MODEL), cost)
+    logged = top_decile_by_session(frame.drop(FORWARD_RETURN), frame.drop(SCORE, MODEL), cost)
     assert logged[SESSION_RETURN].to_list() == pytest.approx([0.0] * len(BEST), abs=1e-12)

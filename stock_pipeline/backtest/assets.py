@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from stock_pipeline.backtest.charts import equity_curve
 from stock_pipeline.backtest.engine import daily_returns
 from stock_pipeline.backtest.metrics import summarise
-from stock_pipeline.backtest.pictures import equity_curve
-from stock_pipeline.backtest.tables import DAILY_RETURNS, SUMMARY
+from stock_pipeline.backtest.tables import DAILY_RETURNS, METRICS
 from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.reading import ADMITTED_TABLES, RECORD_TABLES, predictions_on_record
 from stock_pipeline.performance.tables import LIVE, ORIGIN
@@ -19,45 +19,45 @@ from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import replace_all, replace_groups
 
 
-def trade(night: Night) -> Product | None:
+def run_backtest(context: StageContext) -> StageOutput | None:
     """Trade on what each model said before it knew: out of fold first, live where it has been in service."""
-    if not night.has_news():
+    if not context.has_news():
         return None
-    labels = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
-    scored = _one_score_each(predictions_on_record(night.stores)).join(labels, on=[SESSION, SYMBOL], how="left")
-    top_share, cost_bps_per_side = night.settings.backtest.top_share, night.settings.trading.cost_bps_per_side
+    labels = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])
+    scored = _one_score_each(predictions_on_record(context.stores)).join(labels, on=[SESSION, SYMBOL], how="left")
+    top_share, cost_bps_per_side = context.settings.backtest.top_share, context.settings.trading.cost_bps_per_side
     parts = []
     for (model,), rows in scored.group_by(MODEL, maintain_order=True):
-        night.say(str(model))
+        context.report_progress(str(model))
         daily = daily_returns(rows.select(SESSION, SYMBOL, SCORE, FORWARD_RETURN), top_share, cost_bps_per_side)
-        parts.append(daily.with_columns(pl.lit(model).alias(MODEL), pl.lit(night.as_of).alias(AS_OF)))
+        parts.append(daily.with_columns(pl.lit(model).alias(MODEL), pl.lit(context.as_of).alias(AS_OF)))
     if not parts:
-        return Product(writes=(), watermark=night.as_of)
+        return StageOutput(writes=(), watermark=context.as_of)
     made = pl.concat(parts).select(DAILY_RETURNS.column_names)
     of_models = replace_groups(DAILY_RETURNS, made, (MODEL,), least_share=0.0)
-    written = replace_all(DAILY_RETURNS, made) if night.full_refresh else of_models
-    return Product(
+    written = replace_all(DAILY_RETURNS, made) if context.full_refresh else of_models
+    return StageOutput(
         writes=(written,),
-        watermark=night.as_of,
-        pictures=lambda: {"equity": equity_curve(made)},
+        watermark=context.as_of,
+        charts=lambda: {"equity": equity_curve(made)},
         facts={"sessions": made[SESSION].n_unique(), "fill": "next_open", "cost_bps_per_side": cost_bps_per_side},
     )
 
 
-def sum_up(night: Night) -> Product | None:
+def measure_backtest(context: StageContext) -> StageOutput | None:
     """The figures of every model's record."""
-    if not night.has_news():
+    if not context.has_news():
         return None
-    daily = night.read(DAILY_RETURNS)
+    daily = context.read(DAILY_RETURNS)
     rows = [
-        {AS_OF: night.as_of, MODEL: model, METRIC: metric, VALUE: value}
+        {AS_OF: context.as_of, MODEL: model, METRIC: metric, VALUE: value}
         for (model,), part in daily.sort(SESSION).group_by(MODEL, maintain_order=True)
         for metric, value in summarise(part)
     ]
-    made = pl.DataFrame(rows, schema=SUMMARY.dtypes)
-    return Product(
-        writes=(night.rows_of_nights(SUMMARY, made, may_be_empty=True),),
-        watermark=night.as_of,
+    made = pl.DataFrame(rows, schema=METRICS.dtypes)
+    return StageOutput(
+        writes=(context.rows_of_nights(METRICS, made, may_be_empty=True),),
+        watermark=context.as_of,
         tables={"figures": made.pivot(on=MODEL, index=METRIC, values=VALUE)} if made.height else {},
     )
 
@@ -74,15 +74,15 @@ STAGES: Sequence[Stage] = (
         description="What trading on the scores would have earned, session by session, after costs.",
         tables=(DAILY_RETURNS,),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS),
-        body=trade,
+        body=run_backtest,
         settings=("backtest", "exchange", "labels", "quality.jump_ratio", "trading"),
     ),
     Stage(
-        keys=(key_of(SUMMARY),),
+        keys=(key_of(METRICS),),
         description="The figures of the backtest.",
-        tables=(SUMMARY,),
+        tables=(METRICS,),
         reads=(DAILY_RETURNS,),
-        body=sum_up,
+        body=measure_backtest,
         settings=("backtest", "exchange", "labels", "quality.jump_ratio", "trading"),
     ),
 )

@@ -43,16 +43,16 @@ DAILY_RETURNS = TableSchema(
         Column(UNPRICED, pl.Int32, "stocks picked but left out because no forward return is known", minimum=0),
         Column(BENCHMARK_RETURN, pl.Float64, "mean forward return of all stocks that have one, without costs", minimum=-1),
         Column(EQUITY, pl.Float64, "worth after costs of 1 put in before the first session", minimum=0),
-        Column(BENCHMARK_EQUITY, pl.Float64, "worth of 1 put into the benchmark", minimum=0),
+        Column(BENCHMARK_EQUITY, pl.Float64, "growth of 1 put into the benchmark", minimum=0),
         Column(DRAWDOWN, pl.Float64, "equity against its highest so far, less 1", minimum=-1, maximum=0),
     ),
     key=(MODEL, SESSION),
 )
 
-SUMMARY = TableSchema(
+METRICS = TableSchema(
     store="ml",
     stage="backtest",
-    name="summary",
+    name="metrics",
     description="Figures that sum up a model's backtest as it stood on a session.",
     columns=(
         Column(AS_OF, pl.Date, "session whose night's knowledge the backtest rests on"),

@@ -16,7 +16,7 @@ T = TypeVar("T")
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 
-def speaks_plainly(command: Callable[P, T]) -> Callable[P, T]:
+def handles_errors(command: Callable[P, T]) -> Callable[P, T]:
     """Turn an error meant for the user into one sentence and an exit code, without a stack trace."""
 
     @wraps(command)

@@ -5,18 +5,18 @@ from typing import Any
 import click
 
 from stock_pipeline.command_line import models, run, show, train
-from stock_pipeline.command_line.errors import speaks_plainly
+from stock_pipeline.command_line.errors import handles_errors
 
 
 class PlainGroup(click.Group):
     """A group of commands whose errors are told in one sentence."""
 
-    @speaks_plainly
+    @handles_errors
     def make_context(self, *given: Any, **extra: Any) -> click.Context:
         """Read the options of the group itself."""
         return super().make_context(*given, **extra)
 
-    @speaks_plainly
+    @handles_errors
     def invoke(self, context: click.Context) -> None:
         """Carry out the command that was given."""
         super().invoke(context)

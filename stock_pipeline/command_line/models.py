@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stock_pipeline.command_line.options import AS_CSV, AS_JSON, one_form, opened, print_csv, print_json, tell
+from stock_pipeline.command_line.options import AS_CSV, AS_JSON, one_form, open_home, print_csv, print_json, print_result
 from stock_pipeline.command_line.values import number, text
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.clock import utc_now
@@ -29,12 +29,12 @@ def list_models(as_json: bool, as_csv: bool) -> None:
     from stock_pipeline.registry.overview import models_overview
 
     one_form(as_json, as_csv)
-    _, stores = opened()
+    _, stores = open_home()
     rows = models_overview(stores)
     if as_csv:
         print_csv(list(rows[0]), rows)
     else:
-        tell({"models": rows}, as_json, lambda: show_registry(rows) if stores.exist else show_nothing_yet(stores.home.absolute()))
+        print_result({"models": rows}, as_json, lambda: show_registry(rows) if stores.exist else show_nothing_yet(stores.home.absolute()))
 
 
 @models.command()
@@ -45,9 +45,9 @@ def show(model: str, as_json: bool) -> None:
     from stock_pipeline.command_line.tables import show_model, show_nothing_yet
     from stock_pipeline.registry.overview import model_in_full
 
-    _, stores = opened()
+    _, stores = open_home()
     found = model_in_full(stores, model)
-    tell(found, as_json, lambda: show_model(found) if stores.exist else show_nothing_yet(stores.home.absolute()))
+    print_result(found, as_json, lambda: show_model(found) if stores.exist else show_nothing_yet(stores.home.absolute()))
 
 
 @models.command()
@@ -58,13 +58,13 @@ def show(model: str, as_json: bool) -> None:
 @AS_JSON
 def promote(model: str, version: int, force: bool, reason: str | None, as_json: bool) -> None:
     """Put VERSION of MODEL into service, if the rule lets it pass."""
-    from stock_pipeline.registry.by_hand import promote_by_hand
+    from stock_pipeline.registry.manual import promote_version
 
     if force and not (reason and reason.strip()):
         raise InputError("--force was given without a reason; say why with --reason")
-    settings, stores = opened()
-    promote_by_hand(stores, settings, model, version, reason if force else None, utc_now())
-    _done(stores, model, f"Version {version} of {model} is in service. {NEXT_RUN}", as_json)
+    settings, stores = open_home()
+    promote_version(stores, settings, model, version, reason if force else None, utc_now())
+    _done(stores, model, f"Version {version} of {model} is active. {NEXT_RUN}", as_json)
 
 
 @models.command()
@@ -74,11 +74,11 @@ def promote(model: str, version: int, force: bool, reason: str | None, as_json: 
 @AS_JSON
 def rollback(model: str, version: int | None, reason: str, as_json: bool) -> None:
     """Go back to the version of MODEL that served before. Predictions that were made stay."""
-    from stock_pipeline.registry.by_hand import roll_back_by_hand
+    from stock_pipeline.registry.manual import roll_back_version
 
-    _, stores = opened()
-    back = roll_back_by_hand(stores, model, version, reason, utc_now())
-    _done(stores, model, f"Version {back} of {model} is in service again. {NEXT_RUN}", as_json)
+    _, stores = open_home()
+    back = roll_back_version(stores, model, version, reason, utc_now())
+    _done(stores, model, f"Version {back} of {model} is active again. {NEXT_RUN}", as_json)
 
 
 @models.command()
@@ -105,7 +105,7 @@ def sync() -> None:
     from stock_pipeline.registry.mirroring import mirrored_versions
     from stock_pipeline.registry.mlflow_mirror import mirror
 
-    _, stores = opened()
+    _, stores = open_home()
     versions = mirrored_versions(stores) if stores.exist else []
     if not versions:
         raise InputError(
@@ -116,10 +116,10 @@ def sync() -> None:
 
 
 def _switch(model: str, enabled: bool, reason: str, as_json: bool) -> None:
-    from stock_pipeline.registry.by_hand import switch_by_hand
+    from stock_pipeline.registry.manual import switch_model
 
-    _, stores = opened()
-    switch_by_hand(stores, model, enabled, reason, utc_now())
+    _, stores = open_home()
+    switch_model(stores, model, enabled, reason, utc_now())
     _done(stores, model, f"{model} is switched {'on' if enabled else 'off'}. {NEXT_RUN}", as_json)
 
 

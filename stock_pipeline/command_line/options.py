@@ -21,7 +21,7 @@ AS_CSV = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead o
 MODELS = click.option("--models", type=text, help="Models to train, separated by commas; stack is one of them. By default all.")
 
 
-def opened() -> tuple["Settings", "Stores"]:
+def open_home() -> tuple["Settings", "Stores"]:
     """The settings, and the stores that they name."""
     from stock_pipeline.checked_settings import checked_settings
     from stock_pipeline.storage import open_stores
@@ -49,7 +49,7 @@ def print_csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     click.echo(written.getvalue(), nl=False)
 
 
-def tell(content: object, as_json: bool, show: Callable[[], None]) -> None:
+def print_result(content: object, as_json: bool, show: Callable[[], None]) -> None:
     """Print the content as JSON where that is wanted, and show it to people otherwise."""
     if as_json:
         print_json(content)

@@ -9,7 +9,7 @@ from rich.table import Column
 from stock_pipeline.command_line.tables import outcome_of
 from stock_pipeline.command_line.terminal import say, terminal
 from stock_pipeline.command_line.text import plain
-from stock_pipeline.orchestration.progress import Began, Ended, Event, Listener, Noted, Stopped
+from stock_pipeline.orchestration.progress import Blocked, Event, Finished, Listener, Progressed, Started
 
 BAR_WIDTH = 12  # leaves room for a note at 80 columns
 
@@ -18,8 +18,8 @@ class RunWatcher:
     """A progress bar over the stages of a run; where there is no terminal, a line for each that ends."""
 
     def __init__(self, stages: int, listener: Listener | None = None, quiet: bool = False) -> None:
-        self.ended: list[Ended] = []
-        self.stopped: list[Stopped] = []
+        self.ended: list[Finished] = []
+        self.stopped: list[Blocked] = []
         self.notes: dict[str, str] = {}
         self._listener = listener
         self._console = terminal()
@@ -49,12 +49,12 @@ class RunWatcher:
         """Show one event, and pass it on."""
         if self._listener is not None:
             self._listener(event)
-        if isinstance(event, Began):
+        if isinstance(event, Started):
             self._progress.update(self._task, asset=plain(event.asset), note="")
-        elif isinstance(event, Noted):
+        elif isinstance(event, Progressed):
             self.notes[event.asset] = event.note
             self._progress.update(self._task, asset=plain(event.asset), note=plain(event.note))
-        elif isinstance(event, Stopped):
+        elif isinstance(event, Blocked):
             self.stopped.append(event)
         else:
             self.ended.append(event)

@@ -31,7 +31,7 @@ TOP = 10
 @click.option("--path", type=text, help="File or glob for the source files, such as 'bars/*.csv'.")
 @click.option("--as-of", "as_of", type=text, help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
 @MODELS
-@click.option("--train/--no-train", default=True, help="Whether to train the models. Without it those in service predict.")
+@click.option("--train/--no-train", default=True, help="Whether to train the models. Without it the active ones predict.")
 def run(source: str | None, path: str | None, as_of: str | None, models: str | None, train: bool) -> None:
     """Run the whole journey once, from source to drift report, and show what it made."""
     from stock_pipeline.orchestration.options import RunOptions, parse_session
@@ -57,7 +57,7 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.market_data.preflight import check_sources
     from stock_pipeline.models.catalogue import STACK
-    from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
+    from stock_pipeline.orchestration.execution import Run, StageResult, execute_stages
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
     from stock_pipeline.storage import open_stores
@@ -69,17 +69,17 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     if sessions is not None:
         check_history(settings, sessions)
     names = settings.models.names
-    asked = [stage for stage in all_stages(settings) if names is None or stage.rhythm != "training" or stage.keys[0][1] in (*names, STACK)]
-    stages = [stage for stage in asked if train or stage.rhythm != "training"]
+    asked = [stage for stage in all_stages(settings) if names is None or stage.cadence != "training" or stage.keys[0][1] in (*names, STACK)]
+    stages = [stage for stage in asked if train or stage.cadence != "training"]
     began = time.perf_counter()
     with alone(settings.home), recording(settings) as record, RunWatcher(len(stages), listener) as watcher, listening(watcher):
         results = []
         for result in execute_stages(stages, Run(stores, settings, options)):
             results.append(result)
-            if isinstance(result, Outcome):
+            if isinstance(result, StageResult):
                 record(result)
     show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
-    sound = [result for result in results if isinstance(result, Outcome) and not result.blocked]
+    sound = [result for result in results if isinstance(result, StageResult) and not result.blocked]
     if len(sound) == len(stages):
         _show_results(stores)
     return len(sound) == len(stages) and all(event.error is None for event in watcher.ended)
@@ -98,7 +98,7 @@ def _with_models(settings: "Settings", names: tuple[str, ...] | None) -> "Settin
 
 
 def _show_results(stores: "Stores") -> None:
-    from stock_pipeline.backtest.tables import SUMMARY
+    from stock_pipeline.backtest.tables import METRICS
     from stock_pipeline.command_line.tables import show_backtest, show_drift, show_models, show_suggestions, show_web_ui
     from stock_pipeline.drift.tables import FEATURE_DRIFT
     from stock_pipeline.portfolio.profiles import PROFILES
@@ -110,7 +110,7 @@ def _show_results(stores: "Stores") -> None:
     show_models(model_status(stores))
     suggested = latest_suggestions(stores, PROFILES[0].name)
     show_suggestions(suggested.head(TOP), PROFILES[0], suggested.height)
-    show_backtest(stores.read(SUMMARY, latest))
+    show_backtest(stores.read(METRICS, latest))
     show_drift(stores.read(FEATURE_DRIFT, latest))
     show_web_ui()
 

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from stock_pipeline.command_line.errors import FAILED
-from stock_pipeline.command_line.options import AS_CSV, AS_JSON, one_form, opened, print_csv, print_json
+from stock_pipeline.command_line.options import AS_CSV, AS_JSON, one_form, open_home, print_csv, print_json
 from stock_pipeline.command_line.values import number, port, text
 from stock_pipeline.orchestration.clock import utc_now
 
@@ -24,7 +24,7 @@ def status(as_json: bool) -> None:
     from stock_pipeline.registry.overview import model_status
     from stock_pipeline.registry.training_jobs import latest_first
 
-    settings, stores = opened()
+    settings, stores = open_home()
     assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
     jobs = latest_first(living_jobs(stores, utc_now()))
     verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs)
@@ -53,7 +53,7 @@ def suggest(profile: str, top: int, as_json: bool, as_csv: bool) -> None:
     from stock_pipeline.portfolio.reading import latest_suggestions
 
     one_form(as_json, as_csv)
-    _, stores = opened()
+    _, stores = open_home()
     held = {chosen: latest_suggestions(stores, chosen.name) for chosen in chosen_profiles(profile)}
     shown = pl.concat([rows.head(top) for rows in held.values()])
     if as_csv:
@@ -68,7 +68,7 @@ def suggest(profile: str, top: int, as_json: bool, as_csv: bool) -> None:
 @click.command()
 @click.option("--port", type=port, default=5000, show_default=True, help="Port on 127.0.0.1.")
 def mlflow(port: int) -> None:
-    """Serve MLflow with every training: parameters, measures, pictures and artefacts. Ends with Ctrl+C."""
+    """Serve MLflow with every training: parameters, measures, charts and artefacts. Ends with Ctrl+C."""
     from stock_pipeline.checked_settings import checked_settings
     from stock_pipeline.registry.mlflow_mirror import server_command
 

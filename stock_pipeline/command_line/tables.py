@@ -9,7 +9,7 @@ from stock_pipeline.command_line.layout import Column, day, figure, identifier, 
 from stock_pipeline.command_line.terminal import BAD, GOOD, NONE, heading, say, show_table
 from stock_pipeline.core.columns import METRIC, MODEL, VALUE
 from stock_pipeline.drift.severity import SEVERITIES
-from stock_pipeline.orchestration.progress import Ended, Stopped
+from stock_pipeline.orchestration.progress import Blocked, Finished
 from stock_pipeline.orchestration.verdict import HomeVerdict, nothing_in
 from stock_pipeline.portfolio.profiles import RiskProfile
 
@@ -70,7 +70,7 @@ SCORE_COLUMNS: Final = {
     "icir": figure("ICIR"),
     "positive_ic_share": figure("positive IC share"),
     "mae": figure("MAE"),
-    "zero_mae": figure("of zero"),
+    "baseline_mae": figure("of zero"),
     "r2": figure("R2"),
     "weight": figure("weight in stack"),
 }
@@ -98,7 +98,7 @@ BACKTEST_COLUMNS: Final = {
 PERCENT: Final = frozenset({"total_return", "benchmark_total_return", "annual_volatility", "maximum_drawdown", "positive_ic_share"})
 
 
-def show_made(ended: Sequence[Ended], stopped: Sequence[Stopped], seconds: float) -> None:
+def show_made(ended: Sequence[Finished], stopped: Sequence[Blocked], seconds: float) -> None:
     """Show what each asset of a run did, the errors in full, and the checks that stopped it."""
     rows = ((event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", outcome_of(event)) for event in ended)
     show_table(f"Made in {seconds:.0f} s", (ASSET, figure("rows written"), figure("seconds"), RESULT), rows)
@@ -138,7 +138,7 @@ def show_assets(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Show the version in service of every model, how good it was out of fold, and why the last training of those failed that did."""
+    """Show the active version of every model, how good it was out of fold, and why the last training of those failed that did."""
     _show_rows("Models", MODEL_COLUMNS, rows)
     for row in rows:
         if row.get("problem") is not None:
@@ -175,7 +175,7 @@ def show_jobs(rows: Sequence[Mapping[str, Any]], page: int, pages: int, count: i
     """Show a page of the training jobs, and below it what went wrong.
 
     Args:
-        rows: the jobs of the page, as ``training_jobs.readable`` gives them.
+        rows: the jobs of the page, as ``training_jobs.as_json_row`` gives them.
         page: its number, from 1.
         pages: how many there are.
         count: how many jobs there are on all of them.
@@ -248,7 +248,7 @@ def show_drift(drift: pl.DataFrame) -> None:
 def show_web_ui() -> None:
     """Show how to go on."""
     heading()
-    say("Every table, with its picture, in the web UI: make ui, then open http://127.0.0.1:3000")
+    say("Every table, with its chart, in the web UI: make ui, then open http://127.0.0.1:3000")
 
 
 def _show_rows(title: str, columns: Mapping[str, Column], rows: Iterable[Mapping[str, Any]], keys: int = 1) -> None:
@@ -272,7 +272,7 @@ def _in_full(value: object) -> str:
     return NONE if value is None else "yes" if value is True else "no" if value is False else str(value)
 
 
-def outcome_of(event: Ended) -> str:
+def outcome_of(event: Finished) -> str:
     """How a stage ended, in a word or two."""
     return "failed" if event.error is not None else "up to date" if event.up_to_date else "made"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stock_pipeline.command_line.errors import FAILED
-from stock_pipeline.command_line.options import AS_CSV, AS_JSON, MODELS, names_in, one_form, opened, print_csv, print_json, tell
+from stock_pipeline.command_line.options import AS_CSV, AS_JSON, MODELS, names_in, one_form, open_home, print_csv, print_json, print_result
 from stock_pipeline.command_line.text import plain
 from stock_pipeline.command_line.values import number, text
 from stock_pipeline.orchestration.clock import utc_now
@@ -40,7 +40,7 @@ def train(background: bool, job: int | None, as_json: bool, models: str | None, 
     from stock_pipeline.orchestration.execution import Run
     from stock_pipeline.registry.training_jobs import TrainingRequest, chosen_models
 
-    settings, stores = opened()
+    settings, stores = open_home()
     run = Run(stores, settings)
     wanted = TrainingRequest(models=chosen_models(settings.models.names, names_in(models)), **asked) if job is None else job
     if background and isinstance(wanted, TrainingRequest):
@@ -64,11 +64,11 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
     began = time.perf_counter()
     seconds = SECONDS_TO_TAKE_OVER if isinstance(asked, int) else ledger.SECONDS_TO_WAIT
     with ledger.training_lock(run.stores, seconds), alone(run.settings.home):
-        begun = jobs.begin_job(run, asked if isinstance(asked, int) else jobs.open_job(run, asked))
+        begun = jobs.start_job(run, asked if isinstance(asked, int) else jobs.open_job(run, asked))
         stages = jobs.training_stages(all_stages(run.settings), begun)
         watcher = RunWatcher(len(stages), quiet=as_json)
         with recording(run.settings) as record, watcher, listening(watcher):
-            row, went_well = jobs.carry_out(begun, stages, run, record)
+            row, went_well = jobs.run_job(begun, stages, run, record)
     if as_json:
         print_json(row)
     else:
@@ -89,7 +89,7 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
     from stock_pipeline.orchestration.in_process import alone
     from stock_pipeline.registry import jobs, ledger
     from stock_pipeline.registry.tables import REQUESTED_AT
-    from stock_pipeline.registry.training_jobs import job_of, readable
+    from stock_pipeline.registry.training_jobs import as_json_row, job_of
 
     ledger.session_reached(run.stores)  # before a directory is made
     with ledger.training_lock(run.stores), alone(run.settings.home):  # where a run is at work, the job could only fail
@@ -103,7 +103,7 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=dict(os.environ), cwd=Path.cwd()
         )
     if as_json:
-        print_json(readable(row))
+        print_json(as_json_row(row))
         return
     click.echo(f"Training job {number} has been started; its log is {plain(log)}.")
     click.echo(f"How it stands: `stock-pipeline training-jobs show {number}`, all of them: `stock-pipeline training-jobs list`.")
@@ -124,17 +124,17 @@ def training_jobs() -> None:
 def list_jobs(page: int, per_page: int, as_json: bool, as_csv: bool, **chosen: str | None) -> None:
     """Show the training jobs, latest first."""
     from stock_pipeline.command_line.tables import show_jobs, show_nothing_yet
-    from stock_pipeline.registry.training_jobs import listed, readable
+    from stock_pipeline.registry.training_jobs import as_json_row, page_of_jobs
 
     one_form(as_json, as_csv)
-    _, stores = opened()
-    found, count = listed(_living(stores), chosen["state"], chosen["reason"], page, per_page)
-    rows = [readable(row) for row in found.iter_rows(named=True)]
+    _, stores = open_home()
+    found, count = page_of_jobs(_living(stores), chosen["state"], chosen["reason"], page, per_page)
+    rows = [as_json_row(row) for row in found.iter_rows(named=True)]
     if as_csv:
         print_csv(found.columns, rows)
         return
     told = {"jobs": rows, "page": page, "per_page": per_page, "count": count}
-    tell(
+    print_result(
         told,
         as_json,
         lambda: show_jobs(rows, page, -(-count // per_page), count) if stores.exist else show_nothing_yet(stores.home.absolute()),
@@ -147,11 +147,11 @@ def list_jobs(page: int, per_page: int, as_json: bool, as_csv: bool, **chosen: s
 def show(number: int, as_json: bool) -> None:
     """Show one training job."""
     from stock_pipeline.command_line.tables import show_job
-    from stock_pipeline.registry.training_jobs import job_of, readable
+    from stock_pipeline.registry.training_jobs import as_json_row, job_of
 
-    _, stores = opened()
-    row = readable(job_of(_living(stores), number))
-    tell(row, as_json, lambda: show_job(row))
+    _, stores = open_home()
+    row = as_json_row(job_of(_living(stores), number))
+    print_result(row, as_json, lambda: show_job(row))
 
 
 @training_jobs.command()
@@ -159,11 +159,11 @@ def show(number: int, as_json: bool) -> None:
 def delete(number: int) -> None:
     """Delete the row of a job that has ended. What it trained stays, and its number is not given again."""
     from stock_pipeline.registry.ledger import change_jobs
-    from stock_pipeline.registry.training_jobs import job_of, without
+    from stock_pipeline.registry.training_jobs import job_of, without_job
 
-    _, stores = opened()
+    _, stores = open_home()
     job_of(_living(stores), number)
-    change_jobs(stores, lambda held: without(held, number), utc_now())
+    change_jobs(stores, lambda held: without_job(held, number), utc_now())
     click.echo(f"Training job {number} was deleted.")
 
 

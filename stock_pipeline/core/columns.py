@@ -10,10 +10,12 @@ LOW: Final = "low"
 CLOSE: Final = "close"
 VOLUME: Final = "volume"  # in shares
 ADJ_CLOSE: Final = "adj_close"  # close adjusted for splits and dividends, as the source gave it
-JUMP: Final = "jump"  # true where the price leapt overnight and no corporate action explains it
+JUMP: Final = "jump"  # true where the price jumped overnight and no corporate action explains it
 PRICES: Final = (OPEN, HIGH, LOW, CLOSE)
-PRICE_STEP: Final = "price_step"  # by what the prices before the bar are multiplied to be comparable with it; 1 where nothing took effect
-SHARE_STEP: Final = "share_step"  # the same for the volumes
+PRICE_FACTOR: Final = (
+    "price_factor"  # by what the prices before the bar are multiplied to be comparable with it; 1 where nothing took effect
+)
+SHARE_FACTOR: Final = "share_factor"  # the same for the volumes
 
 KNOWN_FROM: Final = "known_from"  # the first night on which this version of the row was known
 KNOWN_TO: Final = "known_to"  # the first night on which it no longer held; null while it holds
@@ -43,8 +45,8 @@ PROBABILITY_UP: Final = "probability_up"
 METRIC: Final = "metric"
 RANK_IC: Final = "rank_ic"  # Spearman correlation of score and outcome over the stocks of a session, or its mean
 IC: Final = "ic"  # the same of Pearson's
-ERROR: Final = "error"  # mean absolute error of scores against the target
-ZERO_ERROR: Final = "zero_error"  # the same of predicting 0 for every stock
+MAE: Final = "mae"  # mean absolute error of scores against the target
+BASELINE_MAE: Final = "baseline_mae"  # the same of predicting 0 for every stock
 STOCKS: Final = "stocks"
 PREDICTIONS: Final = "predictions"  # how many
 CONTRIBUTION: Final = "contribution"  # what a feature added to a score

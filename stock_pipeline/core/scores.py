@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import ERROR, FORWARD_RETURN, IC, PREDICTIONS, RANK_IC, SCORE, SESSION, STOCKS, TARGET, ZERO_ERROR
+from stock_pipeline.core.columns import BASELINE_MAE, FORWARD_RETURN, IC, MAE, PREDICTIONS, RANK_IC, SCORE, SESSION, STOCKS, TARGET
 
 MIN_STOCKS: Final = 3
 # Few stocks or sessions give a high rank IC by luck; so many standard errors they do not.
@@ -35,7 +35,7 @@ def ic_by_session(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.Data
     return _by_session(frame, outcome, pl.corr(SCORE, outcome), IC)
 
 
-def daily_measures(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
+def daily_metrics(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
     """What scores were worth, session by session.
 
     Args:
@@ -43,13 +43,13 @@ def daily_measures(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.Data
         outcome: what the score is ranked against.
 
     Returns:
-        session, predictions (Int32), error and zero_error (mean absolute, Float64) and rank_ic (null where undefined), by session.
+        session, predictions (Int32), error and baseline_mae (mean absolute, Float64) and rank_ic (null where undefined), by session.
     """
     known = rows.drop_nulls([SCORE, TARGET])
     errors = known.group_by(SESSION).agg(
         pl.len().cast(pl.Int32).alias(PREDICTIONS),
-        (pl.col(SCORE) - pl.col(TARGET)).abs().mean().alias(ERROR),
-        pl.col(TARGET).abs().mean().alias(ZERO_ERROR),
+        (pl.col(SCORE) - pl.col(TARGET)).abs().mean().alias(MAE),
+        pl.col(TARGET).abs().mean().alias(BASELINE_MAE),
     )
     ranked = rank_ic_by_session(known, outcome).select(SESSION, RANK_IC)
     return errors.join(ranked, on=SESSION, how="left").sort(SESSION)

@@ -110,7 +110,7 @@ class TableSchema:
             raise SchemaError(f"{self.qualified_name} has no column {', '.join(map(repr, unknown))}")
         return wanted
 
-    def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def validate(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with this table's columns in their order and types, once it satisfies every rule.
 
         Raises:

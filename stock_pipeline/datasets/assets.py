@@ -6,29 +6,29 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.datasets.pictures import folds_picture
+from stock_pipeline.datasets.charts import folds_chart
 from stock_pipeline.datasets.splits import check_split, chosen_splits, split_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
-from stock_pipeline.labels.catalogue import label_reach
+from stock_pipeline.labels.catalogue import purge_span
 from stock_pipeline.labels.reading import read_first_known, read_label_ends
 from stock_pipeline.labels.tables import DAILY_LABELS
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import Settings
 
 
-def make_splits(night: Night) -> Product | None:
+def make_splits(context: StageContext) -> StageOutput | None:
     """Split the labelled sessions into purged, embargoed folds."""
-    if not night.has_news():
+    if not context.has_news():
         return None
-    known = read_first_known(night.stores, night.as_of, night.settings.labels.horizons[0])
-    ends = read_label_ends(night.stores, night.as_of, night.settings.labels)
-    table = _splits_of(night.settings, known, ends, night.as_of)
-    earlier = [_splits_of_the_past(night.settings, known, ends, day) for day in night.nights_to_make(WALK_FORWARD_SPLITS)[:-1]]
-    return Product(
-        writes=(night.rows_of_nights(WALK_FORWARD_SPLITS, pl.concat([*earlier, table]), least_share=0.9),),
-        watermark=night.as_of,
-        pictures=lambda: {"folds": folds_picture(table)},
+    known = read_first_known(context.stores, context.as_of, context.settings.labels.horizons[0])
+    ends = read_label_ends(context.stores, context.as_of, context.settings.labels)
+    table = _splits_of(context.settings, known, ends, context.as_of)
+    earlier = [_splits_of_the_past(context.settings, known, ends, day) for day in context.nights_to_make(WALK_FORWARD_SPLITS)[:-1]]
+    return StageOutput(
+        writes=(context.rows_of_nights(WALK_FORWARD_SPLITS, pl.concat([*earlier, table]), least_share=0.9),),
+        watermark=context.as_of,
+        charts=lambda: {"folds": folds_chart(table)},
         tables={"folds": table},
         facts={"labelled_sessions": len(known)},
     )
@@ -41,7 +41,7 @@ def _splits_of(settings: Settings, known: Mapping[date, date], ends: Mapping[dat
     splits = chosen_splits(sessions, chosen, labels)
     for split in splits:
         check_split(split, ends)
-    reach = label_reach(labels.horizons, labels.volatility_horizon)
+    reach = purge_span(labels.horizons, labels.volatility_horizon)
     return split_table(splits, sessions, as_of, reach, chosen.embargo, chosen.train_sessions)
 
 

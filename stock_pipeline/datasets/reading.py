@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, PRICE_STEP, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.columns import CLOSE, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, PRICE_FACTOR, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.splits import Split, splits_from_table
@@ -19,7 +19,7 @@ from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet
 from stock_pipeline.features.reading import chosen_set, read_features
 from stock_pipeline.labels.reading import read_forward_volatility, read_outcomes
-from stock_pipeline.market_data.reading import sessions_of, stepped_bars
+from stock_pipeline.market_data.reading import bars_with_factors, sessions_of
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -67,7 +67,7 @@ def input_names(chosen: FeatureSet) -> tuple[str, ...]:
 def read_past_volatility(stores: Stores, settings: Settings, as_of: date, only_last: bool = False) -> pl.DataFrame:
     """``past_volatility`` of every session known on the night of ``as_of``, or right for the last of them alone."""
     first = sessions_of(stores, as_of)[-SPAN:][0] if only_last else None
-    bars = stepped_bars(stores, as_of, settings.quality.jump_ratio, first)
+    bars = bars_with_factors(stores, as_of, settings.quality.jump_ratio, first)
     return past_volatility(bars)
 
 
@@ -113,7 +113,7 @@ def read_past_volatility_of(stores: Stores, settings: Settings, as_of: date, wan
     empty = pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date, PAST_VOLATILITY: pl.Float64})
     if not days:
         return empty
-    bars = stepped_bars(stores, as_of, settings.quality.jump_ratio, spans[days[0]])
+    bars = bars_with_factors(stores, as_of, settings.quality.jump_ratio, spans[days[0]])
     seen = pl.col(SESSION).is_between
     parts = [past_volatility(bars.filter(seen(spans[day], day))).filter(pl.col(SESSION) == day) for day in days]
     return pl.concat([empty, *parts])
@@ -164,12 +164,12 @@ def past_volatility(bars: pl.DataFrame) -> pl.DataFrame:
     """The standard deviation (n - 1) of each stock's last 20 daily log returns.
 
     Args:
-        bars: symbol, session, close and price_step, as ``market_data.reading.stepped_bars`` gives them; one row per symbol and session.
+        bars: symbol, session, close and price_factor, as ``market_data.reading.bars_with_factors`` gives them, one per symbol and session.
 
     Returns:
         symbol, session and past_volatility (Float64, per session; null before there are 20 returns, and where a close is not
         positive), sorted by symbol and session.
     """
     close = pl.when(pl.col(CLOSE) > 0).then(pl.col(CLOSE))
-    log_return = (close / (close.shift(1) * pl.col(PRICE_STEP))).log()
+    log_return = (close / (close.shift(1) * pl.col(PRICE_FACTOR))).log()
     return bars.sort(SYMBOL, SESSION).select(SYMBOL, SESSION, log_return.rolling_std(WINDOW).over(SYMBOL).alias(PAST_VOLATILITY))

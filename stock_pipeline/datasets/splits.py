@@ -13,7 +13,7 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, FOLD
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.tables import EXPANDING, ROLLING, WALK_FORWARD_SPLITS, WINDOW
-from stock_pipeline.labels.catalogue import label_reach, return_reach
+from stock_pipeline.labels.catalogue import purge_span, return_reach
 from stock_pipeline.settings import DatasetSettings, LabelSettings, Settings
 
 
@@ -77,7 +77,7 @@ def walk_forward(
 def chosen_splits(sessions: Sequence[date], chosen: DatasetSettings, labels: LabelSettings) -> list[Split]:
     """``walk_forward`` of the sessions as the settings have it, the last ``chosen.sessions`` of them; purged by the longest label."""
     last = sorted(set(sessions))[-(chosen.sessions or 0) :]
-    reach = label_reach(labels.horizons, labels.volatility_horizon)
+    reach = purge_span(labels.horizons, labels.volatility_horizon)
     return walk_forward(last, chosen.folds, reach, chosen.embargo, chosen.minimum_train_sessions, chosen.train_sessions)
 
 
@@ -149,7 +149,7 @@ def split_table(
         }
         for split in splits
     ]
-    return WALK_FORWARD_SPLITS.conform(pl.DataFrame(rows, schema=WALK_FORWARD_SPLITS.dtypes))
+    return WALK_FORWARD_SPLITS.validate(pl.DataFrame(rows, schema=WALK_FORWARD_SPLITS.dtypes))
 
 
 def splits_from_table(frame: pl.DataFrame) -> list[Split]:

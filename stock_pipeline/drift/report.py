@@ -30,7 +30,7 @@ def html_report(drift: pl.DataFrame, figures: Mapping[str, bytes]) -> str:
         figures: PNG files by their caption; they are put into the page itself.
     """
     as_of = str(drift[AS_OF][0]) if drift.height else "no session"
-    pictures = "\n".join(_figure(caption, picture) for caption, picture in figures.items())
+    charts = "\n".join(_figure(caption, chart) for caption, chart in figures.items())
     title = escape(f"Feature drift as of {as_of}")
     return f"""<!doctype html>
 <html lang="en">
@@ -38,7 +38,7 @@ def html_report(drift: pl.DataFrame, figures: Mapping[str, bytes]) -> str:
 <body>
 <h1>{title}</h1>
 {_summary(drift)}
-{pictures}
+{charts}
 <h2>Every comparison</h2>
 {_table(drift)}
 </body>
@@ -61,8 +61,8 @@ def _span(row: Mapping[str, object], side: str) -> str:
     return f"{row[f'{side}_from'] or 'none'} to {row[f'{side}_to'] or 'none'}"
 
 
-def _figure(caption: str, picture: bytes) -> str:
-    data = base64.b64encode(picture).decode()
+def _figure(caption: str, chart: bytes) -> str:
+    data = base64.b64encode(chart).decode()
     text = escape(caption)
     return f'<figure><img src="data:image/png;base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 

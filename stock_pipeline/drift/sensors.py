@@ -1,4 +1,4 @@
-"""The sensor that has the models trained anew when what they learned from has drifted."""
+"""The sensor that has the models retrained when what they learned from has drifted."""
 
 from datetime import date, timedelta
 

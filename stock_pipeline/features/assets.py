@@ -8,37 +8,37 @@ import polars as pl
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.features.catalogue import FeatureSet
+from stock_pipeline.features.charts import heat_map
 from stock_pipeline.features.checks import FEATURE_CHECKS
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, as_traded, ratios_of_sessions
-from stock_pipeline.features.pictures import heat_map
 from stock_pipeline.features.reading import chosen_set, read_bars_for
 from stock_pipeline.features.tables import DAILY_FEATURES, FUNDAMENTAL_RATIOS, daily_features
 from stock_pipeline.market_data.reading import BAR_TABLES, actions_by_instrument, closes_of_their_nights, reports_by_instrument, sessions_of
 from stock_pipeline.market_data.tables import FUNDAMENTALS, INSTRUMENTS
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import replace_sessions
 
 
-def make_features(night: Night) -> Product | None:
+def make_features(context: StageContext) -> StageOutput | None:
     """Bring the features of the chosen set up to the session, from the first that is missing or has changed upstream."""
-    chosen = chosen_set(night.settings)
-    with night.stores.kept_open("market"):
-        sessions = sessions_of(night.stores, night.as_of)
-        first = night.first_to_make(sessions)
+    chosen = chosen_set(context.settings)
+    with context.stores.shared_reader("market"):
+        sessions = sessions_of(context.stores, context.as_of)
+        first = context.first_to_make(sessions)
         if first is None:
             return None
         place = sessions.index(first)
-        night.say(f"set {chosen.name}, {len(sessions) - place} sessions from {first}")
+        context.report_progress(f"set {chosen.name}, {len(sessions) - place} sessions from {first}")
         window_start = sessions[max(0, place - chosen.span + 1)]
-        panel = read_bars_for(night.stores, chosen, night.settings, night.as_of, window_start)
+        panel = read_bars_for(context.stores, chosen, context.settings, context.as_of, window_start)
     made = compute_features(panel, chosen.made, first)
-    return Product(
+    return StageOutput(
         writes=(replace_sessions(daily_features(chosen), made, least_share=0.5),),
-        watermark=night.as_of,
-        pictures=lambda: {"heat_map": heat_map(made, sessions[-1], order_by=chosen.shown_by)},
+        watermark=context.as_of,
+        charts=lambda: {"heat_map": heat_map(made, sessions[-1], order_by=chosen.display_feature)},
         tables={"share_of_nulls": _null_shares(made, chosen.names)},
         facts={
             "set": chosen.name,
@@ -60,31 +60,31 @@ def _null_shares(made: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     return shares.unpivot(variable_name="feature", value_name="nulls").sort("nulls", "feature", descending=[True, False])
 
 
-def make_fundamental_ratios(night: Night) -> Product | None:
+def make_fundamental_ratios(context: StageContext) -> StageOutput | None:
     """Bring the ratios up to the session, each night from the reports, closes and splits that were known on it."""
-    sessions = sessions_of(night.stores, night.as_of)
-    first = night.first_to_make(sessions)
+    sessions = sessions_of(context.stores, context.as_of)
+    first = context.first_to_make(sessions)
     if first is None:
         return None
-    reports = reports_by_instrument(night.stores, night.as_of)
+    reports = reports_by_instrument(context.stores, context.as_of)
     known_from = reports[KNOWN_FROM].min()
     # Before the first report there is nothing to relate a price to.
     wanted = [day for day in sessions if isinstance(known_from, date) and day >= max(first, known_from)]
-    made = _ratios_from(night, reports, wanted[0]) if wanted else FUNDAMENTAL_RATIOS.empty()
-    return Product(
+    made = _ratios_from(context, reports, wanted[0]) if wanted else FUNDAMENTAL_RATIOS.empty()
+    return StageOutput(
         writes=(replace_sessions(FUNDAMENTAL_RATIOS, made, least_share=0.5, may_be_empty=True),),
-        watermark=night.as_of,
-        tables={"latest": made.filter(pl.col(SESSION) == night.as_of).drop(SESSION).sort(MARKET_VALUE, descending=True, nulls_last=True)},
+        watermark=context.as_of,
+        tables={"latest": made.filter(pl.col(SESSION) == context.as_of).drop(SESSION).sort(MARKET_VALUE, descending=True, nulls_last=True)},
         facts={"sessions_made": len(wanted)},
     )
 
 
-def _ratios_from(night: Night, reports: pl.DataFrame, first: date) -> pl.DataFrame:
-    actions = actions_by_instrument(night.stores, night.as_of)
-    closes = closes_of_their_nights(night.stores, first, night.as_of)
-    now = pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > night.as_of)
+def _ratios_from(context: StageContext, reports: pl.DataFrame, first: date) -> pl.DataFrame:
+    actions = actions_by_instrument(context.stores, context.as_of)
+    closes = closes_of_their_nights(context.stores, first, context.as_of)
+    now = pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > context.as_of)
     traded = as_traded(closes, actions.filter(now))
-    return ratios_of_sessions(reports, actions, traded, night.settings.source.currency)
+    return ratios_of_sessions(reports, actions, traded, context.settings.source.currency)
 
 
 def stages(settings: Settings) -> tuple[Stage, ...]:

@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, PRICE_STEP, PRICES, SESSION, SHARE_STEP, SYMBOL, VOLUME
+from stock_pipeline.core.columns import CLOSE, PRICE_FACTOR, PRICES, SESSION, SHARE_FACTOR, SYMBOL, VOLUME
 from stock_pipeline.core.errors import InputError
 
 FILL_SESSIONS: Final = 5  # a stock's last prices stand for at most this many sessions without a bar
@@ -20,16 +20,16 @@ def usable_bars(panel: pl.DataFrame) -> pl.DataFrame:
     A volume that is not a number of zero or more becomes null.
 
     Args:
-        panel: symbol, session, open, high, low, close, volume; at most one row per symbol and session, in any order; price_step and
-            share_step where the prices are not adjusted yet; and further columns.
+        panel: symbol, session, open, high, low, close, volume; at most one row per symbol and session, in any order; price_factor and
+            share_factor where the prices are not adjusted yet; and further columns.
 
     Returns:
-        Its columns, price_step and share_step (1 where the panel has none), place, first_of_symbol and simple_return.
+        Its columns, price_factor and share_factor (1 where the panel has none), place, first_of_symbol and simple_return.
 
     Raises:
         InputError: a symbol has two bars in one session.
     """
-    steps = [pl.lit(1.0).alias(step) for step in (PRICE_STEP, SHARE_STEP) if step not in panel.columns]
+    steps = [pl.lit(1.0).alias(step) for step in (PRICE_FACTOR, SHARE_FACTOR) if step not in panel.columns]
     traded = pl.all_horizontal((pl.col(price) > 0) & pl.col(price).is_finite() for price in PRICES)
     bars = (
         panel.filter(traded)
@@ -42,7 +42,7 @@ def usable_bars(panel: pl.DataFrame) -> pl.DataFrame:
     )
     passed = pl.when(~pl.col(FIRST_OF_SYMBOL)).then(pl.col(PLACE) - pl.col(PLACE).shift(1))
     _refuse_duplicates(bars.filter(passed == 0))
-    simple_return = pl.col(CLOSE) / (pl.col(CLOSE).shift(1) * pl.col(PRICE_STEP)) - 1
+    simple_return = pl.col(CLOSE) / (pl.col(CLOSE).shift(1) * pl.col(PRICE_FACTOR)) - 1
     return bars.with_columns(pl.when(passed <= FILL_SESSIONS + 1).then(simple_return).alias(RETURN))
 
 

@@ -11,7 +11,7 @@ from stock_pipeline.features.alpha158 import ALPHA158_FEATURES
 from stock_pipeline.features.compute import session_span
 from stock_pipeline.features.cross_section import CROSS_SECTION_FEATURES, SECTOR_FEATURES
 from stock_pipeline.features.factors import FACTOR_FEATURES
-from stock_pipeline.features.feature import Feature, layers
+from stock_pipeline.features.feature import Feature, dependency_levels
 from stock_pipeline.features.fundamentals import FUNDAMENTAL_FEATURES
 from stock_pipeline.features.momentum import MOMENTUM_FEATURES
 from stock_pipeline.features.regime import REGIME_FEATURES
@@ -31,15 +31,15 @@ class FeatureSet:
     name: str
     description: str
     features: tuple[Feature, ...]
-    shown_by: str  # the feature that orders the stocks in pictures
-    aside: tuple[Feature, ...] = ()  # made and stored with the set, but not learnt from
+    display_feature: str  # the feature that orders the stocks in charts
+    auxiliary: tuple[Feature, ...] = ()  # made and stored with the set, but not learnt from
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.made]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"feature set {self.name!r} names {', '.join(repeated)} more than once")
-        layers(series for feature in self.made for series in feature.made_of)  # refuses two different ones of one name
+        dependency_levels(series for feature in self.made for series in feature.inputs)  # refuses two different ones of one name
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ class FeatureSet:
     @property
     def made(self) -> tuple[Feature, ...]:
         """All that is computed and stored, in the order of the columns."""
-        return (*self.features, *self.aside)
+        return (*self.features, *self.auxiliary)
 
     @cached_property
     def span(self) -> int:
@@ -77,7 +77,7 @@ class FeatureSet:
         digest = hashlib.sha256()
         for feature in self.made:
             digest.update(f"{feature.name}\t{feature.formula}\t{feature.look_back}\t{feature.ranked}\t{feature.on}\n".encode())
-            shared = [expression for layer in layers(feature.made_of) for expression in layer.values()]
+            shared = [expression for layer in dependency_levels(feature.inputs) for expression in layer.values()]
             for expression in (*shared, feature.expression):
                 digest.update(expression.meta.serialize())  # as text an expression leaves out the lengths of its windows
         return digest.hexdigest()
@@ -96,7 +96,7 @@ EXTENDED: Final = FeatureSet(
     "extended",
     "core, and fundamentals as known that night, the market's regime, ranks within the sector, what common factors leave, and weekdays",
     (*CORE.features, *FUNDAMENTAL_FEATURES, *REGIME_FEATURES, *SECTOR_FEATURES, *FACTOR_FEATURES, *SEASONALITY_FEATURES),
-    CORE.shown_by,
+    CORE.display_feature,
 )
 ALPHA158: Final = FeatureSet(
     "alpha158",
@@ -109,7 +109,7 @@ COMBINED: Final = FeatureSet(
     "combined",
     "extended and alpha158 together",
     (*EXTENDED.features, *ALPHA158_FEATURES),
-    CORE.shown_by,
+    CORE.display_feature,
 )
 FEATURE_SETS: Final = (CORE, EXTENDED, ALPHA158, COMBINED)
 

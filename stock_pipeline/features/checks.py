@@ -15,7 +15,7 @@ from stock_pipeline.features.reading import chosen_set, read_bars_for, read_feat
 from stock_pipeline.features.tables import DAILY_FEATURES_ASSET, FUNDAMENTAL_RATIOS
 from stock_pipeline.market_data.reading import sessions_of
 from stock_pipeline.market_data.tables import INSTRUMENTS
-from stock_pipeline.orchestration.night import Night, Verdict
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext
 from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
@@ -33,20 +33,20 @@ DESCRIPTIONS: Final = {
 }
 
 
-def judge_features(night: Night, features: Sequence[Feature] = EVERY_FEATURE) -> dict[str, Verdict]:
+def judge_features(context: StageContext, features: Sequence[Feature] = EVERY_FEATURE) -> dict[str, CheckOutcome]:
     """The verdicts on what is stored; look-ahead of ``features`` is sought in a sample of symbols that changes from night to night."""
-    reached = night.stores.watermark("ml", DAILY_FEATURES_ASSET)
+    reached = context.stores.watermark("ml", DAILY_FEATURES_ASSET)
     if reached is None:
-        return dict.fromkeys(DESCRIPTIONS, Verdict(False, {"problem": "there are no features yet; materialise them first"}))
-    panel = last_sessions(night.stores, night.settings, reached.session, session_span(features) + max(CUTS))
+        return dict.fromkeys(DESCRIPTIONS, CheckOutcome(False, {"problem": "there are no features yet; materialise them first"}))
+    panel = last_sessions(context.stores, context.settings, reached.session, session_span(features) + max(CUTS))
     sample = sampled(panel, SAMPLE, seed=reached.session.toordinal())
     violations = lookahead_of(features, sample, reached.session)
-    chosen = chosen_set(night.settings)
-    different = unlike_stored(night.stores, chosen, panel, reached.session)
+    chosen = chosen_set(context.settings)
+    different = unlike_stored(context.stores, chosen, panel, reached.session)
     shown: dict[str, Any] = {"set": chosen.name, "session": str(reached.session), "rows_that_differ": different.height}
     return {
-        "no_lookahead": Verdict(not violations, _tried(sample, len(features)) | {"violations": as_table(violations)}),
-        "stored_as_computed": Verdict(different.is_empty(), shown | {"examples": different.head(EXAMPLES)}),
+        "no_lookahead": CheckOutcome(not violations, _tried(sample, len(features)) | {"violations": as_table(violations)}),
+        "stored_as_computed": CheckOutcome(different.is_empty(), shown | {"examples": different.head(EXAMPLES)}),
     }
 
 
@@ -59,7 +59,7 @@ FEATURE_CHECKS = StageCheck(
 
 def last_sessions(stores: Stores, settings: Settings, as_of: date, sessions: int) -> pl.DataFrame:
     """The bars of the last ``sessions`` sessions, with whatever any feature needs."""
-    with stores.kept_open("market"):
+    with stores.shared_reader("market"):
         first = sessions_of(stores, as_of)[-sessions:][0]
         return read_bars_for(stores, COMBINED, settings, as_of, first)
 

@@ -10,10 +10,10 @@ from stock_pipeline.core.columns import PRICES, SECTOR, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS, PLACE, usable_bars
 from stock_pipeline.features.factors import factor_values
-from stock_pipeline.features.feature import Feature, layers
+from stock_pipeline.features.feature import Feature, dependency_levels
 from stock_pipeline.features.grid import AGE, on_grid
 from stock_pipeline.features.market import market_series
-from stock_pipeline.features.spells import TARGET, spells
+from stock_pipeline.features.segments import TARGET, segments
 
 # Rows that are worked on at once: the columns of so many stay in the processor's cache, and memory does not grow with the panel.
 BLOCK_ROWS: Final = 100_000
@@ -33,8 +33,8 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: da
     What a session's values are follows from its own window, which is the ``session_span`` sessions of the panel that end with it.
 
     Args:
-        panel: bars in any order: symbol (String), session (Date), open, high, low, close, volume (Float64); price_step and
-            share_step where they are not adjusted yet (see ``prices.with_steps``); sector and the ratios of fundamental_ratios where
+        panel: bars in any order: symbol (String), session (Date), open, high, low, close, volume (Float64); price_factor and
+            share_factor where they are not adjusted yet (see ``prices.with_factors``); sector and the ratios of fundamental_ratios where
             a feature needs them.
         features: which features, each a column of the result.
         first: the first session to make; sessions before it are looked at only as far as windows reach.
@@ -55,12 +55,12 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: da
     by_place = {where: [feature for feature in features if feature.on == where] for where in ("grid", "bar", "market", "factors")}
     market = market_series(bars)
     first_place = int(wanted[PLACE].min())  # type: ignore[arg-type]
-    blocks = spells(bars, first_place, session_span(by_place["grid"]), BLOCK_ROWS)
+    blocks = segments(bars, first_place, session_span(by_place["grid"]), BLOCK_ROWS)
     windowed = pl.concat(_of_block(block, market, by_place["grid"]) for block in blocks)
-    aside = [SECTOR] if SECTOR in wanted.columns else []
+    auxiliary = [SECTOR] if SECTOR in wanted.columns else []
     simple = _simple(wanted, by_place["bar"])
     common = _of_factors(bars, first_place, by_place["factors"])
-    joined = pl.concat([wanted.select(SYMBOL, SESSION, *aside), windowed, simple, common], how="horizontal")
+    joined = pl.concat([wanted.select(SYMBOL, SESSION, *auxiliary), windowed, simple, common], how="horizontal")
     if by_place["market"]:
         regime = pl.concat([market.select(SESSION), _simple(market, by_place["market"])], how="horizontal")
         joined = joined.join(regime, on=SESSION, how="left", maintain_order="left")
@@ -82,7 +82,7 @@ def _of_block(block: pl.DataFrame, market: pl.DataFrame, features: Sequence[Feat
     price_there = pl.col(AGE).is_between(0, FILL_SESSIONS)
     full = {span: price_there.shift(span - 1).alias(f"full_{span}") for span in {feature.look_back for feature in features}}
     grid = on_grid(block, market)
-    for layer in layers(series for feature in features for series in feature.made_of):
+    for layer in dependency_levels(series for feature in features for series in feature.inputs):
         grid = grid.with_columns(**layer)
     values = grid.select(TARGET, AGE, *full.values(), *map(_value, features))
     return values.filter(TARGET & (pl.col(AGE) == 0)).select(map(_sound, features))

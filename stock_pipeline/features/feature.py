@@ -16,12 +16,12 @@ Family = Literal[
 class Series:
     """A column on the grid that several features are made of, so that it is computed once for all of them.
 
-    ``made_of`` are the series that its own expression takes.
+    ``inputs`` are the series that its own expression takes.
     """
 
     name: str
     expression: pl.Expr = field(repr=False, compare=False)
-    made_of: tuple["Series", ...] = ()
+    inputs: tuple["Series", ...] = ()
 
     @property
     def column(self) -> pl.Expr:
@@ -49,7 +49,7 @@ class Feature:
       their windows go into the value of each. It has values only where the window is full, and a number for the method behind them
       in the names of its columns: code shows in no expression.
 
-    A division by zero needs no guard: whatever is not finite becomes null. ``made_of`` are columns of the grid that the expression
+    A division by zero needs no guard: whatever is not finite becomes null. ``inputs`` are columns of the grid that the expression
     shares with others.
 
     The value of a feature that is ``ranked`` is the rank of its expression among the stocks with a bar in the session, all of
@@ -66,14 +66,14 @@ class Feature:
     ranked: Literal["session", "sector"] | None = None
     on: Literal["grid", "bar", "market", "factors"] = "grid"
     bounds: tuple[float, float] | None = None
-    made_of: tuple[Series, ...] = ()
+    inputs: tuple[Series, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.on == "market") != (self.bounds is not None):
             raise ValueError(f"feature {self.name!r}: bounds belong to features of the market, and each of those needs them")
 
 
-def layers(series: Iterable[Series]) -> list[dict[str, pl.Expr]]:
+def dependency_levels(series: Iterable[Series]) -> list[dict[str, pl.Expr]]:
     """The expressions of the series and of all that they are made of, by name, in the order in which they can be computed."""
     found: list[dict[str, pl.Expr]] = []
     for one in series:
@@ -83,7 +83,7 @@ def layers(series: Iterable[Series]) -> list[dict[str, pl.Expr]]:
 
 def _add(series: Series, found: list[dict[str, pl.Expr]]) -> int:
     """Add the series to its layer, and tell how many layers lie below the next."""
-    depth = max((_add(part, found) for part in series.made_of), default=0)
+    depth = max((_add(part, found) for part in series.inputs), default=0)
     if len(found) == depth:
         found.append({})
     if not found[depth].setdefault(series.name, series.expression).meta.eq(series.expression):

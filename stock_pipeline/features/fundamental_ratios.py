@@ -9,7 +9,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SYMBOL, VALUE
 from stock_pipeline.core.reports import DEBT, EQUITY, ITEMS, NET_INCOME, OPERATING_INCOME, QUARTER, REVENUE, SHARES, YEAR
-from stock_pipeline.market_data.prices import with_later_splits
+from stock_pipeline.market_data.adjustments import with_later_splits
 from stock_pipeline.market_data.tables import BASIS, CURRENCY, INSTRUMENT, ITEM, KIND, PERIOD, PERIOD_END, SPLIT, SPLIT_ADJUSTED
 
 MARKET_VALUE: Final = "market_value"
@@ -57,8 +57,8 @@ def as_traded(closes: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     """
     traded = closes.select(pl.col(INSTRUMENT).alias(SYMBOL), SESSION)
     later = with_later_splits(traded, actions.rename({INSTRUMENT: SYMBOL}), SESSION, "ratio")
-    doubtful = (pl.col(BASIS) == SPLIT_ADJUSTED) & (later["ratio"] != 1)
-    return closes.with_columns(pl.when(~doubtful).then(CLOSE).alias(CLOSE))
+    suspect = (pl.col(BASIS) == SPLIT_ADJUSTED) & (later["ratio"] != 1)
+    return closes.with_columns(pl.when(~suspect).then(CLOSE).alias(CLOSE))
 
 
 def ratios_of_sessions(reports: pl.DataFrame, actions: pl.DataFrame, closes: pl.DataFrame, currency: str) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import polars as pl
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, PRICES, SESSION, SYMBOL, VOLUME
 from stock_pipeline.features.bars import FILL_SESSIONS, PLACE, RETURN
 from stock_pipeline.features.market import MARKET_RETURN
-from stock_pipeline.features.spells import EMPTY_BEFORE, SPELL, TARGET
+from stock_pipeline.features.segments import EMPTY_BEFORE, SPELL, TARGET
 
 AGE: Final = "age"  # sessions since the row's prices were made: 0 on a real bar, negative on the empty rows before the first one
 LOG_RETURN: Final = "log_return"
@@ -20,7 +20,7 @@ DOLLAR_VOLUME: Final = "dollar_volume"
 WEEKDAY: Final = "weekday"  # of the row's own session: 1 is Monday, 7 Sunday
 
 
-def on_grid(spells: pl.DataFrame, market: pl.DataFrame) -> pl.DataFrame:
+def on_grid(segments: pl.DataFrame, market: pl.DataFrame) -> pl.DataFrame:
     """The spells with a row for every session from the first that a window may reach until their last bar, and the derived series.
 
     Prices are carried forward by at most ``FILL_SESSIONS`` sessions, so that the return is 0 there; volume is not.
@@ -37,7 +37,7 @@ def on_grid(spells: pl.DataFrame, market: pl.DataFrame) -> pl.DataFrame:
     first = pl.col(SPELL).ne_missing(pl.col(SPELL).shift(1))
     gap = pl.when(pl.col(SPELL) == pl.col(SPELL).shift(-1)).then(pl.col(PLACE).shift(-1) - pl.col(PLACE)).otherwise(1)
     grid = (
-        spells.select(SYMBOL, SESSION, PLACE, *PRICES, VOLUME, RETURN, TARGET, SPELL, EMPTY_BEFORE)
+        segments.select(SYMBOL, SESSION, PLACE, *PRICES, VOLUME, RETURN, TARGET, SPELL, EMPTY_BEFORE)
         .with_columns(pl.int_ranges(pl.when(first).then(-pl.col(EMPTY_BEFORE)).otherwise(0), gap).alias(AGE))
         .explode(AGE)
         .with_columns(

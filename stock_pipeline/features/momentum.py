@@ -88,7 +88,7 @@ MOMENTUM_FEATURES: Final = (
         20,
         "Clenow (2015)",
         _TREND.column.struct.field("slope") / mean(_CLOSE, 20),
-        made_of=(_TREND,),
+        inputs=(_TREND,),
     ),
     _feature(
         "trend_r2_20",
@@ -96,6 +96,6 @@ MOMENTUM_FEATURES: Final = (
         20,
         "Clenow (2015)",
         _TREND.column.struct.field("r2"),
-        made_of=(_TREND,),
+        inputs=(_TREND,),
     ),
 )

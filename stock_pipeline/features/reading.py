@@ -9,7 +9,7 @@ from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.features.catalogue import FeatureSet, feature_set
 from stock_pipeline.features.fundamental_ratios import RATIOS
 from stock_pipeline.features.tables import DAILY_FEATURES_ASSET, FUNDAMENTAL_RATIOS, daily_features
-from stock_pipeline.market_data.reading import particulars, stepped_bars, under_symbols_of
+from stock_pipeline.market_data.reading import bars_with_factors, particulars, under_symbols_of
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -40,7 +40,7 @@ def read_bars_for(stores: Stores, chosen: FeatureSet, settings: Settings, known_
 
     Fundamentals and sectors are read only for a set that needs them.
     """
-    panel = stepped_bars(stores, known_on, settings.quality.jump_ratio, first)
+    panel = bars_with_factors(stores, known_on, settings.quality.jump_ratio, first)
     if chosen.needs_sectors:
         panel = panel.join(particulars(stores, known_on).select(SYMBOL, SECTOR), on=SYMBOL, how="left", maintain_order="left")
     if chosen.needs_reports:

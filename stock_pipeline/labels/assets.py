@@ -6,36 +6,36 @@ import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import FORWARD_RETURN, OUTCOME, SESSION
-from stock_pipeline.labels.catalogue import label_reach
+from stock_pipeline.labels.catalogue import purge_span
+from stock_pipeline.labels.charts import return_bands
 from stock_pipeline.labels.checks import LABEL_CHECK
 from stock_pipeline.labels.compute import compute_labels
-from stock_pipeline.labels.pictures import return_bands
 from stock_pipeline.labels.tables import KNOWN, OUTCOMES, column_of, daily_labels, labels_of
-from stock_pipeline.market_data.reading import BAR_TABLES, sessions_of, stepped_bars
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.market_data.reading import BAR_TABLES, bars_with_factors, sessions_of
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import replace_sessions
 
 
-def make_labels(night: Night) -> Product | None:
+def make_labels(context: StageContext) -> StageOutput | None:
     """Label every session up to ``as_of``; those whose outcome has only now become known are made again."""
-    sessions = sessions_of(night.stores, night.as_of)
-    first = night.first_to_make(sessions)
+    sessions = sessions_of(context.stores, context.as_of)
+    first = context.first_to_make(sessions)
     if first is None:
         return None
-    chosen = night.settings.labels
+    chosen = context.settings.labels
     # The sessions that have bars may lack some of the exchange's: then this reaches further back than it must.
-    start = sessions[max(0, sessions.index(first) - label_reach(chosen.horizons, chosen.volatility_horizon))]
-    bars = stepped_bars(night.stores, night.as_of, night.settings.quality.jump_ratio, start)
-    exchange_sessions = trading_calendar(night.settings.exchange).sessions_between(start, date.max)
-    made = compute_labels(bars, exchange_sessions, night.as_of, chosen.horizons, chosen.volatility_horizon)
+    start = sessions[max(0, sessions.index(first) - purge_span(chosen.horizons, chosen.volatility_horizon))]
+    bars = bars_with_factors(context.stores, context.as_of, context.settings.quality.jump_ratio, start)
+    exchange_sessions = trading_calendar(context.settings.exchange).sessions_between(start, date.max)
+    made = compute_labels(bars, exchange_sessions, context.as_of, chosen.horizons, chosen.volatility_horizon)
     schema = daily_labels(chosen.horizons)
     outcomes = _outcomes(made, chosen)
-    return Product(
+    return StageOutput(
         writes=(replace_sessions(schema, made, least_share=0.5),),
-        watermark=night.as_of,
-        pictures=lambda: {
+        watermark=context.as_of,
+        charts=lambda: {
             name: return_bands(made, horizon) for horizon in chosen.horizons if made[name := column_of(FORWARD_RETURN, horizon)].count()
         },
         tables={"outcomes": outcomes},

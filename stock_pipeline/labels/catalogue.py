@@ -8,6 +8,6 @@ def return_reach(horizon: int) -> int:
     return horizon + 1
 
 
-def label_reach(horizons: Sequence[int], volatility_horizon: int) -> int:
+def purge_span(horizons: Sequence[int], volatility_horizon: int) -> int:
     """Sessions after its own on which a row of labels depends: what purging must keep apart."""
     return max(volatility_horizon, *(return_reach(horizon) for horizon in horizons))

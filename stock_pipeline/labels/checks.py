@@ -10,11 +10,11 @@ import polars as pl
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
 from stock_pipeline.core.lookahead import Violation, as_table, lookahead_violations, sampled
-from stock_pipeline.labels.catalogue import label_reach, return_reach
+from stock_pipeline.labels.catalogue import purge_span, return_reach
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import DAILY_LABELS, VOLATILITY, column_of
-from stock_pipeline.market_data.reading import sessions_of, stepped_bars
-from stock_pipeline.orchestration.night import Night, Verdict
+from stock_pipeline.market_data.reading import bars_with_factors, sessions_of
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext
 from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.settings import LabelSettings, Settings
 
@@ -27,22 +27,24 @@ LAST_CUTS: Final = (1, 4)  # sessions before the last one; a leak shows only whe
 Compute = Callable[[pl.DataFrame], pl.DataFrame]
 
 
-def judge_labels(night: Night, compute: Compute | None = None) -> dict[str, Verdict]:
+def judge_labels(context: StageContext, compute: Compute | None = None) -> dict[str, CheckOutcome]:
     """The verdict on the labels, from a sample of symbols that changes from night to night.
 
     ``compute`` makes labels of bars; the stage's own when left out.
     """
-    stores, settings = night.stores, night.settings
+    stores, settings = context.stores, context.settings
     reached = stores.watermark("ml", ASSET)
     if reached is None:
-        return {NAME: Verdict(False, {"problem": "there are no labels yet; materialise them first"})}
+        return {NAME: CheckOutcome(False, {"problem": "there are no labels yet; materialise them first"})}
     chosen, as_of = settings.labels, reached.session
-    tried = SESSIONS_TRIED + label_reach(chosen.horizons, chosen.volatility_horizon)
+    tried = SESSIONS_TRIED + purge_span(chosen.horizons, chosen.volatility_horizon)
     first = sessions_of(stores, as_of)[-tried:][0]
-    panel = sampled(stepped_bars(stores, as_of, settings.quality.jump_ratio, first), SAMPLE, seed=as_of.toordinal())
+    panel = sampled(bars_with_factors(stores, as_of, settings.quality.jump_ratio, first), SAMPLE, seed=as_of.toordinal())
     violations = lookahead_of(compute or of_settings(settings, first), panel, as_of, reaches(chosen))
     symbols = ", ".join(panel[SYMBOL].unique().sort())
-    return {NAME: Verdict(not violations, {"symbols": symbols, "sessions": panel[SESSION].n_unique(), "violations": as_table(violations)})}
+    return {
+        NAME: CheckOutcome(not violations, {"symbols": symbols, "sessions": panel[SESSION].n_unique(), "violations": as_table(violations)})
+    }
 
 
 LABEL_CHECK = StageCheck(

@@ -17,19 +17,19 @@ from stock_pipeline.core.columns import (
     KNOWN_ON,
     OPEN,
     OUTCOME,
-    PRICE_STEP,
+    PRICE_FACTOR,
     SESSION,
     SYMBOL,
 )
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.labels.catalogue import return_reach
-from stock_pipeline.labels.tables import KNOWN, LEAP, NO_BAR, PENDING, VOLATILITY, column_of, daily_labels
+from stock_pipeline.labels.tables import KNOWN, NO_BAR, PENDING, PRICE_JUMP, VOLATILITY, column_of, daily_labels
 
 _POSITION: Final = "position"  # of the session among the exchange's
 _LAST: Final = "last_position"  # of the symbol's last bar
 _JUMPS: Final = "jumps"  # number of jumps up to the row
 _LOG_RETURN: Final = "log_return"
-_LEAPT: Final = "leapt"  # with a horizon behind it: whether a jump spoils the label
+_JUMPED: Final = "jumped"  # with a horizon behind it: whether a jump spoils the label
 
 
 def compute_labels(
@@ -43,10 +43,10 @@ def compute_labels(
       shares of the way out and with the dividends between them; what takes effect afterwards does not touch it.
     - direction_h = 1 where the return is positive, otherwise 0.
     - known_on_h = t+1+h, also where that is yet to come.
-    - outcome_h, the first of these that holds: "pending", t+1+h comes after ``as_of``; "no bar", one of t+1 and t+1+h has no bar
+    - outcome_h, the first of these that holds: "pending", t+1+h comes after ``as_of``; "no_bar", one of t+1 and t+1+h has no bar
       or no price that can be; "jump", a bar after t+1 and up to t+1+h is a jump, so that the return is not to be trusted; "known".
       Sessions between t+1 and t+1+h may lack a bar: a price after a pause is one that could be had, and the first bar after a pause
-      is marked as a jump where it leapt from the last one before, so a leap that falls into a pause is not overlooked.
+      is marked as a jump where it jumped from the last one before, so a jump that falls into a pause is not overlooked.
 
     And for the volatility horizon v:
 
@@ -57,10 +57,10 @@ def compute_labels(
     The labels are null unless their outcome is "known".
 
     Args:
-        panel: bars in any order: symbol (String), session (Date), open, close (Float64), jump (Boolean), and price_step where the
-            prices are not adjusted yet (see ``prices.with_steps``), one row per symbol and session. A bar of a day that is no session
-            of the exchange has no labels (its outcomes are "no bar").
-        sessions: the exchange's sessions, from the first bar's to as many after the last one's as ``label_reach`` says.
+        panel: bars in any order: symbol (String), session (Date), open, close (Float64), jump (Boolean), and price_factor where the
+            prices are not adjusted yet (see ``prices.with_factors``), one row per symbol and session. A bar of a day that is no session
+            of the exchange has no labels (its outcomes are "no_bar").
+        sessions: the exchange's sessions, from the first bar's to as many after the last one's as ``purge_span`` says.
         as_of: the session as of which the labels are made.
         horizons: sessions from the fill to the way out, each 1 or more, none twice.
         volatility_horizon: number of returns in the forward volatility, 2 or more.
@@ -74,7 +74,7 @@ def compute_labels(
     _check_horizons(horizons, volatility_horizon)
     reaches: dict[int | str, int] = {VOLATILITY: volatility_horizon}
     reaches |= {horizon: return_reach(horizon) for horizon in horizons}
-    step = PRICE_STEP if PRICE_STEP in panel.columns else pl.lit(1.0).alias(PRICE_STEP)
+    step = PRICE_FACTOR if PRICE_FACTOR in panel.columns else pl.lit(1.0).alias(PRICE_FACTOR)
     bars = panel.filter(pl.col(SESSION) <= as_of).select(SYMBOL, SESSION, OPEN, CLOSE, JUMP, step)
     timetable = _timetable(bars[SESSION].unique().sort(), sessions, reaches)
     bars = bars.join(timetable, on=SESSION, how="left")
@@ -130,8 +130,8 @@ def _gapless(bars: pl.DataFrame) -> pl.DataFrame:
     return rows.join(bars, on=[SYMBOL, _POSITION], how="left", maintain_order="left").with_columns(
         # A count is exact, so the difference of two of them is.
         pl.col(JUMP).fill_null(False).cum_sum().cast(pl.Int64).alias(_JUMPS),
-        (close / (close.shift(1) * pl.col(PRICE_STEP))).log().alias(_LOG_RETURN),
-        pl.col(PRICE_STEP).fill_null(1.0),
+        (close / (close.shift(1) * pl.col(PRICE_FACTOR))).log().alias(_LOG_RETURN),
+        pl.col(PRICE_FACTOR).fill_null(1.0),
     )
 
 
@@ -144,17 +144,17 @@ def _has_bars_up_to(sessions: int) -> pl.Expr:
     return pl.col(_POSITION) + sessions <= pl.col(_LAST)
 
 
-def _leapt(horizon: int | str, first: int, last: int) -> pl.Expr:
+def _jumped(horizon: int | str, first: int, last: int) -> pl.Expr:
     """Whether there is a jump after the ``first`` session ahead and up to the ``last``."""
-    return (pl.col(_JUMPS).shift(-last) > pl.col(_JUMPS).shift(-first)).alias(column_of(_LEAPT, horizon))
+    return (pl.col(_JUMPS).shift(-last) > pl.col(_JUMPS).shift(-first)).alias(column_of(_JUMPED, horizon))
 
 
 def _forward_return(horizon: int) -> tuple[pl.Expr, pl.Expr]:
     """The return whatever may spoil it, and whether a jump does."""
     opening, end = _usable(OPEN), return_reach(horizon)
-    comparable = reduce(mul, (pl.col(PRICE_STEP).shift(-ahead) for ahead in range(2, end + 1)), opening.shift(-1))
+    comparable = reduce(mul, (pl.col(PRICE_FACTOR).shift(-ahead) for ahead in range(2, end + 1)), opening.shift(-1))
     value = pl.when(_has_bars_up_to(end)).then(opening.shift(-end) / comparable - 1)
-    return value.alias(column_of(FORWARD_RETURN, horizon)), _leapt(horizon, 1, end)
+    return value.alias(column_of(FORWARD_RETURN, horizon)), _jumped(horizon, 1, end)
 
 
 def _forward_volatility(horizon: int) -> tuple[pl.Expr, pl.Expr]:
@@ -164,7 +164,7 @@ def _forward_volatility(horizon: int) -> tuple[pl.Expr, pl.Expr]:
     mean = reduce(add, returns) / horizon
     variance = reduce(add, [(value - mean).pow(2) for value in returns]) / (horizon - 1)
     value = pl.when(_has_bars_up_to(horizon)).then(variance.sqrt())
-    return value.alias(FORWARD_VOLATILITY), _leapt(VOLATILITY, 0, horizon)
+    return value.alias(FORWARD_VOLATILITY), _jumped(VOLATILITY, 0, horizon)
 
 
 def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: date) -> pl.DataFrame:
@@ -175,8 +175,8 @@ def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: 
         .then(pl.lit(PENDING))
         .when(pl.col(value).is_null())
         .then(pl.lit(NO_BAR))
-        .when(pl.col(column_of(_LEAPT, horizon)))
-        .then(pl.lit(LEAP))
+        .when(pl.col(column_of(_JUMPED, horizon)))
+        .then(pl.lit(PRICE_JUMP))
         .otherwise(pl.lit(KNOWN))
         .alias(column_of(OUTCOME, horizon))
         for horizon, value in values.items()

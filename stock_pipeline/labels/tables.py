@@ -13,9 +13,9 @@ VOLATILITY: Final = "volatility"  # stands for the horizon in the names of the f
 
 KNOWN: Final = "known"
 PENDING: Final = "pending"
-NO_BAR: Final = "no bar"
-LEAP: Final = "jump"
-OUTCOMES: Final = (KNOWN, PENDING, NO_BAR, LEAP)
+NO_BAR: Final = "no_bar"
+PRICE_JUMP: Final = "jump"
+OUTCOMES: Final = (KNOWN, PENDING, NO_BAR, PRICE_JUMP)
 
 
 def column_of(name: str, horizon: int | str) -> str:
@@ -34,7 +34,7 @@ def daily_labels(horizons: Sequence[int]) -> TableSchema:
         store="ml",
         stage="labels",
         name="daily_labels",
-        description="What came after each session, by horizon: null until it has happened, or where bars are missing or a price leapt",
+        description="What came after each session, by horizon: null until it has happened, or where bars are missing or a price jumped",
         columns=(
             Column(SYMBOL, pl.String, "ticker"),
             Column(SESSION, pl.Date, "the session at whose close a prediction would be made"),
@@ -78,8 +78,8 @@ def _columns(horizon: int) -> tuple[Column, ...]:
 
 def _outcome(horizon: int | str, label: str) -> Column:
     meaning = (
-        f"whether {label} is known; pending: not by the session that the labels were made as of; no bar: a bar that it needs is "
-        "missing or has no price; jump: a price leapt for no reason told, so that it is not to be trusted"
+        f"whether {label} is known; pending: not by the session that the labels were made as of; no_bar: a bar that it needs is "
+        "missing or has no price; jump: a price jumped for no reason told, so that it is not to be trusted"
     )
     return Column(column_of(OUTCOME, horizon), pl.String, meaning, allowed=OUTCOMES)
 

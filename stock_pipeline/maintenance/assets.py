@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from stock_pipeline.backtest.tables import SUMMARY
+from stock_pipeline.backtest.tables import METRICS
 from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.drift.tables import FEATURE_DRIFT
 from stock_pipeline.maintenance.archive import put_away, remove_folder
@@ -14,84 +14,84 @@ from stock_pipeline.maintenance.backup import back_up, outdated, remove
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import SIGNALS
 from stock_pipeline.registry.ledger import stored_registry
-from stock_pipeline.registry.registration import archived, to_archive
-from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
+from stock_pipeline.registry.registration import archive_versions, versions_to_archive
+from stock_pipeline.registry.tables import ARCHIVED, LIVE_RESULTS, MODEL_VERSIONS, PROMOTIONS, STATUS
 from stock_pipeline.storage import replace_all
 from stock_pipeline.storage.reading import Selection
 
 ARCHIVE = ("maintenance", "archive")
 
 
-def keep_backups(night: Night) -> Product | None:
+def keep_backups(context: StageContext) -> StageOutput | None:
     """Copy both stores once the night is done, and let the oldest copies go."""
-    if night.is_up_to_date:
+    if context.is_up_to_date:
         return None
-    made = back_up(night.stores, night.as_of)
-    held = night.read(BACKUPS)
-    everything = pl.concat([held.filter(pl.col(AS_OF) != night.as_of), made])
-    gone = outdated(everything, night.settings.maintenance.backups_kept)
-    remove(night.stores.layout.backups, gone)
+    made = back_up(context.stores, context.as_of)
+    held = context.read(BACKUPS)
+    everything = pl.concat([held.filter(pl.col(AS_OF) != context.as_of), made])
+    gone = outdated(everything, context.settings.maintenance.backups_kept)
+    remove(context.stores.layout.backups, gone)
     kept = everything.filter(~pl.col(AS_OF).is_in(gone)).sort(AS_OF, "store")
-    return Product(
+    return StageOutput(
         writes=(replace_all(BACKUPS, kept),),
-        watermark=night.as_of,
+        watermark=context.as_of,
         tables={"backups": kept},
         facts={"size_bytes": int(made["size_bytes"].sum())},
     )
 
 
-def keep_archive(night: Night) -> Product | None:
+def keep_archive(context: StageContext) -> StageOutput | None:
     """Archive the versions whose time is over, and let old shadow results go.
 
     A folder is deleted only by the run after the one that archived it, when the registry says so: whatever is killed, a version
     that may serve has its artefact.
     """
-    if night.is_up_to_date:
+    if context.is_up_to_date:
         return None
-    retention = night.settings.registry.retention
-    stored = stored_registry(night.stores)
-    held, home = stored.registry, night.stores.home
+    retention = context.settings.registry.retention
+    stored = stored_registry(context.stores)
+    held, home = stored.registry, context.stores.home
     done = held.versions.filter(pl.col(STATUS) == ARCHIVED)
     removed = [remove_folder(home, row[MODEL], row[TRAINING_ID]) for row in done.iter_rows(named=True)]
-    due = to_archive(held.versions, night.as_of, retention.versions, retention.archive_after_days)
-    gone = due.filter(~pl.col(TRAINING_ID).is_in(_needed(night, held.versions)))
+    due = versions_to_archive(held.versions, context.as_of, retention.versions, retention.archive_after_days)
+    gone = due.filter(~pl.col(TRAINING_ID).is_in(_needed(context, held.versions)))
     for row in gone.iter_rows(named=True):
-        night.say(f"version {row[VERSION]} of {row[MODEL]}")
+        context.report_progress(f"version {row[VERSION]} of {row[MODEL]}")
         put_away(home, row[MODEL], row[TRAINING_ID])
-    now = archived(held, gone, night.as_of)
-    results = night.stores.read_versioned(SHADOW_RESULTS)
-    recent = results.frame.filter(pl.col(SESSION) >= night.as_of - timedelta(days=retention.shadow_days))
-    return Product(
+    now = archive_versions(held, gone, context.as_of)
+    results = context.stores.read_versioned(LIVE_RESULTS)
+    recent = results.frame.filter(pl.col(SESSION) >= context.as_of - timedelta(days=retention.shadow_days))
+    return StageOutput(
         writes=(
             *stored.writes(now),
-            replace_all(SHADOW_RESULTS, recent, may_be_empty=True, expected_version=results.version),
+            replace_all(LIVE_RESULTS, recent, may_be_empty=True, expected_version=results.version),
         ),
-        watermark=night.as_of,
+        watermark=context.as_of,
         tables={"archived": gone.select(MODEL, VERSION, AS_OF, STATUS, "changed_on")},
         facts={"archived": gone.height, "folders_removed": sum(removed), "shadow_results_removed": results.frame.height - recent.height},
     )
 
 
-def _needed(night: Night, versions: pl.DataFrame) -> list[str]:
+def _needed(context: StageContext, versions: pl.DataFrame) -> list[str]:
     """The trainings that a stack which is not archived consists of."""
     stacks = versions.filter((pl.col(MODEL) == STACK) & (pl.col(STATUS) != ARCHIVED))[TRAINING_ID]
-    parameters = night.read(TRAININGS, Selection(columns=("parameters",), equals={TRAINING_ID: stacks.to_list()}))["parameters"]
+    parameters = context.read(TRAININGS, Selection(columns=("parameters",), equals={TRAINING_ID: stacks.to_list()}))["parameters"]
     return [training for text in parameters for training in json.loads(text)["members"].values()]
 
 
 STAGES: Sequence[Stage] = (
     Stage(
         keys=(ARCHIVE,),
-        description="Artefacts of versions whose time is over, put into the archive; what is in service stays.",
+        description="Artefacts of versions whose time is over, put into the archive; what is active stays.",
         tables=(),
-        reads=(SHADOW_RESULTS, *via((key_of(MODEL_VERSIONS),), TRAININGS)),
-        amends=(MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS),
+        reads=(LIVE_RESULTS, *via((key_of(MODEL_VERSIONS),), TRAININGS)),
+        amends=(MODEL_VERSIONS, PROMOTIONS, LIVE_RESULTS),
         body=keep_archive,
         settings_ahead=("registry.retention",),
     ),
@@ -100,7 +100,7 @@ STAGES: Sequence[Stage] = (
         description="Copies of both stores.",
         tables=(BACKUPS,),
         # Everything else is made before one of these.
-        reads=(SIGNALS, SUGGESTED_STOCKS, PERFORMANCE_LOG, SUMMARY, FEATURE_DRIFT, *via((ARCHIVE,), MODEL_VERSIONS)),
+        reads=(SIGNALS, SUGGESTED_STOCKS, PERFORMANCE_LOG, METRICS, FEATURE_DRIFT, *via((ARCHIVE,), MODEL_VERSIONS)),
         body=keep_backups,
         settings=("maintenance.backups_kept",),
         kinds=("duckdb",),

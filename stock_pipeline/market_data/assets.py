@@ -9,17 +9,25 @@ from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import AS_OF, SESSION, SOURCE, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data import tables
+from stock_pipeline.market_data.acquisition import (
+    StoreSnapshot,
+    chosen_sources,
+    gather,
+    held_by,
+    refuse_mixing,
+    reported_members,
+    reported_renames,
+)
+from stock_pipeline.market_data.answer_cache import Landing
+from stock_pipeline.market_data.charts import candlesticks
 from stock_pipeline.market_data.checks import BAR_CHECKS
-from stock_pipeline.market_data.flagging import Revisions, doubts_after
+from stock_pipeline.market_data.flag_updates import Revisions, flags_after
 from stock_pipeline.market_data.flags import FlagRules
-from stock_pipeline.market_data.gathering import Held, chosen_sources, gather, held_by, members_told, refuse_mixing, renames_told
-from stock_pipeline.market_data.history import Vintage, with_history
 from stock_pipeline.market_data.ingestion import Ingested
 from stock_pipeline.market_data.instruments import Identities, ListingNews, found_delisted, identify
-from stock_pipeline.market_data.landing import Landing
-from stock_pipeline.market_data.pictures import candlesticks
+from stock_pipeline.market_data.restatements import Vintage, with_history
 from stock_pipeline.market_data.views import VIEWS
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.storage import Stores, Write, append, replace_groups, upsert
 from stock_pipeline.storage.reading import Selection
@@ -38,46 +46,46 @@ TABLES = (
 )
 
 
-def ingest(night: Night) -> Product | None:
+def ingest(context: StageContext) -> StageOutput | None:
     """Bring bars, actions, fundamentals and instruments up to the last session of the sources."""
-    stores, settings = night.stores, night.settings
-    sources = chosen_sources(settings, night.options.source, night.options.path)
-    Landing(settings.home, night.watermark or date.min).clear(night.watermark)
-    with stores.kept_open("market"):
+    stores, settings = context.stores, context.settings
+    sources = chosen_sources(settings, context.options.source, context.options.path)
+    Landing(settings.home, context.watermark or date.min).clear(context.watermark)
+    with stores.shared_reader("market"):
         refuse_mixing(stores, sources, settings)
         held = held_by(stores)
-    night.say(f"reading source {', '.join(source.name for source in sources)}")
-    gathered = gather(sources, settings, held, night.options.as_of, night.moment.replace(tzinfo=UTC), night.say)
+    context.report_progress(f"reading source {', '.join(source.name for source in sources)}")
+    gathered = gather(sources, settings, held, context.options.as_of, context.moment.replace(tzinfo=UTC), context.report_progress)
     if gathered is None:
         return None
-    night.say(f"storing {gathered.bars.height:,} bars")
-    with stores.kept_open("market"):
-        writes = _writes(night, held, gathered, live=not all(source.is_archive for source in sources))
-    bars, doubts = (write.frame for table in (tables.DAILY_BARS, tables.BAR_FLAGS) for write in writes if write.schema == table)
-    return Product(
+    context.report_progress(f"storing {gathered.bars.height:,} bars")
+    with stores.shared_reader("market"):
+        writes = _writes(context, held, gathered, live=not all(source.is_archive for source in sources))
+    bars, flags = (write.frame for table in (tables.DAILY_BARS, tables.BAR_FLAGS) for write in writes if write.schema == table)
+    return StageOutput(
         writes=writes,
         watermark=gathered.as_of,
-        pictures=lambda: {"candlesticks": candlesticks(gathered.bars)} if bars.height else {},
-        tables=_shown(gathered, doubts),
-        facts=_facts(gathered, doubts),
+        charts=lambda: {"candlesticks": candlesticks(gathered.bars)} if bars.height else {},
+        tables=_shown(gathered, flags),
+        facts=_facts(gathered, flags),
     )
 
 
-def _writes(night: Night, held: Held, gathered: Ingested, *, live: bool) -> tuple[Write, ...]:
+def _writes(context: StageContext, held: StoreSnapshot, gathered: Ingested, *, live: bool) -> tuple[Write, ...]:
     """What every table is to hold after the night."""
-    stores, quality, as_of = night.stores, night.settings.quality, gathered.as_of
+    stores, quality, as_of = context.stores, context.settings.quality, gathered.as_of
     tonight = Vintage(as_of, live)
-    of_bars = Vintage(as_of, live, held.sessions.select(SYMBOL, tables.FIRST), night.watermark)
+    of_bars = Vintage(as_of, live, held.sessions.select(SYMBOL, tables.FIRST), context.watermark)
     bars = with_history(stores, tables.DAILY_BARS, gathered.bars, of_bars)
     actions = with_history(stores, tables.CORPORATE_ACTIONS, gathered.actions, tonight)
     fundamentals = with_history(stores, tables.FUNDAMENTALS, gathered.fundamentals, tonight)
     rules = FlagRules(quality.jump_ratio, quality.source_tolerance)
-    calendar = trading_calendar(night.settings.exchange)
+    calendar = trading_calendar(context.settings.exchange)
     before = calendar.previous_session(as_of)
-    every_bar = held.sessions.select(SYMBOL, pl.col(tables.FIRST).alias(SESSION)) if night.full_refresh else None
-    doubts = doubts_after(stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared, every_bar))
-    identities = _identities(night, held, gathered)
-    told = members_told(night.settings)
+    every_bar = held.sessions.select(SYMBOL, pl.col(tables.FIRST).alias(SESSION)) if context.full_refresh else None
+    flags = flags_after(stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared, every_bar))
+    identities = _identities(context, held, gathered)
+    told = reported_members(context.settings)
     members = [] if told is None else [_of_symbols(tables.UNIVERSE_MEMBERS, _with_those_left_out(stores, told, before))]
     return (
         upsert(tables.DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
@@ -88,7 +96,7 @@ def _writes(night: Night, held: Held, gathered: Ingested, *, live: bool) -> tupl
         upsert(tables.FUNDAMENTALS, fundamentals, may_be_empty=True),
         # A bar refused again keeps the night on which it was first refused.
         append(tables.QUARANTINED_BARS, gathered.quarantined, may_be_empty=True),
-        upsert(tables.BAR_FLAGS, doubts, may_be_empty=True),
+        upsert(tables.BAR_FLAGS, flags, may_be_empty=True),
         append(tables.INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
         upsert(tables.INGESTION_FAILURES, gathered.failures, may_be_empty=True),
     )
@@ -105,12 +113,12 @@ def _with_those_left_out(stores: Stores, told: pl.DataFrame, before: date) -> pl
     return pl.concat([told, left_out.with_columns(pl.col(tables.LAST).fill_null(pl.lit(before)))])
 
 
-def _identities(night: Night, held: Held, gathered: Ingested) -> Identities:
-    earlier = night.stores.read(tables.INGESTION_FAILURES, Selection(columns=(AS_OF, SYMBOL, tables.REASON))).filter(
+def _identities(context: StageContext, held: StoreSnapshot, gathered: Ingested) -> Identities:
+    earlier = context.stores.read(tables.INGESTION_FAILURES, Selection(columns=(AS_OF, SYMBOL, tables.REASON))).filter(
         pl.col(AS_OF) < gathered.as_of
     )
     delisted = found_delisted(gathered.failures, earlier, gathered.bars, held.last)
-    renames = renames_told(night.settings)
+    renames = reported_renames(context.settings)
     news = ListingNews(gathered.as_of, gathered.bars, gathered.instruments, renames, delisted)
     return identify(Identities(held.history, held.instruments), held.last, news)
 
@@ -128,20 +136,20 @@ def _not_yet_reported(stores: Stores, report: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _shown(gathered: Ingested, doubts: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    standing = doubts.filter(pl.col(tables.WITHDRAWN_ON).is_null())
+def _shown(gathered: Ingested, flags: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    standing = flags.filter(pl.col(tables.WITHDRAWN_ON).is_null())
     counted = {
         "quarantined": gathered.quarantined.group_by(tables.REASON).len(),
-        "doubtful": standing.group_by(tables.FLAG).len(),
+        "suspect": standing.group_by(tables.FLAG).len(),
         "failures": gathered.failures.group_by(SOURCE, tables.REASON).len(),
     }
     return {"report": gathered.report} | {name: rows.sort("len", descending=True) for name, rows in counted.items()}
 
 
-def _facts(gathered: Ingested, doubts: pl.DataFrame) -> dict[str, int]:
+def _facts(gathered: Ingested, flags: pl.DataFrame) -> dict[str, int]:
     # How many a source was asked for and failed with stands in the report: a symbol may be asked for at several.
     summed = ("symbols_succeeded", "bars_received", "bars_accepted", "bars_quarantined")
-    return {name: int(gathered.report[name].sum()) for name in summed} | {"bars_flagged": doubts.height}
+    return {name: int(gathered.report[name].sum()) for name in summed} | {"bars_flagged": flags.height}
 
 
 STAGES: Sequence[Stage] = (
@@ -154,7 +162,7 @@ STAGES: Sequence[Stage] = (
         body=ingest,
         settings=("exchange", "quality.jump_ratio"),
         settings_ahead=("source", "quality.minimum_coverage", "quality.price_tolerance", "quality.source_tolerance"),
-        rhythm="ingestion",
+        cadence="ingestion",
         store="market",
         code_version="2",
         checks=(BAR_CHECKS,),

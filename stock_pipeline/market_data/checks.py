@@ -1,4 +1,4 @@
-"""Checks on bars. When a blocking one fails nothing downstream is made; the others count what is doubtful and show examples."""
+"""Checks on bars. When a blocking one fails nothing downstream is made; the others count what is suspect and show examples."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from stock_pipeline.core.columns import AS_OF, CLOSE, HIGH, KNOWN_FROM, KNOWN_TO
 from stock_pipeline.market_data.coverage import Coverage, coverage_of
 from stock_pipeline.market_data.flags import FLAGS, REVERSAL
 from stock_pipeline.market_data.tables import BAR_FLAGS, DAILY_BARS, FLAG, INGESTION_FAILURES, QUARANTINED_BARS, REASON, WITHDRAWN_ON
-from stock_pipeline.orchestration.night import Facts, Night, Verdict
+from stock_pipeline.orchestration.context import CheckOutcome, Facts, StageContext
 from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -30,7 +30,7 @@ def check_name(flag: str) -> str:
 
 
 WARNING = {QUARANTINE: "No bar of the last session was refused."} | {
-    check_name(flag): f"No bar of the last session is doubtful because of: {flag} ({text})." for flag, text in FLAGS.items()
+    check_name(flag): f"No bar of the last session is suspect because of: {flag} ({text})." for flag, text in FLAGS.items()
 }
 
 
@@ -47,13 +47,13 @@ def doubly_in_force(bars: pl.DataFrame) -> pl.DataFrame:
     return bars.group_by(SYMBOL, SESSION).len().filter(pl.col("len") > 1)
 
 
-def judge_bars(night: Night) -> dict[str, Verdict]:
+def judge_bars(context: StageContext) -> dict[str, CheckOutcome]:
     """The verdicts on the bars in force, which are read once."""
-    stores, quality = night.stores, night.settings.quality
+    stores, quality = context.stores, context.settings.quality
     columns = (SYMBOL, SESSION, OPEN, HIGH, LOW, CLOSE, VOLUME, KNOWN_FROM, KNOWN_TO)
     bars = stores.read(DAILY_BARS, Selection(columns=columns)).filter(pl.col(KNOWN_TO).is_null())
     unsound = unsound_bars(bars, quality.price_tolerance)
-    covered = coverage_of(stores, night.settings, bars)
+    covered = coverage_of(stores, context.settings, bars)
     blocking = {
         "prices_sound": _found(unsound, bars=bars.height),
         "one_version_in_force": _found(doubly_in_force(bars), bars=bars.height),
@@ -71,8 +71,8 @@ BAR_CHECKS = StageCheck(
 )
 
 
-def _found(found: pl.DataFrame, **facts: float) -> Verdict:
-    return Verdict(found.is_empty(), {"offending": found.height, "examples": found.head(EXAMPLES), **facts})
+def _found(found: pl.DataFrame, **facts: float) -> CheckOutcome:
+    return CheckOutcome(found.is_empty(), {"offending": found.height, "examples": found.head(EXAMPLES), **facts})
 
 
 def reasons_of(stores: Stores, covered: Coverage) -> str:
@@ -83,7 +83,7 @@ def reasons_of(stores: Stores, covered: Coverage) -> str:
     return "; ".join(f"{source}: {reason} ({symbols} symbols)" for source, reason, symbols in rows) or "none told"
 
 
-def _covered(covered: Coverage, required: float, reasons: str) -> Verdict:
+def _covered(covered: Coverage, required: float, reasons: str) -> CheckOutcome:
     facts: Facts = {
         "session": str(covered.session),
         "share": covered.share,
@@ -93,10 +93,10 @@ def _covered(covered: Coverage, required: float, reasons: str) -> Verdict:
         "reasons": reasons,
         "examples": pl.DataFrame({SYMBOL: covered.missing[:EXAMPLES]}, schema={SYMBOL: pl.String}),
     }
-    return Verdict(covered.share >= required, facts)
+    return CheckOutcome(covered.share >= required, facts)
 
 
-def _warnings(stores: Stores, latest: Sequence[date]) -> Iterator[tuple[str, Verdict]]:
+def _warnings(stores: Stores, latest: Sequence[date]) -> Iterator[tuple[str, CheckOutcome]]:
     """One verdict per rule that refuses or doubts bars without stopping anything: what it found of the last session, and in all.
 
     ``latest`` are the last session and the one before it, which only the last one shows to have had a jump that reverses.
@@ -106,5 +106,5 @@ def _warnings(stores: Stores, latest: Sequence[date]) -> Iterator[tuple[str, Ver
     yield QUARANTINE, _found(refused.filter(pl.col(AS_OF).is_in(latest[:1]) & last), in_all=refused.height)
     standing = stores.read(BAR_FLAGS).filter(pl.col(WITHDRAWN_ON).is_null())
     for flag in FLAGS:
-        doubted = standing.filter(pl.col(FLAG) == flag)
-        yield check_name(flag), _found(doubted.filter(before if flag == REVERSAL else last), in_all=doubted.height)
+        flagged = standing.filter(pl.col(FLAG) == flag)
+        yield check_name(flag), _found(flagged.filter(before if flag == REVERSAL else last), in_all=flagged.height)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, KNOWN_FROM, PRICES, SESSION, SYMBOL, VALUE, VOLUME
-from stock_pipeline.market_data.prices import with_later_splits
+from stock_pipeline.market_data.adjustments import with_later_splits
 from stock_pipeline.market_data.sources.source import ACTIONS
 from stock_pipeline.market_data.tables import BASIS, CAPTURED, DIVIDEND, KIND, RAW, SPLIT
 

@@ -8,17 +8,17 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.ordering import in_order
-from stock_pipeline.market_data.prices import with_action_steps
+from stock_pipeline.market_data.adjustments import with_action_steps
 from stock_pipeline.market_data.tables import FLAG, RAISED_ON, WITHDRAWN_ON
 
-GAP = "sessions missing before"
-EQUAL_CLOSES = "five equal closes"
-ZERO_VOLUME = "no volume"
-JUMP_FLAG = "jump without action"
-REVERSAL = "jump that reverses"
-SCALE = "ten- or hundredfold price"
-VOLUME_SCALE = "hundredfold volume"
-DISAGREEMENT = "sources disagree"
+GAP = "missing_sessions"
+EQUAL_CLOSES = "stale_price"
+ZERO_VOLUME = "zero_volume"
+JUMP_FLAG = "unexplained_jump"
+REVERSAL = "reversed_jump"
+SCALE = "price_scale_error"
+VOLUME_SCALE = "volume_scale_error"
+DISAGREEMENT = "source_disagreement"
 
 FLAGS = {
     GAP: "bars of earlier sessions exist, and those of the sessions just before are missing",
@@ -51,7 +51,7 @@ class FlagRules:
 
 
 def flags(bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], rules: FlagRules) -> pl.DataFrame:
-    """The doubtful bars.
+    """The suspect bars.
 
     Args:
         bars: symbol, session, close, volume, basis; one row per symbol and session.
@@ -89,16 +89,16 @@ def _measures() -> list[pl.Expr]:
 
 
 def _rules(rules: FlagRules) -> list[tuple[str, pl.Expr, pl.Expr]]:
-    """Name, expression that is true on a doubtful bar, and what is measured."""
+    """Name, expression that is true on a suspect bar, and what is measured."""
     move, after = pl.col("move"), pl.col("move").shift(-1).over(SERIES)
-    leapt = _beyond(move, rules.jump_ratio)
-    back = leapt & _beyond(after, rules.jump_ratio) & ((move * after - 1).abs() < REVERSAL_TOLERANCE)
+    jumped = _beyond(move, rules.jump_ratio)
+    back = jumped & _beyond(after, rules.jump_ratio) & ((move * after - 1).abs() < REVERSAL_TOLERANCE)
     ratio = pl.max_horizontal(pl.col("volume_ratio"), 1 / pl.col("volume_ratio"))
     return [
         (GAP, pl.col("missing") > 0, pl.col("missing")),
         (EQUAL_CLOSES, pl.col("equal"), pl.col(CLOSE)),
         (ZERO_VOLUME, pl.col(VOLUME) == 0, pl.col(VOLUME)),
-        (JUMP_FLAG, leapt, move),
+        (JUMP_FLAG, jumped, move),
         (REVERSAL, back, move),
         (SCALE, pl.any_horizontal((_larger(move) / scale - 1).abs() < SCALE_TOLERANCE for scale in SCALES), move),
         (VOLUME_SCALE, (pl.col(VOLUME) > 0) & ratio.is_between(*VOLUME_SCALES), pl.col("volume_ratio")),

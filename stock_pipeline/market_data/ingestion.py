@@ -10,9 +10,9 @@ from stock_pipeline.core.calendar import TradingCalendar
 from stock_pipeline.core.columns import ADJ_CLOSE, AS_OF, KNOWN_FROM, PRICES, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.ordering import strictly_ordered
-from stock_pipeline.market_data.asking import Gathered
 from stock_pipeline.market_data.corporate_actions import derive_actions
 from stock_pipeline.market_data.quality import BarRules, screen
+from stock_pipeline.market_data.source_chain import Gathered
 from stock_pipeline.market_data.tables import ATTEMPT, CAPTURED, INGESTION_FAILURES, INGESTION_REPORTS, KIND, REASON, SPLIT
 
 # The longest that any company may take to file a yearly report with the SEC.

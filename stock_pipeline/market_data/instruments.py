@@ -7,8 +7,8 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, INDUSTRY, NAME, SECTOR, SESSION, SOURCE, SYMBOL
-from stock_pipeline.market_data.identity import follow_symbols, renames_by_contract
-from stock_pipeline.market_data.sources.errors import SaidDelistedError
+from stock_pipeline.market_data.sources.errors import ReportedDelistedError
+from stock_pipeline.market_data.symbol_history import follow_symbols, renames_by_contract
 from stock_pipeline.market_data.tables import CONTRACT, CURRENCY, DELISTED_ON, EXCHANGE, FIRST, INSTRUMENT, INSTRUMENTS, LAST, REASON
 
 PARTICULARS = (NAME, EXCHANGE, CURRENCY, SECTOR, INDUSTRY, CONTRACT)
@@ -79,7 +79,7 @@ def found_delisted(failures: pl.DataFrame, earlier: pl.DataFrame, bars: pl.DataF
         bars: tonight's bars; a symbol that has traded since is not delisted.
         last_held: the last stored session of each symbol.
     """
-    said = pl.col(REASON) == SaidDelistedError.word
+    said = pl.col(REASON) == ReportedDelistedError.word
     reached = pl.col(SYMBOL).replace_strict(last_held, default=None, return_dtype=pl.Date)
     traded = bars.filter(pl.col(SESSION) > reached)
     # What was said on a night whose bar came after all does not count.

@@ -6,9 +6,9 @@ import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.market_data.acquisition import NOTHING_HELD, chosen_sources, gather, refuse_mixing, reported_members
 from stock_pipeline.market_data.catalogue import source_entry
 from stock_pipeline.market_data.coverage import coverage_among
-from stock_pipeline.market_data.gathering import NOTHING_HELD, chosen_sources, gather, members_told, refuse_mixing
 from stock_pipeline.market_data.reading import sessions_of
 from stock_pipeline.market_data.tables import DAILY_BARS, SYMBOL_HISTORY, UNIVERSE_MEMBERS
 from stock_pipeline.settings import Settings
@@ -61,7 +61,7 @@ def _refuse_going_back(stores: Stores, as_of: date | None) -> None:
 
 def _check_coverage(settings: Settings, stores: Stores, bars: pl.DataFrame, as_of: date) -> None:
     """Files of which one goes on for longer than the others would bring the store to a session on which nothing can be made."""
-    members, history = members_told(settings), SYMBOL_HISTORY.empty()
+    members, history = reported_members(settings), SYMBOL_HISTORY.empty()
     if stores.exist:
         held = stores.read(DAILY_BARS, Selection(columns=(SYMBOL, SESSION), last=as_of, known_on=as_of))
         bars, history = pl.concat([bars, held]).unique(), stores.read(SYMBOL_HISTORY)

@@ -34,20 +34,20 @@ def refusals(rules: BarRules) -> list[tuple[str, pl.Expr]]:
     price_tolerance = rules.price_tolerance
     body_top, body_bottom = pl.max_horizontal(OPEN, CLOSE), pl.min_horizontal(OPEN, CLOSE)
     return [
-        ("symbol or session missing", pl.col(SYMBOL).is_null() | (pl.col(SYMBOL) == "") | pl.col(SESSION).is_null()),
-        ("price or volume missing", pl.any_horizontal(pl.col(name).is_null() for name in (*PRICES, VOLUME))),
-        ("price or volume not finite", pl.any_horizontal(~pl.col(name).is_finite() for name in (*PRICES, VOLUME))),
-        ("price not positive", pl.min_horizontal(PRICES) <= 0),
-        ("volume negative", pl.col(VOLUME) < 0),
-        ("currency is another", pl.col(CURRENCY) != rules.currency),
-        ("high below low", pl.col(HIGH) < pl.col(LOW) * (1 - price_tolerance)),
+        ("missing_key", pl.col(SYMBOL).is_null() | (pl.col(SYMBOL) == "") | pl.col(SESSION).is_null()),
+        ("missing_value", pl.any_horizontal(pl.col(name).is_null() for name in (*PRICES, VOLUME))),
+        ("non_finite", pl.any_horizontal(~pl.col(name).is_finite() for name in (*PRICES, VOLUME))),
+        ("non_positive_price", pl.min_horizontal(PRICES) <= 0),
+        ("negative_volume", pl.col(VOLUME) < 0),
+        ("wrong_currency", pl.col(CURRENCY) != rules.currency),
+        ("high_below_low", pl.col(HIGH) < pl.col(LOW) * (1 - price_tolerance)),
         (
-            "open or close outside of low to high",
+            "outside_high_low",
             (body_top > pl.col(HIGH) * (1 + price_tolerance)) | (body_bottom < pl.col(LOW) * (1 - price_tolerance)),
         ),
-        ("high more than three times the low", pl.col(HIGH) > WIDEST_RANGE * pl.col(LOW)),
-        ("in the future", pl.col(SESSION) > (rules.sessions[-1] if rules.sessions else date.min)),
-        ("not a session of the exchange", ~pl.col(SESSION).is_in(list(rules.sessions))),
+        ("implausible_range", pl.col(HIGH) > WIDEST_RANGE * pl.col(LOW)),
+        ("future_session", pl.col(SESSION) > (rules.sessions[-1] if rules.sessions else date.min)),
+        ("not_a_session", ~pl.col(SESSION).is_in(list(rules.sessions))),
     ]
 
 

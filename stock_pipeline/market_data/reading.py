@@ -6,8 +6,8 @@ import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, INDUSTRY, KNOWN_FROM, KNOWN_TO, NAME, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data import tables
-from stock_pipeline.market_data.identity import BORNE, reporting_instruments, under_latest_symbol, with_instruments
-from stock_pipeline.market_data.prices import adjust, with_steps
+from stock_pipeline.market_data.adjustments import adjust, with_factors
+from stock_pipeline.market_data.symbol_history import BORNE, reporting_instruments, under_latest_symbol, with_instruments
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
@@ -48,9 +48,9 @@ def adjusted_bars(stores: Stores, known_on: date, jump_ratio: float, first: date
     return adjust(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
 
 
-def stepped_bars(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
-    """Raw bars from ``first`` on with what takes effect on each, as known on the night of ``known_on``; see ``prices.with_steps``."""
-    return with_steps(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
+def bars_with_factors(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
+    """Raw bars from ``first`` on with what takes effect on each, as known on the night of ``known_on``; see ``prices.with_factors``."""
+    return with_factors(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
 
 
 def reports_by_instrument(stores: Stores, last: date) -> pl.DataFrame:

@@ -12,8 +12,8 @@ import polars as pl
 from stock_pipeline.core.calendar import TradingCalendar, trading_calendar
 from stock_pipeline.core.columns import KNOWN_TO, SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.market_data.acquisition import chosen_sources
 from stock_pipeline.market_data.coverage import coverage_of
-from stock_pipeline.market_data.gathering import chosen_sources
 from stock_pipeline.market_data.sources.source import Source
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.orchestration.automation import INGESTION_JOB

@@ -68,7 +68,7 @@ DAILY_BARS = _table(
         Column(VOLUME, pl.Float64, "shares traded", minimum=0),
         Column(ADJ_CLOSE, pl.Float64, "close adjusted for splits and dividends as the source gave it", nullable=True),
         Column(BASIS, pl.String, "raw: as traded; split: adjusted for the splits until it was told", allowed=(RAW, SPLIT_ADJUSTED)),
-        Column(ACTIONS_KNOWN, pl.Boolean, "whether the source tells of splits and dividends, so that a leap of the price is one"),
+        Column(ACTIONS_KNOWN, pl.Boolean, "whether the source tells of splits and dividends, so that a jump of the price is one"),
         *_ORIGIN,
     ),
     key=(SYMBOL, SESSION),
@@ -167,10 +167,10 @@ QUARANTINED_BARS = _table(
 
 BAR_FLAGS = _table(
     name="bar_flags",
-    description="Bars that are kept and yet doubtful, with the rule that doubts them.",
+    description="Bars that are kept and yet suspect, with the rule that doubts them.",
     columns=(
         _SYMBOL,
-        Column(SESSION, pl.Date, "session of the doubtful bar"),
+        Column(SESSION, pl.Date, "session of the suspect bar"),
         Column(FLAG, pl.String, "rule that doubts the bar"),
         Column(VALUE, pl.Float64, "what the rule measured, such as sessions missing or the ratio of two prices"),
         Column(RAISED_ON, pl.Date, "session on whose night the doubt arose"),

@@ -38,7 +38,7 @@ class Artefact:
 def write_artefact(models_root: Path, estimator: Saveable, manifest: Manifest) -> Artefact:
     """Write ``estimator`` and ``manifest`` as the artefact folder of ``manifest.model`` and ``manifest.training_id``.
 
-    An artefact that is there and intact is kept untouched, because versions in service may point to it; a damaged one is
+    An artefact that is there and intact is kept untouched, because active versions may point to it; a damaged one is
     replaced. After a crash at any moment the folder is whole or absent, and writing again mends what is left.
 
     Raises:

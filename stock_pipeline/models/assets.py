@@ -40,111 +40,113 @@ from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
+from stock_pipeline.models.charts import CHARTS_OF_KINDS, explanation_charts, rank_ic_chart, scores_chart, weights_chart
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
-from stock_pipeline.models.own_process import trained_apart
-from stock_pipeline.models.pictures import PICTURES_OF_KINDS, explanation_pictures, rank_ic_picture, scores_picture, weights_picture
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.reading import artefact_path, read_manifest
-from stock_pipeline.models.recording import Fitted, Said, Training, latest_trainings, manifest_of, record
+from stock_pipeline.models.recording import Fitted, Training, TrainingPredictions, latest_trainings, manifest_of, record
 from stock_pipeline.models.scores import PART, overall
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
+from stock_pipeline.models.subprocess_training import train_in_subprocess
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
-from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, via
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage.reading import Selection
 
 TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS)
 REMEDY = "look for a feature or label that knows the future; if the model is right, raise models.suspicious_rank_ic"
-NO_LEAK = "no_leak"
-SHOWN_METRICS = ("rank_ic", "icir", "mae", "zero_mae", "r2", "positive_ic_share")
+PLAUSIBLE_IC = "plausible_ic"
+SHOWN_METRICS = ("rank_ic", "icir", "mae", "baseline_mae", "r2", "positive_ic_share")
 
 
-def train_model(entry: ModelEntry) -> Callable[[Night], Product | None]:
+def train_model(entry: ModelEntry) -> Callable[[StageContext], StageOutput | None]:
     """The body of a base model's asset: train it as of the session, unless that has been done or the settings leave it out."""
 
-    def body(night: Night) -> Product | None:
-        if night.is_up_to_date or entry.name not in [chosen.name for chosen in parse_models(night.settings.models.names or ())]:
+    def body(context: StageContext) -> StageOutput | None:
+        if context.is_up_to_date or entry.name not in [chosen.name for chosen in parse_models(context.settings.models.names or ())]:
             return None
-        panel = read_training_panel(night.stores, night.settings, night.as_of, entry.target)
-        plan = _plan(night, entry, panel)
+        panel = read_training_panel(context.stores, context.settings, context.as_of, entry.target)
+        plan = _plan(context, entry, panel)
         data_hash = content_hash(panel, (SESSION, SYMBOL))
         learnt = panel.drop_nulls(TARGET)[SESSION]
-        with trained_apart(plan, panel, night.say) as trained:
+        with train_in_subprocess(plan, panel, context.report_progress) as trained:
             del panel
-            inputs = _inputs(night, entry.name, data_hash, trained.model.fitted_with, plan.conditions)
+            inputs = _inputs(context, entry.name, data_hash, trained.model.fitted_with, plan.conditions)
             fitted = Fitted(inputs, trained.model, learnt, entry.target, entry.target.exposures, trained.model.window)
-            training, manifest = _recorded(night, fitted, Said(trained.out_of_fold, trained.seen, trained.explained, trained.tried))
+            training, manifest = _recorded(
+                context, fitted, TrainingPredictions(trained.out_of_fold, trained.in_sample, trained.explained, trained.trials)
+            )
         rank_ic = manifest.metrics[RANK_IC]
-        night.say("no rank IC" if rank_ic is None else f"rank IC {rank_ic:.4f} out of fold")
-        return _product(night, training, manifest)
+        context.report_progress("no rank IC" if rank_ic is None else f"rank IC {rank_ic:.4f} out of fold")
+        return _product(context, training, manifest)
 
     return body
 
 
-def _plan(night: Night, entry: ModelEntry, panel: pl.DataFrame) -> Plan:
-    chosen, features = night.settings.models, chosen_set(night.settings)
-    device = device_for(entry, chosen.device, night.say)
+def _plan(context: StageContext, entry: ModelEntry, panel: pl.DataFrame) -> Plan:
+    chosen, features = context.settings.models, chosen_set(context.settings)
+    device = device_for(entry, chosen.device, context.report_progress)
     return Plan(
         entry=entry,
         feature_names=features.names,
-        splits=tuple(_splits(night, panel.drop_nulls(TARGET)[SESSION])),
-        label_ends=read_label_ends(night.stores, night.as_of, night.settings.labels),
+        splits=tuple(_splits(context, panel.drop_nulls(TARGET)[SESSION])),
+        label_ends=read_label_ends(context.stores, context.as_of, context.settings.labels),
         conditions=Conditions(chosen.seed, chosen.threads, device),
         trials=chosen.trials,
     )
 
 
-def train_stack(night: Night) -> Product | None:
+def train_stack(context: StageContext) -> StageOutput | None:
     """Weigh the latest trainings of the models of the return by their out-of-fold scores."""
-    names = stacked_models(night.settings.models.names)
-    of_these_features = {"features_hash": [hash_features(chosen_set(night.settings).names)]}
-    trainings = night.read(TRAININGS, Selection(last=night.as_of, equals=of_these_features))
+    names = stacked_models(context.settings.models.names)
+    of_these_features = {"features_hash": [hash_features(chosen_set(context.settings).names)]}
+    trainings = context.read(TRAININGS, Selection(last=context.as_of, equals=of_these_features))
     members = latest_trainings(trainings, names)
     if members.is_empty():
         raise StockPipelineError("no model of the return has been trained yet, so there is nothing to stack; materialise one of them first")
     chosen = dict(members.select(MODEL, TRAINING_ID).iter_rows())
-    if night.is_up_to_date and _latest_members(trainings) == chosen:
+    if context.is_up_to_date and _latest_members(trainings) == chosen:
         return None
-    out_of_fold = night.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: list(chosen.values())}))
+    out_of_fold = context.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: list(chosen.values())}))
     wide = widen(out_of_fold)
     weights = stack_weights(wide, list(chosen))
     stacked = StackedModel(weights, chosen, stack_scale(wide, weights))
-    labelled = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])[SESSION]
-    own = stack_out_of_fold(wide, list(chosen), _splits(night, labelled))
-    conditions = Conditions(night.settings.models.seed, night.settings.models.threads)
-    inputs = _inputs(night, STACK, json.dumps(chosen, sort_keys=True), stacked.parameters(), conditions)
-    fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(night, chosen))
-    training, manifest = _recorded(night, fitted, Said(own))
-    product = _product(night, training, manifest)
-    held = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values())}))
+    labelled = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])[SESSION]
+    own = stack_out_of_fold(wide, list(chosen), _splits(context, labelled))
+    conditions = Conditions(context.settings.models.seed, context.settings.models.threads)
+    inputs = _inputs(context, STACK, json.dumps(chosen, sort_keys=True), stacked.parameters(), conditions)
+    fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(context, chosen))
+    training, manifest = _recorded(context, fitted, TrainingPredictions(own))
+    output = _product(context, training, manifest)
+    held = context.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values())}))
     everyone = pl.concat([overall(held), overall(training.scores)])
     counted = pl.DataFrame({MODEL: list(weights), "weight": list(weights.values())}).sort("weight", descending=True)
     return replace(
-        product,
-        pictures=lambda: {**product.pictures(), "models_compared": scores_picture(everyone), "weights": weights_picture(counted)},
-        tables={**product.tables, "weights": counted},
+        output,
+        charts=lambda: {**output.charts(), "models_compared": scores_chart(everyone), "weights": weights_chart(counted)},
+        tables={**output.tables, "weights": counted},
     )
 
 
-def _splits(night: Night, sessions: pl.Series) -> list[Split]:
+def _splits(context: StageContext, sessions: pl.Series) -> list[Split]:
     """The splits of the night, or, where a run has chosen its own folds or days, those of the sessions given."""
-    if night.options.choose_training:
-        return chosen_splits(sessions.unique().sort().to_list(), night.settings.datasets, night.settings.labels)
-    return read_splits(night.stores, night.as_of)
+    if context.options.choose_training:
+        return chosen_splits(sessions.unique().sort().to_list(), context.settings.datasets, context.settings.labels)
+    return read_splits(context.stores, context.as_of)
 
 
-def _longest_window(night: Night, members: dict[str, str]) -> int:
-    return max(read_manifest(night.models_root / artefact_path(name, key)).window for name, key in members.items())
+def _longest_window(context: StageContext, members: dict[str, str]) -> int:
+    return max(read_manifest(context.models_root / artefact_path(name, key)).window for name, key in members.items())
 
 
-def _recorded(night: Night, fitted: Fitted, said: Said) -> tuple[Training, Manifest]:
-    held = _held(night, fitted.inputs.model)
+def _recorded(context: StageContext, fitted: Fitted, said: TrainingPredictions) -> tuple[Training, Manifest]:
+    held = _held(context, fitted.inputs.model)
     manifest = manifest_of(fitted, said, held)
     number = 1 + (held.index(manifest.training_id) if manifest.training_id in held else len(held))
-    with TemporaryDirectory(prefix="stock_pipeline_dry_run_") if night.options.dry_run else nullcontext(night.models_root) as root:
+    with TemporaryDirectory(prefix="stock_pipeline_dry_run_") if context.options.dry_run else nullcontext(context.models_root) as root:
         return record(Path(root), fitted.model, manifest, said, fitted.sessions.n_unique(), number), manifest
 
 
@@ -154,24 +156,24 @@ def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:
     return members
 
 
-def _inputs(night: Night, model: str, data_hash: str, parameters: Mapping[str, Any], conditions: Conditions) -> TrainingInputs:
-    return TrainingInputs(model, night.as_of, chosen_set(night.settings).names, data_hash, parameters, conditions, __version__)
+def _inputs(context: StageContext, model: str, data_hash: str, parameters: Mapping[str, Any], conditions: Conditions) -> TrainingInputs:
+    return TrainingInputs(model, context.as_of, chosen_set(context.settings).names, data_hash, parameters, conditions, __version__)
 
 
-def _held(night: Night, model: str) -> list[str]:
+def _held(context: StageContext, model: str) -> list[str]:
     """The names of the model's trainings in the order in which they were made."""
-    trainings = night.read(TRAININGS, Selection(columns=(TRAINING_ID, NUMBER), equals={MODEL: [model]}))
+    trainings = context.read(TRAININGS, Selection(columns=(TRAINING_ID, NUMBER), equals={MODEL: [model]}))
     names: list[str] = trainings.sort(NUMBER)[TRAINING_ID].to_list()
     return names
 
 
-def _product(night: Night, training: Training, manifest: Manifest) -> Product:
+def _product(context: StageContext, training: Training, manifest: Manifest) -> StageOutput:
     shown = training.scores.pivot(on=METRIC, index=[PART, FOLD, PERIOD], values=VALUE).sort(PART, FOLD, PERIOD)
     tables = {"scores": shown, "importance": training.importance.drop(TRAINING_ID, MODEL, AS_OF), "trials": training.trials}
-    return Product(
+    return StageOutput(
         writes=training.writes,
-        watermark=night.as_of,
-        pictures=lambda: _pictures(training, manifest),
+        watermark=context.as_of,
+        charts=lambda: _charts(training, manifest),
         tables={name: frame for name, frame in tables.items() if frame.height},
         facts={
             "training_id": manifest.training_id,
@@ -183,31 +185,31 @@ def _product(night: Night, training: Training, manifest: Manifest) -> Product:
     )
 
 
-def _pictures(training: Training, manifest: Manifest) -> dict[str, bytes]:
+def _charts(training: Training, manifest: Manifest) -> dict[str, bytes]:
     kind = target_kind(manifest.target)
-    drawn = {"rank_ic_by_session": rank_ic_picture(rank_ic_by_session(training.out_of_fold, kind.ranked_against), manifest.model)}
-    drawn |= {name: PICTURES_OF_KINDS[name](training.out_of_fold) for name in kind.pictures}
-    return drawn | ({} if training.importance.is_empty() else explanation_pictures(training.shap_values, manifest.model))
+    drawn = {"rank_ic_by_session": rank_ic_chart(rank_ic_by_session(training.out_of_fold, kind.ranked_against), manifest.model)}
+    drawn |= {name: CHARTS_OF_KINDS[name](training.out_of_fold) for name in kind.charts}
+    return drawn | ({} if training.importance.is_empty() else explanation_charts(training.shap_values, manifest.model))
 
 
-def _is_plausible(night: Night) -> dict[str, Verdict]:
+def _is_plausible(context: StageContext) -> dict[str, CheckOutcome]:
     """Whether the model's latest training scores no better than is to be had without knowing the future."""
-    model = night.asset.split("/")[1]
-    held = latest_trainings(night.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
+    model = context.asset.split("/")[1]
+    held = latest_trainings(context.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
     if held.is_empty() or not target_kind(held["target"][0]).betrays_leaks:
-        return {NO_LEAK: Verdict(True, {"note": "nothing to judge"})}
-    scores = night.read(MODEL_SCORES, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
+        return {PLAUSIBLE_IC: CheckOutcome(True, {"note": "nothing to judge"})}
+    scores = context.read(MODEL_SCORES, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
     metrics = dict(overall(scores).select(METRIC, VALUE).iter_rows())
-    limit = night.settings.models.suspicious_rank_ic
+    limit = context.settings.models.suspicious_rank_ic
     passed = is_plausible(metrics, limit)
     shown = {name: round(metrics[name], 4) for name in (RANK_IC, "rank_ic_t") if metrics.get(name) is not None}
-    return {NO_LEAK: Verdict(passed, {**shown, "suspicious_rank_ic": limit} | ({} if passed else {"remedy": REMEDY}))}
+    return {PLAUSIBLE_IC: CheckOutcome(passed, {**shown, "suspicious_rank_ic": limit} | ({} if passed else {"remedy": REMEDY}))}
 
 
 PLAUSIBLE = StageCheck(
     (
         CheckSpec(
-            NO_LEAK,
+            PLAUSIBLE_IC,
             "The rank IC out of fold is none that only knowledge of the future explains (models.suspicious_rank_ic).",
             blocking=True,
         ),
@@ -220,14 +222,14 @@ SETTINGS = (*OF_THE_PANEL, "models.seed", "models.threads", "models.trials")
 
 
 def stages(settings: Settings) -> tuple[Stage, ...]:
-    """The assets of the models, to be trained anew where the catalogue of the chosen features changes."""
+    """The assets of the models, to be retrained where the catalogue of the chosen features changes."""
     trained = partial(
         Stage,
         tables=TABLES,
-        rhythm="training",
+        cadence="training",
         code_version=f"2 {chosen_set(settings).hash[:16]}",
         checks=(PLAUSIBLE,),
-        failure_is_shown=True,
+        tolerates_failure=True,
     )
     base_models = (
         trained(

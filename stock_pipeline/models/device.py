@@ -8,7 +8,7 @@ from stock_pipeline.models.estimators.estimator import Device
 from stock_pipeline.models.estimators.gpu import torch_obstacle
 
 
-def device_for(entry: ModelEntry, wanted: str, say: Callable[[str], None]) -> Device:
+def device_for(entry: ModelEntry, wanted: str, report_progress: Callable[[str], None]) -> Device:
     """The device for a model; one that cannot use the GPU that there is says why.
 
     Args:
@@ -26,6 +26,6 @@ def device_for(entry: ModelEntry, wanted: str, say: Callable[[str], None]) -> De
         return "cpu"
     obstacle = entry.gpu_obstacle()
     if obstacle is not None:
-        say(f"on the CPU: {obstacle}")
+        report_progress(f"on the CPU: {obstacle}")
         return "cpu"
     return "cuda"

@@ -11,7 +11,7 @@ from stock_pipeline.models.estimators.estimator import Estimator
 
 IMPORTANCE: Final = "importance"
 SHARE: Final = "share"
-# Rows of history that are explained at each training: enough for a picture, and for importances within a few percent.
+# Rows of history that are explained at each training: enough for a chart, and for importances within a few percent.
 SAMPLE: Final = 500
 EXPLAINED: Final = {SESSION: pl.Date, SYMBOL: pl.String, FEATURE: pl.String, CONTRIBUTION: pl.Float32, VALUE: pl.Float32}
 

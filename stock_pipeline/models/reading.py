@@ -21,12 +21,12 @@ from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.catalogue import TargetKind, target_kind
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.models.catalogue import STACK, model_entry
+from stock_pipeline.models.charts import explanation_charts, rank_ic_chart
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.explanations import explain, strongest
 from stock_pipeline.models.manifest import MANIFEST_FILE, Manifest
-from stock_pipeline.models.pictures import explanation_pictures, rank_ic_picture
 from stock_pipeline.models.scores import OVERALL
-from stock_pipeline.models.scoring import freed
+from stock_pipeline.models.scoring import neutralised_scores
 from stock_pipeline.models.stacking import StackedModel, combine
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES
 from stock_pipeline.storage import Stores
@@ -93,7 +93,7 @@ class Predictor:
 
 
 def load_predictor(
-    folder: Path, manifest_sha256: str, off: frozenset[str] = frozenset(), say: Callable[[str], None] = lambda _note: None
+    folder: Path, manifest_sha256: str, off: frozenset[str] = frozenset(), report_progress: Callable[[str], None] = lambda _note: None
 ) -> Predictor:
     """The model of an artefact folder, ready to be asked, its artefacts checked against their hashes.
 
@@ -109,13 +109,13 @@ def load_predictor(
     """
     manifest = check_artefact(folder, manifest_sha256)
     stack = load_stack(folder) if manifest.model == STACK else None
-    members = {manifest.model: _loaded(folder)} if stack is None else _members(folder.parents[1], stack, off, say)
+    members = {manifest.model: _loaded(folder)} if stack is None else _members(folder.parents[1], stack, off, report_progress)
     if stack is not None:
         stack = replace(stack, weights={name: weight for name, weight in stack.weights.items() if name in members})
     return Predictor(manifest.model, target_kind(manifest.target), manifest.metrics.get(RETURN_SCALE), stack, members)
 
 
-def _members(models_root: Path, stack: StackedModel, off: frozenset[str], say: Callable[[str], None]) -> dict[str, LoadedModel]:
+def _members(models_root: Path, stack: StackedModel, off: frozenset[str], report_progress: Callable[[str], None]) -> dict[str, LoadedModel]:
     found, damage = dict[str, LoadedModel](), "every member is switched off"
     for name, training in stack.members.items():
         if name not in off:
@@ -123,7 +123,7 @@ def _members(models_root: Path, stack: StackedModel, off: frozenset[str], say: C
                 found[name] = _loaded(models_root / artefact_path(name, training))
             except ArtefactError as error:
                 damage = str(error)
-                say(f"the stack goes on without {name}: {damage}")
+                report_progress(f"the stack goes on without {name}: {damage}")
     if not found:
         raise ArtefactError(f"the stack has no member left: {damage}")
     return found
@@ -144,7 +144,7 @@ def _score_of_each(members: Mapping[str, LoadedModel], ordered: pl.DataFrame, ro
         names = [name for name, member in members.items() if member.exposures == exposures]
         scores = np.column_stack([said[name] for name in names])
         if exposures:
-            scores = freed(scores, rows.select(exposures).to_numpy(), np.zeros(len(scores), dtype=np.int64))
+            scores = neutralised_scores(scores, rows.select(exposures).to_numpy(), np.zeros(len(scores), dtype=np.int64))
         columns += [pl.Series(name, scores[:, place]) for place, name in enumerate(names)]
     return columns
 
@@ -247,10 +247,10 @@ def overall_scores(stores: Stores, trainings: Sequence[str] | None = None) -> di
     return {str(name): dict(rows.select(METRIC, VALUE).iter_rows()) for (name,), rows in scores.group_by(TRAINING_ID)}
 
 
-def training_pictures(stores: Stores, model: str, training_id: str, kind: TargetKind) -> dict[str, bytes]:
-    """The pictures (PNG, by name) of a training, drawn from its rows."""
+def training_charts(stores: Stores, model: str, training_id: str, kind: TargetKind) -> dict[str, bytes]:
+    """The charts (PNG, by name) of a training, drawn from its rows."""
     chosen = Selection(equals={TRAINING_ID: [training_id]})
     daily = rank_ic_by_session(stores.read(OUT_OF_FOLD_PREDICTIONS, chosen), kind.ranked_against)
     explained = stores.read(SHAP_VALUES, chosen)
-    drawn = {} if explained.is_empty() else explanation_pictures(explained, model)
-    return {"rank_ic_by_session": rank_ic_picture(daily, model), **drawn}
+    drawn = {} if explained.is_empty() else explanation_charts(explained, model)
+    return {"rank_ic_by_session": rank_ic_chart(daily, model), **drawn}

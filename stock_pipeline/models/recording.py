@@ -20,16 +20,16 @@ from stock_pipeline.storage import Write, replace_groups, upsert
 
 
 @dataclass(frozen=True)
-class Said:
+class TrainingPredictions:
     """What a training had to say: its scores out of fold, those of what it had learnt from, its explanations, and its trials.
 
     See ``training.Trained``. A stack has no rows but ``out_of_fold``.
     """
 
     out_of_fold: pl.DataFrame
-    seen: pl.DataFrame | None = None
+    in_sample: pl.DataFrame | None = None
     explained: pl.DataFrame | None = None
-    tried: pl.DataFrame | None = None
+    trials: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float |
     return {**measures, RETURN_SCALE: scale if scale > 0 else None}
 
 
-def manifest_of(fitted: Fitted, said: Said, held: Sequence[str]) -> Manifest:
+def manifest_of(fitted: Fitted, said: TrainingPredictions, held: Sequence[str]) -> Manifest:
     """All about a model but its files; ``held`` names the model's trainings in the order in which they were made."""
     inputs, sessions = fitted.inputs, fitted.sessions.unique().sort()
     return Manifest(
@@ -109,11 +109,11 @@ def manifest_of(fitted: Fitted, said: Said, held: Sequence[str]) -> Manifest:
         target=fitted.kind.name,
         exposures=fitted.exposures,
         window=fitted.window,
-        trials=1 if said.tried is None else max(1, said.tried.height),
+        trials=1 if said.trials is None else max(1, said.trials.height),
     )
 
 
-def record(models_root: Path, model: Saveable, manifest: Manifest, said: Said, sessions: int, number: int) -> Training:
+def record(models_root: Path, model: Saveable, manifest: Manifest, said: TrainingPredictions, sessions: int, number: int) -> Training:
     """Write the artefact, then say so in rows.
 
     Args:
@@ -126,10 +126,12 @@ def record(models_root: Path, model: Saveable, manifest: Manifest, said: Said, s
     return Training(
         trainings=_training_row(manifest, artefact, sessions, number),
         out_of_fold=_rows_of(tables.OUT_OF_FOLD_PREDICTIONS, named, said.out_of_fold).sort(SESSION, SYMBOL),
-        scores=_rows_of(tables.MODEL_SCORES, named, scores_of(said.out_of_fold, said.seen, target_kind(manifest.target).ranked_against)),
+        scores=_rows_of(
+            tables.MODEL_SCORES, named, scores_of(said.out_of_fold, said.in_sample, target_kind(manifest.target).ranked_against)
+        ),
         shap_values=_rows_of(tables.SHAP_VALUES, named, explained),
         importance=_rows_of(tables.FEATURE_IMPORTANCE, named, None if explained is None else importances(explained)),
-        trials=_rows_of(tables.TRIALS, named, said.tried),
+        trials=_rows_of(tables.TRIALS, named, said.trials),
     )
 
 

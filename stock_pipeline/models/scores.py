@@ -22,7 +22,7 @@ OVERALL: Final[dict[str, list[str] | list[int]]] = {PART: [TEST], FOLD: [ALL_FOL
 def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
     """The measures of one model's scores.
 
-    - ``mae``, ``rmse``: error of the score against the target; ``zero_mae``, ``zero_rmse``: that of predicting 0 for every stock.
+    - ``mae``, ``rmse``: error of the score against the target; ``baseline_mae``, ``baseline_rmse``: that of predicting 0 for every stock.
     - ``r2``: 1 less the squared error over that of predicting 0, so 0 is the worth of knowing nothing (Gu, Kelly and Xiu 2020).
     - ``rank_ic``, ``ic``: mean over sessions of score against outcome; ``icir``: mean over standard deviation of the
       daily rank IC, not annualised (Grinold and Kahn 2000); ``rank_ic_t``: icir times the root of the number of sessions, which
@@ -59,13 +59,13 @@ def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFr
 
 def _errors(rows: pl.DataFrame) -> list[tuple[str, float | None, int]]:
     error, target = pl.col(SCORE) - pl.col(TARGET), pl.col(TARGET)
-    square, zero_square = (error**2).mean(), (target**2).mean()
+    square, baseline_square = (error**2).mean(), (target**2).mean()
     values = rows.select(
         mae=error.abs().mean(),
         rmse=square.sqrt(),
-        r2=pl.when(zero_square != 0).then(1 - square / zero_square),
-        zero_mae=target.abs().mean(),
-        zero_rmse=zero_square.sqrt(),
+        r2=pl.when(baseline_square != 0).then(1 - square / baseline_square),
+        baseline_mae=target.abs().mean(),
+        baseline_rmse=baseline_square.sqrt(),
     )
     return [(name, value, rows.height) for name, value in values.row(0, named=True).items()]
 

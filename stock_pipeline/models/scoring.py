@@ -25,10 +25,10 @@ def scored(rows: pl.DataFrame, said: NDArray[Any], exposures: Sequence[str]) -> 
     if not exposures:
         return rows.with_columns(pl.Series(SCORE, np.asarray(said, dtype=np.float64)))
     sessions = rows[SESSION].to_physical().to_numpy().astype(np.int64)
-    left = freed(np.asarray(said, dtype=np.float64)[:, None], rows.select(exposures).to_numpy(), sessions)
+    left = neutralised_scores(np.asarray(said, dtype=np.float64)[:, None], rows.select(exposures).to_numpy(), sessions)
     return rows.with_columns(pl.Series(SCORE, left[:, 0]))
 
 
-def freed(said: NDArray[np.float64], exposures: NDArray[Any], sessions: NDArray[np.int64]) -> NDArray[np.float64]:
+def neutralised_scores(said: NDArray[np.float64], exposures: NDArray[Any], sessions: NDArray[np.int64]) -> NDArray[np.float64]:
     """What several models said, shape (rows, models), less a quarter of what the exposures, shape (rows, exposures), explain."""
     return (1 - SHARE) * said + SHARE * residuals(said, exposures.astype(np.float64), sessions)

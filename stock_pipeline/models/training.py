@@ -14,7 +14,7 @@ from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import check_split
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.explanations import explain_sample
-from stock_pipeline.models.plan import Plan, Say
+from stock_pipeline.models.plan import Plan, ReportProgress
 from stock_pipeline.models.scoring import scored
 from stock_pipeline.models.trials import choose_parameters
 
@@ -39,12 +39,12 @@ class Trained(Generic[Model]):
 
     model: Model
     out_of_fold: pl.DataFrame
-    seen: pl.DataFrame
+    in_sample: pl.DataFrame
     explained: pl.DataFrame
-    tried: pl.DataFrame
+    trials: pl.DataFrame
 
 
-def train(plan: Plan, panel: pl.DataFrame, say: Say = lambda _note: None) -> Trained[Estimator]:
+def train(plan: Plan, panel: pl.DataFrame, report_progress: ReportProgress = lambda _note: None) -> Trained[Estimator]:
     """Choose parameters, score them out of fold, and fit the model that goes into service.
 
     Args:
@@ -59,17 +59,17 @@ def train(plan: Plan, panel: pl.DataFrame, say: Say = lambda _note: None) -> Tra
     if ordered[TARGET].count() == 0:
         raise InputError(f"there is no labelled row to train {plan.entry.name} on; bring in more history or widen the training window")
     samples = Samples.of(ordered, plan.feature_names)
-    parameters, tried = choose_parameters(plan, ordered, samples, say)
-    tests, seen = score_folds(plan, ordered, samples, parameters, say)
-    say("final fit")
+    parameters, trials = choose_parameters(plan, ordered, samples, report_progress)
+    tests, in_sample = score_folds(plan, ordered, samples, parameters, report_progress)
+    report_progress("final fit")
     estimator = fit(plan, ordered, samples, parameters, ordered[SESSION][0], ordered[SESSION][-1])
-    say("explanations")
+    report_progress("explanations")
     explained = explain_sample(estimator, ordered, samples.take(ordered[TARGET].is_not_null().to_numpy()), plan.conditions.seed)
-    return Trained(estimator, tests, seen, explained, tried)
+    return Trained(estimator, tests, in_sample, explained, trials)
 
 
 def score_folds(
-    plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping[str, Any], say: Say = lambda _note: None
+    plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping[str, Any], report_progress: ReportProgress = lambda _note: None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Train on each fold's training range and score its test range: ``out_of_fold`` and ``seen`` of ``Trained``.
 
@@ -80,15 +80,15 @@ def score_folds(
     """
     for split in plan.splits:
         check_split(split, plan.label_ends)
-    tests, seen = list[pl.DataFrame](), list[pl.DataFrame]()
+    tests, in_sample = list[pl.DataFrame](), list[pl.DataFrame]()
     for split in plan.splits:
-        say(f"fold {split.fold} of {len(plan.splits)}")
+        report_progress(f"fold {split.fold} of {len(plan.splits)}")
         estimator = fit(plan, ordered, samples, parameters, split.train_from, split.train_to)
         learnt = samples.take(_places(ordered, split.train_from, split.train_to))
         tested = samples.take(_places(ordered, split.test_from, split.test_to))
         tests.append(_out_of(plan, estimator, ordered, tested, split.fold))
-        seen.append(_out_of(plan, estimator, ordered, _some_sessions(learnt), split.fold))
-    return pl.concat(tests), pl.concat(seen)
+        in_sample.append(_out_of(plan, estimator, ordered, _some_sessions(learnt), split.fold))
+    return pl.concat(tests), pl.concat(in_sample)
 
 
 def fit(plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping[str, Any], first: date, last: date) -> Estimator:

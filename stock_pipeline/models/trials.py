@@ -16,7 +16,7 @@ from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split
 from stock_pipeline.models.catalogue import ModelEntry
-from stock_pipeline.models.plan import Plan, Say
+from stock_pipeline.models.plan import Plan, ReportProgress
 
 TRIAL: Final = "trial"
 TRIED: Final = {TRIAL: pl.Int32, "parameters": pl.String, RANK_IC: pl.Float64, "chosen": pl.Boolean}
@@ -24,7 +24,9 @@ VALIDATION_SHARE: Final = 1 / 3
 FEWEST_SESSIONS: Final = 10
 
 
-def choose_parameters(plan: Plan, ordered: pl.DataFrame, samples: Samples, say: Say) -> tuple[dict[str, Any], pl.DataFrame]:
+def choose_parameters(
+    plan: Plan, ordered: pl.DataFrame, samples: Samples, report_progress: ReportProgress
+) -> tuple[dict[str, Any], pl.DataFrame]:
     """The parameters with the highest rank IC on the last third of the first fold's training range.
 
     Every set learns from the sessions before that third whose labels are known by then. No session that any fold tests is
@@ -46,7 +48,7 @@ def choose_parameters(plan: Plan, ordered: pl.DataFrame, samples: Samples, say: 
     fits, validates = _ranges(ordered, plan.splits[0], plan.label_ends)
     found = []
     for number, parameters in enumerate(sets):
-        say(f"trial {number + 1} of {len(sets)}")
+        report_progress(f"trial {number + 1} of {len(sets)}")
         estimator = entry.make(plan.conditions, **parameters)
         estimator.fit(samples.take(fits), ordered[TARGET].filter(fits).to_numpy())
         rows = ordered.filter(validates).select(SESSION, FORWARD_RETURN, TARGET)

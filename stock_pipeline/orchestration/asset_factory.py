@@ -31,23 +31,23 @@ def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings) -> dg
             for key in stage.keys
             for spec in check_specs(stage, key)
         ],
-        retry_policy=retry_policy(settings, stage.rhythm),
+        retry_policy=retry_policy(settings, stage.cadence),
         pool=f"{stage.store}_store",
     )
     def run(
         context: dg.AssetExecutionContext, market: StoreResource, ml: StoreResource, scope: RunScope
     ) -> Iterator[dg.MaterializeResult[None]]:
         stores = Stores(settings.home, market.open(), ml.open())
-        retries_left = limits(settings, stage.rhythm).retries - context.retry_number
+        retries_left = limits(settings, stage.cadence).retries - context.retry_number
         try:
-            outcome = execute_stage(stage, Run(stores, settings, scope.options, context.run.run_id), retries_left)
+            result = execute_stage(stage, Run(stores, settings, scope.options, context.run.run_id), retries_left)
         except InputError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+            raise dg.StageFailure(str(error), allow_retries=False) from error
         for key in stage.keys:
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),
-                metadata=shown_of(outcome, key, context.instance),
-                check_results=list(check_results(outcome, key)),
+                metadata=shown_of(result, key, context.instance),
+                check_results=list(check_results(result, key)),
             )
 
     return run
@@ -73,7 +73,7 @@ def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings) -
         kinds=set(stage.kinds),
         owners=OWNERS,
         code_version=code_version(stage, settings),
-        automation_condition=condition_of(settings, stage.rhythm),
+        automation_condition=condition_of(settings, stage.cadence),
         freshness_policy=freshness_policy(settings),
         metadata=shown,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.orchestration.stage import Rhythm, Stage
+from stock_pipeline.orchestration.stage import Cadence, Stage
 from stock_pipeline.settings import Settings, TaskSettings
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ INGESTION_JOB = "nightly_ingestion"
 JITTER = dg.Jitter.PLUS_MINUS
 
 
-def limits(settings: Settings, rhythm: Rhythm) -> TaskSettings:
-    """Timeout and retries of the assets of a rhythm."""
-    return settings.automation.training if rhythm == "training" else settings.automation.nightly
+def limits(settings: Settings, cadence: Cadence) -> TaskSettings:
+    """Timeout and retries of the assets of a cadence."""
+    return settings.automation.training if cadence == "training" else settings.automation.nightly
 
 
-def retry_policy(settings: Settings, rhythm: Rhythm) -> dg.RetryPolicy:
+def retry_policy(settings: Settings, cadence: Cadence) -> dg.RetryPolicy:
     """How often a failed asset is tried again within its run, ever later."""
-    task = limits(settings, rhythm)
+    task = limits(settings, cadence)
     return dg.RetryPolicy(max_retries=task.retries, delay=task.retry_delay_seconds, backoff=dg.Backoff.EXPONENTIAL, jitter=JITTER)
 
 
@@ -34,23 +34,23 @@ def freshness_policy(settings: Settings) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window * 0.8)
 
 
-def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[Any] | None:
-    """When an asset of that rhythm is due.
+def condition_of(settings: Settings, cadence: Cadence) -> dg.AutomationCondition[Any] | None:
+    """When an asset of that cadence is due.
 
     Nightly assets follow what lies upstream, once its blocking checks have passed, which ``eager`` alone does not ask.
     Models are trained when missing, unless that has just failed, and at their own times; of nothing that fails its checks either. Either is
     due when its code or a setting that its rows depend on has changed.
     """
-    if rhythm == "ingestion":
+    if cadence == "ingestion":
         return None
     condition: Any = dg.AutomationCondition  # whose types tell assets and checks apart where their algebra does not
     changed = condition.code_version_changed().since_last_handled() & ~condition.any_deps_missing() & ~condition.in_progress()
     changed = changed.with_label("code_or_settings_changed")
-    if rhythm == "nightly":
+    if cadence == "nightly":
         due = condition.eager()
     else:
         due = condition.missing() & ~condition.any_deps_missing() & ~condition.in_progress() & ~condition.execution_failed()
-    if rhythm == "training" and settings.registry.retraining.on_schedule:
+    if cadence == "training" and settings.registry.retraining.on_schedule:
         tick = condition.cron_tick_passed(settings.automation.training_cron, settings.schedule.time_zone)
         due = due | (tick & ~condition.in_progress())
     whole: dg.AutomationCondition[Any] = (due | changed) & condition.all_deps_blocking_checks_passed()
@@ -58,23 +58,23 @@ def condition_of(settings: Settings, rhythm: Rhythm) -> dg.AutomationCondition[A
 
 
 def automation_sensors(stages: Sequence[Stage], settings: Settings) -> list[dg.AutomationConditionSensorDefinition]:
-    """One sensor per rhythm over the groups of its stages, running by default; its runs carry the rhythm's timeout."""
-    rhythms: tuple[Rhythm, ...] = ("nightly", "training")
+    """One sensor per cadence over the groups of its stages, running by default; its runs carry the cadence's timeout."""
+    cadences: tuple[Cadence, ...] = ("nightly", "training")
     return [
         dg.AutomationConditionSensorDefinition(
-            name=f"{rhythm}_automation",
-            target=dg.AssetSelection.groups(*dict.fromkeys(stage.keys[0][0] for stage in stages if stage.rhythm == rhythm)),
+            name=f"{cadence}_automation",
+            target=dg.AssetSelection.groups(*dict.fromkeys(stage.keys[0][0] for stage in stages if stage.cadence == cadence)),
             default_status=dg.DefaultSensorStatus.RUNNING,
             minimum_interval_seconds=settings.automation.interval_seconds,
-            run_tags=run_tags(settings, rhythm),
+            run_tags=run_tags(settings, cadence),
         )
-        for rhythm in rhythms
+        for cadence in cadences
     ]
 
 
-def run_tags(settings: Settings, rhythm: Rhythm) -> dict[str, str]:
-    """The tags that put the rhythm's timeout on a run."""
-    return {"dagster/max_runtime": str(limits(settings, rhythm).timeout_seconds)}
+def run_tags(settings: Settings, cadence: Cadence) -> dict[str, str]:
+    """The tags that put the cadence's timeout on a run."""
+    return {"dagster/max_runtime": str(limits(settings, cadence).timeout_seconds)}
 
 
 def ingestion_job(group: str, settings: Settings) -> "UnresolvedAssetJobDefinition":

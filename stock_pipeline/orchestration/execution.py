@@ -15,10 +15,10 @@ import polars as pl
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.clock import utc_now
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.declared import declared_settings, declared_stores
-from stock_pipeline.orchestration.night import Night, Product, Verdict
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.orchestration.progress import Began, Ended, Noted, Stopped, announce
+from stock_pipeline.orchestration.progress import Blocked, Finished, Progressed, Started, announce
 from stock_pipeline.orchestration.stage import Key, Stage, dependencies
 from stock_pipeline.settings import Settings
 from stock_pipeline.settings.values import difference, values_of
@@ -39,17 +39,17 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StageResult:
     """What became of one execution."""
 
     stage: Stage
     state: TaskState  # how it ended; failed only where the stage shows its failures as a check
-    product: Product | None  # what the body made; None where there was nothing to do or it failed
+    output: StageOutput | None  # what the body made; None where there was nothing to do or it failed
     reports: tuple[WriteReport, ...]  # what was written, a report per table
     counts: Mapping[str, int]  # rows of each table of the stage, by qualified name
     reached: date | None  # the session that the stage has reached
     wanted: date | None  # the session that it was to reach
-    checks: Mapping[str, Verdict]  # the verdicts, by name of the check
+    checks: Mapping[str, CheckOutcome]  # the verdicts, by name of the check
     seconds: float  # how long it took
     error: str | None = None  # the sentence of the failure
     remade: str | None = None  # which changed setting had everything made again
@@ -66,13 +66,13 @@ class Outcome:
         return self.reached is not None and self.wanted is not None and self.reached >= self.wanted
 
     @property
-    def blocked(self) -> Mapping[str, Verdict]:
+    def blocked(self) -> Mapping[str, CheckOutcome]:
         """The blocking checks that failed."""
         blocking = {spec.name for check in self.stage.checks for spec in check.specs if spec.blocking}
         return {name: verdict for name, verdict in self.checks.items() if name in blocking and not verdict.passed}
 
 
-def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
+def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
     """Execute a stage: read how far it has come, run its body, write what it made, judge its checks.
 
     A failure that a stage shows as a check is raised as long as the caller would try again.
@@ -82,11 +82,11 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
         Exception: whatever the body or the writing raised, once it is in the audit trail.
     """
     moment, began = run.clock(), time.perf_counter()
-    announce(Began(stage.name))
+    announce(Started(stage.name))
 
     def record(state: TaskState, rows: int, error: str | None, remade: str | None) -> float:
         seconds = time.perf_counter() - began
-        announce(Ended(stage.name, rows, seconds, state == "up to date", error, remade))
+        announce(Finished(stage.name, rows, seconds, state == "up to date", error, remade))
         if not run.options.dry_run:  # of which nothing is kept, and which is no last result of the asset's
             _record(stage, run, TaskRun(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error, seen))
         return seconds
@@ -99,46 +99,46 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> Outcome:
         remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
         night = _night(stage, run, held, moment, remade)
         try:
-            product, reports = _make(stage, run, night)
+            output, reports = _make(stage, run, night)
             error = None
         except Exception as problem:
-            if not stage.failure_is_shown or (retries_left and not isinstance(problem, InputError)):
+            if not stage.tolerates_failure or (retries_left and not isinstance(problem, InputError)):
                 raise
-            product, reports, error = None, (), sentence_of(problem)
-        outcome = _outcome(stage, night, product, reports, error)
+            output, reports, error = None, (), sentence_of(problem)
+        result = _outcome(stage, night, output, reports, error)
     except Exception as problem:
         record("failed", 0, sentence_of(problem), None)
         raise
-    remade = remade if outcome.state == "succeeded" else None
+    remade = remade if result.state == "succeeded" else None
     if remade is not None and (fewer := sum(report.deleted - report.inserted for report in reports)) > 0:
         remade += f", rows: {fewer:,} fewer"
-    seconds = record(outcome.state, outcome.rows, error, remade)
-    for name, verdict in outcome.blocked.items():
-        announce(Stopped(stage.name, name, facts_of(verdict)))
-    return replace(outcome, seconds=seconds, remade=remade)
+    seconds = record(result.state, result.rows, error, remade)
+    for name, verdict in result.blocked.items():
+        announce(Blocked(stage.name, name, facts_of(verdict)))
+    return replace(result, seconds=seconds, remade=remade)
 
 
 @dataclass(frozen=True)
-class Failure:
+class StageFailure:
     """An execution that raised, in one sentence; what is downstream of the stage is left out."""
 
     stage: Stage
     error: str
 
 
-def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[Outcome | Failure]:
+def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[StageResult | StageFailure]:
     """Execute stages in their order, and leave out those downstream of one that failed or whose blocking check did."""
     barred: set[Key] = set()
     for stage in stages:
-        result: Outcome | Failure
+        result: StageResult | StageFailure
         if barred.intersection(dependencies(stage, stages)):
             barred.update(stage.keys)
             continue
         try:
             result = execute_stage(stage, run)
         except Exception as problem:
-            result = Failure(stage, sentence_of(problem))
-        if isinstance(result, Failure) or result.blocked:
+            result = StageFailure(stage, sentence_of(problem))
+        if isinstance(result, StageFailure) or result.blocked:
             barred.update(stage.keys)
         yield result
 
@@ -148,16 +148,16 @@ def sentence_of(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def facts_of(verdict: Verdict) -> str:
+def facts_of(verdict: CheckOutcome) -> str:
     """What is short enough for a sentence."""
     return ", ".join(f"{name} {value}" for name, value in verdict.facts.items() if not isinstance(value, pl.DataFrame))
 
 
-def _night(stage: Stage, run: Run, held: Watermark | None, moment: datetime, remade: str | None) -> Night:
+def _night(stage: Stage, run: Run, held: Watermark | None, moment: datetime, remade: str | None) -> StageContext:
     stores, settings = run.stores, run.options.applied_to(run.settings)
     if run.strict:
         stores, settings = declared_stores(stores, stage), declared_settings(settings, stage)
-    return Night(
+    return StageContext(
         asset=stage.name,
         store=stage.store,
         news=stage.news,
@@ -169,30 +169,32 @@ def _night(stage: Stage, run: Run, held: Watermark | None, moment: datetime, rem
         # Rows that another version of the code or another setting made may differ from what would be made now.
         full_refresh=run.options.full_refresh or remade is not None or (held is not None and held.code_version != stage.code_version),
         moment=moment,
-        say=lambda note: announce(Noted(stage.name, note)),
+        report_progress=lambda note: announce(Progressed(stage.name, note)),
     )
 
 
-def _make(stage: Stage, run: Run, night: Night) -> tuple[Product | None, tuple[WriteReport, ...]]:
-    if night.options.dry_run and stage.rhythm != "training":
+def _make(stage: Stage, run: Run, context: StageContext) -> tuple[StageOutput | None, tuple[WriteReport, ...]]:
+    if context.options.dry_run and stage.cadence != "training":
         return None, ()
-    product = stage.body(night)
-    if product is None or night.options.dry_run:
-        return product, ()
+    output = stage.body(context)
+    if output is None or context.options.dry_run:
+        return output, ()
     made_with = json.dumps(values_of(run.settings, stage.settings))
-    author = Author.of_asset(stage.name, stage.code_version, run.run_id, night.moment, made_with)
-    return product, tuple(run.stores.write(stage.store, author, product.writes, product.watermark))
+    author = Author.of_asset(stage.name, stage.code_version, run.run_id, context.moment, made_with)
+    return output, tuple(run.stores.write(stage.store, author, output.writes, output.watermark))
 
 
-def _outcome(stage: Stage, night: Night, product: Product | None, reports: tuple[WriteReport, ...], error: str | None) -> Outcome:
-    held, counts = night.stores.standing(stage.store, stage.name, stage.tables)
+def _outcome(
+    stage: Stage, context: StageContext, output: StageOutput | None, reports: tuple[WriteReport, ...], error: str | None
+) -> StageResult:
+    held, counts = context.stores.progress_of(stage.store, stage.name, stage.tables)
     reached = None if held is None else held.session
-    changed = product is not None and (not reports or any(report.changed for report in reports))
+    changed = output is not None and (not reports or any(report.changed for report in reports))
     state: TaskState = "failed" if error is not None else "succeeded" if changed else "up to date"
-    checks = {name: verdict for check in stage.checks for name, verdict in check.judge(night).items()}
+    checks = {name: verdict for check in stage.checks for name, verdict in check.judge(context).items()}
     # Ingestion has only now learnt how far the source goes, so what it reached is what was wanted.
-    wanted = night.options.as_of or (reached if stage.rhythm == "ingestion" else night.as_of)
-    return Outcome(stage, state, product, reports, counts, reached, wanted, checks, 0.0, error, dry_run=night.options.dry_run)
+    wanted = context.options.as_of or (reached if stage.cadence == "ingestion" else context.as_of)
+    return StageResult(stage, state, output, reports, counts, reached, wanted, checks, 0.0, error, dry_run=context.options.dry_run)
 
 
 def _record(stage: Stage, run: Run, task: TaskRun) -> None:

@@ -13,14 +13,14 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.orchestration.asset_factory import code_version
-from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.orchestration.instance import given_dagster_home, prepare_dagster_home
 from stock_pipeline.orchestration.reporting import events_of
 from stock_pipeline.settings import Settings
 
 
 @contextmanager
-def recording(settings: Settings) -> Iterator[Callable[[Outcome], None]]:
+def recording(settings: Settings) -> Iterator[Callable[[StageResult], None]]:
     """Open the Dagster instance; gives what records an outcome's materialisations and checks in it.
 
     The instance is the one under the data directory, or in DAGSTER_HOME.
@@ -30,8 +30,8 @@ def recording(settings: Settings) -> Iterator[Callable[[Outcome], None]]:
     """
     with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
 
-        def record(outcome: Outcome) -> None:
-            for event in events_of(outcome, code_version(outcome.stage, settings), instance):
+        def record(result: StageResult) -> None:
+            for event in events_of(result, code_version(result.stage, settings), instance):
                 instance.report_runless_asset_event(event)
 
         yield record

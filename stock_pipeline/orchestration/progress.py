@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Began:
+class Started:
     """A stage has begun."""
 
     asset: str
 
 
 @dataclass(frozen=True)
-class Noted:
+class Progressed:
     """A step inside a stage, such as the fold of a training."""
 
     asset: str
@@ -22,7 +22,7 @@ class Noted:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Finished:
     """A stage has ended: with rows, or with the sentence of its error. ``remade`` says which setting had everything made again."""
 
     asset: str
@@ -34,7 +34,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Stopped:
+class Blocked:
     """A blocking check has failed on an asset, so that nothing is made of it; ``facts`` is what the check measured."""
 
     asset: str
@@ -42,7 +42,7 @@ class Stopped:
     facts: str
 
 
-Event = Began | Noted | Ended | Stopped
+Event = Started | Progressed | Finished | Blocked
 Listener = Callable[[Event], None]
 _listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)
 

@@ -11,12 +11,12 @@ import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.orchestration.execution import Outcome
-from stock_pipeline.orchestration.night import Facts, Product, Verdict
+from stock_pipeline.orchestration.context import CheckOutcome, Facts, StageOutput
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.orchestration.stage import CheckSpec, Key, Stage
 
-UP_TO_DATE = CheckSpec("data_date", "The table has reached the session that the run works as of.", warns=True)
-MADE = CheckSpec("made", "The last execution did not fail; what lies downstream goes on without it.")
+UP_TO_DATE = CheckSpec("up_to_date", "The table has reached the session that the run works as of.", warns=True)
+LAST_EXECUTION = CheckSpec("last_execution", "The last execution did not fail; what lies downstream goes on without it.")
 CODE_VERSION_TAG = "dagster/code_version"
 
 
@@ -24,16 +24,16 @@ def check_specs(stage: Stage, key: Key) -> list[CheckSpec]:
     """The checks that the asset of a key carries: all of them the first, the others only whether they are up to date."""
     if key != stage.keys[0]:
         return [UP_TO_DATE]
-    made = [MADE] if stage.failure_is_shown else []
+    made = [LAST_EXECUTION] if stage.tolerates_failure else []
     return [UP_TO_DATE, *made, *(spec for check in stage.checks for spec in check.specs)]
 
 
-def check_results(outcome: Outcome, key: Key) -> Iterator[dg.AssetCheckResult]:
+def check_results(result: StageResult, key: Key) -> Iterator[dg.AssetCheckResult]:
     """The result of each of those checks."""
-    reached: Facts = {"reached": str(outcome.reached), "as_of": str(outcome.wanted)}
-    made = Verdict(outcome.error is None, {} if outcome.error is None else {"reason": outcome.error})
-    verdicts = {UP_TO_DATE.name: Verdict(outcome.up_to_date, reached), MADE.name: made, **outcome.checks}
-    for spec in check_specs(outcome.stage, key):
+    reached: Facts = {"reached": str(result.reached), "as_of": str(result.wanted)}
+    made = CheckOutcome(result.error is None, {} if result.error is None else {"reason": result.error})
+    verdicts = {UP_TO_DATE.name: CheckOutcome(result.up_to_date, reached), LAST_EXECUTION.name: made, **result.checks}
+    for spec in check_specs(result.stage, key):
         verdict = verdicts[spec.name]
         facts = {name: frame_shown(value) if isinstance(value, pl.DataFrame) else value for name, value in verdict.facts.items()}
         severity = dg.AssetCheckSeverity.WARN if spec.warns else dg.AssetCheckSeverity.ERROR
@@ -42,30 +42,30 @@ def check_results(outcome: Outcome, key: Key) -> Iterator[dg.AssetCheckResult]:
         )
 
 
-def shown_of(outcome: Outcome, key: Key, instance: dg.DagsterInstance) -> dict[str, Any]:
+def shown_of(result: StageResult, key: Key, instance: dg.DagsterInstance) -> dict[str, Any]:
     """What people see of an asset; what an earlier materialisation showed where nothing has changed."""
-    table, product = outcome.stage.table_of(key), outcome.product
-    shown: dict[str, Any] = {"result": _result(outcome), "watermark": str(outcome.reached)}
+    table, output = result.stage.table_of(key), result.output
+    shown: dict[str, Any] = {"result": _result(result), "watermark": str(result.reached)}
     anew = None
-    if product is not None and outcome.state == "succeeded":
-        anew = product_metadata(product) if key == outcome.stage.keys[0] else preview(product, table)
+    if output is not None and result.state == "succeeded":
+        anew = output_metadata(output) if key == result.stage.keys[0] else preview(output, table)
     shown |= anew or _previously_shown(key, instance)
     if table is not None:
-        shown["dagster/row_count"] = outcome.counts[table.qualified_name]
-    return shown | {"seconds": round(outcome.seconds, 3)}
+        shown["dagster/row_count"] = result.counts[table.qualified_name]
+    return shown | {"seconds": round(result.seconds, 3)}
 
 
 def events_of(
-    outcome: Outcome, code_version: str, instance: dg.DagsterInstance
+    result: StageResult, code_version: str, instance: dg.DagsterInstance
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """The outcome of a stage that was not executed as a step of Dagster's, for its event log; nothing of a dry run, which made nothing."""
-    if outcome.dry_run:
+    if result.dry_run:
         return
-    blocking = {spec.name for check in outcome.stage.checks for spec in check.specs if spec.blocking}
-    for key in outcome.stage.keys:
+    blocking = {spec.name for check in result.stage.checks for spec in check.specs if spec.blocking}
+    for key in result.stage.keys:
         tags = {CODE_VERSION_TAG: code_version}
-        yield dg.AssetMaterialization(asset_key=dg.AssetKey(key), metadata=shown_of(outcome, key, instance), tags=tags)
-        for check in check_results(outcome, key):
+        yield dg.AssetMaterialization(asset_key=dg.AssetKey(key), metadata=shown_of(result, key, instance), tags=tags)
+        for check in check_results(result, key):
             yield dg.AssetCheckEvaluation(
                 asset_key=dg.AssetKey(key),
                 check_name=str(check.check_name),
@@ -76,12 +76,12 @@ def events_of(
             )
 
 
-def _result(outcome: Outcome) -> str:
-    if outcome.state == "failed":
+def _result(result: StageResult) -> str:
+    if result.state == "failed":
         return "failed; what is shown was made before"
-    if outcome.state == "up to date":
+    if result.state == "up to date":
         return "up to date"
-    return "brought up to date" if outcome.remade is None else f"made again: {outcome.remade}"
+    return "brought up to date" if result.remade is None else f"made again: {result.remade}"
 
 
 def _previously_shown(key: Key, instance: dg.DagsterInstance) -> dict[str, Any]:
@@ -110,9 +110,9 @@ def column_schema(schema: TableSchema) -> dg.TableSchema:
     )
 
 
-def picture(content: bytes) -> dg.MarkdownMetadataValue:
+def chart(content: bytes) -> dg.MarkdownMetadataValue:
     """A PNG file that the web UI shows."""
-    return dg.MetadataValue.md(f"![picture](data:image/png;base64,{base64.b64encode(content).decode()})")
+    return dg.MetadataValue.md(f"![chart](data:image/png;base64,{base64.b64encode(content).decode()})")
 
 
 def frame_shown(frame: pl.DataFrame) -> dg.MetadataValue[Any]:
@@ -124,16 +124,16 @@ def frame_shown(frame: pl.DataFrame) -> dg.MetadataValue[Any]:
     return dg.MetadataValue.table([dg.TableRecord(row) for row in shown.to_dicts()], schema=dg.TableSchema(columns))
 
 
-def product_metadata(product: Product) -> dict[str, Any]:
-    """Everything that people look at: facts first, then pictures, then tables, which may be long."""
-    shown: dict[str, Any] = {name: value for name, value in product.facts.items() if value is not None}
-    shown |= {name: picture(content) for name, content in product.pictures().items()}
-    return shown | {name: frame_shown(frame) for name, frame in product.tables.items()}
+def output_metadata(output: StageOutput) -> dict[str, Any]:
+    """Everything that people look at: facts first, then charts, then tables, which may be long."""
+    shown: dict[str, Any] = {name: value for name, value in output.facts.items() if value is not None}
+    shown |= {name: chart(content) for name, content in output.charts().items()}
+    return shown | {name: frame_shown(frame) for name, frame in output.tables.items()}
 
 
-def preview(product: Product, schema: TableSchema | None) -> dict[str, Any]:
-    """The first rows that were written to a table that has no picture of its own; nothing where none were."""
-    written = next((write.frame for write in product.writes if write.schema is schema), None)
+def preview(output: StageOutput, schema: TableSchema | None) -> dict[str, Any]:
+    """The first rows that were written to a table that has no chart of its own; nothing where none were."""
+    written = next((write.frame for write in output.writes if write.schema is schema), None)
     return {} if written is None or written.is_empty() else {"rows": frame_shown(written.head(PREVIEW_ROWS))}
 
 

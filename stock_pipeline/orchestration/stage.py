@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stock_pipeline.core.table_schema import StoreName, TableSchema, View
-from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 
 Key = tuple[str, str]  # (stage, name)
-Rhythm = Literal["ingestion", "nightly", "training"]
+Cadence = Literal["ingestion", "nightly", "training"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class StageCheck:
     """Checks that are judged together, after every execution of the stage, from what is stored."""
 
     specs: tuple[CheckSpec, ...]
-    judge: Callable[[Night], Mapping[str, Verdict]]  # reads what is stored and returns the verdict on each of the checks, by name
+    judge: Callable[
+        [StageContext], Mapping[str, CheckOutcome]
+    ]  # reads what is stored and returns the verdict on each of the checks, by name
     reads: tuple[TableSchema, ...] = ()  # tables that only the checks read, not the body
 
 
@@ -42,12 +44,14 @@ class Via:
 class Stage:
     """One asset, or several that are made together."""
 
-    keys: tuple[Key, ...]  # asset keys (stage, name); the first names the whole and carries the pictures
+    keys: tuple[Key, ...]  # asset keys (stage, name); the first names the whole and carries the charts
     description: str
     tables: tuple[TableSchema, ...]  # tables that the body writes; the one that bears a key's name is shown with that asset
     # tables that the body reads. From them follow the assets that the stage depends on and whether there is news for it.
     reads: tuple[TableSchema | Via, ...]
-    body: Callable[[Night], Product | None]  # receives a Night and returns a Product, or None where there is nothing to do
+    body: Callable[
+        [StageContext], StageOutput | None
+    ]  # receives a StageContext and returns a StageOutput, or None where there is nothing to do
     # tables that the body reads although they are made after it: feedback of earlier nights. It is news, but no dependency; as it comes
     # with a new night, such a stage follows ingestion.
     reads_back: tuple[TableSchema, ...] = ()
@@ -60,13 +64,13 @@ class Stage:
     settings_ahead: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ("polars", "duckdb")
     # ``ingestion`` runs by schedule, ``nightly`` when something upstream has changed, ``training`` when missing or due
-    rhythm: Rhythm = "nightly"
+    cadence: Cadence = "nightly"
     store: StoreName = "ml"  # the store that is written to; one writer at a time has it
     code_version: str = "1"  # to be raised when the same input gives other rows
     checks: tuple[StageCheck, ...] = ()  # judged after every execution; they carry the first key
     # a failure (after the last retry) is a failed check of the asset rather than the end of the run, so that what lies downstream goes on
     # with what there is
-    failure_is_shown: bool = False
+    tolerates_failure: bool = False
 
     def __repr__(self) -> str:
         return f"Stage({self.name})"
@@ -108,7 +112,7 @@ def dependencies(stage: Stage, stages: Sequence[Stage]) -> tuple[Key, ...]:
     for read in stage.reads:
         found |= dict.fromkeys(read.keys if isinstance(read, Via) else _makers(read, stages))
     if stage.reads_back:
-        found |= {other.keys[0]: None for other in stages if other.rhythm == "ingestion"}
+        found |= {other.keys[0]: None for other in stages if other.cadence == "ingestion"}
     return tuple(key for key in found if key not in stage.keys)
 
 

@@ -40,7 +40,7 @@ def nothing_in(home: object) -> str:
 def verdict_on(home: object, assets: Sequence[Mapping[str, Any]], reached: date | None, jobs: Iterable[Mapping[str, Any]]) -> HomeVerdict:
     """The verdict on a data directory: wrong where an asset or a model's last training failed, or rows end before the last session.
 
-    Assets without a table, such as the models, which are trained in their own rhythm, may end before it.
+    Assets without a table, such as the models, which are trained in their own cadence, may end before it.
 
     Args:
         home: the data directory, for the sentence.

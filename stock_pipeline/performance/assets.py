@@ -9,15 +9,15 @@ from stock_pipeline.core.columns import MODEL, PERIOD, SESSION, WHOLE
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.datasets.reading import read_targets
 from stock_pipeline.features.tables import DAILY_FEATURES
-from stock_pipeline.labels.catalogue import label_reach
+from stock_pipeline.labels.catalogue import purge_span
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of, via
-from stock_pipeline.performance.log import best_tenth_by_session, performance_log
+from stock_pipeline.performance.charts import cumulative_rank_ic, cumulative_return
+from stock_pipeline.performance.log import performance_log, top_decile_by_session
 from stock_pipeline.performance.outcomes import KIND, daily_performance, session_results
-from stock_pipeline.performance.pictures import cumulative_rank_ic, cumulative_return
 from stock_pipeline.performance.reading import (
     ADMITTED_TABLES,
     RECORD_TABLES,
@@ -34,7 +34,7 @@ from stock_pipeline.performance.tables import (
     SIGN_ACCURACY,
 )
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW_RESULTS
+from stock_pipeline.registry.tables import LIVE_RESULTS, MODEL_VERSIONS
 from stock_pipeline.storage import replace_all, upsert
 from stock_pipeline.storage.reading import Selection
 
@@ -43,67 +43,67 @@ JOINED = (DAILY_PREDICTIONS, DAILY_LABELS, DAILY_FEATURES)
 PERIODS_SHOWN = ("60 sessions", WHOLE)
 
 
-def measure_performance(night: Night) -> Product | None:
+def measure_performance(context: StageContext) -> StageOutput | None:
     """Join what the models said to what came of it."""
-    if not night.has_news():
+    if not context.has_news():
         return None
-    outcomes = read_outcomes(night.stores, night.as_of, night.settings.labels.horizons[0])
-    made = daily_performance(predictions_on_record(night.stores), outcomes)
-    results = _results_of_versions(night, outcomes)
-    write = replace_all if night.full_refresh else upsert
+    outcomes = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])
+    made = daily_performance(predictions_on_record(context.stores), outcomes)
+    results = _results_of_versions(context, outcomes)
+    write = replace_all if context.full_refresh else upsert
     means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", SIGN_ACCURACY, LONG_SHORT_RETURN).mean())
-    return Product(
-        writes=(write(DAILY_PERFORMANCE, made, may_be_empty=True), write(SHADOW_RESULTS, results, may_be_empty=True)),
-        watermark=night.as_of,
-        pictures=lambda: {"rank_ic": cumulative_rank_ic(made)} if made.height else {},
+    return StageOutput(
+        writes=(write(DAILY_PERFORMANCE, made, may_be_empty=True), write(LIVE_RESULTS, results, may_be_empty=True)),
+        watermark=context.as_of,
+        charts=lambda: {"rank_ic": cumulative_rank_ic(made)} if made.height else {},
         tables={"means": means.sort(MODEL, ORIGIN)},
         facts={"sessions_joined": results[SESSION].n_unique()},
     )
 
 
-def _results_of_versions(night: Night, outcomes: pl.DataFrame) -> pl.DataFrame:
-    """The results of the sessions whose outcomes have become known or have changed since, of all versions: rows of SHADOW_RESULTS."""
-    kept_from = night.as_of - timedelta(days=night.settings.registry.retention.shadow_days)
-    wanted = Selection(columns=(SESSION,), first=kept_from, last=night.as_of, distinct=True)
-    sessions = night.read(DAILY_PREDICTIONS, wanted)[SESSION].to_list()
-    first = night.first_to_make(sessions, JOINED)
+def _results_of_versions(context: StageContext, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """The results of the sessions whose outcomes have become known or have changed since, of all versions: rows of LIVE_RESULTS."""
+    kept_from = context.as_of - timedelta(days=context.settings.registry.retention.shadow_days)
+    wanted = Selection(columns=(SESSION,), first=kept_from, last=context.as_of, distinct=True)
+    sessions = context.read(DAILY_PREDICTIONS, wanted)[SESSION].to_list()
+    first = context.first_to_make(sessions, JOINED)
     if first is None:
-        return SHADOW_RESULTS.empty()
-    labels = night.settings.labels
+        return LIVE_RESULTS.empty()
+    labels = context.settings.labels
     # The outcomes of so many sessions before may have become known only now.
-    start = sessions[max(0, sessions.index(first) - label_reach(labels.horizons[:1], labels.volatility_horizon))]
-    said = predictions_of_every_version(night.stores, start, night.as_of)
+    start = sessions[max(0, sessions.index(first) - purge_span(labels.horizons[:1], labels.volatility_horizon))]
+    said = predictions_of_every_version(context.stores, start, context.as_of)
     kinds = [target_kind(name) for name in said[KIND].unique()]
-    return session_results(said, read_targets(night.stores, night.settings, night.as_of, start, outcomes, kinds))
+    return session_results(said, read_targets(context.stores, context.settings, context.as_of, start, outcomes, kinds))
 
 
-def log_performance(night: Night) -> Product | None:
+def log_performance(context: StageContext) -> StageOutput | None:
     """Measure what each model's live predictions were worth lately and on the whole."""
-    if not night.has_news():
+    if not context.has_news():
         return None
-    records = {day: _best_tenth(night, day) for day in night.nights_to_make(PERFORMANCE_LOG)}
-    daily, every = records[night.as_of], [performance_log(record, day) for day, record in records.items()]
+    records = {day: _top_decile(context, day) for day in context.nights_to_make(PERFORMANCE_LOG)}
+    daily, every = records[context.as_of], [performance_log(record, day) for day, record in records.items()]
     made = every[-1]
-    return Product(
-        writes=(night.rows_of_nights(PERFORMANCE_LOG, pl.concat(every), may_be_empty=True),),
-        watermark=night.as_of,
-        pictures=lambda: {"best_tenth": cumulative_return(daily)} if daily.height else {},
+    return StageOutput(
+        writes=(context.rows_of_nights(PERFORMANCE_LOG, pl.concat(every), may_be_empty=True),),
+        watermark=context.as_of,
+        charts=lambda: {"top_decile": cumulative_return(daily)} if daily.height else {},
         tables={"figures": made.filter(pl.col(PERIOD).is_in(PERIODS_SHOWN))},
         facts={"models": made[MODEL].n_unique()},
     )
 
 
-def _best_tenth(night: Night, as_of: date) -> pl.DataFrame:
-    """What the best tenth of each session earned, as far as it was known on a night; see ``best_tenth_by_session``."""
-    outcomes = read_outcomes(night.stores, as_of, night.settings.labels.horizons[0])
-    return best_tenth_by_session(live_predictions(night.stores, as_of), outcomes, night.settings.trading.cost_bps_per_side)
+def _top_decile(context: StageContext, as_of: date) -> pl.DataFrame:
+    """What the top decile of each session earned, as far as it was known on a night; see ``top_decile_by_session``."""
+    outcomes = read_outcomes(context.stores, as_of, context.settings.labels.horizons[0])
+    return top_decile_by_session(live_predictions(context.stores, as_of), outcomes, context.settings.trading.cost_bps_per_side)
 
 
 STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(DAILY_PERFORMANCE),),
         description="How good the models' scores turned out to be, session by session.",
-        tables=(DAILY_PERFORMANCE, SHADOW_RESULTS),
+        tables=(DAILY_PERFORMANCE, LIVE_RESULTS),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS, DAILY_FEATURES, *BAR_TABLES),
         body=measure_performance,
         settings=("exchange", "labels", "quality.jump_ratio", "registry.retention.shadow_days"),

@@ -1,4 +1,4 @@
-"""What the models' live predictions were worth, had the best tenth of each session been bought: pure, frames in, frames out."""
+"""What the models' live predictions were worth, had the top decile of each session been bought: pure, frames in, frames out."""
 
 from datetime import date
 from typing import Any, Final
@@ -20,7 +20,7 @@ TRADES: Final = "trades"
 _WINS, _GAINS, _LOSSES = "wins", "gains", "losses"
 
 
-def best_tenth_by_session(predictions: pl.DataFrame, outcomes: pl.DataFrame, cost_bps_per_side: float, share: float = 0.1) -> pl.DataFrame:
+def top_decile_by_session(predictions: pl.DataFrame, outcomes: pl.DataFrame, cost_bps_per_side: float, share: float = 0.1) -> pl.DataFrame:
     """What each model's best stocks earned on each session of which outcomes are known, and how its scores went with the returns.
 
     The stocks are chosen among all that the model scored, for no one knows on the night which of them will have an outcome; one
@@ -69,7 +69,7 @@ def performance_log(daily: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The figures of each model over its last 20, 60 and 250 sessions, where it has as many, and over all of them.
 
     Args:
-        daily: what ``best_tenth_by_session`` returns.
+        daily: what ``top_decile_by_session`` returns.
         as_of: the session after whose close it is measured.
 
     Returns:

@@ -7,10 +7,10 @@ import polars as pl
 
 from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, RANK_IC, SCORE, SESSION, STOCKS, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.core.cross_section import in_best_share, in_worst_share
-from stock_pipeline.core.scores import daily_measures, rank_ic_by_session
+from stock_pipeline.core.scores import daily_metrics, rank_ic_by_session
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, LONG_SHORT_RETURN, ORIGIN, SIGN_ACCURACY
-from stock_pipeline.registry.tables import SHADOW_RESULTS
+from stock_pipeline.registry.tables import LIVE_RESULTS
 
 _TRAINING = (MODEL, TRAINING_ID, ORIGIN)
 _KEY = (*_TRAINING, SESSION)
@@ -88,16 +88,16 @@ def session_results(predictions: pl.DataFrame, targets: Mapping[str, pl.DataFram
         targets: for each kind that is among the predictions, by its name, what ``datasets.reading.read_targets`` returns.
 
     Returns:
-        Rows of ``SHADOW_RESULTS`` in the order of its key.
+        Rows of ``LIVE_RESULTS`` in the order of its key.
     """
-    made = [SHADOW_RESULTS.empty()]
+    made = [LIVE_RESULTS.empty()]
     for (kind, *version), said in predictions.partition_by(KIND, *_VERSION, as_dict=True).items():
         # The order of the rows fixes that in which errors are added, so that the same rows always give the same bits.
         rows = said.join(targets[kind], on=[SESSION, SYMBOL], how="inner").sort(SESSION, SYMBOL)
-        measured = daily_measures(rows, target_kind(kind).ranked_against).with_columns(
-            *(pl.lit(value, SHADOW_RESULTS.dtypes[name]).alias(name) for name, value in zip(_VERSION, version, strict=True)),
+        measured = daily_metrics(rows, target_kind(kind).ranked_against).with_columns(
+            *(pl.lit(value, LIVE_RESULTS.dtypes[name]).alias(name) for name, value in zip(_VERSION, version, strict=True)),
             # A correlation may exceed 1 by a rounding error, which the table would refuse.
             pl.col(RANK_IC).clip(-1, 1),
         )
-        made.append(measured.select(SHADOW_RESULTS.column_names))
-    return pl.concat(made).sort(SHADOW_RESULTS.key)
+        made.append(measured.select(LIVE_RESULTS.column_names))
+    return pl.concat(made).sort(LIVE_RESULTS.key)

@@ -1,4 +1,4 @@
-"""Reading the record of the models in service (out of fold before their time, live since), and what every version said live."""
+"""Reading the record of the active models (out of fold before their time, live since), and what every version said live."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.performance.outcomes import KIND
 from stock_pipeline.performance.tables import LIVE, ORIGIN, OUT_OF_FOLD
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.registry.reading import active_versions, spoken
+from stock_pipeline.registry.reading import active_versions, serving_predictions
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -37,18 +37,18 @@ def predictions_on_record(stores: Stores) -> pl.DataFrame:
 def live_predictions(stores: Stores, last: date | None = None) -> pl.DataFrame:
     """What the models that rank stocks said up to the session ``last``, of each model and session the version that spoke for it.
 
-    Versions in shadow spoke for no one; see ``registry.reading.spoken``.
+    Versions in shadow spoke for no one; see ``registry.reading.serving_predictions``.
 
     Returns:
         session, symbol, model, training_id and score, sorted by model, session and symbol.
     """
     ranking = {MODEL: list(ranking_models())}
     said = stores.read(DAILY_PREDICTIONS, Selection(columns=(*COLUMNS, VERSION), last=last, equals=ranking))
-    return spoken(stores.read(MODEL_VERSIONS), said).select(COLUMNS).sort(MODEL, SESSION, SYMBOL)
+    return serving_predictions(stores.read(MODEL_VERSIONS), said).select(COLUMNS).sort(MODEL, SESSION, SYMBOL)
 
 
 def predictions_of_every_version(stores: Stores, first: date, last: date) -> pl.DataFrame:
-    """What every version of every model said live from the session ``first`` to ``last``, whether or not it was in service.
+    """What every version of every model said live from the session ``first`` to ``last``, whether or not it was active.
 
     Returns:
         session, symbol, model, training_id, version, score and kind (of the target that the version learnt).

@@ -9,53 +9,53 @@ from stock_pipeline.core.columns import INDUSTRY, MODEL, PREDICTED_RETURN, SCORE
 from stock_pipeline.market_data.reading import BAR_TABLES, adjusted_bars, particulars, sessions_of
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.catalogue import STACK
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
-from stock_pipeline.portfolio.pictures import suggestion_bars
+from stock_pipeline.portfolio.charts import suggestion_bars
 from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.risk import WINDOW, risk_figures
 from stock_pipeline.portfolio.suggest import suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.registry.reading import spoken, switched_off
+from stock_pipeline.registry.reading import serving_predictions, switched_off
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import replace_sessions
 from stock_pipeline.storage.reading import Selection
 
 
-def suggest(night: Night) -> Product | None:
+def suggest(context: StageContext) -> StageOutput | None:
     """Suggest stocks for every profile: of the session of the run, or of each night missed since the last."""
-    sessions = sessions_of(night.stores, night.as_of)
-    if not night.has_news():
+    sessions = sessions_of(context.stores, context.as_of)
+    if not context.has_news():
         return None
-    wanted = [day for day in sessions if night.watermark is not None and day > night.watermark] or sessions[-1:]
-    made = pl.concat(_suggestions(night, sessions, day, night.as_of if day == sessions[-1] else day) for day in wanted)
+    wanted = [day for day in sessions if context.watermark is not None and day > context.watermark] or sessions[-1:]
+    made = pl.concat(_suggestions(context, sessions, day, context.as_of if day == sessions[-1] else day) for day in wanted)
     of_last = made.filter(pl.col(SESSION) == wanted[-1])
-    return Product(
+    return StageOutput(
         writes=(replace_sessions(SUGGESTED_STOCKS, made, least_share=0.0, may_be_empty=True),),
-        watermark=night.as_of,
-        pictures=lambda: {profile.name: suggestion_bars(of_last, profile.name) for profile in PROFILES},
+        watermark=context.as_of,
+        charts=lambda: {profile.name: suggestion_bars(of_last, profile.name) for profile in PROFILES},
         tables={"suggested": of_last.filter(pl.col("profile") == PROFILES[0].name).sort("rank")},
     )
 
 
-def _suggestions(night: Night, sessions: Sequence[date], session: date, known_on: date) -> pl.DataFrame:
+def _suggestions(context: StageContext, sessions: Sequence[date], session: date, known_on: date) -> pl.DataFrame:
     window_start = sessions[max(0, sessions.index(session) - WINDOW)]
-    bars = adjusted_bars(night.stores, known_on, night.settings.quality.jump_ratio, window_start)
-    instruments = particulars(night.stores, known_on).drop(INDUSTRY)
+    bars = adjusted_bars(context.stores, known_on, context.settings.quality.jump_ratio, window_start)
+    instruments = particulars(context.stores, known_on).drop(INDUSTRY)
     candidates = (
         risk_figures(bars, session)
         .join(instruments, on=SYMBOL, how="left", maintain_order="left")
-        .join(_scores(night, session), on=SYMBOL, how="left", maintain_order="left")
+        .join(_scores(context, session), on=SYMBOL, how="left", maintain_order="left")
     )
     chosen = pl.concat(suggest_stocks(candidates, profile) for profile in PROFILES)
     return chosen.select(pl.lit(session).alias(SESSION), pl.all()).select(SUGGESTED_STOCKS.column_names)
 
 
-def _scores(night: Night, session: date) -> pl.DataFrame:
+def _scores(context: StageContext, session: date) -> pl.DataFrame:
     """The stack's scores of the session; none where there is no stack or it is off, and then the stocks are judged without models."""
-    rows = night.read(DAILY_PREDICTIONS, Selection(first=session, last=session, equals={MODEL: [STACK]}))
-    heard = spoken(night.read(MODEL_VERSIONS), rows).filter(~pl.col(MODEL).is_in(switched_off(night.stores)))
+    rows = context.read(DAILY_PREDICTIONS, Selection(first=session, last=session, equals={MODEL: [STACK]}))
+    heard = serving_predictions(context.read(MODEL_VERSIONS), rows).filter(~pl.col(MODEL).is_in(switched_off(context.stores)))
     return heard.select(SYMBOL, SCORE, PREDICTED_RETURN)
 
 

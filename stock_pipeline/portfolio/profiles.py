@@ -1,4 +1,4 @@
-"""The risk profiles: which stocks an investor would look at, and how much a predicted return outweighs a calm price."""
+"""The risk profiles: which stocks an investor would look at, and how much a predicted return outweighs low volatility."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -53,7 +53,7 @@ PROFILES: tuple[RiskProfile, ...] = (
     ),
     RiskProfile(
         name="aggressive",
-        description="Predicted return almost alone, in few stocks and however wild.",
+        description="Predicted return almost alone, in few stocks and at any volatility.",
         minimum_price=2.0,
         minimum_dollar_volume=1e6,
         maximum_volatility_rank=1.0,

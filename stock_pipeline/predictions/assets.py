@@ -15,13 +15,13 @@ from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.models.catalogue import STACK, stacked_models
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of, via
-from stock_pipeline.predictions.inference import Service, explanations, load_service, predict
-from stock_pipeline.predictions.pictures import prediction_bars
+from stock_pipeline.predictions.charts import prediction_bars
+from stock_pipeline.predictions.inference import LoadedVersion, explanations, load_version, predict
 from stock_pipeline.predictions.signals import signals
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNAL, SIGNALS
-from stock_pipeline.registry.reading import all_versions, in_shadow_on, speakers, spoken, switched_off
+from stock_pipeline.registry.reading import all_versions, eligible_versions, in_shadow_on, serving_predictions, switched_off
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import replace_groups, replace_sessions
 from stock_pipeline.storage.reading import Selection
@@ -29,111 +29,111 @@ from stock_pipeline.storage.reading import Selection
 REASONS = 5  # features told for each prediction
 
 
-def make_predictions(night: Night) -> Product | None:
+def make_predictions(context: StageContext) -> StageOutput | None:
     """Predict the last session that has features, and before it those of missed nights.
 
     A prediction once made stands; the last session is predicted again when another version has come into service. Versions in shadow
-    predict beside those in service. Which is which is read once, so that a promotion in the meantime cannot mix two registries.
+    predict beside the active ones. Which is which is read once, so that a promotion in the meantime cannot mix two registries.
     """
-    cast = Cast(all_versions(night.stores), switched_off(night.stores))
-    sessions = night.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=night.as_of, distinct=True))[SESSION]
-    done = _last_session(night, DAILY_PREDICTIONS)
+    lineup = Lineup(all_versions(context.stores), switched_off(context.stores))
+    sessions = context.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=context.as_of, distinct=True))[SESSION]
+    done = _last_session(context, DAILY_PREDICTIONS)
     missed = sessions.filter(sessions > done) if done is not None else sessions.clear()
-    # The first time there is no past to catch up with: no version was in service then.
+    # The first time there is no past to catch up with: no version was active then.
     wanted = (missed if missed.len() else sessions.tail(1)).to_list()
-    made = [part for session in wanted for part in _predictions(night, cast, session, is_last=session == wanted[-1])]
+    made = [part for session in wanted for part in _predictions(context, lineup, session, is_last=session == wanted[-1])]
     if not made:
-        return None if night.is_up_to_date else Product(writes=(), watermark=night.as_of)
+        return None if context.is_up_to_date else StageOutput(writes=(), watermark=context.as_of)
     predictions, explained = (pl.concat(parts) for parts in zip(*made, strict=True))
-    heard = spoken(cast.versions, predictions)
+    heard = serving_predictions(lineup.versions, predictions)
     last = _best_model(heard.filter(pl.col(SESSION) == heard[SESSION].max()))
     reasons = explained.filter((pl.col(SESSION) == pl.col(SESSION).max()) & (pl.col(RANK) == 1))
-    return Product(
+    return StageOutput(
         writes=(
             replace_groups(DAILY_PREDICTIONS, predictions, (SESSION, TRAINING_ID)),
             replace_groups(EXPLANATIONS, explained, (SESSION, TRAINING_ID), may_be_empty=True),
         ),
-        watermark=night.as_of,
-        pictures=lambda: {"predictions": prediction_bars(last)} if last.height else {},
+        watermark=context.as_of,
+        charts=lambda: {"predictions": prediction_bars(last)} if last.height else {},
         tables={"best": last.sort(RANK).head(20), "strongest_feature": reasons},
         facts={"sessions_predicted": predictions[SESSION].n_unique(), "models": predictions[MODEL].n_unique()},
     )
 
 
-def make_signals(night: Night) -> Product | None:
+def make_signals(context: StageContext) -> StageOutput | None:
     """Turn the stack's predictions into what to do at the next open; without a stack, those of the first model there is."""
-    if not night.has_news():
+    if not context.has_news():
         return None
-    since = _last_session(night, SIGNALS)
-    off = switched_off(night.stores)
-    predictions = night.read(DAILY_PREDICTIONS, Selection(first=since, last=night.as_of)).filter(~pl.col(MODEL).is_in(off))
-    latest = _best_model(spoken(night.read(MODEL_VERSIONS), predictions))
+    since = _last_session(context, SIGNALS)
+    off = switched_off(context.stores)
+    predictions = context.read(DAILY_PREDICTIONS, Selection(first=since, last=context.as_of)).filter(~pl.col(MODEL).is_in(off))
+    latest = _best_model(serving_predictions(context.read(MODEL_VERSIONS), predictions))
     if latest.is_empty():
-        return Product(writes=(), watermark=night.as_of)
+        return StageOutput(writes=(), watermark=context.as_of)
     last = latest[SESSION].max()
-    calendar = trading_calendar(night.settings.exchange)
+    calendar = trading_calendar(context.settings.exchange)
     parts = []
     for (session,), rows in latest.group_by(SESSION, maintain_order=True):
-        made_on = night.as_of if session == last else session
+        made_on = context.as_of if session == last else session
         parts.append(signals(rows, calendar.next_session(made_on)))
     made = pl.concat(parts)
-    return Product(
+    return StageOutput(
         writes=(replace_sessions(SIGNALS, made),),
-        watermark=night.as_of,
-        pictures=lambda: {"signals": prediction_bars(made.filter(pl.col(SESSION) == last))},
+        watermark=context.as_of,
+        charts=lambda: {"signals": prediction_bars(made.filter(pl.col(SESSION) == last))},
         tables={"signals": made.group_by(SESSION, SIGNAL).len().sort(SESSION, SIGNAL, descending=[True, False])},
     )
 
 
-def _last_session(night: Night, schema: TableSchema) -> date | None:
-    last = night.read(schema, Selection(columns=(SESSION,), last=night.as_of, latest=True, distinct=True))[SESSION].to_list()
+def _last_session(context: StageContext, schema: TableSchema) -> date | None:
+    last = context.read(schema, Selection(columns=(SESSION,), last=context.as_of, latest=True, distinct=True))[SESSION].to_list()
     return last[0] if last else None
 
 
 @dataclass(frozen=True)
-class Cast:
+class Lineup:
     """Who predicts: every version with the columns of its training, and the models that are switched off."""
 
     versions: pl.DataFrame
     off: frozenset[str]
 
 
-def _predictions(night: Night, cast: Cast, session: date, is_last: bool) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
+def _predictions(context: StageContext, lineup: Lineup, session: date, is_last: bool) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
     """The predictions of one session, explained, by the versions that were to make some on its night and have made none yet."""
-    there = night.read(DAILY_PREDICTIONS, Selection(columns=(TRAINING_ID,), first=session, last=session))[TRAINING_ID].unique()
-    done = frozenset() if night.full_refresh else frozenset(there)
-    services = _services(night, cast, night.as_of if is_last else session, done)
-    if not services:
+    there = context.read(DAILY_PREDICTIONS, Selection(columns=(TRAINING_ID,), first=session, last=session))[TRAINING_ID].unique()
+    done = frozenset() if context.full_refresh else frozenset(there)
+    every = _versions_to_predict(context, lineup, context.as_of if is_last else session, done)
+    if not every:
         return []
-    sessions = night.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=session, distinct=True))[SESSION].sort()
-    first = sessions.tail(max(service.predictor.window for service in services))[0]
-    inputs = read_inputs(night.stores, night.settings, Selection(first=first, last=session))
-    past = read_past_volatility(night.stores, night.settings, session, only_last=True)
+    sessions = context.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=session, distinct=True))[SESSION].sort()
+    first = sessions.tail(max(loaded.predictor.window for loaded in every))[0]
+    inputs = read_inputs(context.stores, context.settings, Selection(first=first, last=session))
+    past = read_past_volatility(context.stores, context.settings, session, only_last=True)
     parts = []
-    for service in services:
-        night.say(f"{service.predictor.model} on {session}")
-        parts.append((predict(service, inputs, session, past), explanations(service, inputs, session, REASONS)))
+    for loaded in every:
+        context.report_progress(f"{loaded.predictor.model} on {session}")
+        parts.append((predict(loaded, inputs, session, past), explanations(loaded, inputs, session, REASONS)))
     return parts
 
 
-def _services(night: Night, cast: Cast, session: date, done: frozenset[str]) -> list[Service]:
+def _versions_to_predict(context: StageContext, lineup: Lineup, session: date, done: frozenset[str]) -> list[LoadedVersion]:
     """The versions that are to predict a session and have not, loaded: of each model the one that serves, and those in shadow."""
-    heard = cast.versions.filter(~pl.col(MODEL).is_in(cast.off))
-    claims = [speakers(heard, model, session) for model in heard[MODEL].unique().sort()]
+    heard = lineup.versions.filter(~pl.col(MODEL).is_in(lineup.off))
+    claims = [eligible_versions(heard, model, session) for model in heard[MODEL].unique().sort()]
     claims += [shadow.select(MODEL, VERSION) for shadow in in_shadow_on(heard, session).iter_slices(1)]
-    found = [_first_intact(night, cast, claim, done) for claim in claims]
-    return [service for service in found if service is not None]
+    found = [_first_sound(context, lineup, claim, done) for claim in claims]
+    return [loaded for loaded in found if loaded is not None]
 
 
-def _first_intact(night: Night, cast: Cast, claim: pl.DataFrame, done: frozenset[str]) -> Service | None:
+def _first_sound(context: StageContext, lineup: Lineup, claim: pl.DataFrame, done: frozenset[str]) -> LoadedVersion | None:
     """The first of the versions whose artefact is whole, unless it has predicted already: a damaged one gives way to the last good one."""
-    for row in claim.join(cast.versions, on=[MODEL, VERSION], how="inner", maintain_order="left").iter_rows(named=True):
+    for row in claim.join(lineup.versions, on=[MODEL, VERSION], how="inner", maintain_order="left").iter_rows(named=True):
         if row[TRAINING_ID] in done:
             return None
         try:
-            return load_service(night.models_root, row, cast.off, night.say)
+            return load_version(context.models_root, row, lineup.off, context.report_progress)
         except ArtefactError as error:
-            night.say(f"version {row[VERSION]} of {row[MODEL]} cannot be used: {error}")
+            context.report_progress(f"version {row[VERSION]} of {row[MODEL]} cannot be used: {error}")
     return None
 
 
@@ -146,7 +146,7 @@ def _best_model(predictions: pl.DataFrame) -> pl.DataFrame:
 STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(DAILY_PREDICTIONS),),
-        description="What the versions in service say of every stock.",
+        description="What the active versions say of every stock.",
         tables=(DAILY_PREDICTIONS, EXPLANATIONS),
         reads=(DAILY_FEATURES, MODEL_VERSIONS, MODEL_SWITCHES, *via((key_of(MODEL_VERSIONS),), TRAININGS), *BAR_TABLES),
         body=make_predictions,

@@ -1,4 +1,4 @@
-"""Inference: what the versions in service say of the stocks of one session."""
+"""Inference: what the active versions say of the stocks of one session."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,17 +29,20 @@ _UNKNOWN: Final = pl.lit(None, pl.Float64)
 
 
 @dataclass(frozen=True)
-class Service:
-    """A version in service or in shadow, loaded."""
+class LoadedVersion:
+    """A active version or in shadow, loaded."""
 
     version: int
     training_id: str
     predictor: Predictor
 
 
-def load_service(
-    models_root: Path, row: Mapping[str, object], off: frozenset[str] = frozenset(), say: Callable[[str], None] = lambda _note: None
-) -> Service:
+def load_version(
+    models_root: Path,
+    row: Mapping[str, object],
+    off: frozenset[str] = frozenset(),
+    report_progress: Callable[[str], None] = lambda _note: None,
+) -> LoadedVersion:
     """Load a version, its artefacts checked against their hashes; see ``models.reading.load_predictor``.
 
     ``row`` is a version with the columns of its training, as ``registry.reading`` gives it.
@@ -47,11 +50,11 @@ def load_service(
     Raises:
         ArtefactError: an artefact, or that of every member, is missing or not the one that was written.
     """
-    predictor = load_predictor(models_root / str(row["artefact"]), str(row["sha256"]), off, say)
-    return Service(int(str(row[VERSION])), str(row[TRAINING_ID]), predictor)
+    predictor = load_predictor(models_root / str(row["artefact"]), str(row["sha256"]), off, report_progress)
+    return LoadedVersion(int(str(row[VERSION])), str(row[TRAINING_ID]), predictor)
 
 
-def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatility: pl.DataFrame) -> pl.DataFrame:
+def predict(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, past_volatility: pl.DataFrame) -> pl.DataFrame:
     """What the version says of every stock of a session: rows of DAILY_PREDICTIONS.
 
     Args:
@@ -62,20 +65,20 @@ def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatili
     Raises:
         InputError: the version learned from features that are not among the inputs.
     """
-    _refuse_missing(service, inputs.columns)
+    _refuse_missing(loaded, inputs.columns)
     score = pl.col(SCORE)
     rank = score.rank("min", descending=True).over(SESSION)
-    told = service.predictor.score(inputs, session).drop_nulls(SCORE).join(past_volatility, on=[SYMBOL, SESSION], how="left")
-    kind = service.predictor.kind
+    told = loaded.predictor.score(inputs, session).drop_nulls(SCORE).join(past_volatility, on=[SYMBOL, SESSION], how="left")
+    kind = loaded.predictor.kind
     meanings = dict.fromkeys((PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict}
     return (
-        told.with_columns(pl.lit(service.predictor.return_scale, pl.Float64).alias(RETURN_SCALE))
+        told.with_columns(pl.lit(loaded.predictor.return_scale, pl.Float64).alias(RETURN_SCALE))
         .select(
             SESSION,
             SYMBOL,
-            pl.lit(service.predictor.model).alias(MODEL),
-            pl.lit(service.training_id).alias(TRAINING_ID),
-            pl.lit(service.version, pl.Int32).alias(VERSION),
+            pl.lit(loaded.predictor.model).alias(MODEL),
+            pl.lit(loaded.training_id).alias(TRAINING_ID),
+            pl.lit(loaded.version, pl.Int32).alias(VERSION),
             SCORE,
             rank.cast(pl.Int32).alias(RANK),
             *(meaning.alias(name) for name, meaning in meanings.items()),
@@ -84,23 +87,23 @@ def predict(service: Service, inputs: pl.DataFrame, session: date, past_volatili
     )
 
 
-def explanations(service: Service, inputs: pl.DataFrame, session: date, count: int) -> pl.DataFrame:
+def explanations(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, count: int) -> pl.DataFrame:
     """The ``count`` features that moved each score of a session the most: rows of EXPLANATIONS; none where the model cannot tell.
 
     Arguments as for ``predict``; a stack is explained by its members.
     """
-    explained = service.predictor.explain(inputs, session, count)
+    explained = loaded.predictor.explain(inputs, session, count)
     if explained is None:
         return EXPLANATIONS.empty()
-    named = {MODEL: service.predictor.model, TRAINING_ID: service.training_id}
+    named = {MODEL: loaded.predictor.model, TRAINING_ID: loaded.training_id}
     return explained.with_columns(pl.lit(value).alias(name) for name, value in named.items()).select(EXPLANATIONS.column_names)
 
 
-def _refuse_missing(service: Service, there: Sequence[str]) -> None:
-    missing = sorted(service.predictor.inputs - set(there))
+def _refuse_missing(loaded: LoadedVersion, there: Sequence[str]) -> None:
+    missing = sorted(loaded.predictor.inputs - set(there))
     if missing:
         raise InputError(
-            f"version {service.version} of {service.predictor.model} learned from {len(missing)} features that are not made now, "
+            f"version {loaded.version} of {loaded.predictor.model} learned from {len(missing)} features that are not made now, "
             f"{missing[0]} among them; train the models again (materialise the group models), or set features.set to the set that they "
             "were trained on"
         )

@@ -1,1 +1,1 @@
-"""The registry: versions of the models and which of them is in service. The only importer of mlflow."""
+"""The registry: versions of the models and which of them is active. The only importer of mlflow."""

@@ -11,14 +11,14 @@ from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.models.reading import overall_scores
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
-from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
 from stock_pipeline.registry import tables
-from stock_pipeline.registry.evidence import in_shadow, out_of_fold
+from stock_pipeline.registry.charts import active_periods
+from stock_pipeline.registry.comparison_data import in_shadow, out_of_fold
 from stock_pipeline.registry.ledger import job_writes, stored_registry
 from stock_pipeline.registry.mirroring import mirrored_versions
 from stock_pipeline.registry.mlflow_mirror import mirror
-from stock_pipeline.registry.pictures import times_in_service
 from stock_pipeline.registry.reading import damaged_trainings
 from stock_pipeline.registry.registration import Candidate, judge_shadows, register
 from stock_pipeline.registry.training_jobs import job_of_run
@@ -29,28 +29,28 @@ ARTEFACTS = "artefacts"
 DECISIONS_SHOWN = (AS_OF, MODEL, VERSION, tables.DECISION, tables.REASON)
 
 
-def register_versions(night: Night) -> Product | None:
-    """Make a version of every training that has none, and decide on it and on the versions in shadow that have evidence enough."""
-    if not night.has_news():
+def register_versions(context: StageContext) -> StageOutput | None:
+    """Make a version of every training that has none, and decide on it and on the shadow versions that have evidence enough."""
+    if not context.has_news():
         return None
-    rule, stores = night.settings.registry.promotion, night.stores
+    rule, stores = context.settings.registry.promotion, context.stores
     stored = stored_registry(stores)
     held = stored.registry
-    candidates = _candidates(night, held.versions)
-    now = register(held, candidates, night.as_of, rule, out_of_fold(stores), _unusable(night))
-    now = judge_shadows(now, night.as_of, rule, in_shadow(stores))
-    decided = now.promotions.join(held.promotions, on=[MODEL, tables.NUMBER], how="anti")
-    for row in decided.iter_rows(named=True):
-        night.say(f"{row[MODEL]} {row[VERSION]} {row[tables.DECISION]}")
+    candidates = _candidates(context, held.versions)
+    now = register(held, candidates, context.as_of, rule, out_of_fold(stores), _unusable(context))
+    now = judge_shadows(now, context.as_of, rule, in_shadow(stores))
+    record_decision = now.promotions.join(held.promotions, on=[MODEL, tables.NUMBER], how="anti")
+    for row in record_decision.iter_rows(named=True):
+        context.report_progress(f"{row[MODEL]} {row[VERSION]} {row[tables.DECISION]}")
     versions = now.versions
     # No job may have made the trainings: those of the weekly training, or of a model that was missing.
     trained = [candidate.model for candidate in candidates]
     jobs_ever, before = stores.rows_ever(tables.TRAINING_JOBS), set(held.versions[MODEL])
-    jobs = job_writes(stores, lambda rows: job_of_run(rows, trained, before, night.moment, jobs_ever)) if trained else []
-    return Product(
+    jobs = job_writes(stores, lambda rows: job_of_run(rows, trained, before, context.moment, jobs_ever)) if trained else []
+    return StageOutput(
         writes=(*stored.writes(now), *jobs),
-        watermark=night.as_of,
-        pictures=lambda: {"times_in_service": times_in_service(now.promotions, night.as_of)} if versions.height else {},
+        watermark=context.as_of,
+        charts=lambda: {"times_in_service": active_periods(now.promotions, context.as_of)} if versions.height else {},
         tables={
             "decisions": now.promotions.sort(AS_OF, MODEL, tables.NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
             "versions": versions.sort(AS_OF, MODEL, descending=True),
@@ -62,51 +62,51 @@ def register_versions(night: Night) -> Product | None:
     )
 
 
-def mirror_to_mlflow(night: Night) -> Product | None:
+def mirror_to_mlflow(context: StageContext) -> StageOutput | None:
     """Show every version in MLflow. The registry is the truth: MLflow may be thrown away and is made again from it."""
-    if not night.settings.registry.mirror_to_mlflow or not night.has_news():
+    if not context.settings.registry.mirror_to_mlflow or not context.has_news():
         return None
-    mirrored = mirrored_versions(night.stores)
-    night.say(f"{len(mirrored)} versions")
-    added = mirror(night.stores.home, mirrored)
+    mirrored = mirrored_versions(context.stores)
+    context.report_progress(f"{len(mirrored)} versions")
+    added = mirror(context.stores.home, mirrored)
     shown = {name: [getattr(version, name) for version in mirrored] for name in (MODEL, VERSION, TRAINING_ID, tables.STATUS)}
-    return Product(writes=(), watermark=night.as_of, tables={"mirrored": pl.DataFrame(shown)}, facts={"runs_added": added})
+    return StageOutput(writes=(), watermark=context.as_of, tables={"mirrored": pl.DataFrame(shown)}, facts={"runs_added": added})
 
 
-def _candidates(night: Night, versions: pl.DataFrame) -> list[Candidate]:
-    made_now = pl.col("features_hash") == _features_hash(night)
-    trainings = night.read(TRAININGS, Selection(last=night.as_of)).filter(made_now).join(versions, on=TRAINING_ID, how="anti")
+def _candidates(context: StageContext, versions: pl.DataFrame) -> list[Candidate]:
+    made_now = pl.col("features_hash") == _features_hash(context)
+    trainings = context.read(TRAININGS, Selection(last=context.as_of)).filter(made_now).join(versions, on=TRAINING_ID, how="anti")
     if trainings.is_empty():
         return []
-    scores = overall_scores(night.stores, trainings[TRAINING_ID].to_list())
-    limit = night.settings.models.suspicious_rank_ic
+    scores = overall_scores(context.stores, trainings[TRAINING_ID].to_list())
+    limit = context.settings.models.suspicious_rank_ic
     found = []
     for row in trainings.sort(AS_OF, MODEL, tables.NUMBER).iter_rows(named=True) if scores else ():
         own = scores.get(row[TRAINING_ID], {})
         # A training that its check took for a leak lies there still when a later one has passed.
         if not target_kind(row["target"]).betrays_leaks or is_plausible(own, limit):
-            found.append(Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], own.get("mae"), own.get("zero_mae"), own.get(RANK_IC)))
+            found.append(Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], own.get("mae"), own.get("baseline_mae"), own.get(RANK_IC)))
     return found
 
 
-def _unusable(night: Night) -> dict[str, str]:
-    """The trainings that cannot serve, and why: they learned from other features than are made now, or are in service and damaged."""
-    trainings = night.read(TRAININGS, Selection(columns=(TRAINING_ID, "features_hash")))
-    others = trainings.filter(pl.col("features_hash") != _features_hash(night))[TRAINING_ID]
-    return damaged_trainings(night.stores) | dict.fromkeys(others, "it learned from features that are not made now")
+def _unusable(context: StageContext) -> dict[str, str]:
+    """The trainings that cannot serve, and why: they learned from other features than are made now, or are active and damaged."""
+    trainings = context.read(TRAININGS, Selection(columns=(TRAINING_ID, "features_hash")))
+    others = trainings.filter(pl.col("features_hash") != _features_hash(context))[TRAINING_ID]
+    return damaged_trainings(context.stores) | dict.fromkeys(others, "it learned from features that are not made now")
 
 
-def _features_hash(night: Night) -> str:
-    return hash_features(chosen_set(night.settings).names)
+def _features_hash(context: StageContext) -> str:
+    return hash_features(chosen_set(context.settings).names)
 
 
-def _are_whole(night: Night) -> dict[str, Verdict]:
-    damaged = damaged_trainings(night.stores)
-    return {ARTEFACTS: Verdict(not damaged, damaged or {"note": "every file is the one that was written"})}
+def _are_whole(context: StageContext) -> dict[str, CheckOutcome]:
+    damaged = damaged_trainings(context.stores)
+    return {ARTEFACTS: CheckOutcome(not damaged, damaged or {"note": "every file is the one that was written"})}
 
 
 WHOLE_ARTEFACTS = StageCheck(
-    (CheckSpec(ARTEFACTS, "The artefacts of the versions in service, and of the stack's members, are there and undamaged."),), _are_whole
+    (CheckSpec(ARTEFACTS, "The artefacts of the active versions, and of the stack's members, are there and undamaged."),), _are_whole
 )
 
 STAGES: Sequence[Stage] = (
@@ -116,7 +116,7 @@ STAGES: Sequence[Stage] = (
         tables=tables.TABLES,
         views=tables.VIEWS,
         reads=(TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS),
-        reads_back=(tables.SHADOW_RESULTS,),
+        reads_back=(tables.LIVE_RESULTS,),
         body=register_versions,
         settings_ahead=("features.set", "models.suspicious_rank_ic", "registry.promotion"),
         checks=(WHOLE_ARTEFACTS,),
@@ -131,7 +131,7 @@ STAGES: Sequence[Stage] = (
         ),
         body=mirror_to_mlflow,
         settings=("registry.mirror_to_mlflow",),
-        failure_is_shown=True,
+        tolerates_failure=True,
         kinds=("mlflow",),
     ),
 )

@@ -8,25 +8,25 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import ERROR, PREDICTIONS, RANK_IC, SCORE, SESSION, SYMBOL, ZERO_ERROR
+from stock_pipeline.core.columns import BASELINE_MAE, MAE, PREDICTIONS, RANK_IC, SCORE, SESSION, SYMBOL
 
 _LEAST_SESSIONS: Final = 8  # below it the test would rest on a single pair of waves
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two versions were worth on the same sessions, by the columns of PROMOTIONS; the rival is the one in service.
+    """What two versions were worth on the same sessions, by the columns of PROMOTIONS; the champion is the active one.
 
-    t_statistic and p_value, of the daily rank IC less the rival's, are None where there are too few sessions.
+    t_statistic and p_value, of the daily rank IC less the champion's, are None where there are too few sessions.
     """
 
     sessions: int
     predictions: int
-    error: float
-    rival_error: float
-    zero_error: float
+    mae: float
+    champion_mae: float
+    baseline_mae: float
     rank_ic: float | None
-    rival_rank_ic: float | None
+    champion_rank_ic: float | None
     t_statistic: float | None = None
     p_value: float | None = None
 
@@ -39,21 +39,21 @@ class LowerMean:
     p_value: float
 
 
-def on_common_rows(candidate: pl.DataFrame, rival: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def on_common_rows(candidate: pl.DataFrame, champion: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The scores of two versions on the stocks and sessions that both scored, both against the candidate's target.
 
     Args:
         candidate: session, symbol, score, target and forward_return.
-        rival: session, symbol and score.
+        champion: session, symbol and score.
     """
     key = [SESSION, SYMBOL]
-    both = candidate.join(rival.select(*key, pl.col(SCORE).alias("rival_score")), on=key).sort(key)
-    return both.drop("rival_score"), both.with_columns(pl.col("rival_score").alias(SCORE)).drop("rival_score")
+    both = candidate.join(champion.select(*key, pl.col(SCORE).alias("champion_score")), on=key).sort(key)
+    return both.drop("champion_score"), both.with_columns(pl.col("champion_score").alias(SCORE)).drop("champion_score")
 
 
-def compare(candidate: pl.DataFrame, rival: pl.DataFrame) -> Comparison | None:
-    """Two versions, by their ``daily_measures``, compared on the sessions on which both made predictions; None where there are none."""
-    both = candidate.join(rival, on=SESSION, suffix="_rival").sort(SESSION)
+def compare(candidate: pl.DataFrame, champion: pl.DataFrame) -> Comparison | None:
+    """Two versions, by their ``daily_metrics``, compared on the sessions on which both made predictions; None where there are none."""
+    both = candidate.join(champion, on=SESSION, suffix="_champion").sort(SESSION)
     if both.is_empty():
         return None
     weight = pl.col(PREDICTIONS)
@@ -64,13 +64,13 @@ def compare(candidate: pl.DataFrame, rival: pl.DataFrame) -> Comparison | None:
     told = both.select(
         sessions=pl.len(),
         predictions=weight.cast(pl.Int64).sum(),
-        error=mean(ERROR),
-        rival_error=mean(f"{ERROR}_rival"),
-        zero_error=mean(ZERO_ERROR),
+        mae=mean(MAE),
+        champion_mae=mean(f"{MAE}_champion"),
+        baseline_mae=mean(BASELINE_MAE),
         rank_ic=pl.col(RANK_IC).mean(),
-        rival_rank_ic=pl.col(f"{RANK_IC}_rival").mean(),
+        champion_rank_ic=pl.col(f"{RANK_IC}_champion").mean(),
     ).row(0, named=True)
-    test = lower_mean((both[RANK_IC] - both[f"{RANK_IC}_rival"]).drop_nulls().to_numpy())
+    test = lower_mean((both[RANK_IC] - both[f"{RANK_IC}_champion"]).drop_nulls().to_numpy())
     return Comparison(**told, **({} if test is None else asdict(test)))
 
 

@@ -11,10 +11,10 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.orchestration.asset_factory import code_version
 from stock_pipeline.orchestration.automation import run_tags
-from stock_pipeline.orchestration.execution import Failure, Outcome, Run, execute_stages, facts_of, sentence_of
+from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult, execute_stages, facts_of, sentence_of
 from stock_pipeline.orchestration.in_process import alone
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.orchestration.reporting import events_of, product_metadata
+from stock_pipeline.orchestration.reporting import events_of, output_metadata
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, TrainingConfig
 from stock_pipeline.registry import training_jobs
@@ -25,7 +25,7 @@ from stock_pipeline.storage import open_stores
 
 REGISTRY: Final = "registry"  # the room that is brought up to date with every training
 SHOWN: Final = ("job", "state", "models", "succeeded", "failed")
-Report = Callable[[Outcome], None]
+Report = Callable[[StageResult], None]
 
 
 def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
@@ -36,29 +36,29 @@ def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
     """
     session_reached(run.stores)
     now = run.clock()
-    change_jobs(run.stores, lambda held: training_jobs.without_the_dead(held, now), now)
+    change_jobs(run.stores, lambda held: training_jobs.close_dead_jobs(held, now), now)
 
     def with_one_more(held: pl.DataFrame) -> pl.DataFrame:
         # How many there were is asked once the rows have been read, so that where another opens a job between, the write is refused.
-        return training_jobs.opened(held, request, now, run.stores.rows_ever(TRAINING_JOBS))
+        return training_jobs.with_new_job(held, request, now, run.stores.rows_ever(TRAINING_JOBS))
 
-    waiting = training_jobs.unended(change_jobs(run.stores, with_one_more, now))
+    waiting = training_jobs.unfinished_job(change_jobs(run.stores, with_one_more, now))
     assert waiting is not None  # noqa: S101
     return int(waiting[JOB])
 
 
-def begin_job(run: Run, number: int) -> dict[str, Any]:
+def start_job(run: Run, number: int) -> dict[str, Any]:
     """Have a job that waits begin, and return its row, ready for JSON. To be called under ``ledger.training_lock``.
 
     Raises:
         InputError: there is no such job, or it is not waiting.
     """
     now = run.clock()
-    rows = change_jobs(run.stores, lambda held: training_jobs.begun(held, number, now), now)
-    return training_jobs.readable(training_jobs.job_of(rows, number))
+    rows = change_jobs(run.stores, lambda held: training_jobs.with_started_job(held, number, now), now)
+    return training_jobs.as_json_row(training_jobs.job_of(rows, number))
 
 
-def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> tuple[dict[str, Any], bool]:
+def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> tuple[dict[str, Any], bool]:
     """Carry out the job of ``row``, which has begun; ``report`` is told of every outcome. To be called under ``ledger.training_lock``.
 
     The options are those of the job, whatever ``run`` has. Returns the job's row, ready for JSON, and whether every stage
@@ -66,12 +66,12 @@ def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report:
     """
     chosen = training_jobs.models_weighed(run.settings.models.names, row["models"])
     options = RunOptions(full_refresh=True, models=chosen, dry_run=row["dry_run"], **{name: row[name] for name in training_jobs.CHOICES})
-    results: list[Outcome | Failure] = []
+    results: list[StageResult | StageFailure] = []
     error: str | None = "it was stopped"
     try:
         for result in execute_stages(stages, replace(run, options=options)):
             results.append(result)
-            if isinstance(result, Outcome):
+            if isinstance(result, StageResult):
                 report(result)
         error = None if row["dry_run"] else _unregistered(stages, results)
     except BaseException as problem:
@@ -80,9 +80,9 @@ def carry_out(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report:
     finally:
         succeeded, failed = _trained(stages, results)
         then = run.clock()
-        rows = change_jobs(run.stores, lambda held: training_jobs.ended(held, row[JOB], then, succeeded, failed, error), then)
+        rows = change_jobs(run.stores, lambda held: training_jobs.with_finished_job(held, row[JOB], then, succeeded, failed, error), then)
     sound = [result for result in results if _problem(result) is None]
-    return training_jobs.readable(training_jobs.job_of(rows, row[JOB])), len(sound) == len(stages)
+    return training_jobs.as_json_row(training_jobs.job_of(rows, row[JOB])), len(sound) == len(stages)
 
 
 def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Stage]:
@@ -95,26 +95,26 @@ def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Sta
     return [
         stage
         for stage in stages
-        if (stage.rhythm == "training" and stage.keys[0][1] in trained) or (stage.keys[0][0] == REGISTRY and not dry_run)
+        if (stage.cadence == "training" and stage.keys[0][1] in trained) or (stage.keys[0][0] == REGISTRY and not dry_run)
     ]
 
 
-def _trained(stages: Sequence[Stage], results: Sequence[Outcome | Failure]) -> tuple[list[str], dict[str, str]]:
+def _trained(stages: Sequence[Stage], results: Sequence[StageResult | StageFailure]) -> tuple[list[str], dict[str, str]]:
     """The models that were trained, and why each of the others was not."""
     problems = {result.stage.name: _problem(result) for result in results}
     found = {
-        stage.keys[0][1]: problems.get(stage.name, "the run ended before it was trained") for stage in stages if stage.rhythm == "training"
+        stage.keys[0][1]: problems.get(stage.name, "the run ended before it was trained") for stage in stages if stage.cadence == "training"
     }
     return [name for name, why in found.items() if why is None], {name: why for name, why in found.items() if why is not None}
 
 
-def _problem(result: Outcome | Failure) -> str | None:
-    if isinstance(result, Failure) or result.error is not None:
+def _problem(result: StageResult | StageFailure) -> str | None:
+    if isinstance(result, StageFailure) or result.error is not None:
         return result.error
     return next((f"check {name} failed: {facts_of(verdict)}" for name, verdict in result.blocked.items()), None)
 
 
-def _unregistered(stages: Sequence[Stage], results: Sequence[Outcome | Failure]) -> str | None:
+def _unregistered(stages: Sequence[Stage], results: Sequence[StageResult | StageFailure]) -> str | None:
     """Why nothing came of the whole; None where something did."""
     registry = next(stage.name for stage in stages if stage.keys[0][0] == REGISTRY)
     for result in results:
@@ -133,9 +133,9 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
 
         found: dict[str, Any] = {}  # what a dry run would have shown on its assets
 
-        def report(outcome: Outcome) -> None:
-            if outcome.dry_run and outcome.product is not None:
-                made = product_metadata(outcome.product)
+        def report(outcome: StageResult) -> None:
+            if outcome.dry_run and outcome.output is not None:
+                made = output_metadata(outcome.output)
                 found.update({f"{outcome.stage.keys[0][1]}, {name}": value for name, value in made.items()})
             for event in events_of(outcome, code_version(outcome.stage, settings), context.instance):
                 context.log_event(event)  # type: ignore[arg-type]  # it takes check evaluations, too
@@ -144,16 +144,16 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
             chosen = config.model_dump() | {"models": training_jobs.chosen_models(settings.models.names, config.models or None)}
             request = training_jobs.TrainingRequest(**chosen)
             with training_lock(run.stores), alone(settings.home):
-                begun_row = begin_job(run, open_job(run, request))
-                row, _ = carry_out(begun_row, training_stages(stages, begun_row), run, report)
+                begun_row = start_job(run, open_job(run, request))
+                row, _ = run_job(begun_row, training_stages(stages, begun_row), run, report)
         except InputError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+            raise dg.StageFailure(str(error), allow_retries=False) from error
         shown = {name: dg.MetadataValue.text(_text(row[name])) for name in SHOWN}
         context.add_output_metadata(found | shown)
         for model, reason in row["failed"].items():
             context.log.warning(f"{model} was not trained: {reason}")
         if row["error"] is not None:
-            raise dg.Failure(f"training job {row['job']} failed: {row['error']}", metadata=shown, allow_retries=False)
+            raise dg.StageFailure(f"training job {row['job']} failed: {row['error']}", metadata=shown, allow_retries=False)
 
     @dg.job(
         name=TRAINING_JOB,

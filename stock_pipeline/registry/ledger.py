@@ -12,8 +12,8 @@ import polars as pl
 from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.registry.registration import Registry
-from stock_pipeline.registry.tables import HAND, MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, TABLES, TRAINING_JOBS
-from stock_pipeline.registry.training_jobs import sentence_of, unended, without_the_dead
+from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS, PERSON, PROMOTIONS, TABLES, TRAINING_JOBS
+from stock_pipeline.registry.training_jobs import close_dead_jobs, sentence_of, unfinished_job
 from stock_pipeline.storage import Author, Stores, Write, append, replace_all, upsert
 
 JOB_AUTHOR: Final = "training_jobs"
@@ -55,12 +55,12 @@ def job_writes(stores: Stores, change: Change) -> list[Write]:
     return [replace_all(TRAINING_JOBS, rows, may_be_empty=True, expected_version=held.version)]
 
 
-def decide_by_hand(stores: Stores, stored: StoredRegistry, after: Registry, moment: datetime) -> None:
+def write_manual_decision(stores: Stores, stored: StoredRegistry, after: Registry, moment: datetime) -> None:
     """Write a person's decision."""
     stores.write("ml", _person(moment), stored.writes(after), watermark=None)
 
 
-def switch_by_hand(stores: Stores, change: Change, moment: datetime) -> None:
+def switch_model(stores: Stores, change: Change, moment: datetime) -> None:
     """Write a person's change of the switches."""
     held = stores.read_versioned(MODEL_SWITCHES)
     stores.write("ml", _person(moment), [upsert(MODEL_SWITCHES, change(held.frame), expected_version=held.version)], watermark=None)
@@ -88,11 +88,11 @@ def living_jobs(stores: Stores, moment: datetime) -> pl.DataFrame:
     if not stores.exist:
         return TRAINING_JOBS.empty()
     held = stores.read(TRAINING_JOBS)
-    if without_the_dead(held, moment).equals(held):
+    if close_dead_jobs(held, moment).equals(held):
         return held
     try:
         with training_lock(stores, wait_seconds=0.0):
-            return change_jobs(stores, lambda jobs: without_the_dead(jobs, moment), moment)
+            return change_jobs(stores, lambda jobs: close_dead_jobs(jobs, moment), moment)
     except InputError:  # a job is at work
         return held
 
@@ -105,7 +105,7 @@ def training_lock(stores: Stores, wait_seconds: float = SECONDS_TO_WAIT) -> Abst
     """
 
     def busy() -> InputError:
-        row = unended(stores.read(TRAINING_JOBS))
+        row = unfinished_job(stores.read(TRAINING_JOBS))
         what = f"another training is at work in {stores.home}" if row is None else sentence_of(row)
         return InputError(f"{what}; wait for it to end, see `stock-pipeline training-jobs list`")
 
@@ -125,4 +125,4 @@ def session_reached(stores: Stores) -> date:
 
 
 def _person(moment: datetime) -> Author:
-    return Author.of_person(HAND, f"by-hand-{uuid4().hex[:12]}", moment)
+    return Author.of_person(PERSON, f"by-hand-{uuid4().hex[:12]}", moment)

@@ -45,12 +45,12 @@ def version_of(versions: pl.DataFrame, model: str, version: int) -> dict[str, An
 
 
 def active_version(versions: pl.DataFrame, model: str) -> dict[str, Any] | None:
-    """The row of the version of the model that is in service, if one is."""
+    """The row of the version of the model that is active, if one is."""
     found = versions.filter((pl.col(MODEL) == model) & (pl.col(tables.STATUS) == tables.ACTIVE))
     return found.row(0, named=True) if found.height else None
 
 
-def moved(versions: pl.DataFrame, model: str, version: int, status: str, signed: SignOff) -> pl.DataFrame:
+def apply_transition(versions: pl.DataFrame, model: str, version: int, status: str, signed: SignOff) -> pl.DataFrame:
     """The registry after a version has taken a status; one that comes into service retires the one that was.
 
     A version that comes back on the night on which it was retired goes on as if it had never left.
@@ -63,7 +63,9 @@ def moved(versions: pl.DataFrame, model: str, version: int, status: str, signed:
         raise InputError(f"version {version} of {model} is {row[tables.STATUS]}, and what is {row[tables.STATUS]} cannot become {status}")
     before = active_version(versions, model) if status == tables.ACTIVE else None
     if before is not None:
-        versions = moved(versions, model, before[VERSION], tables.RETIRED, replace(signed, reason=f"version {version} took its place"))
+        versions = apply_transition(
+            versions, model, before[VERSION], tables.RETIRED, replace(signed, reason=f"version {version} took its place")
+        )
     changed = {tables.STATUS: status, "changed_on": signed.night, tables.BY: signed.by, tables.REASON: signed.reason}
     if status == tables.ACTIVE:
         changed |= {
@@ -76,6 +78,6 @@ def moved(versions: pl.DataFrame, model: str, version: int, status: str, signed:
 
 
 def active_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:
-    """The version of each model that was in service on the night of ``session``."""
+    """The version of each model that was active on the night of ``session``."""
     in_service = (pl.col(tables.ACTIVE_FROM) <= session) & (pl.col(tables.ACTIVE_TO).is_null() | (pl.col(tables.ACTIVE_TO) > session))
     return versions.filter(in_service)

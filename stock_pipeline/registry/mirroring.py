@@ -5,7 +5,7 @@ from functools import partial
 
 from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.datasets.catalogue import target_kind
-from stock_pipeline.models.reading import overall_scores, training_pictures
+from stock_pipeline.models.reading import overall_scores, training_charts
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry.mlflow_mirror import MirroredVersion
 from stock_pipeline.registry.tables import MODEL_VERSIONS, STATUS
@@ -30,7 +30,7 @@ def mirrored_versions(stores: Stores) -> list[MirroredVersion]:
                 parameters={**{shown: training[shown] for shown in SHOWN}, **json.loads(training["parameters"])},
                 metrics=metrics.get(name, {}),
                 artefact=stores.layout.models / training["artefact"],
-                pictures=partial(training_pictures, stores, row[MODEL], name, target_kind(training["target"])),
+                charts=partial(training_charts, stores, row[MODEL], name, target_kind(training["target"])),
             )
         )
     return made

@@ -25,7 +25,7 @@ MOST_CHARACTERS = 500  # of a parameter's value
 
 @dataclass(frozen=True)
 class MirroredVersion:
-    """What MLflow is to show of a version; ``pictures`` (PNG, by name) are drawn only for a run that is new."""
+    """What MLflow is to show of a version; ``charts`` (PNG, by name) are drawn only for a run that is new."""
 
     model: str
     version: int
@@ -34,7 +34,7 @@ class MirroredVersion:
     parameters: Mapping[str, object]
     metrics: Mapping[str, float | None]
     artefact: Path
-    pictures: Callable[[], Mapping[str, bytes]]
+    charts: Callable[[], Mapping[str, bytes]]
 
 
 def mirror(home: Path, versions: list[MirroredVersion]) -> int:
@@ -137,8 +137,8 @@ def _add_run(client: "MlflowClient", experiment: str, version: MirroredVersion) 
     if version.artefact.is_dir():  # that of an archived version has gone
         client.log_artifacts(run_id, str(version.artefact), artifact_path="model")
     with TemporaryDirectory() as folder:
-        for name, content in version.pictures().items():
+        for name, content in version.charts().items():
             (Path(folder) / f"{name}.png").write_bytes(content)
-        client.log_artifacts(run_id, folder, artifact_path="pictures")
+        client.log_artifacts(run_id, folder, artifact_path="charts")
     client.set_terminated(run_id, FINISHED)
     return run_id

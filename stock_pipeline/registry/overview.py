@@ -9,7 +9,7 @@ from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.reading import overall_scores
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.registry.by_hand import NAMES, refuse_unknown
+from stock_pipeline.registry.manual import NAMES, refuse_unknown
 from stock_pipeline.registry.reading import active_versions, switched_off
 from stock_pipeline.registry.tables import ACTIVE, DECISION, MODEL_VERSIONS, NUMBER, PROMOTIONS, REASON, SHADOW, STATUS
 from stock_pipeline.storage import Stores

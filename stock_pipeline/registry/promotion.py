@@ -16,12 +16,12 @@ class Decision(NamedTuple):
 
 
 def judge(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> Decision:
-    """Whether a version may take the place of the one in service, by error and by each guard that is switched on.
+    """Whether a version may take the place of the active one, by error and by each guard that is switched on.
 
     ``best_kept`` is the lowest error of a version that is kept, each as a multiple of the error of predicting 0 on its own sessions.
     """
-    change = _change(compared.error, compared.rival_error)
-    against = f"error {compared.error:.6f} on {compared.sessions} sessions is {_told(change)} than {compared.rival_error:.6f} of the active"
+    change = _change(compared.mae, compared.champion_mae)
+    against = f"error {compared.mae:.6f} on {compared.sessions} sessions is {_told(change)} than {compared.champion_mae:.6f} of the active"
     if not change <= rule.tolerance:
         return Decision(False, f"{against}, beyond the {rule.tolerance:.0%} allowed")
     refused = next(_refusals(compared, best_kept, rule), None)
@@ -32,18 +32,18 @@ def judge(compared: Comparison, best_kept: float | None, rule: PromotionSettings
 
 def _refusals(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> Iterator[str]:
     """What each guard that is switched on finds wrong, a figure that is NaN too."""
-    if rule.beats_zero and not compared.error < compared.zero_error:
-        yield f"predicting 0 for every stock has {compared.zero_error:.6f}"
+    if rule.beats_baseline and not compared.mae < compared.baseline_mae:
+        yield f"predicting 0 for every stock has {compared.baseline_mae:.6f}"
     if rule.not_inferior and compared.p_value is not None and not compared.p_value >= rule.significance:
-        yield f"its rank IC {compared.rank_ic:.4f} is lower than {compared.rival_rank_ic:.4f} beyond chance (p {compared.p_value:.3f})"
-    if rule.no_slipping and best_kept is not None and compared.zero_error:
-        change = _change(compared.error / compared.zero_error, best_kept)
+        yield f"its rank IC {compared.rank_ic:.4f} is lower than {compared.champion_rank_ic:.4f} beyond chance (p {compared.p_value:.3f})"
+    if rule.degradation_guard and best_kept is not None and compared.baseline_mae:
+        change = _change(compared.mae / compared.baseline_mae, best_kept)
         if not change <= rule.tolerance:
             yield f"against predicting 0 it is {_told(change)} than the best version kept, beyond the {rule.tolerance:.0%} allowed"
 
 
-def _change(error: float, other: float) -> float:
-    return error / other - 1 if other else 0.0 if error == other else inf
+def _change(mae: float, other: float) -> float:
+    return mae / other - 1 if other else 0.0 if mae == other else inf
 
 
 def _told(change: float) -> str:

@@ -15,13 +15,13 @@ from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry import tables
 from stock_pipeline.registry.ledger import living_jobs
 from stock_pipeline.registry.lifecycle import active_on
-from stock_pipeline.registry.training_jobs import sentence_of, unended
+from stock_pipeline.registry.training_jobs import sentence_of, unfinished_job
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
 
 def active_versions(stores: Stores) -> pl.DataFrame:
-    """The versions in service now, each with the columns of its training."""
+    """The active versions now, each with the columns of its training."""
     return all_versions(stores).filter(pl.col(tables.STATUS) == tables.ACTIVE)
 
 
@@ -36,36 +36,36 @@ def switched_off(stores: Stores) -> frozenset[str]:
     return frozenset(stores.read(tables.MODEL_SWITCHES).filter(~pl.col(tables.ENABLED))[MODEL])
 
 
-def speakers(versions: pl.DataFrame, model: str, session: date) -> pl.DataFrame:
-    """Model and version of those that may speak for the model on the night of ``session``: the one in service, then earlier ones.
+def eligible_versions(versions: pl.DataFrame, model: str, session: date) -> pl.DataFrame:
+    """Model and version of those that may speak for the model on the night of ``session``: the active one, then earlier ones.
 
     The earlier ones are those retired that learned from the same features, latest first. ``versions`` are as from ``all_versions``.
     """
     of_model = versions.filter(pl.col(MODEL) == model)
-    in_service = active_on(of_model, session)
+    active = active_on(of_model, session)
     earlier = of_model.filter(
         (pl.col(tables.STATUS) == tables.RETIRED)
-        & pl.col("features_hash").is_in(in_service["features_hash"].implode())
+        & pl.col("features_hash").is_in(active["features_hash"].implode())
         & (pl.col(AS_OF) <= session)
-    ).join(in_service, on=VERSION, how="anti")
-    return pl.concat([in_service, earlier.sort(VERSION, descending=True)]).select(MODEL, VERSION)
+    ).join(active, on=VERSION, how="anti")
+    return pl.concat([active, earlier.sort(VERSION, descending=True)]).select(MODEL, VERSION)
 
 
 def in_shadow_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:
-    """The versions that predict beside those in service on the night of ``session``."""
+    """The versions that predict beside the active ones on the night of ``session``."""
     return versions.filter((pl.col(tables.STATUS) == tables.SHADOW) & (pl.col(AS_OF) <= session))
 
 
-def spoken(versions: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
+def serving_predictions(versions: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
     """The predictions of the version that spoke for its model on their session: in service that night, or else the last one retired.
 
-    ``predictions`` have model, version, session and whatever else; those of versions in shadow or rejected go.
+    ``predictions`` have model, version, session and whatever else; those of shadow versions or rejected go.
     """
     served = pl.col(tables.ACTIVE_FROM) <= pl.col(SESSION)
-    in_service = served & (pl.col(tables.ACTIVE_TO).is_null() | (pl.col(tables.ACTIVE_TO) > pl.col(SESSION)))
+    active = served & (pl.col(tables.ACTIVE_TO).is_null() | (pl.col(tables.ACTIVE_TO) > pl.col(SESSION)))
     marked = predictions.join(
         versions.select(MODEL, VERSION, tables.STATUS, tables.ACTIVE_FROM, tables.ACTIVE_TO), on=[MODEL, VERSION], how="inner"
-    ).with_columns(pl.when(in_service).then(2).when(pl.col(tables.STATUS).is_in([tables.ACTIVE, tables.RETIRED])).then(1).alias("_claim"))
+    ).with_columns(pl.when(active).then(2).when(pl.col(tables.STATUS).is_in([tables.ACTIVE, tables.RETIRED])).then(1).alias("_claim"))
     chosen = marked.drop_nulls("_claim").filter(pl.col("_claim") == pl.col("_claim").max().over(MODEL, SESSION))
     chosen = chosen.filter(pl.col(VERSION) == pl.col(VERSION).max().over(MODEL, SESSION))
     return chosen.select(predictions.columns)
@@ -76,12 +76,12 @@ def job_at_work(stores: Stores, moment: datetime) -> str | None:
 
     Jobs whose process is gone are closed first, see ``ledger.living_jobs``.
     """
-    row = unended(living_jobs(stores, moment))
+    row = unfinished_job(living_jobs(stores, moment))
     return None if row is None else sentence_of(row)
 
 
 def damaged_trainings(stores: Stores) -> dict[str, str]:
-    """The trainings that versions in service rest on, a stack's on those of its members too, whose artefact is not sound, and why."""
+    """The trainings that active versions rest on, a stack's on those of its members too, whose artefact is not sound, and why."""
     found = {}
     for row in _in_use(stores):
         try:
@@ -92,7 +92,7 @@ def damaged_trainings(stores: Stores) -> dict[str, str]:
 
 
 def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
-    """The models to train anew, and why: those whose version in service is damaged, and those that were tried in vain and have none.
+    """The models to retrain, and why: those whose active version is damaged, and those that were tried in vain and have none.
 
     A model that was never tried is left to its automation condition. For a damaged member of the stack that is not among ``names``, the
     base models of the settings, the stack is to be trained.
@@ -102,7 +102,7 @@ def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
     for name in [*names, STACK]:
         task = tasks.get(f"models/{name}")
         if task is not None and task.state == "failed" and name not in active[MODEL]:
-            found[name] = f"its training failed and no version is in service: {task.error}"
+            found[name] = f"its training failed and no version is active: {task.error}"
     damaged = damaged_trainings(stores)
     trained = {row[TRAINING_ID]: row[MODEL] for row in _in_use(stores)} if damaged else {}
     for training, problem in damaged.items():
@@ -114,7 +114,7 @@ def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
 
 
 def _in_use(stores: Stores) -> Iterator[dict[str, Any]]:
-    """The trainings of the versions in service, and of the members of a stack among them."""
+    """The trainings of the active versions, and of the members of a stack among them."""
     active = active_versions(stores)
     yield from active.iter_rows(named=True)
     stacks = active.filter(pl.col(MODEL) == STACK)["parameters"]

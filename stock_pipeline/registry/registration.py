@@ -1,4 +1,4 @@
-"""New trainings become versions, and versions in shadow come of age: every decision with its figures. Pure: rows in, rows out."""
+"""New trainings become versions, and shadow versions come of age: every decision with its figures. Pure: rows in, rows out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -8,14 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, TRAINING_ID, VERSION, ZERO_ERROR
+from stock_pipeline.core.columns import AS_OF, BASELINE_MAE, MAE, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.registry import tables
 from stock_pipeline.registry.comparison import Comparison
-from stock_pipeline.registry.lifecycle import SignOff, active_version, moved
+from stock_pipeline.registry.lifecycle import SignOff, active_version, apply_transition
 from stock_pipeline.registry.promotion import judge
 from stock_pipeline.settings import PromotionSettings
 
-# What the version in service and another are worth on the same sessions, by training; None where they share none.
+# What the active version and another are worth on the same sessions, by training; None where they share none.
 Compare = Callable[[str, str], Comparison | None]
 
 
@@ -26,8 +26,8 @@ class Candidate:
     model: str
     training_id: str
     as_of: date
-    error: float | None
-    zero_error: float | None
+    mae: float | None
+    baseline_mae: float | None
     rank_ic: float | None
 
 
@@ -38,7 +38,7 @@ class Registry:
     versions: pl.DataFrame
     promotions: pl.DataFrame
 
-    def decided(self, version: Mapping[str, Any], decision: str, ground: str, signed: SignOff, **figures: Any) -> "Registry":
+    def record_decision(self, version: Mapping[str, Any], decision: str, ground: str, signed: SignOff, **figures: Any) -> "Registry":
         """The registry with one more decision on record, its status left alone."""
         of_model = self.promotions.filter(pl.col(MODEL) == version[MODEL])
         number = int(of_model[tables.NUMBER].max() or 0) + 1  # type: ignore[arg-type]
@@ -55,10 +55,12 @@ class Registry:
         }
         return Registry(self.versions, tables.PROMOTIONS.with_row(self.promotions, row))
 
-    def settled(self, version: Mapping[str, Any], status: str, decision: str, ground: str, signed: SignOff, **figures: Any) -> "Registry":
-        """The registry after a decision that gives the version a status; see ``lifecycle.moved``."""
-        after = Registry(moved(self.versions, version[MODEL], version[VERSION], status, signed), self.promotions)
-        return after.decided(version, decision, ground, signed, **figures)
+    def apply_decision(
+        self, version: Mapping[str, Any], status: str, decision: str, ground: str, signed: SignOff, **figures: Any
+    ) -> "Registry":
+        """The registry after a decision that gives the version a status; see ``lifecycle.apply_transition``."""
+        after = Registry(apply_transition(self.versions, version[MODEL], version[VERSION], status, signed), self.promotions)
+        return after.record_decision(version, decision, ground, signed, **figures)
 
 
 def register(
@@ -71,7 +73,7 @@ def register(
 ) -> Registry:
     """The registry after each candidate, oldest first, has become a version and been decided on, on the night of a session.
 
-    ``compare`` tells the candidate's training and that of the version in service, on the same sessions out of fold; ``unusable`` are the
+    ``compare`` tells the candidate's training and that of the active version, on the same sessions out of fold; ``unusable`` are the
     trainings that cannot serve, however good they were, and why.
     """
     for candidate in candidates:
@@ -79,44 +81,44 @@ def register(
         registry = Registry(tables.MODEL_VERSIONS.with_row(registry.versions, version), registry.promotions)
         active = active_version(registry.versions, candidate.model)
         if active is None:
-            registry = _into_service(registry, version, tables.FIRST, SignOff(night, tables.AUTOMATION, "no version was active"))
+            registry = _activate(registry, version, tables.FIRST, SignOff(night, tables.AUTOMATION, "no version was active"))
         elif active[TRAINING_ID] in unusable:
             reason = f"version {active[VERSION]} cannot serve: {unusable[active[TRAINING_ID]]}"
-            registry = _into_service(registry, version, tables.UNUSABLE, SignOff(night, tables.AUTOMATION, reason), rival=active[VERSION])
+            registry = _activate(registry, version, tables.UNUSABLE, SignOff(night, tables.AUTOMATION, reason), champion=active[VERSION])
         elif rule.mode == "shadow":
             reason = f"it predicts beside version {active[VERSION]} until {rule.shadow_sessions} sessions and "
             reason += f"{rule.shadow_predictions} predictions have outcomes"
             signed = SignOff(night, tables.AUTOMATION, reason)
-            registry = registry.settled(version, tables.SHADOW, tables.SHADOWED, tables.IN_SHADOW, signed, rival=active[VERSION])
+            registry = registry.apply_decision(version, tables.SHADOW, tables.SHADOWING, tables.IN_SHADOW, signed, champion=active[VERSION])
         else:
             compared = compare(candidate.training_id, active[TRAINING_ID])
-            registry = _judged(registry, version, active, compared, tables.HOLDOUT, night, rule)
+            registry = _judge_version(registry, version, active, compared, tables.HOLDOUT, night, rule)
     return registry
 
 
 def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, compare: Compare) -> Registry:
-    """The registry after every version in shadow that has evidence enough has been decided on, oldest first.
+    """The registry after every shadow version that has evidence enough has been decided on, oldest first.
 
-    ``compare`` tells the training of the version in shadow and that of the version in service, on the nights that both predicted.
+    ``compare`` tells the training of the shadow version and that of the active version, on the nights that both predicted.
     """
     for version in registry.versions.filter(pl.col(tables.STATUS) == tables.SHADOW).sort(MODEL, VERSION).iter_rows(named=True):
         active = active_version(registry.versions, version[MODEL])
         if active is None:
-            registry = _into_service(registry, version, tables.FIRST, SignOff(night, tables.AUTOMATION, "no version was active"))
+            registry = _activate(registry, version, tables.FIRST, SignOff(night, tables.AUTOMATION, "no version was active"))
             continue
         compared = compare(version[TRAINING_ID], active[TRAINING_ID])
         enough = compared is not None and compared.sessions >= rule.shadow_sessions and compared.predictions >= rule.shadow_predictions
         if enough:
-            registry = _judged(registry, version, active, compared, tables.IN_SHADOW, night, rule)
+            registry = _judge_version(registry, version, active, compared, tables.IN_SHADOW, night, rule)
     return registry
 
 
 def best_kept(versions: pl.DataFrame, model: str) -> float | None:
     """The lowest error of the model's versions that serve or have served and are kept, as a multiple of that of predicting 0."""
     kept = versions.filter(
-        (pl.col(MODEL) == model) & pl.col(tables.STATUS).is_in([tables.ACTIVE, tables.RETIRED]) & (pl.col(ZERO_ERROR) > 0)
+        (pl.col(MODEL) == model) & pl.col(tables.STATUS).is_in([tables.ACTIVE, tables.RETIRED]) & (pl.col(BASELINE_MAE) > 0)
     )
-    lowest = kept.select((pl.col(ERROR) / pl.col(ZERO_ERROR)).min()).item()
+    lowest = kept.select((pl.col(MAE) / pl.col(BASELINE_MAE)).min()).item()
     return None if lowest is None else float(lowest)
 
 
@@ -130,8 +132,8 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
         tables.STATUS: tables.CANDIDATE,
         tables.ACTIVE_FROM: None,
         tables.ACTIVE_TO: None,
-        ERROR: candidate.error,
-        ZERO_ERROR: candidate.zero_error,
+        MAE: candidate.mae,
+        BASELINE_MAE: candidate.baseline_mae,
         "rank_ic": candidate.rank_ic,
         "changed_on": candidate.as_of,
         tables.BY: tables.AUTOMATION,
@@ -139,12 +141,12 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
     }
 
 
-def _into_service(registry: Registry, version: Mapping[str, Any], ground: str, signed: SignOff, **figures: Any) -> Registry:
-    own = {name: version[name] for name in (ERROR, ZERO_ERROR, "rank_ic")}
-    return registry.settled(version, tables.ACTIVE, tables.PROMOTED, ground, signed, **own, **figures)
+def _activate(registry: Registry, version: Mapping[str, Any], ground: str, signed: SignOff, **figures: Any) -> Registry:
+    own = {name: version[name] for name in (MAE, BASELINE_MAE, "rank_ic")}
+    return registry.apply_decision(version, tables.ACTIVE, tables.PROMOTION, ground, signed, **own, **figures)
 
 
-def _judged(
+def _judge_version(
     registry: Registry,
     version: Mapping[str, Any],
     active: Mapping[str, Any],
@@ -157,19 +159,21 @@ def _judged(
         passed, reason = False, f"it shares no session with version {active[VERSION]}, so the two cannot be compared"
     else:
         passed, reason = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
-    figures = {"rival": active[VERSION], **({} if compared is None else asdict(compared))}
+    figures = {"champion": active[VERSION], **({} if compared is None else asdict(compared))}
     if passed and not rule.automatic:
         waits = SignOff(night, tables.AUTOMATION, f"it would be promoted, and waits for a hand: {reason}")
-        # Said once: a version in shadow comes before the rule every night.
+        # Said once: a shadow version comes before the rule every night.
         said = registry.promotions.filter(
-            (pl.col(MODEL) == version[MODEL]) & (pl.col(VERSION) == version[VERSION]) & (pl.col(tables.DECISION) == tables.HELD)
+            (pl.col(MODEL) == version[MODEL])
+            & (pl.col(VERSION) == version[VERSION])
+            & (pl.col(tables.DECISION) == tables.AWAITING_APPROVAL)
         )
-        return registry if said.height else registry.decided(version, tables.HELD, ground, waits, **figures)
-    status, outcome = (tables.ACTIVE, tables.PROMOTED) if passed else (tables.REJECTED, tables.REFUSED)
-    return registry.settled(version, status, outcome, ground, SignOff(night, tables.AUTOMATION, reason), **figures)
+        return registry if said.height else registry.record_decision(version, tables.AWAITING_APPROVAL, ground, waits, **figures)
+    status, outcome = (tables.ACTIVE, tables.PROMOTION) if passed else (tables.REJECTED, tables.REJECTION)
+    return registry.apply_decision(version, status, outcome, ground, SignOff(night, tables.AUTOMATION, reason), **figures)
 
 
-def to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.DataFrame:
+def versions_to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.DataFrame:
     """The versions whose time is over: retired or rejected for more than ``days``, or not among the last ``kept`` of their model.
 
     Versions in service, in shadow or waiting for a decision count among those kept and stay, whatever their age.
@@ -180,9 +184,9 @@ def to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.
     return versions.filter(ended & (aged | (newest > kept)))
 
 
-def archived(registry: Registry, gone: pl.DataFrame, night: date) -> Registry:
+def archive_versions(registry: Registry, gone: pl.DataFrame, night: date) -> Registry:
     """The registry after the artefacts of ``gone``, rows of MODEL_VERSIONS, have been put into the archive."""
     for version in gone.iter_rows(named=True):
         signed = SignOff(night, tables.AUTOMATION, f"it was {version[tables.STATUS]} on {version['changed_on']}")
-        registry = registry.settled(version, tables.ARCHIVED, tables.ARCHIVED_AWAY, tables.AGE, signed)
+        registry = registry.apply_decision(version, tables.ARCHIVED, tables.ARCHIVAL, tables.AGE, signed)
     return registry

@@ -1,4 +1,4 @@
-"""The sensor that has models trained anew which have nothing sound to serve with."""
+"""The sensor that has models retrained which have nothing sound to serve with."""
 
 import dagster as dg
 
@@ -35,7 +35,7 @@ def damaged_models(settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason(at_work)
         found = models_to_mend(stores, [entry.name for entry in parse_models(settings.models.names or ())])
         if not found:
-            return dg.SkipReason("every version in service is whole, and no training failed that left none")
+            return dg.SkipReason("every active version is whole, and no training failed that left none")
         return training_request(list(found), "missing", f"{DAMAGED_MODELS}-{'-'.join(found)}-{session_reached(stores)}")
 
     return look

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, ERROR, MODEL, PREDICTIONS, SESSION, TRAINING_ID, VERSION, ZERO_ERROR
+from stock_pipeline.core.columns import AS_OF, BASELINE_MAE, MAE, MODEL, PREDICTIONS, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.core.table_schema import Column, TableSchema, View
 from stock_pipeline.models.tables import TRAININGS
 
@@ -15,7 +15,7 @@ ACTIVE_FROM: Final = "active_from"
 ACTIVE_TO: Final = "active_to"
 REASON: Final = "reason"
 BY: Final = "by"
-AUTOMATION, HAND = "automation", "hand"
+AUTOMATION, PERSON = "automation", "person"
 NUMBER: Final = "number"
 DECISION: Final = "decision"
 
@@ -24,11 +24,11 @@ _view = partial(View, "ml", "registry")
 
 _MODEL = Column(MODEL, pl.String, "model of the catalogue, or stack")
 _VERSION = Column(VERSION, pl.Int32, "number of the version, counted from 1 within the model", minimum=1)
-_BY = Column(BY, pl.String, "who decided", allowed=(AUTOMATION, HAND))
+_BY = Column(BY, pl.String, "who decided", allowed=(AUTOMATION, PERSON))
 
 MODEL_VERSIONS: Final = _table(
     name="model_versions",
-    description="Every version of every model, where it stands, and which of them is in service.",
+    description="Every version of every model, where it stands, and which of them is active.",
     columns=(
         _MODEL,
         _VERSION,
@@ -36,9 +36,9 @@ MODEL_VERSIONS: Final = _table(
         Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
         Column(STATUS, pl.String, "where the version stands", allowed=STATUSES),
         Column(ACTIVE_FROM, pl.Date, "session on whose night it last came into service; null where it never did", nullable=True),
-        Column(ACTIVE_TO, pl.Date, "session on whose night another took its place; null while it is in service", nullable=True),
-        Column(ERROR, pl.Float64, "mean absolute error out of fold", nullable=True, minimum=0),
-        Column(ZERO_ERROR, pl.Float64, "the same of predicting 0 for every stock", nullable=True, minimum=0),
+        Column(ACTIVE_TO, pl.Date, "session on whose night another took its place; null while it is active", nullable=True),
+        Column(MAE, pl.Float64, "mean absolute error out of fold", nullable=True, minimum=0),
+        Column(BASELINE_MAE, pl.Float64, "the same of predicting 0 for every stock", nullable=True, minimum=0),
         Column("rank_ic", pl.Float64, "mean rank IC out of fold", nullable=True, minimum=-1, maximum=1),
         Column("changed_on", pl.Date, "session of the last change of its status"),
         _BY,
@@ -49,12 +49,12 @@ MODEL_VERSIONS: Final = _table(
 )
 
 # What may be decided of a version. The first three are the outcome of a judgement.
-PROMOTED, REFUSED, HELD, SHADOWED, ROLLED_BACK, ARCHIVED_AWAY = DECISIONS = (
+PROMOTION, REJECTION, AWAITING_APPROVAL, SHADOWING, ROLLBACK, ARCHIVAL = DECISIONS = (
     "promoted",
-    "refused",
-    "held",
-    "put into shadow",
-    "rolled back to",
+    "rejected",
+    "awaiting_approval",
+    "moved_to_shadow",
+    "rolled_back",
     "archived",
 )
 # What a decision rests on.
@@ -68,7 +68,12 @@ PROMOTIONS: Final = _table(
         Column(NUMBER, pl.Int32, "number of the decision, counted from 1 within the model", minimum=1),
         Column(AS_OF, pl.Date, "session on whose night it was taken"),
         _VERSION,
-        Column(DECISION, pl.String, "promoted; refused; held until a hand decides; put into shadow; ...", allowed=DECISIONS),
+        Column(
+            DECISION,
+            pl.String,
+            "promoted; rejected; awaiting_approval of a person; moved_to_shadow; rolled_back; archived",
+            allowed=DECISIONS,
+        ),
         Column(
             "ground",
             pl.String,
@@ -76,15 +81,15 @@ PROMOTIONS: Final = _table(
             "sessions out of fold; shadow: the outcomes of nights; forced: a hand's reason; age: retention",
             allowed=GROUNDS,
         ),
-        Column("rival", pl.Int32, "version that was in service; null where none was", nullable=True, minimum=1),
+        Column("champion", pl.Int32, "version that was active; null where none was", nullable=True, minimum=1),
         Column("sessions", pl.Int32, "sessions on which both were compared", nullable=True, minimum=0),
         Column(PREDICTIONS, pl.Int64, "stocks and sessions on which both were compared", nullable=True, minimum=0),
-        Column(ERROR, pl.Float64, "mean absolute error of the version there", nullable=True, minimum=0),
-        Column("rival_error", pl.Float64, "that of the version in service", nullable=True, minimum=0),
-        Column(ZERO_ERROR, pl.Float64, "that of predicting 0 for every stock", nullable=True, minimum=0),
+        Column(MAE, pl.Float64, "mean absolute error of the version there", nullable=True, minimum=0),
+        Column("champion_mae", pl.Float64, "that of the active version", nullable=True, minimum=0),
+        Column(BASELINE_MAE, pl.Float64, "that of predicting 0 for every stock", nullable=True, minimum=0),
         Column("rank_ic", pl.Float64, "mean rank IC of the version there", nullable=True, minimum=-1, maximum=1),
-        Column("rival_rank_ic", pl.Float64, "that of the version in service", nullable=True, minimum=-1, maximum=1),
-        Column("t_statistic", pl.Float64, "EWC t of the daily rank IC less that of the version in service", nullable=True),
+        Column("champion_rank_ic", pl.Float64, "that of the active version", nullable=True, minimum=-1, maximum=1),
+        Column("t_statistic", pl.Float64, "EWC t of the daily rank IC less that of the active version", nullable=True),
         Column("p_value", pl.Float64, "probability of a t as low where both are alike", nullable=True, minimum=0, maximum=1),
         _BY,
         Column(REASON, pl.String, "the decision in words"),
@@ -94,8 +99,8 @@ PROMOTIONS: Final = _table(
 )
 
 # Written by the performance stage, once outcomes are known: the registry reads here what the versions of earlier nights were worth.
-SHADOW_RESULTS: Final = _table(
-    name="shadow_results",
+LIVE_RESULTS: Final = _table(
+    name="live_results",
     description="What the predictions of each active or shadow version turned out to be worth, session by session.",
     columns=(
         _MODEL,
@@ -103,8 +108,8 @@ SHADOW_RESULTS: Final = _table(
         Column(TRAINING_ID, pl.String, "training that the version came from"),
         Column(SESSION, pl.Date, "session after whose close the predictions were made"),
         Column(PREDICTIONS, pl.Int32, "stocks with prediction and outcome", minimum=1),
-        Column(ERROR, pl.Float64, "mean absolute error of the scores against the target", minimum=0),
-        Column(ZERO_ERROR, pl.Float64, "the same of predicting 0 for every stock", minimum=0),
+        Column(MAE, pl.Float64, "mean absolute error of the scores against the target", minimum=0),
+        Column(BASELINE_MAE, pl.Float64, "the same of predicting 0 for every stock", minimum=0),
         Column("rank_ic", pl.Float64, "rank IC of the session; null where undefined", nullable=True, minimum=-1, maximum=1),
     ),
     key=(MODEL, VERSION, SESSION),
@@ -155,13 +160,13 @@ TRAINING_JOBS: Final = _table(
     session_column=None,
 )
 
-# What automation, hands and jobs write; SHADOW_RESULTS is the performance stage's.
+# What automation, hands and jobs write; LIVE_RESULTS is the performance stage's.
 TABLES: Final = (MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, TRAINING_JOBS)
 
 ACTIVE_MODELS: Final = _view(
     name="active_models",
     sql="""
-SELECT v.model, v.version, v.active_from, v.error, v.zero_error, v.rank_ic, v.reason, t.training_id, t.as_of AS trained_as_of,
+SELECT v.model, v.version, v.active_from, v.mae, v.baseline_mae, v.rank_ic, v.reason, t.training_id, t.as_of AS trained_as_of,
     t.train_from, t.train_to, t."rows", t.features, t.target, t.artefact, t.size_bytes, t.sha256, coalesce(s.enabled, true) AS enabled
 FROM registry.model_versions AS v
 JOIN models.trainings AS t USING (training_id)
@@ -175,14 +180,14 @@ SHADOW_MODELS: Final = _view(
     name="shadow_models",
     sql="""
 SELECT v.model, v.version, v.training_id, v.as_of, v.changed_on AS in_shadow_since, count(r.session) AS sessions,
-    coalesce(sum(r.predictions), 0) AS predictions, sum(r.error * r.predictions) / sum(r.predictions) AS error,
-    sum(r.zero_error * r.predictions) / sum(r.predictions) AS zero_error, avg(r.rank_ic) AS rank_ic
+    coalesce(sum(r.predictions), 0) AS predictions, sum(r.mae * r.predictions) / sum(r.predictions) AS mae,
+    sum(r.baseline_mae * r.predictions) / sum(r.predictions) AS baseline_mae, avg(r.rank_ic) AS rank_ic
 FROM registry.model_versions AS v
-LEFT JOIN registry.shadow_results AS r USING (model, version)
+LEFT JOIN registry.live_results AS r USING (model, version)
 WHERE v.status = 'shadow'
 GROUP BY ALL
 ORDER BY v.model, v.version
 """,
-    reads=(MODEL_VERSIONS, SHADOW_RESULTS),
+    reads=(MODEL_VERSIONS, LIVE_RESULTS),
 )
 VIEWS: Final = (ACTIVE_MODELS, SHADOW_MODELS)

@@ -74,7 +74,7 @@ def _known_state(state: str) -> str:
     return state.upper()
 
 
-def opened(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime, jobs_ever: int = 0) -> pl.DataFrame:
+def with_new_job(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime, jobs_ever: int = 0) -> pl.DataFrame:
     """The rows of TRAINING_JOBS with one more, which waits to begin.
 
     Args:
@@ -86,13 +86,13 @@ def opened(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime, jobs_
     Raises:
         InputError: another has not ended yet, or the reason is not known.
     """
-    at_work = unended(jobs)
+    at_work = unfinished_job(jobs)
     if at_work is not None:
         raise InputError(f"{sentence_of(at_work)}; wait for it to end, see `stock-pipeline training-jobs show {at_work[tables.JOB]}`")
     return tables.TRAINING_JOBS.with_row(jobs, _new_row(jobs, request, moment, jobs_ever))
 
 
-def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
+def with_started_job(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
     """The rows once a job that was waiting is carried out.
 
     Raises:
@@ -104,7 +104,7 @@ def begun(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
     return tables.TRAINING_JOBS.with_row(jobs, row | {tables.STATE: tables.RUNNING, STARTED_AT: moment})
 
 
-def ended(
+def with_finished_job(
     jobs: pl.DataFrame, number: int, moment: datetime, succeeded: Sequence[str], failed: Mapping[str, str], error: str | None = None
 ) -> pl.DataFrame:
     """The rows once a job has ended: FAILED where there is an error of the whole, or where no model that was asked for was trained.
@@ -124,7 +124,7 @@ def ended(
     return tables.TRAINING_JOBS.with_row(jobs, row | told)
 
 
-def without_the_dead(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+def close_dead_jobs(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
     """The rows once those have been closed whose process is gone; to be asked only by who knows that none is at work.
 
     A job that waits has ``TIME_TO_BEGIN`` for its process to start.
@@ -132,11 +132,11 @@ def without_the_dead(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
     state = pl.col(tables.STATE)
     dead = (state == tables.RUNNING) | ((state == tables.PENDING) & (pl.col(tables.REQUESTED_AT) < moment - TIME_TO_BEGIN))
     for number in jobs.filter(dead)[tables.JOB]:
-        jobs = ended(jobs, number, moment, (), {}, DIED)
+        jobs = with_finished_job(jobs, number, moment, (), {}, DIED)
     return jobs
 
 
-def unended(jobs: pl.DataFrame) -> dict[str, Any] | None:
+def unfinished_job(jobs: pl.DataFrame) -> dict[str, Any] | None:
     """The row of the job that waits or is at work, if there is one."""
     found = jobs.filter(pl.col(tables.STATE).is_in([tables.PENDING, tables.RUNNING]))
     return found.row(-1, named=True) if found.height else None
@@ -162,7 +162,7 @@ def job_of(jobs: pl.DataFrame, number: int) -> dict[str, Any]:
     return found.row(0, named=True)
 
 
-def without(jobs: pl.DataFrame, number: int) -> pl.DataFrame:
+def without_job(jobs: pl.DataFrame, number: int) -> pl.DataFrame:
     """The rows without that of a job that has ended.
 
     Raises:
@@ -174,7 +174,7 @@ def without(jobs: pl.DataFrame, number: int) -> pl.DataFrame:
     return jobs.filter(pl.col(tables.JOB) != number)
 
 
-def listed(jobs: pl.DataFrame, state: str | None, reason: str | None, page: int, per_page: int) -> tuple[pl.DataFrame, int]:
+def page_of_jobs(jobs: pl.DataFrame, state: str | None, reason: str | None, page: int, per_page: int) -> tuple[pl.DataFrame, int]:
     """One page of the jobs of a state and a reason (of all where None), latest first, and how many jobs there are on all pages.
 
     Raises:
@@ -190,7 +190,7 @@ def listed(jobs: pl.DataFrame, state: str | None, reason: str | None, page: int,
     return jobs.sort(tables.JOB, descending=True).slice((page - 1) * per_page, per_page), jobs.height
 
 
-def readable(row: Mapping[str, Any]) -> dict[str, Any]:
+def as_json_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with its lists and times ready for JSON."""
     decoded = {name: json.loads(row[name]) for name in (MODELS, SUCCEEDED, MODELS_FAILED)}
     times = {name: row[name] and row[name].isoformat(timespec="seconds") + "Z" for name in (tables.REQUESTED_AT, STARTED_AT, FINISHED_AT)}
@@ -199,7 +199,7 @@ def readable(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def latest_first(jobs: pl.DataFrame) -> list[dict[str, Any]]:
     """Every job as ``readable`` gives it, the latest first."""
-    return [readable(row) for row in jobs.sort(tables.JOB, descending=True).iter_rows(named=True)]
+    return [as_json_row(row) for row in jobs.sort(tables.JOB, descending=True).iter_rows(named=True)]
 
 
 def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[str], moment: datetime, jobs_ever: int = 0) -> pl.DataFrame:
@@ -214,12 +214,12 @@ def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[st
         moment: when they were trained, UTC.
         jobs_ever: as for ``opened``.
     """
-    if unended(jobs) is not None or not trained:
+    if unfinished_job(jobs) is not None or not trained:
         return jobs
     models = tuple(dict.fromkeys(trained))
     reason = "schedule" if set(models) <= set(before) else "missing"
     row = _new_row(jobs, TrainingRequest(models, reason), moment, jobs_ever) | {STARTED_AT: moment}
-    return ended(tables.TRAINING_JOBS.with_row(jobs, row), row[tables.JOB], moment, models, {})
+    return with_finished_job(tables.TRAINING_JOBS.with_row(jobs, row), row[tables.JOB], moment, models, {})
 
 
 def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime, jobs_ever: int) -> dict[str, Any]:

@@ -8,4 +8,4 @@ from stock_pipeline.settings.kinds import Section, Sessions
 class DriftSettings(Section):
     """What is compared with what."""
 
-    current_sessions: Sessions = Field(20, description="last sessions that are compared with those before")
+    window_sessions: Sessions = Field(20, description="last sessions that are compared with those before")

@@ -6,7 +6,7 @@ from stock_pipeline.settings.kinds import Section, Share
 
 
 class QualitySettings(Section):
-    """What makes a bar doubtful or unusable."""
+    """What makes a bar suspect or unusable."""
 
     price_tolerance: Share = Field(0.005, description="share by which an open or close may lie outside of low to high")
     jump_ratio: float = Field(

@@ -12,22 +12,20 @@ class PromotionSettings(Section):
 
     mode: Literal["holdout", "shadow"] = Field(
         "holdout",
-        description="how a new version is compared with the one in service: `holdout`, at once, on the stocks and sessions that both "
+        description="how a new version is compared with the active one: `holdout`, at once, on the stocks and sessions that both "
         "scored out of fold; `shadow`, after nights of predictions beside it",
     )
     automatic: bool = Field(
         True, description="whether a version that passes is promoted; otherwise it is held until `stock-pipeline models promote`"
     )
     tolerance: Share = Field(0.1, description="a new version may have an error larger by this share and still take over")
-    beats_zero: bool = Field(True, description="guard: its error must be below that of predicting 0 for every stock")
+    beats_baseline: bool = Field(True, description="guard: its error must be below that of predicting 0 for every stock")
     not_inferior: bool = Field(True, description="guard: its daily rank IC must not be lower beyond chance (EWC t test)")
-    no_slipping: bool = Field(
+    degradation_guard: bool = Field(
         True, description="guard: it must keep within the tolerance of the best version kept, so that small slips do not add up"
     )
     significance: float = Field(0.05, gt=0, lt=0.5, description="of that test, above 0 and below 0.5")
-    shadow_predictions: int = Field(
-        100, ge=1, description="predictions with outcomes that a version in shadow needs before it is decided on"
-    )
+    shadow_predictions: int = Field(100, ge=1, description="predictions with outcomes that a shadow version needs before it is decided on")
     shadow_sessions: int = Field(20, ge=2, description="sessions with outcomes that it needs, 2 or more")
 
 

@@ -60,7 +60,7 @@ class SourceSettings(Section):
     )
     currency: Currency = Field("USD", description="prices that are said to be in another currency are refused")
     history_from: date = Field(date(2010, 1, 4), description="first session that a live source is asked for")
-    overlap: int = Field(
+    refetch_sessions: int = Field(
         5, ge=0, le=A_CENTURY_OF_DAYS, description="sessions that a live source is asked for again, to notice restatements"
     )
     ibkr: IbkrSettings = IbkrSettings()

@@ -12,5 +12,5 @@ class TradingSettings(Section):
         10.0,
         ge=0,
         le=5000,
-        description="cost of one dollar bought or sold, in basis points, 0 to 5000; a way in and out costs twice as much",
+        description="cost of one dollar bought or sold, in basis points, 0 to 5000; a round trip costs twice as much",
     )

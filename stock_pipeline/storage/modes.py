@@ -16,7 +16,9 @@ class Write:
 
     schema: TableSchema
     frame: pl.DataFrame
-    scope: tuple[str, ...]  # columns of the key. Stored rows that agree in them with a row of the payload go, unless the payload has them.
+    replaces: tuple[
+        str, ...
+    ]  # columns of the key. Stored rows that agree in them with a row of the payload go, unless the payload has them.
     keeps_stored: bool = False  # stored rows stay even so, and what the payload says of them is passed over
     # a payload that would leave a group, the rows that agree in the scope, with less than this share of its rows is refused, because a
     # source that broke looks just like that

@@ -71,7 +71,7 @@ class Stores:
             return VersionedRows(read(connection, schema, Selection()), version)
 
     @contextmanager
-    def kept_open(self, store: StoreName) -> Iterator[None]:
+    def shared_reader(self, store: StoreName) -> Iterator[None]:
         """Within it, reads of the store share one opening of its file, which takes longer than most of them; nobody can write to it."""
         with self.database(store).reader():
             yield
@@ -116,7 +116,7 @@ class Stores:
         with self.market.reader() as connection:
             return audit.last_watermark(connection)
 
-    def standing(self, store: StoreName, asset: str, tables: Sequence[TableSchema]) -> tuple[Watermark | None, dict[str, int]]:
+    def progress_of(self, store: StoreName, asset: str, tables: Sequence[TableSchema]) -> tuple[Watermark | None, dict[str, int]]:
         """How far the asset has brought its tables, and how many rows each has, by qualified name."""
         with self.database(store).reader() as connection:
             return audit.read_watermark(connection, asset), {table.qualified_name: _count(connection, table) for table in tables}

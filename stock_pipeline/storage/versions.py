@@ -53,7 +53,7 @@ def _same_as(rows_back: int, names: Sequence[str]) -> pl.Expr:
     return same & there
 
 
-def weave(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.DataFrame:
+def merge_versions(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.DataFrame:
     """The full history of every incoming key: stored and new versions in the order in which they were known.
 
     Captures fed one by one in the order of their nights, all at once in any order, or twice give the same history. Two versions

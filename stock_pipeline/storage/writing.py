@@ -31,7 +31,7 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
         SchemaError: a frame does not fit its table, or a column is stored with another type.
         RefusedWriteError: a payload is empty or has shrunk, or its table is in another version than the one it was made from.
     """
-    staged = [(write, write.schema.conform(write.frame)) for write in writes]
+    staged = [(write, write.schema.validate(write.frame)) for write in writes]
     for write, frame in staged:
         if frame.is_empty() and not write.may_be_empty:
             raise RefusedWriteError(f"{write.schema.qualified_name}: the payload of {author.name} has no rows, so nothing was written")
@@ -67,7 +67,7 @@ def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.Da
 def _parts(write: Write, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The payload in parts of whole sessions that DuckDB can sort and compare in little memory, or as it is."""
     session = write.schema.session_column
-    if session is None or session not in write.scope or frame.height <= MOST_ROWS_AT_ONCE:
+    if session is None or session not in write.replaces or frame.height <= MOST_ROWS_AT_ONCE:
         yield frame
         return
     sizes = frame.group_by(session).len().sort(session)
@@ -104,7 +104,7 @@ class _Among:
 def _among(write: Write, frame: pl.DataFrame) -> _Among:
     # Rows are stored in the order of their sessions, so DuckDB need not look at what lies outside of the payload's.
     session = write.schema.session_column
-    if session is None or session not in write.scope or frame.is_empty():
+    if session is None or session not in write.replaces or frame.is_empty():
         return _Among("true")
     return _Among(f"held.{quoted(session)} BETWEEN ? AND ?", (frame[session].min(), frame[session].max()))  # type: ignore[arg-type]
 
@@ -115,14 +115,14 @@ def _any_held(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among:
 
 
 def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> None:
-    scope = write.scope
+    replaces = write.replaces
     if not write.least_share:
         return
-    places = ", ".join(f"staged.{quoted(name)}" for name in scope)
-    counted = f"SELECT {quoted_list(scope)}, count(*) AS n FROM {{}} AS held WHERE {{}} GROUP BY ALL"  # noqa: S608
+    places = ", ".join(f"staged.{quoted(name)}" for name in replaces)
+    counted = f"SELECT {quoted_list(replaces)}, count(*) AS n FROM {{}} AS held WHERE {{}} GROUP BY ALL"  # noqa: S608
     shrunken = connection.execute(
         f"SELECT staged.n, held.n, {places} FROM ({counted.format(STAGED, 'true')}) AS staged "  # noqa: S608
-        f"JOIN ({counted.format(table_identifier(write.schema), among.condition)}) AS held ON {_equal(scope)} "
+        f"JOIN ({counted.format(table_identifier(write.schema), among.condition)}) AS held ON {_equal(replaces)} "
         f"WHERE staged.n < held.n * ? ORDER BY staged.n / held.n, {places} LIMIT 1",
         [*among.values, write.least_share],
     ).fetchall()
@@ -135,8 +135,8 @@ def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among:
 
 
 def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> int:
-    scope = write.scope
-    in_scope = f"EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(scope)})" if scope else "true"  # noqa: S608
+    replaces = write.replaces
+    in_scope = f"EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(replaces)})" if replaces else "true"  # noqa: S608
     return _count(
         connection,
         f"DELETE FROM {table_identifier(write.schema)} AS held WHERE {among.condition} AND {in_scope} "  # noqa: S608

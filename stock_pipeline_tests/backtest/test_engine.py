@@ -82,7 +82,7 @@ def test_holding_the_same_stocks_costs_what_the_market_has_moved_them() -> None:
 def test_the_result_fits_the_table() -> None:
     found = daily_returns(made_up(0)).with_columns(as_of=pl.lit(date(2020, 1, 2)), model=pl.lit("ridge"))
     stored = found.select(DAILY_RETURNS.column_names)
-    assert_frame_equal(DAILY_RETURNS.conform(stored), stored)
+    assert_frame_equal(DAILY_RETURNS.validate(stored), stored)
 
 
 def test_picks_without_a_return_are_left_out_and_counted_not_replaced() -> None:

@@ -18,7 +18,7 @@ from stock_pipeline.command_line.progress import RunWatcher
 from stock_pipeline.command_line.terminal import show_table
 from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.models.catalogue import CATALOGUE
-from stock_pipeline.orchestration.progress import Began, Noted
+from stock_pipeline.orchestration.progress import Progressed, Started
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.command_line.test_suggest import row
@@ -83,8 +83,8 @@ def test_the_progress_bar_shows_notes_as_they_are_written(monkeypatch: pytest.Mo
     monkeypatch.setenv("COLUMNS", "200")
     output = io.StringIO()
     with contextlib.redirect_stdout(output), RunWatcher(1) as watcher:
-        watcher(Began("models/[/b]"))
-        watcher(Noted("models/[/b]", "[bold]x[/bold] :warning: \x1b[2J"))
+        watcher(Started("models/[/b]"))
+        watcher(Progressed("models/[/b]", "[bold]x[/bold] :warning: \x1b[2J"))
     assert "models/[/b]" in output.getvalue() and "[bold]x[/bold] :warning: \\x1b[2J" in output.getvalue()
     assert "\x1b[2J" not in output.getvalue()
 

@@ -95,7 +95,7 @@ def test_a_version_that_passes_is_promoted_on_the_last_session_with_its_figures(
     assert statuses(stores) == STATUSES | {2: "retired", 3: "active"}
     row = stores.read(PROMOTIONS).row(0, named=True)
     assert (row["as_of"], row["version"], row["rival"], row["by"], row["sessions"]) == (DAYS[5], 3, 2, "hand", 3)
-    assert (row["error"], row["rival_error"]) == pytest.approx((0.1, 0.2))
+    assert (row["error"], row["champion_mae"]) == pytest.approx((0.1, 0.2))
 
 
 def test_a_rejected_version_is_promoted_with_a_reason_alone(stores: Stores) -> None:
@@ -105,7 +105,7 @@ def test_a_rejected_version_is_promoted_with_a_reason_alone(stores: Stores) -> N
 
 
 def test_going_back_leads_to_the_version_before_or_to_the_one_that_is_named(stores: Stores) -> None:
-    assert "Version 1 of lightgbm is in service again" in models(stores, "rollback", NAME).output
+    assert "Version 1 of lightgbm is active again" in models(stores, "rollback", NAME).output
     assert statuses(stores) == STATUSES | {1: "active", 2: "retired"}
     assert told(stores, "rollback", NAME, "--to", 2)["active_version"] == 2
 
@@ -141,7 +141,7 @@ def lose(stores: Stores, number: int) -> None:
         (("promote", "nothing", 1), "there is no model 'nothing'; the models are spline_ridge, "),
         (("show", "nothing"), "there is no model 'nothing'"),
         (("promote", NAME, 9), "lightgbm has no version 9; its versions are 1, 2, 3, 4"),
-        (("promote", NAME, 2), "version 2 of lightgbm is in service already"),
+        (("promote", NAME, 2), "version 2 of lightgbm is active already"),
         (("promote", NAME, 4), "version 4 of lightgbm was rejected"),
         (("promote", NAME, 3, "--force"), "--force was given without a reason"),
         (("rollback", NAME, "--to", 3), "version 3 of lightgbm is candidate"),

@@ -16,7 +16,7 @@ def test_a_changed_setting_is_told_with_what_was_made_again(tmp_path: Path) -> N
     ended = invoke(files.home, "run", *files.journey("spline_ridge"), **changed)
     assert ended.exit_code == 0, ended.output
     told = " ".join(ended.output.split())
-    for name in ("backtest/daily_returns", "backtest/summary"):
+    for name in ("backtest/daily_returns", "backtest/metrics"):
         assert f"{name} was made again: trading.cost_bps_per_side is 35.0, was 10.0" in told
     assert told.count("was made again") == 2
     after = files.stores.read(DAILY_RETURNS)

@@ -19,7 +19,7 @@ from stock_pipeline.command_line.errors import FAILED, WRONG_INPUT
 from stock_pipeline.core.columns import MODEL
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
+from stock_pipeline.orchestration.execution import Run, StageResult, execute_stages
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.training_request import OP, training_request
@@ -232,7 +232,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> OwnFiles:
     settings = plain_settings(found.home, source={"name": "files", "path": str(found.folder / "bars.csv")}, models={"threads": 1})
     before = [stage for stage in STAGES if stage.keys[0][0] in ("market_data", "features", "labels", "datasets")]
     results = list(execute_stages(before, Run(found.stores, settings)))
-    assert len(results) == len(before) and all(isinstance(result, Outcome) for result in results)
+    assert len(results) == len(before) and all(isinstance(result, StageResult) for result in results)
     return found
 
 
@@ -249,7 +249,7 @@ def test_the_op_trains_and_its_run_shows_what_was_made(files: OwnFiles) -> None:
             found.event_specific_data
             for found in ended.all_events
             if found.event_type_value == "ASSET_CHECK_EVALUATION"
-            and found.event_specific_data.check_name == "no_leak"  # type: ignore[union-attr]
+            and found.event_specific_data.check_name == "plausible_ic"  # type: ignore[union-attr]
             and found.event_specific_data.asset_key.path[-1] == "spline_ridge"  # type: ignore[union-attr]
         ]
         assert check.passed and check.blocking  # type: ignore[union-attr]
@@ -275,7 +275,7 @@ def op_of(desk: Desk, stages: Sequence[Stage], config: dict[str, Any]) -> dg.Exe
 
 @pytest.mark.parametrize(("config", "told"), [({"models": ["oracle"]}, "model 'oracle'"), ({"sessions": 0}, "asked for sessions 0")])
 def test_the_op_refuses_wrong_input_and_opens_no_job(config: dict[str, Any], told: str, desk: Desk) -> None:
-    with pytest.raises(dg.Failure, match=told):
+    with pytest.raises(dg.StageFailure, match=told):
         op_of(desk, StandIns().stages(), config)
     assert desk.numbers() == []
 
@@ -283,6 +283,6 @@ def test_the_op_refuses_wrong_input_and_opens_no_job(config: dict[str, Any], tol
 def test_a_job_that_failed_fails_its_op(desk: Desk) -> None:
     stages = StandIns(failing={"models/mlp": "no memory"}).stages()
     config = training_request(["mlp"], "manual", "a-key").run_config["ops"][OP]["config"]
-    with pytest.raises(dg.Failure, match="training job 1 failed: no model could be trained"):
+    with pytest.raises(dg.StageFailure, match="training job 1 failed: no model could be trained"):
         op_of(desk, stages, config)
     assert desk.job(1)["failed"] == {"mlp": "no memory"}

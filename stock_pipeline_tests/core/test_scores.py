@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, pearsonr, spearmanr
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, TARGET
-from stock_pipeline.core.scores import daily_measures, ic_by_session, is_plausible, rank_ic_by_session, wilson_interval
+from stock_pipeline.core.scores import daily_metrics, ic_by_session, is_plausible, rank_ic_by_session, wilson_interval
 
 DAYS = [date(2021, 3, 1) + timedelta(days=i) for i in range(40)]
 
@@ -60,13 +60,13 @@ def test_a_constant_that_rounding_blurs_still_has_no_ic() -> None:
 
 def test_the_measures_of_a_session() -> None:
     rows = scored().with_row_index().with_columns(pl.when(pl.col("index") != 3).then(SCORE).alias(SCORE))
-    found = daily_measures(rows)
+    found = daily_metrics(rows)
     assert found[SESSION].to_list() == DAYS[:12]
     first = rows.filter(pl.col(SESSION) == DAYS[0]).drop_nulls(SCORE)
     score, target = first[SCORE].to_numpy(), first[TARGET].to_numpy()
     expected = (8, abs(score - target).mean(), abs(target).mean(), spearmanr(score, first[FORWARD_RETURN]).statistic)
     assert found.row(0)[1:] == pytest.approx(expected)
-    assert daily_measures(rows, TARGET)["rank_ic"][0] == pytest.approx(spearmanr(score, target).statistic)
+    assert daily_metrics(rows, TARGET)["rank_ic"][0] == pytest.approx(spearmanr(score, target).statistic)
 
 
 @given(st.integers(1, 400), st.data())

@@ -55,7 +55,7 @@ def frame(*changes: dict[str, Any]) -> pl.DataFrame:
     "change", [{}, {VALUE: 0.0}, {VALUE: 1.0}, {VALUE: None}, {"kind": None}, {"kind": "bad"}, {"moment": None}], ids=str
 )
 def test_a_sound_row_conforms(change: dict[str, Any]) -> None:
-    conformed = TABLE.conform(frame({}, change))
+    conformed = TABLE.validate(frame({}, change))
     assert conformed.schema == pl.Schema(TABLE.dtypes)
     assert conformed.row(1, named=True) == SOUND | {SYMBOL: "S1"} | change
 
@@ -81,7 +81,7 @@ def test_a_sound_row_conforms(change: dict[str, Any]) -> None:
 )
 def test_a_broken_rule_names_table_column_rule_count_and_an_example(change: dict[str, Any], phrase: str) -> None:
     with pytest.raises(SchemaError) as caught:
-        TABLE.conform(frame({}, change))
+        TABLE.validate(frame({}, change))
     message = str(caught.value)
     assert message.startswith("trial.rows: ")
     assert phrase in message
@@ -92,7 +92,7 @@ def test_a_broken_rule_names_table_column_rule_count_and_an_example(change: dict
 
 def test_every_offending_row_is_counted() -> None:
     with pytest.raises(SchemaError, match="column value is above 1 in 3 of 4 rows"):
-        TABLE.conform(frame({VALUE: 2.0}, {VALUE: 3.0}, {}, {VALUE: 1.5}))
+        TABLE.validate(frame({VALUE: 2.0}, {VALUE: 3.0}, {}, {VALUE: 1.5}))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_every_offending_row_is_counted() -> None:
 )
 def test_a_type_that_does_not_fit_is_refused_rather_than_converted(name: str, values: list[Any]) -> None:
     with pytest.raises(SchemaError, match=f"wrong type: {name} is"):
-        TABLE.conform(frame({}).with_columns(pl.Series(name, values)))
+        TABLE.validate(frame({}).with_columns(pl.Series(name, values)))
 
 
 @pytest.mark.parametrize(
@@ -132,35 +132,35 @@ def test_a_type_that_does_not_fit_is_refused_rather_than_converted(name: str, va
     ids=lambda given: str(given.dtype) if isinstance(given, pl.Series) else given,
 )
 def test_a_type_that_loses_nothing_is_converted(name: str, series: pl.Series) -> None:
-    conformed = TABLE.conform(frame({}).with_columns(series.alias(name)))
+    conformed = TABLE.validate(frame({}).with_columns(series.alias(name)))
     assert conformed.schema == pl.Schema(TABLE.dtypes)
     assert conformed[name].to_list() == series.to_list()
 
 
 def test_missing_and_unknown_columns_are_both_named() -> None:
     with pytest.raises(SchemaError, match=r"missing columns \['value'\], unknown columns \['surplus'\]"):
-        TABLE.conform(frame({}).rename({VALUE: "surplus"}))
+        TABLE.validate(frame({}).rename({VALUE: "surplus"}))
 
 
 def test_columns_come_back_in_the_table_s_order() -> None:
     shuffled = frame({}, {}).select(reversed(TABLE.column_names))
-    assert TABLE.conform(shuffled).equals(TABLE.conform(frame({}, {})))
+    assert TABLE.validate(shuffled).equals(TABLE.validate(frame({}, {})))
 
 
 def test_a_repeated_key_is_refused() -> None:
     with pytest.raises(SchemaError, match=r"key \(symbol, session\) is not unique, 2 rows too many, for example \('A',"):
-        TABLE.conform(frame({SYMBOL: "A"}, {SYMBOL: "A"}, {SYMBOL: "A"}, {}))
+        TABLE.validate(frame({SYMBOL: "A"}, {SYMBOL: "A"}, {SYMBOL: "A"}, {}))
 
 
 def test_versions_of_one_key_differ_by_the_night_on_which_they_were_known() -> None:
     versions = pl.DataFrame({SYMBOL: ["A", "A"], KNOWN_FROM: [DAY, date(2012, 1, 4)], "known_to": [date(2012, 1, 4), None]})
-    assert VERSIONED.conform(versions).height == 2
+    assert VERSIONED.validate(versions).height == 2
     with pytest.raises(SchemaError, match=r"key \(symbol, known_from\) is not unique"):
-        VERSIONED.conform(versions.with_columns(pl.lit(DAY).alias(KNOWN_FROM)))
+        VERSIONED.validate(versions.with_columns(pl.lit(DAY).alias(KNOWN_FROM)))
 
 
 def test_an_empty_frame_conforms() -> None:
-    assert TABLE.conform(TABLE.empty()).height == 0
+    assert TABLE.validate(TABLE.empty()).height == 0
     assert TABLE.empty().schema == pl.Schema(TABLE.dtypes)
 
 
@@ -172,10 +172,10 @@ def test_what_conforms_satisfies_every_rule_and_what_does_not_breaks_one(rows: l
     sound = all((value is None or 0 <= value <= 1) and count >= 1 for _, value, count in rows)
     sound &= len({symbol for symbol, _, _ in rows}) == len(rows)
     if sound:
-        assert TABLE.conform(given_frame).equals(given_frame)
+        assert TABLE.validate(given_frame).equals(given_frame)
     else:
         with pytest.raises(SchemaError):
-            TABLE.conform(given_frame)
+            TABLE.validate(given_frame)
 
 
 def test_require_is_the_allow_list_of_columns() -> None:

@@ -13,7 +13,7 @@ from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.reading import read_label_ends
 from stock_pipeline.labels.tables import column_of, daily_labels
-from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
@@ -48,11 +48,11 @@ def settings_of(stores: Stores, volatility: int = 3, **datasets: Any) -> Setting
     return plain_settings(stores.home, labels=chosen, datasets={"folds": 2, "embargo": 4, "minimum_train_sessions": 30} | datasets)
 
 
-def split(stores: Stores, as_of: int = COUNT - 1, full_refresh: bool = False, **chosen: Any) -> Outcome:
+def split(stores: Stores, as_of: int = COUNT - 1, full_refresh: bool = False, **chosen: Any) -> StageResult:
     return make(WALK_FORWARD_SPLITS, stores, settings_of(stores, **chosen), DAYS[as_of], full_refresh=full_refresh)
 
 
-def made(outcome: Outcome) -> tuple[list[Split], pl.DataFrame]:
+def made(outcome: StageResult) -> tuple[list[Split], pl.DataFrame]:
     table = rows_of(outcome, WALK_FORWARD_SPLITS)
     return splits_from_table(table), table
 
@@ -96,14 +96,14 @@ def test_sessions_of_which_no_stock_has_an_outcome_are_not_split(tmp_path: Path,
 
 def test_without_news_nothing_is_split_and_a_label_told_later_is_news(stores: Stores, labels: pl.DataFrame) -> None:
     split(stores)
-    assert split(stores).product is None
+    assert split(stores).output is None
     put(
         stores,
         SCHEMA,
         labels.filter(pl.col(SESSION) == DAYS[50]).with_columns(pl.lit(None, pl.Float64).alias("forward_return_1")),
         DAYS[COUNT - 1],
     )
-    assert split(stores).product is not None
+    assert split(stores).output is not None
 
 
 @pytest.mark.parametrize("as_of", [79, COUNT - 1])

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import CLOSE, PAST_VOLATILITY, PRICE_STEP, SESSION, SYMBOL
+from stock_pipeline.core.columns import CLOSE, PAST_VOLATILITY, PRICE_FACTOR, SESSION, SYMBOL
 from stock_pipeline.datasets.reading import SPAN, WINDOW, past_volatility
 from stock_pipeline_tests.factories.panels import sessions
 
@@ -14,7 +14,7 @@ DAYS = sessions(COUNT)
 
 def bars_of(closes: list[float], steps: list[float] | None = None, symbol: str = "A") -> pl.DataFrame:
     count = len(closes)
-    return pl.DataFrame({SYMBOL: [symbol] * count, SESSION: DAYS[:count], CLOSE: closes, PRICE_STEP: steps or [1.0] * count})
+    return pl.DataFrame({SYMBOL: [symbol] * count, SESSION: DAYS[:count], CLOSE: closes, PRICE_FACTOR: steps or [1.0] * count})
 
 
 def random_closes(seed: int, count: int = COUNT) -> list[float]:

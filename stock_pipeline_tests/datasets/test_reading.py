@@ -85,8 +85,10 @@ def test_models_see_ranks_and_the_market_between_its_bounds(stores: Stores) -> N
 
 def test_the_target_is_freed_of_the_exposures_as_models_see_them(stores: Stores) -> None:
     panel = read_training_panel(stores, settings(stores), DAYS[COUNT - 1])
-    freed = neutralised(panel.with_columns(session_rank(FORWARD_RETURN).alias("r")), "r", EXPOSURES).with_columns(session_rank("r"))
-    assert panel[TARGET].equals(freed["r"].alias(TARGET), null_equal=True)
+    neutralised_scores = neutralised(panel.with_columns(session_rank(FORWARD_RETURN).alias("r")), "r", EXPOSURES).with_columns(
+        session_rank("r")
+    )
+    assert panel[TARGET].equals(neutralised_scores["r"].alias(TARGET), null_equal=True)
     assert panel[TARGET].to_list() != panel.select(session_rank(FORWARD_RETURN)).to_series().to_list()
 
 

@@ -58,7 +58,7 @@ def test_windows() -> None:
 
 def test_a_market_move_is_no_drift_but_a_torn_cross_section_is() -> None:
     found = drift(panel(), ["calm", "torn"])
-    assert_frame_equal(FEATURE_DRIFT.conform(found), found)
+    assert_frame_equal(FEATURE_DRIFT.validate(found), found)
     flagged = {(row["feature"], row["statistic"]): at_least(row["severity"], "MEDIUM") for row in found.iter_rows(named=True)}
     assert flagged == {(feature, name): feature == "torn" for feature in ("calm", "torn") for name in NAMES}
     assert found.filter(feature="calm")["severity"].unique().to_list() == ["NONE"]
@@ -94,7 +94,7 @@ def test_a_feature_of_the_market_alone_is_not_judged() -> None:
 
 def test_an_empty_window_is_no_error() -> None:
     found = feature_drift(panel().head(0), panel(), ["calm"], DAYS[-1], STATISTICS)
-    assert_frame_equal(FEATURE_DRIFT.conform(found), found)
+    assert_frame_equal(FEATURE_DRIFT.validate(found), found)
     assert found["reference_from"].null_count() == found["value"].null_count() == len(NAMES)
 
 

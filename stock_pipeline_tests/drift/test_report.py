@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.drift.catalogue import STATISTICS
-from stock_pipeline.drift.pictures import psi_bars
+from stock_pipeline.drift.charts import psi_bars
 from stock_pipeline.drift.report import html_report
 from stock_pipeline.drift.tables import FEATURE_DRIFT
 from stock_pipeline_tests.drift.test_feature_drift import drift, panel
@@ -13,7 +13,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Cells(HTMLParser):
-    """The texts of the table's cells, row by row, and every source of a picture."""
+    """The texts of the table's cells, row by row, and every source of a chart."""
 
     def __init__(self) -> None:
         super().__init__()

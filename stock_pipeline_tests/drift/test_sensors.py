@@ -13,7 +13,7 @@ from stock_pipeline.drift.tables import FEATURE_DRIFT
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB
 from stock_pipeline.registry.tables import TRAINING_JOBS
-from stock_pipeline.registry.training_jobs import TrainingRequest, begun, ended, opened
+from stock_pipeline.registry.training_jobs import TrainingRequest, with_finished_job, with_new_job, with_started_job
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.rows import ingested, put
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -36,7 +36,13 @@ def judged(grades: Mapping[str, str], session: date = SESSION) -> pl.DataFrame:
 def drift_job(requested: date, reason: str = "drift", dry_run: bool = False) -> pl.DataFrame:
     """A job that was asked for on that day and has ended."""
     moment = datetime(requested.year, requested.month, requested.day, 1)
-    return ended(begun(opened(NO_JOBS, TrainingRequest(("mlp",), reason, dry_run=dry_run), moment), 1, moment), 1, moment, ["mlp"], {})
+    return with_finished_job(
+        with_started_job(with_new_job(NO_JOBS, TrainingRequest(("mlp",), reason, dry_run=dry_run), moment), 1, moment),
+        1,
+        moment,
+        ["mlp"],
+        {},
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ def test_drift_that_lasts_starts_no_other_before_the_cooldown_is_over(stores: St
 def test_nothing_is_requested_while_a_job_is_open_or_where_it_is_not_wanted(stores: Stores) -> None:
     assert says(look(stores)[0], "not been judged yet")
     put(stores, FEATURE_DRIFT, judged({"a": "C"}), SESSION)
-    put(stores, TRAINING_JOBS, opened(NO_JOBS, TrainingRequest(("mlp",)), utc_now()), SESSION)
+    put(stores, TRAINING_JOBS, with_new_job(NO_JOBS, TrainingRequest(("mlp",)), utc_now()), SESSION)
     answer, cursor = look(stores)
     assert says(answer, "training job 1 (manual)", "waiting to begin") and cursor is None
     assert says(look(stores, on_drift=False)[0], "registry.retraining.on_drift is false")
@@ -117,7 +123,7 @@ def test_nothing_is_requested_while_a_job_is_open_or_where_it_is_not_wanted(stor
 def test_a_job_whose_process_is_gone_does_not_stand_in_the_way(stores: Stores) -> None:
     put(stores, FEATURE_DRIFT, judged({"a": "C"}), SESSION)
     requested = utc_now() - timedelta(days=1)
-    put(stores, TRAINING_JOBS, begun(opened(NO_JOBS, TrainingRequest(("mlp",)), requested), 1, requested), SESSION)
+    put(stores, TRAINING_JOBS, with_started_job(with_new_job(NO_JOBS, TrainingRequest(("mlp",)), requested), 1, requested), SESSION)
     assert isinstance(look(stores)[0], dg.RunRequest)
 
 

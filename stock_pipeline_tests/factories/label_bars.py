@@ -61,7 +61,7 @@ def return_by_hand(bars: pl.DataFrame, symbol: str, session: date, as_of: date, 
         return None, "pending", end
     prices = [held[day][OPEN] for day in (fill, end) if day in held and _is_price(held[day][OPEN])]
     if len(prices) < 2:
-        return None, "no bar", end
+        return None, "no_bar", end
     if any(held[day][JUMP] for day in ahead[1:] if day in held):
         return None, "jump", end
     return prices[1] / prices[0] - 1, "known", end
@@ -76,7 +76,7 @@ def volatility_by_hand(bars: pl.DataFrame, symbol: str, session: date, as_of: da
         return None, "pending", days[-1]
     closes = [held[day][CLOSE] for day in days if day in held and _is_price(held[day][CLOSE])]
     if len(closes) < len(days):
-        return None, "no bar", days[-1]
+        return None, "no_bar", days[-1]
     if any(held[day][JUMP] for day in days[1:]):
         return None, "jump", days[-1]
     return stdev(log(later / earlier) for earlier, later in pairwise(closes)), "known", days[-1]

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, KNOWN_FROM, LOW, OPEN, SESSION, SOURCE, SYMBOL, VOLUME
-from stock_pipeline.market_data.asking import Gathered, Tally
+from stock_pipeline.market_data.source_chain import Gathered, SourceStats
 from stock_pipeline.market_data.sources.source import ACTIONS, BARS, FUNDAMENTALS, INSTRUMENTS, no_rows
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, CAPTURED, CURRENCY, RAW
 
@@ -52,5 +52,5 @@ def gathered(frame: pl.DataFrame, source: str = "files", **others: pl.DataFrame)
     empty = {"actions": no_rows(ACTIONS), "instruments": no_rows(INSTRUMENTS), "fundamentals": no_rows(FUNDAMENTALS)}
     sourced = {name: rows.with_columns(pl.lit(source).alias(SOURCE)) for name, rows in (empty | others).items()}
     told = stored(frame).with_columns(pl.lit(source).alias(SOURCE))
-    tally = Tally(source, frame[SYMBOL].drop_nulls().n_unique(), 0.5)
+    tally = SourceStats(source, frame[SYMBOL].drop_nulls().n_unique(), 0.5)
     return Gathered(told, sourced["actions"], sourced["instruments"], sourced["fundamentals"], compared=told.clear(), tallies=(tally,))

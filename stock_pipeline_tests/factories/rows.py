@@ -70,7 +70,7 @@ def training_row(model: str, training_id: str, as_of: date, **values: object) ->
 
 
 def version_row(model: str, version: int, training_id: str, active_from: date, active_to: date | None = None) -> dict[str, Any]:
-    """A row of MODEL_VERSIONS, of a version that is or was in service."""
+    """A row of MODEL_VERSIONS, of a version that is or was active."""
     row = {
         MODEL: model,
         VERSION: version,
@@ -79,8 +79,8 @@ def version_row(model: str, version: int, training_id: str, active_from: date, a
         STATUS: ACTIVE if active_to is None else RETIRED,
         ACTIVE_FROM: active_from,
         ACTIVE_TO: active_to,
-        "error": 0.25,
-        "zero_error": 0.26,
+        "mae": 0.25,
+        "baseline_mae": 0.26,
         "rank_ic": 0.01,
         "changed_on": active_to or active_from,
         "by": "automation",

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
-from stock_pipeline.market_data.landing import Landing
+from stock_pipeline.market_data.answer_cache import Landing
 from stock_pipeline.market_data.sources.errors import SourceError, UnknownSymbolError
 from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
 from stock_pipeline_tests.factories.market_rows import DAYS, actions, bars, series

@@ -5,7 +5,7 @@ from math import isfinite, log
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, OPEN, PRICE_STEP, SESSION, SHARE_STEP, SYMBOL, VOLUME
+from stock_pipeline.core.columns import CLOSE, OPEN, PRICE_FACTOR, SESSION, SHARE_FACTOR, SYMBOL, VOLUME
 from stock_pipeline.features.factors import FACTOR_FEATURES
 
 Bar = dict[str, float]
@@ -46,7 +46,7 @@ def _move(bars: dict[int, Bar], place: int, price: str) -> float | None:
     """From the last close, at most five sessions without a bar before it, to the bar's price; 0 where the close stands in for a bar."""
     before = [earlier for earlier in range(place - 6, place) if earlier in bars]
     if place in bars:
-        return bars[place][price] / (bars[before[-1]][CLOSE] * bars[place].get(PRICE_STEP, 1.0)) - 1 if before else None
+        return bars[place][price] / (bars[before[-1]][CLOSE] * bars[place].get(PRICE_FACTOR, 1.0)) - 1 if before else None
     return 0.0 if any(earlier >= place - 5 for earlier in before) else None
 
 
@@ -63,7 +63,7 @@ def _peaks(stocks: list[dict[int, Bar]], window: range) -> list[int | None]:
         seen = {}
         for number, place in enumerate(window):
             volume = bars.get(place, {}).get(VOLUME) or 0.0
-            shares = [bars[later].get(SHARE_STEP, 1.0) for later in window[number + 1 :] if later in bars]
+            shares = [bars[later].get(SHARE_FACTOR, 1.0) for later in window[number + 1 :] if later in bars]
             if isfinite(volume) and volume > 0:
                 seen[number] = log(volume) + sum(map(log, shares))
         own_mean = sum(seen.values()) / max(len(seen), 1)

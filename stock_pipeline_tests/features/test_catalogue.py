@@ -7,7 +7,7 @@ import pytest
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS
 from stock_pipeline.features.catalogue import ALPHA158, COMBINED, CORE, EXPOSURES, EXTENDED, FEATURE_SETS, FeatureSet, feature_set
-from stock_pipeline.features.feature import Family, Feature, Series, layers
+from stock_pipeline.features.feature import Family, Feature, Series, dependency_levels
 from stock_pipeline.settings import FeatureSettings
 
 FIRST, SECOND = CORE.features[:2]
@@ -36,7 +36,7 @@ def test_the_sets(chosen: FeatureSet, families: set[str]) -> None:
 
 @pytest.mark.parametrize("chosen", FEATURE_SETS, ids=lambda chosen: chosen.name)
 def test_pictures_are_ordered_by_a_feature_of_the_set(chosen: FeatureSet) -> None:
-    assert chosen.shown_by in chosen.names
+    assert chosen.display_feature in chosen.names
 
 
 def test_extended_begins_with_core_and_combined_is_extended_and_alpha158() -> None:
@@ -50,19 +50,19 @@ def test_every_set_stores_the_exposures_and_models_learn_from_its_own_features_a
     assert set(EXPOSURES) <= set(stored)
     assert stored[: len(chosen.features)] == list(chosen.names)
     assert set(stored) - set(chosen.names) == (set(EXPOSURES) if chosen is ALPHA158 else set())
-    assert chosen.made == (*chosen.features, *chosen.aside)
+    assert chosen.made == (*chosen.features, *chosen.auxiliary)
 
 
 def test_what_lies_aside_is_computed_as_in_core() -> None:
-    assert set(ALPHA158.aside) == {feature for feature in CORE.features if feature.name in EXPOSURES}
+    assert set(ALPHA158.auxiliary) == {feature for feature in CORE.features if feature.name in EXPOSURES}
 
 
 def test_what_lies_aside_counts_for_span_names_and_hash() -> None:
     long = max(CORE.features, key=lambda feature: feature.look_back)
-    plain, wider = of(FIRST), dataclasses.replace(of(FIRST), aside=(long,))
+    plain, wider = of(FIRST), dataclasses.replace(of(FIRST), auxiliary=(long,))
     assert (plain.names, plain.span < wider.span, plain.hash != wider.hash) == (wider.names, True, True)
     with pytest.raises(ValueError, match="names return_1 more than once"):
-        dataclasses.replace(of(FIRST), aside=(FIRST,))
+        dataclasses.replace(of(FIRST), auxiliary=(FIRST,))
 
 
 def test_settings_know_the_sets() -> None:
@@ -149,15 +149,15 @@ def test_series_are_computed_after_those_that_they_are_made_of_and_once() -> Non
     first = Series("first", pl.col("close"))
     second = Series("second", first.column * 2, (first,))
     third = Series("third", second.column + first.column, (second, first))
-    assert [list(layer) for layer in layers([third, second, first])] == [["first"], ["second"], ["third"]]
+    assert [list(layer) for layer in dependency_levels([third, second, first])] == [["first"], ["second"], ["third"]]
 
 
 def test_two_different_series_of_one_name_are_refused() -> None:
-    features = [dataclasses.replace(FIRST, made_of=(Series("shared", pl.col(name)),), name=name) for name in ("close", "high")]
+    features = [dataclasses.replace(FIRST, inputs=(Series("shared", pl.col(name)),), name=name) for name in ("close", "high")]
     with pytest.raises(ValueError, match="two different series 'shared'"):
         of(*features)
 
 
 def test_the_hash_follows_what_a_feature_is_made_of() -> None:
-    made = [dataclasses.replace(FIRST, made_of=(Series("shared", pl.col(name)),)) for name in ("close", "high")]
+    made = [dataclasses.replace(FIRST, inputs=(Series("shared", pl.col(name)),)) for name in ("close", "high")]
     assert len({of(FIRST).hash, *(of(feature).hash for feature in made)}) == 3

@@ -11,8 +11,8 @@ from stock_pipeline.features.catalogue import EXTENDED, FEATURE_SETS
 from stock_pipeline.features.checks import DESCRIPTIONS, EVERY_FEATURE, FEATURE_CHECKS, judge_features
 from stock_pipeline.features.feature import Feature
 from stock_pipeline.features.tables import DAILY_FEATURES
-from stock_pipeline.orchestration.execution import Outcome
-from stock_pipeline.orchestration.night import Product, Verdict
+from stock_pipeline.orchestration.context import CheckOutcome, StageOutput
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline_tests.factories.rows import empty_stores, put
 from stock_pipeline_tests.harness.nightly_simulator import SYMBOLS, TONIGHT, Machine
@@ -41,21 +41,21 @@ def stage(machine: Machine, features: Sequence[Feature] = EVERY_FEATURE) -> Stag
     return replace(stage_of(DAILY_FEATURES, machine.settings), checks=(checks,))
 
 
-def judged(machine: Machine, features: Sequence[Feature] = EVERY_FEATURE) -> Outcome:
+def judged(machine: Machine, features: Sequence[Feature] = EVERY_FEATURE) -> StageResult:
     """An execution that finds nothing to make, so that what is judged is what was stored."""
     outcome = execute(stage(machine, features), machine.stores, machine.settings)
-    assert outcome.product is None
+    assert outcome.output is None
     assert set(outcome.checks) == set(DESCRIPTIONS)
     return outcome
 
 
-def table(verdict: Verdict, name: str) -> pl.DataFrame:
+def table(verdict: CheckOutcome, name: str) -> pl.DataFrame:
     found = verdict.facts[name]
     assert isinstance(found, pl.DataFrame)
     return found
 
 
-def passed(checks: Mapping[str, Verdict]) -> dict[str, bool]:
+def passed(checks: Mapping[str, CheckOutcome]) -> dict[str, bool]:
     return {name: verdict.passed for name, verdict in checks.items()}
 
 
@@ -106,7 +106,7 @@ def test_before_anything_is_made_the_checks_fail_with_the_remedy(tmp_path: Path)
     machine = Machine(empty_stores(tmp_path), "core", [])
     machine.bring(0)
 
-    def makes_nothing(_night: object) -> Product | None:
+    def makes_nothing(_night: object) -> StageOutput | None:
         return None
 
     outcome = execute(replace(stage(machine), body=makes_nothing), machine.stores, machine.settings)

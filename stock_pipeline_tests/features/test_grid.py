@@ -5,7 +5,7 @@ from stock_pipeline.core.columns import CLOSE, HIGH, SESSION, SYMBOL, VOLUME
 from stock_pipeline.features.bars import FILL_SESSIONS, RETURN, usable_bars
 from stock_pipeline.features.grid import AGE, DOLLAR_VOLUME, LOG_RETURN, TRUE_RANGE, TYPICAL, WEEKDAY, on_grid
 from stock_pipeline.features.market import MARKET_RETURN, market_series
-from stock_pipeline.features.spells import spells
+from stock_pipeline.features.segments import segments
 from stock_pipeline_tests.factories.feature_bars import bars
 
 
@@ -17,7 +17,7 @@ def _without(panel: pl.DataFrame, symbol: str, *positions: int) -> pl.DataFrame:
 
 def grid_of(panel: pl.DataFrame, span: int) -> pl.DataFrame:
     usable = usable_bars(panel)
-    return on_grid(pl.concat(spells(usable, 0, span, 1000)), market_series(usable))
+    return on_grid(pl.concat(segments(usable, 0, span, 1000)), market_series(usable))
 
 
 def _rows(grid: pl.DataFrame, symbol: str = "A") -> pl.DataFrame:

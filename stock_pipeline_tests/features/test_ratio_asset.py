@@ -32,7 +32,7 @@ from stock_pipeline.market_data.tables import (
     SPLIT_ADJUSTED,
     SYMBOL_HISTORY,
 )
-from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.rows import empty_stores, put
@@ -76,7 +76,7 @@ def stores(tmp_path: Path) -> Stores:
     return stores
 
 
-def execute(stores: Stores, as_of: date = DAYS[-1], full_refresh: bool = False, **settings: Any) -> Outcome:
+def execute(stores: Stores, as_of: date = DAYS[-1], full_refresh: bool = False, **settings: Any) -> StageResult:
     return make(FUNDAMENTAL_RATIOS, stores, plain_settings(stores.home, **settings), as_of, full_refresh=full_refresh)
 
 
@@ -148,12 +148,12 @@ def test_the_past_of_a_renamed_company_is_found_by_its_instrument(stores: Stores
 
 def test_a_split_told_late_makes_the_ratios_again_from_its_ex_session_on(stores: Stores) -> None:
     assert of(run(stores), "T") == [1000.0] * 5
-    assert execute(stores).product is None
+    assert execute(stores).output is None
     put(stores, CORPORATE_ACTIONS, [a_split("T", DAYS[3])], DAYS[-1])
     again = run(stores)
     assert again[SESSION].unique().sort().to_list() == DAYS[3:]
     assert of(stores.read(FUNDAMENTAL_RATIOS), "T") == [1000.0, 1000.0, 2000.0, 2000.0, 2000.0]
-    assert execute(stores).product is None
+    assert execute(stores).output is None
 
 
 def test_night_by_night_comes_to_the_same_as_at_once(stores: Stores) -> None:

@@ -29,4 +29,4 @@ def test_the_table_has_the_key_and_a_nullable_column_per_feature(chosen: Feature
 @BY_SET
 def test_what_is_computed_fits_the_table(chosen: FeatureSet) -> None:
     features = compute_features(with_companies(adjusted_panel(symbols=4, count=80, missing_share=0.1)), chosen.made)
-    assert daily_features(chosen).conform(features).equals(features)
+    assert daily_features(chosen).validate(features).equals(features)

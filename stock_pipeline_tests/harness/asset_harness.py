@@ -11,7 +11,7 @@ import polars as pl
 
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.orchestration.asset_factory import build_asset
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.progress import Event, listening
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage import Stage, key_of
@@ -23,7 +23,7 @@ from stock_pipeline_tests.harness.plain_settings import plain_settings
 DAYS = sessions(5)
 KEY = dg.AssetKey(key_of(BACKUPS))
 NAME = "maintenance/backups"
-Body = Callable[[Night], Product | None]
+Body = Callable[[StageContext], StageOutput | None]
 
 
 def declared(body: Body, **values: Any) -> Stage:
@@ -31,13 +31,13 @@ def declared(body: Body, **values: Any) -> Stage:
     return replace(Stage((key_of(BACKUPS),), "Made up.", (BACKUPS,), reads=(), body=body), **values)
 
 
-def product(size: int = 5, watermark: date = DAYS[3]) -> Product:
+def output(size: int = 5, watermark: date = DAYS[3]) -> StageOutput:
     """One row, and something to look at."""
     row = {"as_of": DAYS[3], "store": "ml", "path": "p", "size_bytes": size, "sha256": "00"}
-    return Product(
+    return StageOutput(
         writes=(upsert(BACKUPS, pl.DataFrame([row], schema=BACKUPS.dtypes)),),
         watermark=watermark,
-        pictures=lambda: {"curve": b"PNG"},
+        charts=lambda: {"curve": b"PNG"},
         facts={"size": size},
     )
 

@@ -146,7 +146,7 @@ def _tell_of_models_left_out(workplace: Workplace) -> None:
             if entry.name not in TRAINED:
                 key = dg.AssetKey(["models", entry.name])
                 instance.report_runless_asset_event(dg.AssetMaterialization(key))
-                instance.report_runless_asset_event(dg.AssetCheckEvaluation(key, "no_leak", passed=True, metadata={}, blocking=True))
+                instance.report_runless_asset_event(dg.AssetCheckEvaluation(key, "plausible_ic", passed=True, metadata={}, blocking=True))
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import NoReturn
 import polars as pl
 
 from stock_pipeline.core.columns import VERSION
-from stock_pipeline.registry.by_hand import roll_back
-from stock_pipeline.registry.ledger import decide_by_hand, stored_registry
+from stock_pipeline.registry.ledger import stored_registry, write_manual_decision
+from stock_pipeline.registry.manual import roll_back
 from stock_pipeline.registry.tables import RETIRED, STATUS
 from stock_pipeline.storage import open_stores
 from stock_pipeline_tests.factories.panels import sessions
@@ -26,33 +26,33 @@ STEP, DONE, GONE = "step", "done", "gone"
 STEPS = ("DELETE", "INSERT", "UPDATE", "COMMIT")
 
 
-def say(line: object) -> None:
+def report_progress(line: object) -> None:
     """A line in one piece, past any buffer that a kill would take along."""
     os.write(1, f"{line}\n".encode())
 
 
 def main(home: Path) -> None:
     """Fork a child for each line on standard input, and say when it is gone."""
-    watch_connections(before=lambda statement: say(STEP) if statement.startswith(STEPS) else None)
+    watch_connections(before=lambda statement: report_progress(STEP) if statement.startswith(STEPS) else None)
     for _line in sys.stdin:
         child = os.fork()
         if child == 0:
             _there_and_back(home)
-        say(child)
+        report_progress(child)
         os.waitpid(child, 0)
-        say(GONE)
+        report_progress(GONE)
 
 
 def _there_and_back(home: Path) -> NoReturn:
     stores = open_stores(home)
     while True:
-        with stores.kept_open("ml"):
+        with stores.shared_reader("ml"):
             stored = stored_registry(stores)
         held = stored.registry
         resting = held.versions.filter(pl.col(STATUS) == RETIRED)[VERSION][0]
         after = roll_back(held, MODEL, resting, NIGHT, "to and fro")
-        decide_by_hand(stores, stored, after, MOMENT)
-        say(DONE)
+        write_manual_decision(stores, stored, after, MOMENT)
+        report_progress(DONE)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from stock_pipeline.features.catalogue import CORE
 from stock_pipeline.features.tables import daily_features
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.performance.assets import STAGES
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
@@ -32,7 +32,7 @@ from stock_pipeline_tests.harness.stages import execute, stage_of, unchecked
 SYMBOLS, COUNT = 25, 60
 FIRST, CHANGE = 44, 53  # when versions came into service, and when one took the place of another
 DAYS = sessions(COUNT + 10)
-# Model, version, what it learnt, and from when to when it served; none of it for a version in shadow.
+# Model, version, what it learnt, and from when to when it served; none of it for a shadow version.
 CAST: Sequence[tuple[str, int, str, date | None, date | None]] = (
     ("lightgbm", 1, "return", DAYS[FIRST], DAYS[CHANGE]),
     ("lightgbm", 2, "return", DAYS[CHANGE], None),
@@ -78,7 +78,7 @@ class Nights:
         """Write rows, whatever asset made them."""
         put(self.stores, schema, rows, DAYS[FIRST])
 
-    def run(self, stage: Stage, last: int, **asked: Any) -> Outcome:
+    def run(self, stage: Stage, last: int, **asked: Any) -> StageResult:
         """Execute a stage as of the session of that number."""
         return execute(stage, self.stores, self.settings, DAYS[last], **asked)
 

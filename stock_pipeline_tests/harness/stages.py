@@ -9,7 +9,7 @@ import polars as pl
 
 from stock_pipeline.core.table_schema import StoreName, TableSchema
 from stock_pipeline.definitions import all_stages
-from stock_pipeline.orchestration.execution import Outcome, Run, execute_stage
+from stock_pipeline.orchestration.execution import Run, StageResult, execute_stage
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.stage import Key, Stage, key_of
 from stock_pipeline.settings import Settings
@@ -57,7 +57,7 @@ def unchecked(stage: Stage) -> Stage:
 
 def execute(
     stage: Stage, stores: Stores, settings: Settings, as_of: date | None = None, moment: datetime = MOMENT, **asked: Any
-) -> Outcome:
+) -> StageResult:
     """Execute one stage.
 
     Args:
@@ -71,17 +71,17 @@ def execute(
     return execute_stage(stage, Run(stores, settings, RunOptions(as_of=as_of, **asked), "a-run", lambda: moment, strict=True))
 
 
-def make(table: TableSchema | Key, stores: Stores, settings: Settings, as_of: date | None = None, **asked: Any) -> Outcome:
+def make(table: TableSchema | Key, stores: Stores, settings: Settings, as_of: date | None = None, **asked: Any) -> StageResult:
     """Execute the stage that makes a table; see ``execute``."""
     return execute(stage_of(table, settings), stores, settings, as_of, **asked)
 
 
-def rows_of(outcome: Outcome, table: TableSchema) -> pl.DataFrame:
+def rows_of(result: StageResult, table: TableSchema) -> pl.DataFrame:
     """The frame that the outcome's product has for a table."""
-    assert outcome.product is not None
-    return next(write.frame for write in outcome.product.writes if write.schema.qualified_name == table.qualified_name)
+    assert result.output is not None
+    return next(write.frame for write in result.output.writes if write.schema.qualified_name == table.qualified_name)
 
 
-def execute_all(stages: Sequence[Stage], stores: Stores, settings: Settings, as_of: date | None = None, **asked: Any) -> list[Outcome]:
+def execute_all(stages: Sequence[Stage], stores: Stores, settings: Settings, as_of: date | None = None, **asked: Any) -> list[StageResult]:
     """Execute stages in their order; what one raises is raised."""
     return [execute(stage, stores, settings, as_of, **asked) for stage in stages]

@@ -10,7 +10,7 @@ import pytest
 
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck
 from stock_pipeline.registry.tables import MODEL_VERSIONS
@@ -32,22 +32,23 @@ class StandIns:
     def stages(self, _settings: object = None) -> tuple[Stage, ...]:
         """One for each model, the stack, the registry and its mirror."""
         models = [f"models/{entry.name}" for entry in CATALOGUE]
-        stack = self._stage(f"models/{STACK}", (TRAININGS,), rhythm="training")
+        stack = self._stage(f"models/{STACK}", (TRAININGS,), cadence="training")
         registry = self._stage(REGISTERED, (MODEL_VERSIONS,), reads=(TRAININGS,))
-        mirror = self._stage(MIRRORED, (), reads=(MODEL_VERSIONS,), failure_is_shown=True)
-        return (*(self._stage(name, (TRAININGS,), rhythm="training", failure_is_shown=True) for name in models), stack, registry, mirror)
+        mirror = self._stage(MIRRORED, (), reads=(MODEL_VERSIONS,), tolerates_failure=True)
+        return (*(self._stage(name, (TRAININGS,), cadence="training", tolerates_failure=True) for name in models), stack, registry, mirror)
 
     def _stage(self, name: str, tables: tuple[Any, ...], reads: tuple[Any, ...] = (), **values: Any) -> Stage:
         room, _, own = name.partition("/")
         check = StageCheck(
-            (CheckSpec("no_leak", "", blocking=True),), lambda _night: {"no_leak": Verdict(name != self.leaking, {"rank_ic": 0.9})}
+            (CheckSpec("plausible_ic", "", blocking=True),),
+            lambda _context: {"plausible_ic": CheckOutcome(name != self.leaking, {"rank_ic": 0.9})},
         )
         return Stage(((room, own),), "", tables, reads, self._body(name), checks=(check,) if room == "models" else (), **values)
 
-    def _body(self, name: str) -> Callable[[Night], Product | None]:
-        def body(night: Night) -> Product | None:
-            self.executed.append((name, night.options))
-            night.say(f"{name} has begun")
+    def _body(self, name: str) -> Callable[[StageContext], StageOutput | None]:
+        def body(context: StageContext) -> StageOutput | None:
+            self.executed.append((name, context.options))
+            context.report_progress(f"{name} has begun")
             if name == self.stopped_at:
                 raise KeyboardInterrupt
             if name in self.failing:

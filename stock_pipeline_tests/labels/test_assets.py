@@ -12,7 +12,7 @@ from stock_pipeline.labels.assets import stages
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import DAILY_LABELS, daily_labels
 from stock_pipeline.market_data.tables import DAILY_BARS
-from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -34,11 +34,11 @@ def chosen(stores: Stores, *horizons: int, volatility: int = 3) -> Settings:
     return plain_settings(stores.home, labels={"horizons": horizons, "volatility_horizon": volatility})
 
 
-def label(stores: Stores, settings: Settings, as_of: date) -> Outcome:
+def label(stores: Stores, settings: Settings, as_of: date) -> StageResult:
     return make(DAILY_LABELS, stores, settings, as_of)
 
 
-def sessions_made(outcome: Outcome) -> Sequence[date]:
+def sessions_made(outcome: StageResult) -> Sequence[date]:
     days: list[date] = rows_of(outcome, DAILY_LABELS)[SESSION].unique().sort().to_list()
     return days
 
@@ -50,7 +50,7 @@ def test_labels_brought_up_night_by_night_are_those_made_at_once(stores: Stores,
         label(stores, chosen(stores, 1, 4), DAYS[night])
     held = stores.read(daily_labels((1, 4)))
     assert held.equals(compute_labels(bars, DAYS, DAYS[39], (1, 4), 3))
-    assert set(held["outcome_4"]) == {"known", "pending", "no bar"}
+    assert set(held["outcome_4"]) == {"known", "pending", "no_bar"}
 
 
 def test_a_night_makes_again_only_what_its_session_reaches(stores: Stores) -> None:
@@ -58,7 +58,7 @@ def test_a_night_makes_again_only_what_its_session_reaches(stores: Stores) -> No
     label(stores, chosen(stores, 1, 4), DAYS[30])
     assert sessions_made(label(stores, chosen(stores, 1, 4), DAYS[31])) == DAYS[26:32]
     again = label(stores, chosen(stores, 1, 4), DAYS[31])
-    assert (again.product, again.state) == (None, "up to date")
+    assert (again.output, again.state) == (None, "up to date")
 
 
 def test_a_restated_bar_reaches_every_label_that_it_enters(stores: Stores) -> None:
@@ -103,12 +103,12 @@ def test_the_columns_follow_the_horizons(stores: Stores) -> None:
 def test_the_rows_without_a_label_are_counted_by_reason(stores: Stores) -> None:
     put_bars(stores, 40)
     outcome = label(stores, chosen(stores, 1, 4), DAYS[39])
-    product, made = outcome.product, rows_of(outcome, DAILY_LABELS)
+    product, made = outcome.output, rows_of(outcome, DAILY_LABELS)
     assert product is not None
     last = [made.filter(pl.col(SESSION) > DAYS[39 - reach]).height for reach in (2, 5, 3)]
     names = ("outcome_1_pending", "outcome_4_pending", "outcome_volatility_pending")
     assert [product.facts[name] for name in names] == last
-    assert product.facts["outcome_1_no_bar"] == made.filter(pl.col("outcome_1") == "no bar").height > 0
+    assert product.facts["outcome_1_no_bar"] == made.filter(pl.col("outcome_1") == "no_bar").height > 0
     assert product.facts["outcome_1_jump"] == 0
     assert product.tables["outcomes"]["rows"].sum() == 3 * made.height
     assert made[SYMBOL].n_unique() == 3
@@ -116,8 +116,8 @@ def test_the_rows_without_a_label_are_counted_by_reason(stores: Stores) -> None:
 
 def test_a_horizon_without_a_return_yet_has_no_picture(stores: Stores) -> None:
     put_bars(stores, 40)
-    early, later = (label(stores, chosen(stores, 1, 4), DAYS[night]).product for night in (3, 20))
+    early, later = (label(stores, chosen(stores, 1, 4), DAYS[night]).output for night in (3, 20))
     assert early is not None
     assert later is not None
-    assert set(early.pictures()) == {"forward_return_1"}
-    assert set(later.pictures()) == {"forward_return_1", "forward_return_4"}
+    assert set(early.charts()) == {"forward_return_1"}
+    assert set(later.charts()) == {"forward_return_1", "forward_return_4"}

@@ -9,7 +9,7 @@ import pytest
 from stock_pipeline.core.columns import OPEN, SESSION, SYMBOL
 from stock_pipeline.labels.checks import LABEL_CHECK, NAME, judge_labels, of_settings, reaches
 from stock_pipeline.labels.tables import DAILY_LABELS, daily_labels
-from stock_pipeline.orchestration.night import Verdict
+from stock_pipeline.orchestration.context import CheckOutcome
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import Stores
@@ -40,13 +40,13 @@ def stage(settings: Settings) -> Stage:
     return stage_of(DAILY_LABELS, settings)
 
 
-def violations(verdict: Verdict) -> pl.DataFrame:
+def violations(verdict: CheckOutcome) -> pl.DataFrame:
     table = verdict.facts["violations"]
     assert isinstance(table, pl.DataFrame)
     return table
 
 
-def judged(stage: Stage, stores: Stores, settings: Settings) -> tuple[Verdict, Mapping[str, Verdict]]:
+def judged(stage: Stage, stores: Stores, settings: Settings) -> tuple[CheckOutcome, Mapping[str, CheckOutcome]]:
     """The verdict after an execution, and what it stops."""
     outcome = execute(stage, stores, settings)
     assert set(outcome.checks) == {NAME}
@@ -89,7 +89,7 @@ def test_a_label_that_reaches_too_far_fails_is_named_and_blocks_what_lies_downst
 
 
 def test_before_anything_is_made_it_fails_with_the_remedy(stage: Stage, stores: Stores, settings: Settings) -> None:
-    verdict, blocked = judged(replace(stage, body=lambda _night: None), stores, settings)
+    verdict, blocked = judged(replace(stage, body=lambda _context: None), stores, settings)
     assert not verdict.passed
     assert set(blocked) == {NAME}
     assert "materialise" in str(verdict.facts["problem"])

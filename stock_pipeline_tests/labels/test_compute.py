@@ -114,9 +114,9 @@ def test_a_price_that_cannot_be_is_none(price: float | None) -> None:
     bars = panel([100.0 + i * i for i in range(8)])
     at_two = pl.col(SESSION) == DAYS[2]
     made = labels(bars.with_columns(pl.when(at_two).then(pl.lit(price, pl.Float64)).otherwise(name).alias(name) for name in (OPEN, CLOSE)))
-    assert made["outcome_1"].to_list() == ["no bar"] * 2 + ["known"] * 4 + ["no bar"] * 2
-    assert made["outcome_3"].to_list() == ["known", "no bar", "known", "known", *["no bar"] * 4]
-    assert made["outcome_volatility"].to_list() == ["no bar"] * 8
+    assert made["outcome_1"].to_list() == ["no_bar"] * 2 + ["known"] * 4 + ["no_bar"] * 2
+    assert made["outcome_3"].to_list() == ["known", "no_bar", "known", "known", *["no_bar"] * 4]
+    assert made["outcome_volatility"].to_list() == ["no_bar"] * 8
 
 
 @pytest.mark.parametrize(("as_of", "outcomes"), [(1, ["pending"] * 2), (2, ["known", "pending", "pending"]), (3, ["known", "known"])])
@@ -131,7 +131,7 @@ def test_what_is_yet_to_come_is_pending_and_says_when_it_comes(as_of: int, outco
 
 def test_what_is_yet_to_come_is_pending_even_where_a_bar_is_missing_already() -> None:
     made = labels(without(panel(OPENS), 1), as_of=DAYS[3])
-    assert made["outcome_1"].to_list() == ["no bar", "pending", "pending"]
+    assert made["outcome_1"].to_list() == ["no_bar", "pending", "pending"]
     assert made["outcome_3"].to_list() == ["pending"] * 3
 
 
@@ -186,7 +186,7 @@ def test_a_bar_of_no_session_is_there_without_labels_and_breaks_no_other() -> No
     extra = panel([1.0]).with_columns(pl.lit(holiday).alias(SESSION))
     made = labels(pl.concat([panel(OPENS), extra]))
     row = made.filter(pl.col(SESSION) == holiday).row(0, named=True)
-    assert (row[RETURN_1], row["outcome_1"], row["known_on_1"]) == (None, "no bar", DAYS[5])
+    assert (row[RETURN_1], row["outcome_1"], row["known_on_1"]) == (None, "no_bar", DAYS[5])
     assert made.filter(pl.col(SESSION) != holiday).equals(labels(panel(OPENS)))
 
 

@@ -12,7 +12,7 @@ from stock_pipeline_tests.factories.label_bars import DAYS, OPENS, panel, scatte
 @pytest.mark.parametrize("horizons", [(1, 5), (3,), (10, 2, 1)])
 def test_what_is_computed_fits_the_table_of_its_horizons(horizons: tuple[int, ...]) -> None:
     made = compute_labels(scattered(5), DAYS, DAYS[20], horizons, 4)
-    assert daily_labels(horizons).conform(made).equals(made)
+    assert daily_labels(horizons).validate(made).equals(made)
 
 
 def test_the_table_has_the_columns_of_each_horizon_in_their_order() -> None:
@@ -47,4 +47,4 @@ def test_each_column_says_what_it_is_of_which_horizon() -> None:
 def test_impossible_labels_are_refused(name: str, value: float | str | None) -> None:
     row = compute_labels(panel(OPENS), DAYS, DAYS[20], (1, 5), 5).head(1)
     with pytest.raises(SchemaError, match=name):
-        DAILY_LABELS.conform(row.with_columns(pl.lit(value).alias(name)))
+        DAILY_LABELS.validate(row.with_columns(pl.lit(value).alias(name)))

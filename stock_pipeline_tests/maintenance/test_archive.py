@@ -12,8 +12,8 @@ from stock_pipeline.maintenance.archive import archive_of, put_away, remove_fold
 from stock_pipeline.maintenance.assets import ARCHIVE
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.execution import Outcome
-from stock_pipeline.registry.tables import ARCHIVED, MODEL_VERSIONS, PROMOTIONS, SHADOW_RESULTS, STATUS
+from stock_pipeline.orchestration.execution import StageResult
+from stock_pipeline.registry.tables import ARCHIVED, LIVE_RESULTS, MODEL_VERSIONS, PROMOTIONS, STATUS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
@@ -51,7 +51,7 @@ def folders(stores: Stores) -> list[str]:
     return sorted(path.name for path in (stores.home / "models" / "ridge").iterdir())
 
 
-def archive_night(stores: Stores, as_of: date, **retention: int) -> Outcome:
+def archive_night(stores: Stores, as_of: date, **retention: int) -> StageResult:
     settings = plain_settings(stores.home, registry={"retention": retention})
     return execute(stage_of(ARCHIVE, settings), stores, settings, as_of)
 
@@ -77,10 +77,10 @@ def test_age_counts_from_the_end_of_service(stores: Stores) -> None:
 
 
 def test_old_shadow_results_go(stores: Stores) -> None:
-    row = {MODEL: "ridge", VERSION: 4, TRAINING_ID: "t4", "predictions": 3, "error": 0.1, "zero_error": 0.2, "rank_ic": None}
-    put(stores, SHADOW_RESULTS, [row | {SESSION: day} for day in DAYS], DAYS[-1])
+    row = {MODEL: "ridge", VERSION: 4, TRAINING_ID: "t4", "predictions": 3, "mae": 0.1, "baseline_mae": 0.2, "rank_ic": None}
+    put(stores, LIVE_RESULTS, [row | {SESSION: day} for day in DAYS], DAYS[-1])
     archive_night(stores, DAYS[-1], shadow_days=(DAYS[-1] - DAYS[6]).days)
-    assert stores.read(SHADOW_RESULTS)[SESSION].to_list() == DAYS[6:]
+    assert stores.read(LIVE_RESULTS)[SESSION].to_list() == DAYS[6:]
 
 
 def test_a_folder_stays_until_the_archive_holds_it(tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_what_does_not_hold_the_folder_is_not_taken_for_an_archive(tmp_path: Pat
 
 
 def test_nothing_is_archived_twice_in_a_night(stores: Stores) -> None:
-    assert archive_night(stores, DAYS[-1], versions=2).product is not None
-    assert archive_night(stores, DAYS[-1], versions=1).product is None
+    assert archive_night(stores, DAYS[-1], versions=2).output is not None
+    assert archive_night(stores, DAYS[-1], versions=1).output is None
 
 
 def test_a_version_keeps_its_folder_until_the_registry_says_that_it_is_archived(stores: Stores) -> None:

@@ -29,7 +29,7 @@ def stores(tmp_path: Path) -> Stores:
 
 
 def test_a_backup_holds_what_both_stores_hold(stores: Stores) -> None:
-    made = BACKUPS.conform(back_up(stores, DAYS[0]))
+    made = BACKUPS.validate(back_up(stores, DAYS[0]))
     assert made.select("store", "path").rows() == [("market", f"backups/{DAYS[0]}/market.duckdb"), ("ml", f"backups/{DAYS[0]}/ml.duckdb")]
     copies = open_stores(stores.home / "backups" / str(DAYS[0]))
     for table in (INSTRUMENTS, TRAININGS):
@@ -84,6 +84,6 @@ def test_removing_takes_the_folders_of_those_sessions_alone(stores: Stores) -> N
 def test_each_night_keeps_a_backup_once_and_lets_the_oldest_go(tmp_path: Path) -> None:
     stores, settings = ingested(tmp_path, DAYS[-1]), plain_settings(tmp_path, maintenance={"backups_kept": 2})
     for day in DAYS[:4]:
-        assert [make(BACKUPS, stores, settings, day).product is None for _ in range(2)] == [False, True]
+        assert [make(BACKUPS, stores, settings, day).output is None for _ in range(2)] == [False, True]
     assert stores.read(BACKUPS)[AS_OF].unique().sort().to_list() == DAYS[2:4]
     assert sorted(folder.name for folder in (tmp_path / "backups").iterdir()) == [str(day) for day in DAYS[2:4]]

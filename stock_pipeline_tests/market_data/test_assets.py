@@ -198,7 +198,7 @@ def test_the_first_session_of_the_report_counts_from_what_was_brought(stores: St
 
 def test_ingestion_is_one_asset_of_the_market_store_with_nothing_before_it() -> None:
     assert INGEST.tables == TABLES
-    assert (INGEST.store, INGEST.reads, INGEST.reads_back, INGEST.rhythm) == ("market", (), (), "ingestion")
+    assert (INGEST.store, INGEST.reads, INGEST.reads_back, INGEST.cadence) == ("market", (), (), "ingestion")
     assert {table.store for table in TABLES} == {"market"}
     assert set(BARS) >= {SYMBOL, SESSION}
 

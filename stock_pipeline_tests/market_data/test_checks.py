@@ -8,8 +8,8 @@ from stock_pipeline.core.columns import HIGH, LOW, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data.checks import BAR_CHECKS, BLOCKING, QUARANTINE, WARNING, check_name, doubly_in_force, unsound_bars
 from stock_pipeline.market_data.flags import JUMP_FLAG, REVERSAL, SCALE
 from stock_pipeline.market_data.tables import INGESTION_FAILURES
-from stock_pipeline.orchestration.execution import Outcome
-from stock_pipeline.orchestration.night import Verdict
+from stock_pipeline.orchestration.context import CheckOutcome
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.market_rows import DAYS, bar, bars, series
 from stock_pipeline_tests.factories.rows import put
@@ -35,19 +35,19 @@ def test_two_versions_in_force_at_once_are_found() -> None:
     assert doubly_in_force(frame.head(3)).is_empty()
 
 
-def judged(stores: Stores, **settings: Any) -> Outcome:
+def judged(stores: Stores, **settings: Any) -> StageResult:
     """An execution that brings nothing, so that what is judged is what was stored."""
-    return execute(replace(INGEST, body=lambda _night: None), stores, plain_settings(stores.home, **settings))
+    return execute(replace(INGEST, body=lambda _context: None), stores, plain_settings(stores.home, **settings))
 
 
-def rows(verdict: Verdict) -> pl.DataFrame:
+def rows(verdict: CheckOutcome) -> pl.DataFrame:
     """The examples that people see."""
     found = verdict.facts["examples"]
     assert isinstance(found, pl.DataFrame)
     return found
 
 
-def failed(outcome: Outcome) -> set[str]:
+def failed(outcome: StageResult) -> set[str]:
     return {name for name, verdict in outcome.checks.items() if not verdict.passed}
 
 
@@ -81,10 +81,10 @@ def test_doubts_and_refusals_of_the_last_session_warn_with_counts_and_examples(b
     assert failed(outcome) & set(WARNING) == {check_name(JUMP_FLAG), check_name(SCALE), QUARANTINE}
     refused = outcome.checks[QUARANTINE]
     assert (refused.facts["offending"], refused.facts["in_all"]) == (1, 2)
-    assert rows(refused)["reason"].to_list() == ["price not positive"]
+    assert rows(refused)["reason"].to_list() == ["non_positive_price"]
 
 
-def test_a_jump_that_the_last_session_takes_back_is_doubted_of_the_session_before(bring: Bring) -> None:
+def test_a_jump_that_the_last_session_takes_back_is_flagged_of_the_session_before(bring: Bring) -> None:
     verdict = bring(*series("A", [10.0, 20.0, 10.1]), *series("B", [5.0, 5.1, 5.0])).checks[check_name(REVERSAL)]
     assert (verdict.passed, verdict.facts["offending"]) == (False, 1)
     assert bring(*series("A", [10.0, 20.0, 10.1, 10.2]), *series("B", [5.0, 5.1, 5.0, 5.1])).checks[check_name(REVERSAL)].passed

@@ -61,26 +61,26 @@ def test_only_sessions_of_the_exchange_are_missing() -> None:
     assert judged(bars([10.0, 11.0, None, 12.0]), sessions=without_third) == []
 
 
-def test_the_fifth_equal_close_in_a_row_and_those_after_it_are_doubted() -> None:
+def test_the_fifth_equal_close_in_a_row_and_those_after_it_are_flagged() -> None:
     assert raised(rules.EQUAL_CLOSES, [9.0, *[10.0] * 4, 11.0, *[10.0] * 4]) == []
     assert raised(rules.EQUAL_CLOSES, [9.0, *[10.0] * 6, 11.0]) == [(5, 10.0), (6, 10.0)]
 
 
-def test_a_bar_without_volume_is_doubted() -> None:
+def test_a_bar_without_volume_is_flagged() -> None:
     assert raised(rules.ZERO_VOLUME, [10.0, 11.0, 10.0], [100.0, 0.0, 1.0]) == [(1, 0.0)]
 
 
 @pytest.mark.parametrize(
-    ("close", "doubted"),
+    ("close", "flagged"),
     [(14.01, True), (13.99, False), (14.0, False), (7.14, True), (7.15, False), (10 / 1.401, True), (10 / 1.399, False)],
 )
-def test_a_close_that_moves_beyond_the_ratio_is_doubted(close: float, doubted: bool) -> None:
-    assert raised(rules.JUMP_FLAG, [10.0, close]) == ([(1, round(close / 10, 9))] if doubted else [])
+def test_a_close_that_moves_beyond_the_ratio_is_flagged(close: float, flagged: bool) -> None:
+    assert raised(rules.JUMP_FLAG, [10.0, close]) == ([(1, round(close / 10, 9))] if flagged else [])
 
 
-@pytest.mark.parametrize(("close", "doubted"), [(8.01, True), (7.99, False), (11.99, True), (12.01, False), (10.0, True)])
-def test_a_jump_that_the_next_session_takes_back_is_doubted(close: float, doubted: bool) -> None:
-    assert raised(rules.REVERSAL, [10.0, 20.0, close]) == ([(1, 2.0)] if doubted else [])
+@pytest.mark.parametrize(("close", "flagged"), [(8.01, True), (7.99, False), (11.99, True), (12.01, False), (10.0, True)])
+def test_a_jump_that_the_next_session_takes_back_is_flagged(close: float, flagged: bool) -> None:
+    assert raised(rules.REVERSAL, [10.0, 20.0, close]) == ([(1, 2.0)] if flagged else [])
 
 
 def test_a_reversal_takes_two_jumps_one_session_apart() -> None:
@@ -92,19 +92,19 @@ def test_a_reversal_takes_two_jumps_one_session_apart() -> None:
 
 
 @pytest.mark.parametrize("scale", [10.0, 100.0])
-@pytest.mark.parametrize(("share", "doubted"), [(0.951, True), (0.949, False), (1.0, True), (1.049, True), (1.051, False)])
-def test_a_ten_or_hundredfold_price_or_its_inverse_is_doubted(scale: float, share: float, doubted: bool) -> None:
+@pytest.mark.parametrize(("share", "flagged"), [(0.951, True), (0.949, False), (1.0, True), (1.049, True), (1.051, False)])
+def test_a_ten_or_hundredfold_price_or_its_inverse_is_flagged(scale: float, share: float, flagged: bool) -> None:
     move = scale * share
-    assert raised(rules.SCALE, [10.0, 10.0 * move]) == ([(1, round(move, 9))] if doubted else [])
-    assert raised(rules.SCALE, [10.0 * move, 10.0]) == ([(1, round(1 / move, 9))] if doubted else [])
+    assert raised(rules.SCALE, [10.0, 10.0 * move]) == ([(1, round(move, 9))] if flagged else [])
+    assert raised(rules.SCALE, [10.0 * move, 10.0]) == ([(1, round(1 / move, 9))] if flagged else [])
 
 
 @pytest.mark.parametrize(
-    ("ratio", "doubted"), [(60.0, True), (59.9, False), (170.0, True), (170.1, False), (1 / 61, True), (1 / 59, False)]
+    ("ratio", "flagged"), [(60.0, True), (59.9, False), (170.0, True), (170.1, False), (1 / 61, True), (1 / 59, False)]
 )
-def test_a_hundredfold_volume_or_its_inverse_is_doubted(ratio: float, doubted: bool) -> None:
+def test_a_hundredfold_volume_or_its_inverse_is_flagged(ratio: float, flagged: bool) -> None:
     volumes = [1e6, 3e6, 2e6, 2.5e6, 1.5e6, 2e6 * ratio]  # their median is 2e6
-    assert raised(rules.VOLUME_SCALE, [10.0, 11.0] * 3, volumes) == ([(5, round(ratio, 9))] if doubted else [])
+    assert raised(rules.VOLUME_SCALE, [10.0, 11.0] * 3, volumes) == ([(5, round(ratio, 9))] if flagged else [])
     assert raised(rules.VOLUME_SCALE, [10.0, 11.0] * 3, [*volumes[1:5], 2e6 * ratio, 2e6]) == []  # four volumes are too few
 
 
@@ -180,9 +180,9 @@ def test_the_last_sessions_alone_are_judged_as_among_all(closes: list[float], vo
         assert [found for found in alone if found[1] == session] == [found for found in judged(frame, splits(told)) if found[1] == session]
 
 
-@pytest.mark.parametrize(("other", "doubted"), [(9.9, True), (9.902, False), (10.0, False), (10.1, False), (10.102, True)])
-def test_sources_disagree_beyond_the_tolerance(other: float, doubted: bool) -> None:
-    expected = [("A", SESSIONS[0], rules.DISAGREEMENT, pytest.approx(10 / other))] if doubted else []
+@pytest.mark.parametrize(("other", "flagged"), [(9.9, True), (9.902, False), (10.0, False), (10.1, False), (10.102, True)])
+def test_sources_disagree_beyond_the_tolerance(other: float, flagged: bool) -> None:
+    expected = [("A", SESSIONS[0], rules.DISAGREEMENT, pytest.approx(10 / other))] if flagged else []
     assert disagreements(bars([10.0]), bars([other]), 0.01).rows() == expected
 
 
@@ -202,7 +202,7 @@ def following(*nights: Sequence[tuple[str, date, str, float]]) -> list[list[tupl
     held, after = BAR_FLAGS.empty(), []
     for night, found in enumerate(nights):
         news = pl.DataFrame(found, schema={SYMBOL: pl.String, SESSION: pl.Date, FLAG: pl.String, VALUE: pl.Float64}, orient="row")
-        held = BAR_FLAGS.conform(follow_up(held, news, SESSIONS[night]))
+        held = BAR_FLAGS.validate(follow_up(held, news, SESSIONS[night]))
         after.append(held.select(SYMBOL, SESSION, FLAG, VALUE, RAISED_ON, WITHDRAWN_ON).rows())
     return after
 

@@ -40,11 +40,11 @@ def known_from(found: Ingested) -> list[tuple[str, date, date]]:
 def test_everything_fits_the_tables_that_it_is_meant_for() -> None:
     found = prepared(*PANEL, bar("C", None), actions=actions(("A", DAYS[1], DIVIDEND, 0.1)))
     unknown_to = pl.lit(None, pl.Date).alias(KNOWN_TO)
-    assert DAILY_BARS.conform(found.bars.drop(CAPTURED, CURRENCY).with_columns(unknown_to)).height == 5
-    assert CORPORATE_ACTIONS.conform(found.actions.drop(CAPTURED).with_columns(unknown_to)).height == 1
+    assert DAILY_BARS.validate(found.bars.drop(CAPTURED, CURRENCY).with_columns(unknown_to)).height == 5
+    assert CORPORATE_ACTIONS.validate(found.actions.drop(CAPTURED).with_columns(unknown_to)).height == 1
     assert found.instruments[SYMBOL].to_list() == ["A", "B"]
-    assert QUARANTINED_BARS.conform(found.quarantined).height == 1
-    assert INGESTION_REPORTS.conform(found.report).height == 1
+    assert QUARANTINED_BARS.validate(found.quarantined).height == 1
+    assert INGESTION_REPORTS.validate(found.report).height == 1
 
 
 def test_a_bar_is_known_from_the_night_of_its_session_and_the_last_session_is_as_of() -> None:
@@ -141,8 +141,8 @@ def test_no_bar_with_a_date_or_no_sound_one_is_the_user_s_mistake() -> None:
 def test_a_refused_bar_goes_to_quarantine_as_it_was_given() -> None:
     found = prepared(*PANEL, bar("C", None, 5.0), bar(None, DAYS[0], None), bar("A", DAYS[0], 99.0))
     assert found.quarantined.select("row", SYMBOL, SESSION, REASON, SOURCE, AS_OF).rows() == [
-        ("C ? 5.0 5.0 5.0 5.0 100.0", "C", None, "symbol or session missing", "files", DAYS[2]),
-        ("? 2012-01-03 ? ? ? ? 100.0", None, DAYS[0], "symbol or session missing", "files", DAYS[2]),
+        ("C ? 5.0 5.0 5.0 5.0 100.0", "C", None, "missing_key", "files", DAYS[2]),
+        ("? 2012-01-03 ? ? ? ? 100.0", None, DAYS[0], "missing_key", "files", DAYS[2]),
         ("A 2012-01-03 99.0 99.0 99.0 99.0 100.0", "A", DAYS[0], DUPLICATE, "files", DAYS[2]),
     ]
 

@@ -6,15 +6,15 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import AS_OF, NAME, SECTOR, SESSION, SOURCE, SYMBOL
-from stock_pipeline.market_data.identity import RENAMES
 from stock_pipeline.market_data.instruments import Identities, ListingNews, found_delisted, identify
-from stock_pipeline.market_data.sources.errors import NoDataError, SaidDelistedError
+from stock_pipeline.market_data.sources.errors import NoDataError, ReportedDelistedError
 from stock_pipeline.market_data.sources.source import INSTRUMENTS as TOLD
+from stock_pipeline.market_data.symbol_history import RENAMES
 from stock_pipeline.market_data.tables import CONTRACT, DELISTED_ON, INSTRUMENT, INSTRUMENTS, REASON, SYMBOL_HISTORY
 from stock_pipeline_tests.factories.market_rows import DAYS
 
 LATER = date(2014, 3, 3)  # more than a year after DAYS
-SAID, SILENT = SaidDelistedError.word, NoDataError.word
+SAID, SILENT = ReportedDelistedError.word, NoDataError.word
 
 
 def about(symbol: str, source: str = "files", **particulars: str) -> dict[str, str]:
@@ -42,7 +42,7 @@ class Nights:
         renamed = pl.DataFrame(renames, schema=RENAMES, orient="row")
         self.held = identify(self.held, self.last, ListingNews(night, new, told_now, renamed, delisted or {}))
         self.last |= dict.fromkeys(bars, night)
-        assert INSTRUMENTS.conform(self.held.instruments).equals(self.held.instruments)
+        assert INSTRUMENTS.validate(self.held.instruments).equals(self.held.instruments)
         return {row[INSTRUMENT]: row for row in self.held.instruments.to_dicts()}
 
 

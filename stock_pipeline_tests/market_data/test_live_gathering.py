@@ -10,7 +10,7 @@ import pytest
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, NAME, SESSION, SOURCE, SYMBOL
 from stock_pipeline.core.errors import InputError, StockPipelineError
-from stock_pipeline.market_data.gathering import NOTHING_HELD, Held, gather, held_by, requests_for
+from stock_pipeline.market_data.acquisition import NOTHING_HELD, StoreSnapshot, gather, held_by, requests_for
 from stock_pipeline.market_data.ingestion import Ingested
 from stock_pipeline.market_data.sources.errors import SourceDownError
 from stock_pipeline.market_data.sources.source import Request, Source
@@ -38,18 +38,18 @@ def settings_with(home: Path, *symbols: str, **source: Any) -> Settings:
     return plain_settings(home, source={"name": "yahoo", "history_from": HISTORY_FROM, "overlap": 2} | chosen | source)
 
 
-def held(last: Mapping[str, date], named: Sequence[str] = (), history: Sequence[tuple[str, date, date | None, str]] = ()) -> Held:
+def held(last: Mapping[str, date], named: Sequence[str] = (), history: Sequence[tuple[str, date, date | None, str]] = ()) -> StoreSnapshot:
     """Bars of each symbol from the first of DAYS to the session given."""
     instruments = [{INSTRUMENT: symbol, SYMBOL: symbol, NAME: f"{symbol} Inc", SOURCE: "yahoo"} for symbol in named]
     sessions = pl.DataFrame({SYMBOL: list(last), FIRST: [DAYS[0]] * len(last), LAST: list(last.values())})
-    return Held(
+    return StoreSnapshot(
         sessions,
         pl.DataFrame(history, schema=SYMBOL_HISTORY.dtypes, orient="row"),
         pl.DataFrame(instruments, schema=INSTRUMENTS.dtypes),
     )
 
 
-def asked(settings: Settings, store: Held, night: date) -> list[Request]:
+def asked(settings: Settings, store: StoreSnapshot, night: date) -> list[Request]:
     return requests_for(settings, store, night, CALENDAR)
 
 
@@ -73,8 +73,8 @@ def test_of_each_symbol_only_what_the_store_lacks_is_asked_for_and_a_few_session
 
 
 @pytest.mark.parametrize(("overlap", "first"), [(0, TUESDAY), (1, MONDAY), (5, DAYS[0]), (6, date(2011, 12, 30))])
-def test_the_overlap_is_so_many_sessions_before_the_last_one_stored(home: Path, overlap: int, first: date) -> None:
-    (request,) = asked(settings_with(home, "A", overlap=overlap), held({"A": TUESDAY}), FRIDAY)
+def test_the_overlap_is_so_many_sessions_before_the_last_one_stored(home: Path, refetch_sessions: int, first: date) -> None:
+    (request,) = asked(settings_with(home, "A", refetch_sessions=refetch_sessions), held({"A": TUESDAY}), FRIDAY)
     assert (request.first, request.last) == (first, FRIDAY)
 
 
@@ -154,7 +154,9 @@ def test_what_the_store_holds_is_what_is_in_force(stores: Stores, home: Path) ->
     assert found.last == {"A": DAYS[1], "B": DAYS[1]}
 
 
-def gathered(sources: Sequence[Source], settings: Settings, as_of: date | None = None, store: Held = NOTHING_HELD, **how: Any) -> Ingested:
+def gathered(
+    sources: Sequence[Source], settings: Settings, as_of: date | None = None, store: StoreSnapshot = NOTHING_HELD, **how: Any
+) -> Ingested:
     found = gather(sources, settings, store, as_of, EVENING[DAYS[2]], **how)
     assert found is not None
     return found
@@ -164,7 +166,7 @@ def test_several_sources_give_one_night_with_a_report_of_each_and_every_failure(
     ibkr = ScriptedSource({"A": told("A", [1.0, 2.0, 3.0]), "B": told("B", [1.0, 2.0])}, "ibkr", WITHOUT_ACTIONS)
     yahoo = ScriptedSource({"A": told("A", [1.0, 2.0, 3.0], ("A", DAYS[1], "dividend", 0.1)), "B": told("B", [5.0, 6.0, -7.0])})
     said: list[str] = []
-    found = gathered([ibkr, yahoo], settings_with(home, "A", "B", "C"), say=said.append)
+    found = gathered([ibkr, yahoo], settings_with(home, "A", "B", "C"), report_progress=said.append)
     assert found.as_of == DAYS[2]
     assert found.bars.select(SYMBOL, SESSION, CLOSE, SOURCE).sort(SYMBOL, SESSION).rows() == [
         *(("A", DAYS[i], i + 1.0, "ibkr") for i in range(3)),
@@ -248,11 +250,11 @@ def test_of_a_renamed_symbol_in_the_store_the_new_one_is_asked_for(tmp_path: Pat
 
 def test_where_nobody_told_of_splits_all_is_asked_for_from_there_on_of_those_who_tell(home: Path) -> None:
     store = replace(held({"A": DAYS[3], "B": DAYS[3]}), without_actions={"A": DAYS[1]})
-    firsts = {request.symbol: request.first for request in asked(settings_with(home, "A", "B", overlap=1), store, DAYS[4])}
+    firsts = {request.symbol: request.first for request in asked(settings_with(home, "A", "B", refetch_sessions=1), store, DAYS[4])}
     assert firsts == {"A": DAYS[1], "B": DAYS[2]}
     silent = ScriptedSource({"A": told("A", [1.0, 2.0, 3.0])}, "ibkr", WITHOUT_ACTIONS)
     store = replace(held({"A": DAYS[1]}), without_actions={"A": DAYS[0]})
-    gathered([silent], settings_with(home, "A", overlap=0), store=store)
+    gathered([silent], settings_with(home, "A", refetch_sessions=0), store=store)
     assert [request.first for request in silent.asked] == [DAYS[1]]
 
 
@@ -260,7 +262,7 @@ def test_where_nobody_told_of_splits_all_is_asked_for_from_there_on_of_those_who
 def test_where_nobody_has_told_of_splits_for_long_all_is_asked_for_once_a_week(home: Path, night: date, first: date) -> None:
     reached = CALENDAR.previous_session(night)
     store = replace(held({"A": reached}), without_actions={"A": DAYS[0]})
-    (request,) = asked(settings_with(home, "A", overlap=1), store, night)
+    (request,) = asked(settings_with(home, "A", refetch_sessions=1), store, night)
     assert request.first == first
 
 

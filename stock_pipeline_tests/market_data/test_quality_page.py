@@ -16,7 +16,7 @@ REFUSALS = [name for name, _ in refusals(BarRules([date(2024, 1, 2)], 0.005, "US
 
 @pytest.mark.parametrize(
     ("what", "rules"),
-    [("refused", [*REFUSALS, DUPLICATE]), ("doubted", list(FLAGS)), ("blocks", list(BLOCKING)), ("warns", [QUARANTINE])],
+    [("refused", [*REFUSALS, DUPLICATE]), ("flagged", list(FLAGS)), ("blocks", list(BLOCKING)), ("warns", [QUARANTINE])],
 )
 def test_every_rule_has_its_line(what: str, rules: list[str]) -> None:
     told = re.findall(rf"^\| `([^`]+)` \| {what} \| .+ \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)

@@ -15,7 +15,7 @@ from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.market_data import catalogue
 from stock_pipeline.market_data.catalogue import SourceEntry
 from stock_pipeline.market_data.reading import adjusted_bars
-from stock_pipeline.market_data.sources.errors import RequestTimeoutError, SaidDelistedError, SourceDownError, SourceError
+from stock_pipeline.market_data.sources.errors import ReportedDelistedError, RequestTimeoutError, SourceDownError, SourceError
 from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
 from stock_pipeline.market_data.tables import BASIS, DAILY_BARS, RAW, SPLIT_ADJUSTED
 from stock_pipeline.storage import Stores
@@ -62,7 +62,7 @@ class Unreliable:
         if down:
             raise SourceDownError("nobody there")
         if drawn < 0.1:
-            raise RequestTimeoutError("too slow") if drawn < 0.07 else SaidDelistedError("gone")
+            raise RequestTimeoutError("too slow") if drawn < 0.07 else ReportedDelistedError("gone")
         last = self.now - (drawn < 0.2)
         tells = "actions" in self.offers
         places = [place for place in range(last + 1) if request.first <= SESSIONS[place] <= request.last]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, PERIOD, RANK_IC, TRAINING_ID, VALUE, WHOLE
-from stock_pipeline.models.assets import NO_LEAK
+from stock_pipeline.models.assets import PLAUSIBLE_IC
 from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, TEST
 from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
-from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, put, training_row
@@ -34,33 +34,33 @@ def trained(stores: Stores, number: int, rank_ic: float, model: str = NAME, targ
     put(stores, MODEL_SCORES, [of_all | {METRIC: metric, VALUE: value} for metric, value in scores.items()], DAYS[-1])
 
 
-def judged(stores: Stores, suspicious: float = 0.1) -> Outcome:
+def judged(stores: Stores, suspicious: float = 0.1) -> StageResult:
     """An execution that trains nothing, so that what is judged is what was stored."""
     settings = plain_settings(stores.home, models={"suspicious_rank_ic": suspicious})
-    return execute(replace(stage_of(("models", NAME), settings), body=lambda _night: None), stores, settings)
+    return execute(replace(stage_of(("models", NAME), settings), body=lambda _context: None), stores, settings)
 
 
 def test_a_rank_ic_that_only_a_leak_explains_blocks_what_lies_downstream_and_tells_the_remedy(stores: Stores) -> None:
     trained(stores, 1, 0.4)
     blocked = judged(stores).blocked
-    assert set(blocked) == {NO_LEAK}
-    facts = blocked[NO_LEAK].facts
+    assert set(blocked) == {PLAUSIBLE_IC}
+    facts = blocked[PLAUSIBLE_IC].facts
     assert (facts[RANK_IC], facts["suspicious_rank_ic"]) == (0.4, 0.1)
     assert "models.suspicious_rank_ic" in str(facts["remedy"])
 
 
 def test_the_limit_is_that_of_the_settings_and_the_latest_training_counts(stores: Stores) -> None:
     trained(stores, 1, 0.4)
-    assert judged(stores, 0.5).checks[NO_LEAK].passed
+    assert judged(stores, 0.5).checks[PLAUSIBLE_IC].passed
     trained(stores, 2, 0.04)
-    assert judged(stores).checks[NO_LEAK].passed
+    assert judged(stores).checks[PLAUSIBLE_IC].passed
 
 
 def test_another_model_s_training_is_not_its_own(stores: Stores) -> None:
     trained(stores, 1, 0.4, model="lightgbm")
-    assert judged(stores).checks[NO_LEAK].passed
+    assert judged(stores).checks[PLAUSIBLE_IC].passed
 
 
 def test_what_may_be_foretold_that_well_raises_no_suspicion(stores: Stores) -> None:
     trained(stores, 1, 0.4, target="volatility")
-    assert judged(stores).checks[NO_LEAK].passed
+    assert judged(stores).checks[PLAUSIBLE_IC].passed

@@ -17,11 +17,11 @@ from stock_pipeline.models import catalogue
 from stock_pipeline.models.artefacts import write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.manifest import Manifest
-from stock_pipeline.models.own_process import trained_apart
 from stock_pipeline.models.reading import load_estimator, load_stack
 from stock_pipeline.models.recording import metrics_of
 from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
+from stock_pipeline.models.subprocess_training import train_in_subprocess
 from stock_pipeline.models.training import train
 from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, panel, plan_of, samples_of
 from stock_pipeline_tests.harness.pages import DOCS, blocks_of
@@ -78,7 +78,7 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
     assert stacked_models(None)[-1] == entry.name
     assert parse_models([entry.name]) == (entry,)
     plan = plan_of(entry, ROWS)
-    with trained_apart(plan, ROWS, lambda _note: None) as trained:
+    with train_in_subprocess(plan, ROWS, lambda _note: None) as trained:
         said = trained.out_of_fold
         assert trained.explained.height == 500 * len(FEATURES)
         artefact = write_artefact(tmp_path, trained.model, manifest_of(entry.name, metrics_of(said, RETURN_KIND)))
@@ -106,4 +106,4 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
 def test_its_parameters_can_be_tried(entry: ModelEntry) -> None:
     rows = panel(symbols=10, count=150, signal=0.3)
     trained = train(plan_of(entry, rows, trials=3), rows)
-    assert trained.tried.height == 3 and trained.tried["chosen"].sum() == 1
+    assert trained.trials.height == 3 and trained.trials["chosen"].sum() == 1

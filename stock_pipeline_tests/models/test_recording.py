@@ -28,7 +28,7 @@ from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.reading import check_artefact
-from stock_pipeline.models.recording import Fitted, Said, latest_trainings, manifest_of, metrics_of, record
+from stock_pipeline.models.recording import Fitted, TrainingPredictions, latest_trainings, manifest_of, metrics_of, record
 from stock_pipeline.models.scores import ALL_FOLDS, PART, TEST, TRAIN, overall
 from stock_pipeline.models.stacking import StackedModel
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
@@ -71,8 +71,8 @@ def out_of_fold(skill: float = 1.0) -> pl.DataFrame:
 
 
 def test_a_training_becomes_rows_of_its_tables_and_an_artefact(tmp_path: Path) -> None:
-    training = record(tmp_path, STACKED, MANIFEST, Said(out_of_fold()), sessions=3, number=1)
-    (row,) = TRAININGS.conform(training.trainings).to_dicts()
+    training = record(tmp_path, STACKED, MANIFEST, TrainingPredictions(out_of_fold()), sessions=3, number=1)
+    (row,) = TRAININGS.validate(training.trainings).to_dicts()
     assert {name: row[name] for name in ("training_id", "model", "as_of", "train_from", "train_to")} == {
         "training_id": "t1",
         "model": STACK,
@@ -96,22 +96,24 @@ def test_a_manifest_tells_what_the_training_depended_on_and_what_the_model_was_f
         MANIFEST, model="a", training_id=inputs.training_id(), rows=3, parameters={"knots": 7}, exposures=("f0",), window=4, trials=2
     )
     assert made == replace(expected, metrics=metrics_of(out_of_fold(), RETURN_KIND))
-    of_stack = manifest_of(Fitted(inputs, STACKED, sessions, VOLATILITY_KIND), Said(out_of_fold()), [inputs.training_id(), "another"])
+    of_stack = manifest_of(
+        Fitted(inputs, STACKED, sessions, VOLATILITY_KIND), TrainingPredictions(out_of_fold()), [inputs.training_id(), "another"]
+    )
     assert (of_stack.target, of_stack.trials, of_stack.exposures) == ("volatility", 1, ())
     assert of_stack.training_id not in (inputs.training_id(), "another")
 
 
 def test_what_was_said_out_of_fold_is_kept_whole_and_in_order(tmp_path: Path) -> None:
     said = out_of_fold()
-    kept = OUT_OF_FOLD_PREDICTIONS.conform(record(tmp_path, STACKED, MANIFEST, Said(said), 3, 1).out_of_fold)
+    kept = OUT_OF_FOLD_PREDICTIONS.validate(record(tmp_path, STACKED, MANIFEST, TrainingPredictions(said), 3, 1).out_of_fold)
     assert kept[TRAINING_ID].unique().to_list() == ["t1"]
     assert kept.select(SESSION, SYMBOL).equals(said.sort(SESSION, SYMBOL).select(SESSION, SYMBOL))
     assert kept[SCORE].equals(said.sort(SESSION, SYMBOL)[SCORE])
 
 
 def test_scores_cover_parts_folds_and_years(tmp_path: Path) -> None:
-    said = Said(out_of_fold(), out_of_fold(skill=-1.0))
-    scores = MODEL_SCORES.conform(record(tmp_path, STACKED, MANIFEST, said, 3, 1).scores)
+    said = TrainingPredictions(out_of_fold(), out_of_fold(skill=-1.0))
+    scores = MODEL_SCORES.validate(record(tmp_path, STACKED, MANIFEST, said, 3, 1).scores)
     rank_ic = scores.filter(pl.col("metric") == "rank_ic")
     cuts = [(TEST, ALL_FOLDS, WHOLE), (TEST, 1, WHOLE), (TEST, 2, WHOLE), (TEST, ALL_FOLDS, "2012")]
     assert rank_ic.select(PART, FOLD, PERIOD).rows() == [*cuts, *((TRAIN, fold, WHOLE) for fold in (ALL_FOLDS, 1, 2))]
@@ -120,26 +122,26 @@ def test_scores_cover_parts_folds_and_years(tmp_path: Path) -> None:
     assert overall(rank_ic)["value"].to_list() == pytest.approx([1])
 
 
-def said_in_full() -> Said:
+def said_in_full() -> TrainingPredictions:
     """What a base model has to say: also what it knows of, why, and what was tried."""
     rows = panel(symbols=2, count=3)
     explained = pl.concat(
         rows.select(SESSION, SYMBOL, feature=pl.lit(name), contribution=pl.lit(size, pl.Float32), value=pl.col(name))
         for name, size in (("f0", 0.3), ("f1", -0.1))
     )
-    tried = pl.DataFrame(
+    trials = pl.DataFrame(
         {"trial": [1, 2], "parameters": ["{}", "{}"], "rank_ic": [0.01, None], "chosen": [True, False]},
         schema={"trial": pl.Int32, "parameters": pl.String, "rank_ic": pl.Float64, "chosen": pl.Boolean},
     )
-    return Said(out_of_fold(), out_of_fold(), explained, tried.with_columns(pl.col("rank_ic").fill_null(-1.0)))
+    return TrainingPredictions(out_of_fold(), out_of_fold(), explained, trials.with_columns(pl.col("rank_ic").fill_null(-1.0)))
 
 
 def test_explanations_importances_and_trials_become_rows_too(tmp_path: Path) -> None:
     training = record(tmp_path, STACKED, MANIFEST, said_in_full(), 3, 1)
-    assert SHAP_VALUES.conform(training.shap_values).height == 12
-    assert FEATURE_IMPORTANCE.conform(training.importance).select("feature", "rank").rows() == [("f0", 1), ("f1", 2)]
+    assert SHAP_VALUES.validate(training.shap_values).height == 12
+    assert FEATURE_IMPORTANCE.validate(training.importance).select("feature", "rank").rows() == [("f0", 1), ("f1", 2)]
     assert training.importance["share"].to_list() == pytest.approx([0.75, 0.25], abs=1e-6)
-    assert TRIALS.conform(training.trials)["chosen"].to_list() == [True, False]
+    assert TRIALS.validate(training.trials)["chosen"].to_list() == [True, False]
     for rows in (training.shap_values, training.importance, training.trials):
         assert rows.select(TRAINING_ID, MODEL).unique().rows() == [("t1", STACK)]
 
@@ -154,12 +156,12 @@ def test_a_training_is_written_whole_and_replaces_its_own_rows(tmp_path: Path) -
         FEATURE_IMPORTANCE,
         TRIALS,
     ]
-    assert [write.scope for write in writes[1:]] == [(TRAINING_ID,)] * 5
-    assert all(write.frame.height and write.schema.conform(write.frame).height for write in writes)
+    assert [write.replaces for write in writes[1:]] == [(TRAINING_ID,)] * 5
+    assert all(write.frame.height and write.schema.validate(write.frame).height for write in writes)
 
 
 def test_a_stack_writes_no_rows_that_it_has_nothing_to_say_of(tmp_path: Path) -> None:
-    training = record(tmp_path, STACKED, MANIFEST, Said(out_of_fold(), explained=said_in_full().explained.clear()), 3, 1)  # type: ignore[union-attr]
+    training = record(tmp_path, STACKED, MANIFEST, TrainingPredictions(out_of_fold(), explained=said_in_full().explained.clear()), 3, 1)  # type: ignore[union-attr]
     assert [write.schema for write in training.writes] == [TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES]
     assert training.scores[PART].unique().to_list() == [TEST]
 
@@ -169,7 +171,7 @@ def test_a_model_is_ranked_against_what_it_is_for(kind: TargetKind, tmp_path: Pa
     opposite = out_of_fold().with_columns((-pl.col(FORWARD_RETURN)).alias(FORWARD_RETURN))
     sign = 1 if kind.ranked_against == TARGET else -1
     assert metrics_of(opposite, kind)["rank_ic"] == pytest.approx(sign)
-    scores = record(tmp_path, STACKED, replace(MANIFEST, target=kind.name), Said(opposite), 3, 1).scores
+    scores = record(tmp_path, STACKED, replace(MANIFEST, target=kind.name), TrainingPredictions(opposite), 3, 1).scores
     assert scores.filter(pl.col("metric") == "rank_ic")["value"].to_list() == pytest.approx([sign] * 4)
 
 
@@ -179,10 +181,10 @@ def test_only_a_return_has_a_return_scale(kind: TargetKind) -> None:
 
 
 def test_recording_twice_gives_the_same_rows_and_leaves_the_artefact(tmp_path: Path) -> None:
-    first = record(tmp_path, STACKED, MANIFEST, Said(out_of_fold()), 3, 1)
+    first = record(tmp_path, STACKED, MANIFEST, TrainingPredictions(out_of_fold()), 3, 1)
     folder = tmp_path / first.trainings["artefact"][0]
     made = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
-    second = record(tmp_path, STACKED, replace(MANIFEST), Said(out_of_fold()), 3, 1)
+    second = record(tmp_path, STACKED, replace(MANIFEST), TrainingPredictions(out_of_fold()), 3, 1)
     assert second.trainings.equals(first.trainings)
     assert second.scores.equals(first.scores)
     assert {file: file.stat().st_mtime_ns for file in folder.iterdir()} == made
@@ -191,8 +193,8 @@ def test_recording_twice_gives_the_same_rows_and_leaves_the_artefact(tmp_path: P
 def test_metrics_are_the_measures_over_all_folds_and_the_worth_of_a_score() -> None:
     measured = metrics_of(out_of_fold(skill=0.5), RETURN_KIND)
     assert measured["rank_ic"] == pytest.approx(1)
-    assert measured["zero_mae"] == pytest.approx(0.2586, abs=1e-3)
-    assert measured["mae"] == pytest.approx(0.5 * (measured["zero_mae"] or 0))
+    assert measured["baseline_mae"] == pytest.approx(0.2586, abs=1e-3)
+    assert measured["mae"] == pytest.approx(0.5 * (measured["baseline_mae"] or 0))
     full = metrics_of(out_of_fold(), RETURN_KIND)[RETURN_SCALE]
     assert full is not None
     assert full > 0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import SCORE, SESSION
 from stock_pipeline.datasets.targets.neutralisation import neutralised
-from stock_pipeline.models.scoring import SHARE, freed, scored
+from stock_pipeline.models.scoring import SHARE, neutralised_scores, scored
 from stock_pipeline_tests.factories.training_panels import panel
 from stock_pipeline_tests.harness.laws import law
 
@@ -48,7 +48,7 @@ def test_sessions_do_not_mix_and_several_models_are_freed_at_once() -> None:
     rows = panel(symbols=20, count=3)
     said = np.column_stack([said_of(rows, 1), said_of(rows, 2)])
     sessions = np.repeat(np.arange(3), 20)
-    both = freed(said, rows.select(EXPOSURES).to_numpy(), sessions)
+    both = neutralised_scores(said, rows.select(EXPOSURES).to_numpy(), sessions)
     for place in range(2):
         np.testing.assert_allclose(both[:, place], scored(rows, said[:, place], EXPOSURES)[SCORE].to_numpy(), atol=1e-12)
     first = rows.filter(pl.col(SESSION) == rows[SESSION][0])

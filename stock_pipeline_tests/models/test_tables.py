@@ -15,10 +15,10 @@ def test_what_a_training_says_fits_its_tables() -> None:
     trained = train(plan, rows)
     names = pl.lit("id").alias(TRAINING_ID), pl.lit("m").alias(MODEL), pl.lit(rows["session"].max()).alias(AS_OF)
     said = trained.out_of_fold.with_columns(names)
-    assert OUT_OF_FOLD_PREDICTIONS.conform(said.drop(AS_OF)).height == trained.out_of_fold.height > 0
-    scores = scores_of(trained.out_of_fold, trained.seen).with_columns(names)
-    assert MODEL_SCORES.conform(scores).height == 12 * 7
+    assert OUT_OF_FOLD_PREDICTIONS.validate(said.drop(AS_OF)).height == trained.out_of_fold.height > 0
+    scores = scores_of(trained.out_of_fold, trained.in_sample).with_columns(names)
+    assert MODEL_SCORES.validate(scores).height == 12 * 7
     explained = trained.explained.with_columns(names)
-    assert SHAP_VALUES.conform(explained.drop(AS_OF)).height == 500 * len(FEATURES)
-    assert FEATURE_IMPORTANCE.conform(importances(trained.explained).with_columns(names)).height == len(FEATURES)
-    assert TRIALS.conform(trained.tried.with_columns(names)).height == 2
+    assert SHAP_VALUES.validate(explained.drop(AS_OF)).height == 500 * len(FEATURES)
+    assert FEATURE_IMPORTANCE.validate(importances(trained.explained).with_columns(names)).height == len(FEATURES)
+    assert TRIALS.validate(trained.trials.with_columns(names)).height == 2

@@ -34,8 +34,8 @@ def test_the_future_does_not_move_a_score(entry: ModelEntry) -> None:
     scores = [trained.out_of_fold.filter(pl.col(FOLD) == 1)[SCORE].to_list() for trained in (before, after)]
     assert scores[0] == scores[1] and len(set(scores[0])) > 1
     assert before.out_of_fold.filter(pl.col(FOLD) == 2)[SCORE].to_list() != after.out_of_fold.filter(pl.col(FOLD) == 2)[SCORE].to_list()
-    seen = [trained.seen.filter(pl.col(FOLD) == 1) for trained in (before, after)]
-    assert_frame_equal(seen[0], seen[1])
+    in_sample = [trained.in_sample.filter(pl.col(FOLD) == 1) for trained in (before, after)]
+    assert_frame_equal(in_sample[0], in_sample[1])
 
 
 def test_each_labelled_test_row_gets_one_score_whatever_the_order_of_rows() -> None:
@@ -95,10 +95,10 @@ def test_a_model_of_several_sessions_sees_those_before_the_test_range_and_across
 def test_the_seen_part_is_of_whole_sessions_that_the_fold_learnt_from(count: int, sessions: int | None) -> None:
     rows = panel(symbols=4, count=count)
     plan = plan_of(RIDGE, rows, min_train=40)
-    seen = train(plan, rows).seen
-    assert seen.columns == SAID
+    in_sample = train(plan, rows).in_sample
+    assert in_sample.columns == SAID
     for split in plan.splits:
-        part = seen.filter(pl.col(FOLD) == split.fold)
+        part = in_sample.filter(pl.col(FOLD) == split.fold)
         learnt = rows.filter(pl.col(SESSION).is_between(split.train_from, split.train_to))[SESSION].n_unique()
         assert part[SESSION].n_unique() == min(learnt, sessions or SESSIONS_SEEN)
         assert part.height == 4 * part[SESSION].n_unique()
@@ -108,7 +108,9 @@ def test_the_seen_part_is_of_whole_sessions_that_the_fold_learnt_from(count: int
 def test_a_model_knows_what_it_has_seen_better_than_the_rest() -> None:
     rows = panel(symbols=20)
     trained = train(plan_of(quick(model_entry("lightgbm")), rows), rows)
-    known, unknown = (float(np.corrcoef(*part.select(SCORE, TARGET).to_numpy().T)[0, 1]) for part in (trained.seen, trained.out_of_fold))
+    known, unknown = (
+        float(np.corrcoef(*part.select(SCORE, TARGET).to_numpy().T)[0, 1]) for part in (trained.in_sample, trained.out_of_fold)
+    )
     assert known > 0.3 > 0.1 > abs(unknown)
 
 
@@ -155,8 +157,8 @@ def test_the_parameters_that_trials_choose_are_used_throughout() -> None:
     entry = entry_of(Stub, space={"weight": (-1.0, 2.0)})
     ahead = rows.with_columns(pl.col("f0").shift(2).over(SYMBOL).fill_null(0.0).cast(pl.Float64).alias(FORWARD_RETURN))
     trained = train(plan_of(entry, ahead, min_train=120, trials=3), ahead)
-    chosen = trained.tried.filter("chosen")
-    assert chosen.height == 1 and trained.tried.height == 3
+    chosen = trained.trials.filter("chosen")
+    assert chosen.height == 1 and trained.trials.height == 3
     flipped = train(plan_of(replace(entry, make=_Opposite), ahead, min_train=120, trials=3), ahead)
     assert flipped.model.parameters() == {"weight": -1.0}
     assert (flipped.out_of_fold[SCORE] * ahead.tail(flipped.out_of_fold.height)[FORWARD_RETURN]).min() >= 0  # type: ignore[operator]
@@ -186,7 +188,7 @@ def test_a_panel_or_range_without_a_labelled_row_is_refused() -> None:
 def test_the_same_plan_and_panel_give_the_same_training() -> None:
     rows = panel(symbols=8, count=120)
     one, two = (train(plan_of(quick(model_entry("random_forest")), rows), rows) for _ in range(2))
-    for name in ("out_of_fold", "seen", "explained", "tried"):
+    for name in ("out_of_fold", "in_sample", "explained", "trials"):
         assert_frame_equal(getattr(one, name), getattr(two, name))
     other = train(plan_of(quick(model_entry("random_forest")), rows, conditions=replace(plan_of(RIDGE, rows).conditions, seed=8)), rows)
     assert other.out_of_fold[SCORE].to_list() != one.out_of_fold[SCORE].to_list()

@@ -26,8 +26,8 @@ def chosen(
 ) -> tuple[dict[str, Any], pl.DataFrame]:
     plan = plan_of(entry, rows, conditions=replace(ONE_THREAD, seed=seed), trials=trials)
     first = replace(plan.splits[0], train_from=DAYS[0], train_to=DAYS[train_to])
-    say = (lambda _note: None) if told is None else told.append
-    return choose_parameters(replace(plan, splits=(first,)), rows, samples_of(rows), say)
+    report_progress = (lambda _note: None) if told is None else told.append
+    return choose_parameters(replace(plan, splits=(first,)), rows, samples_of(rows), report_progress)
 
 
 @pytest.mark.parametrize("entry", [RIDGE, quick(model_entry("lightgbm"))], ids=lambda entry: entry.name)

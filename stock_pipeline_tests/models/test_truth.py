@@ -43,16 +43,16 @@ class World:
     leak: float | None = None
 
     def panel(self, kind: TargetKind) -> pl.DataFrame:
-        return panel(self.symbols, self.count, self.signal, self.seed, kind, freed(kind), self.leak)
+        return panel(self.symbols, self.count, self.signal, self.seed, kind, neutralised_scores(kind), self.leak)
 
 
-def freed(kind: TargetKind) -> tuple[str, ...]:
+def neutralised_scores(kind: TargetKind) -> tuple[str, ...]:
     return ("f4", "f5") if kind.exposures else ()
 
 
 def plan_in(world: World, entry: ModelEntry) -> Plan:
     names = FEATURES if world.leak is None else (*FEATURES, LEAK)
-    return plan_of(quick(entry), world.panel(entry.target), names, min_train=world.count // 2, exposures=freed(entry.target))
+    return plan_of(quick(entry), world.panel(entry.target), names, min_train=world.count // 2, exposures=neutralised_scores(entry.target))
 
 
 @cache

@@ -11,14 +11,14 @@ from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.asset_factory import build_asset, code_version
-from stock_pipeline.orchestration.night import Night, Product
-from stock_pipeline.orchestration.progress import Began, Ended, Noted
+from stock_pipeline.orchestration.context import StageContext, StageOutput
+from stock_pipeline.orchestration.progress import Finished, Progressed, Started
 from stock_pipeline.orchestration.reporting import UP_TO_DATE
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.storage import Stores, upsert
 from stock_pipeline_tests.factories.rows import ingested
-from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, product
+from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, output
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
@@ -29,9 +29,9 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
 
 
 def test_rows_audit_and_watermark_are_written_and_the_result_is_shown(workshop: Workshop) -> None:
-    def body(night: Night) -> Product:
-        night.say("half way")
-        return product()
+    def body(context: StageContext) -> StageOutput:
+        context.report_progress("half way")
+        return output()
 
     ran = workshop.run(body)
     assert ran.success
@@ -47,14 +47,14 @@ def test_rows_audit_and_watermark_are_written_and_the_result_is_shown(workshop: 
     (check,) = ran.get_asset_check_evaluations()
     assert (check.check_name, check.passed) == (UP_TO_DATE.name, True)
     began, noted, ended = workshop.heard
-    assert (began, noted) == (Began(NAME), Noted(NAME, "half way"))
-    assert isinstance(ended, Ended)
+    assert (began, noted) == (Started(NAME), Progressed(NAME, "half way"))
+    assert isinstance(ended, Finished)
     assert (ended.rows, ended.up_to_date, ended.error) == (1, False, None)
 
 
 def test_a_body_with_nothing_to_do_is_up_to_date_and_shows_what_it_showed_before(workshop: Workshop) -> None:
-    workshop.run(lambda _night: product())
-    ran = workshop.run(lambda _night: None)
+    workshop.run(lambda _context: output())
+    ran = workshop.run(lambda _context: None)
     assert workshop.trail()[-1] == ("up to date", 0, None)
     (shown,) = [event.metadata for event in ran.asset_materializations_for_node("maintenance__backups")]
     assert (shown["result"].value, shown["size"].value, shown["dagster/row_count"].value) == ("up to date", 5, 1)
@@ -63,13 +63,13 @@ def test_a_body_with_nothing_to_do_is_up_to_date_and_shows_what_it_showed_before
 
 
 def test_rows_that_are_there_already_leave_the_asset_up_to_date(workshop: Workshop) -> None:
-    workshop.run(lambda _night: product())
-    assert workshop.run(lambda _night: product()).success
+    workshop.run(lambda _context: output())
+    assert workshop.run(lambda _context: output()).success
     assert workshop.trail()[-1] == ("up to date", 0, None)
 
 
 def test_a_failure_is_recorded_with_its_sentence_and_nothing_of_it_is_written(workshop: Workshop) -> None:
-    def body(_night: Night) -> Product:
+    def body(_context: StageContext) -> StageOutput:
         raise ValueError("the disk\n  is full")
 
     assert not workshop.run(body).success
@@ -77,12 +77,12 @@ def test_a_failure_is_recorded_with_its_sentence_and_nothing_of_it_is_written(wo
     assert workshop.stores.count(BACKUPS) == 0
     assert workshop.stores.watermark("ml", NAME) is None
     ended = workshop.heard[-1]
-    assert isinstance(ended, Ended)
+    assert isinstance(ended, Finished)
     assert ended.error == "the disk is full"
 
 
 def test_an_error_without_words_is_recorded_by_its_name(workshop: Workshop) -> None:
-    def body(_night: Night) -> Product:
+    def body(_context: StageContext) -> StageOutput:
         raise KeyError
 
     workshop.run(body)
@@ -92,7 +92,7 @@ def test_an_error_without_words_is_recorded_by_its_name(workshop: Workshop) -> N
 def test_wrong_input_fails_at_once_however_many_retries_there_are(workshop: Workshop) -> None:
     calls = []
 
-    def body(_night: Night) -> Product:
+    def body(_context: StageContext) -> StageOutput:
         calls.append(1)
         raise InputError("file bars.csv has no column close")
 
@@ -104,27 +104,27 @@ def test_wrong_input_fails_at_once_however_many_retries_there_are(workshop: Work
     assert failure.step_failure_data.user_failure_data is not None
     assert failure.step_failure_data.user_failure_data.description == "file bars.csv has no column close"
     ended = workshop.heard[-1]
-    assert isinstance(ended, Ended)
+    assert isinstance(ended, Finished)
 
 
 def test_another_failure_is_tried_again(workshop: Workshop) -> None:
-    stage = declared(lambda _night: None)
+    stage = declared(lambda _context: None)
     policy = build_asset(stage, [stage], workshop.settings_with(retries=4)).op.retry_policy
     assert policy is not None
     assert policy.max_retries == 4
 
 
 def test_a_payload_that_its_table_refuses_leaves_nothing(workshop: Workshop) -> None:
-    workshop.run(lambda _night: product())
-    empty = replace(product(), writes=(upsert(BACKUPS, BACKUPS.empty()),))
-    assert not workshop.run(lambda _night: empty).success
+    workshop.run(lambda _context: output())
+    empty = replace(output(), writes=(upsert(BACKUPS, BACKUPS.empty()),))
+    assert not workshop.run(lambda _context: empty).success
     assert workshop.trail()[-1][0] == "failed"
     assert "has no rows" in str(workshop.trail()[-1][2])
     assert workshop.stores.count(BACKUPS) == 1
 
 
 def test_a_table_behind_the_night_does_not_pass_its_check(workshop: Workshop) -> None:
-    ran = workshop.run(lambda _night: product(watermark=DAYS[2]))
+    ran = workshop.run(lambda _context: output(watermark=DAYS[2]))
     assert ran.success
     (check,) = ran.get_asset_check_evaluations()
     assert not check.passed
@@ -133,11 +133,11 @@ def test_a_table_behind_the_night_does_not_pass_its_check(workshop: Workshop) ->
 
 
 def test_the_body_learns_what_the_run_was_asked_for_and_how_far_it_has_come(workshop: Workshop) -> None:
-    nights: list[Night] = []
+    nights: list[StageContext] = []
 
-    def body(night: Night) -> Product:
-        nights.append(night)
-        return product(watermark=DAYS[2])
+    def body(context: StageContext) -> StageOutput:
+        nights.append(context)
+        return output(watermark=DAYS[2])
 
     workshop.run(body, as_of=str(DAYS[2]), source="files", path="a.csv")
     workshop.run(body, full_refresh=True)
@@ -156,9 +156,9 @@ def test_the_body_learns_what_the_run_was_asked_for_and_how_far_it_has_come(work
 def test_rows_of_another_version_of_the_code_are_made_again(workshop: Workshop) -> None:
     seen: list[bool] = []
 
-    def body(night: Night) -> Product:
-        seen.append(night.full_refresh)
-        return product()
+    def body(context: StageContext) -> StageOutput:
+        seen.append(context.full_refresh)
+        return output()
 
     for version in ("1", "1", "2", "2"):
         workshop.run(body, code_version=version)
@@ -166,15 +166,15 @@ def test_rows_of_another_version_of_the_code_are_made_again(workshop: Workshop) 
 
 
 def test_a_session_that_is_no_date_is_wrong_input(workshop: Workshop) -> None:
-    ran = workshop.run(lambda _night: product(), retries=2, as_of="tonight")
+    ran = workshop.run(lambda _context: output(), retries=2, as_of="tonight")
     (failure,) = ran.filter_events(lambda event: event.is_step_failure)
     assert "as-of 'tonight' is not a date" in str(failure.step_failure_data.error)
 
 
 def test_the_version_that_dagster_compares_follows_the_settings_that_the_rows_depend_on(workshop: Workshop) -> None:
-    stage = declared(lambda _night: None, code_version="3", settings=("backtest",))
+    stage = declared(lambda _context: None, code_version="3", settings=("backtest",))
     plain = workshop.settings_with()
-    other, beyond = workshop.settings_with(backtest={"top_share": 0.2}), workshop.settings_with(drift={"current_sessions": 9})
+    other, beyond = workshop.settings_with(backtest={"top_share": 0.2}), workshop.settings_with(drift={"window_sessions": 9})
     assert code_version(replace(stage, settings=()), other) == "3"
     assert code_version(stage, plain).startswith("3 ")
     assert code_version(stage, plain) == code_version(stage, beyond) != code_version(stage, other)
@@ -185,11 +185,11 @@ def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(worksh
     def refuse(*_given: object) -> None:
         raise RefusedWriteError("no more room")
 
-    def body(_night: Night) -> Product:
+    def body(_context: StageContext) -> StageOutput:
         raise ValueError("the first error")
 
     monkeypatch.setattr(Stores, "record_task", refuse)
-    assert workshop.run(lambda _night: product()).success
+    assert workshop.run(lambda _context: output()).success
     failed = workshop.run(body)
     (failure,) = failed.filter_events(lambda event: event.is_step_failure)
     assert "the first error" in str(failure.step_failure_data.error)
@@ -201,7 +201,7 @@ def test_several_keys_are_made_together(workshop: Workshop) -> None:
         description="Made up.",
         tables=(BACKUPS, TRAININGS),
         reads=(),
-        body=lambda _night: product(),
+        body=lambda _context: output(),
     )
     settings = plain_settings(workshop.home)
     ran = dg.materialize([build_asset(together, [together], settings)], resources=resources(settings), instance=workshop.instance)

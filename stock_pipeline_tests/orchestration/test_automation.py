@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from stock_pipeline.orchestration.automation import condition_of, freshness_policy, limits, retry_policy, run_tags
-from stock_pipeline.orchestration.stage import Rhythm
+from stock_pipeline.orchestration.stage import Cadence
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
@@ -156,13 +156,13 @@ def test_a_model_is_trained_at_its_time_on_the_schedule_s_clock(chain: Chain) ->
 
 
 @pytest.mark.parametrize(
-    ("rhythm", "retries", "delay", "seconds"), [("ingestion", 2, 5, "60"), ("nightly", 2, 5, "60"), ("training", 1, 7, "90")]
+    ("cadence", "retries", "delay", "seconds"), [("ingestion", 2, 5, "60"), ("nightly", 2, 5, "60"), ("training", 1, 7, "90")]
 )
-def test_limits_come_from_the_settings_of_the_rhythm(rhythm: Rhythm, retries: int, delay: int, seconds: str) -> None:
-    policy = retry_policy(SETTINGS, rhythm)
+def test_limits_come_from_the_settings_of_the_rhythm(cadence: Cadence, retries: int, delay: int, seconds: str) -> None:
+    policy = retry_policy(SETTINGS, cadence)
     assert (policy.max_retries, policy.delay, policy.backoff) == (retries, delay, dg.Backoff.EXPONENTIAL)
-    assert run_tags(SETTINGS, rhythm) == {"dagster/max_runtime": seconds}
-    assert limits(SETTINGS, rhythm).timeout_seconds == int(seconds)
+    assert run_tags(SETTINGS, cadence) == {"dagster/max_runtime": seconds}
+    assert limits(SETTINGS, cadence).timeout_seconds == int(seconds)
 
 
 def test_freshness_warns_before_it_fails() -> None:

@@ -6,15 +6,15 @@ import pytest
 
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.market_data.tables import DAILY_BARS, INSTRUMENTS
+from stock_pipeline.orchestration.context import StageContext
 from stock_pipeline.orchestration.declared import UndeclaredReadError
 from stock_pipeline.orchestration.execution import Run, execute_stage
-from stock_pipeline.orchestration.night import Night
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.asset_harness import DAYS, declared
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
-Read = Callable[[Night], object]
+Read = Callable[[StageContext], object]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def found(stores: Stores, read: Read, strict: bool = True) -> object:
     """What a body finds that reads something, of a stage that declares little."""
     seen: list[object] = []
     stage = declared(
-        lambda night: seen.append(read(night)),
+        lambda context: seen.append(read(context)),
         reads=(DAILY_BARS,),
         settings=("labels", "quality.jump_ratio"),
         settings_ahead=("models.seed",),
@@ -38,14 +38,14 @@ def found(stores: Stores, read: Read, strict: bool = True) -> object:
 @pytest.mark.parametrize(
     "read",
     [
-        lambda night: night.read(DAILY_BARS).height,
-        lambda night: night.stores.count(BACKUPS),
-        lambda night: night.stores.rows_ever(BACKUPS),
-        lambda night: night.stores.read_versioned(BACKUPS).version,
-        lambda night: night.settings.labels.horizons,
-        lambda night: night.settings.quality.jump_ratio,
-        lambda night: night.settings.models.seed,
-        lambda night: night.settings.home,
+        lambda context: context.read(DAILY_BARS).height,
+        lambda context: context.stores.count(BACKUPS),
+        lambda context: context.stores.rows_ever(BACKUPS),
+        lambda context: context.stores.read_versioned(BACKUPS).version,
+        lambda context: context.settings.labels.horizons,
+        lambda context: context.settings.quality.jump_ratio,
+        lambda context: context.settings.models.seed,
+        lambda context: context.settings.home,
     ],
 )
 def test_what_is_declared_is_there(read: Read, stores: Stores) -> None:
@@ -55,13 +55,13 @@ def test_what_is_declared_is_there(read: Read, stores: Stores) -> None:
 @pytest.mark.parametrize(
     ("read", "named"),
     [
-        (lambda night: night.read(INSTRUMENTS), "market_data.instruments"),
-        (lambda night: night.stores.count(INSTRUMENTS), "market_data.instruments"),
-        (lambda night: night.stores.rows_ever(INSTRUMENTS), "market_data.instruments"),
-        (lambda night: night.stores.read_versioned(INSTRUMENTS), "market_data.instruments"),
-        (lambda night: night.settings.exchange, "setting exchange"),
-        (lambda night: night.settings.quality.price_tolerance, "setting quality.price_tolerance"),
-        (lambda night: night.settings.registry.promotion.mode, "setting registry.promotion.mode"),
+        (lambda context: context.read(INSTRUMENTS), "market_data.instruments"),
+        (lambda context: context.stores.count(INSTRUMENTS), "market_data.instruments"),
+        (lambda context: context.stores.rows_ever(INSTRUMENTS), "market_data.instruments"),
+        (lambda context: context.stores.read_versioned(INSTRUMENTS), "market_data.instruments"),
+        (lambda context: context.settings.exchange, "setting exchange"),
+        (lambda context: context.settings.quality.price_tolerance, "setting quality.price_tolerance"),
+        (lambda context: context.settings.registry.promotion.mode, "setting registry.promotion.mode"),
     ],
 )
 def test_what_is_not_declared_is_refused_by_its_name(read: Read, named: str, stores: Stores) -> None:

@@ -10,14 +10,14 @@ import pytest
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.maintenance.tables import BACKUPS
-from stock_pipeline.orchestration.execution import Failure, Outcome, Run, execute_stage, execute_stages
-from stock_pipeline.orchestration.night import Night, Product, Verdict
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
+from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult, execute_stage, execute_stages
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.orchestration.progress import Ended, Event, Stopped, listening
-from stock_pipeline.orchestration.stage import CheckSpec, Rhythm, Stage, StageCheck, key_of
+from stock_pipeline.orchestration.progress import Blocked, Event, Finished, listening
+from stock_pipeline.orchestration.stage import Cadence, CheckSpec, Stage, StageCheck, key_of
 from stock_pipeline.storage import Stores, replace_all
 from stock_pipeline_tests.factories.rows import ingested
-from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, declared, product
+from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, declared, output
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 MOMENT = datetime(2024, 5, 3, 22, 45)
@@ -38,22 +38,22 @@ def tasks(stores: Stores) -> list[tuple[object, ...]]:
 
 
 def test_an_outcome_tells_what_was_made_and_how_far_the_stage_has_come(stores: Stores) -> None:
-    outcome = execute_stage(declared(lambda _night: product()), run_of(stores))
-    assert (outcome.state, outcome.rows, outcome.reached, outcome.wanted, outcome.up_to_date) == ("succeeded", 1, DAYS[3], DAYS[3], True)
-    assert outcome.counts == {"maintenance.backups": 1}
+    result = execute_stage(declared(lambda _context: output()), run_of(stores))
+    assert (result.state, result.rows, result.reached, result.wanted, result.up_to_date) == ("succeeded", 1, DAYS[3], DAYS[3], True)
+    assert result.counts == {"maintenance.backups": 1}
     assert tasks(stores) == [("a-run", MOMENT, "succeeded", 1)]
-    again = execute_stage(declared(lambda _night: product()), run_of(stores))
-    assert (again.state, again.rows, again.product is None) == ("up to date", 0, False)
-    behind = execute_stage(declared(lambda _night: product(7, DAYS[1])), run_of(stores))
+    again = execute_stage(declared(lambda _context: output()), run_of(stores))
+    assert (again.state, again.rows, again.output is None) == ("up to date", 0, False)
+    behind = execute_stage(declared(lambda _context: output(7, DAYS[1])), run_of(stores))
     assert behind.reached == DAYS[3]  # a watermark never moves back
 
 
 def test_another_setting_has_everything_made_again_once_and_says_which(stores: Stores) -> None:
     refreshed: list[bool] = []
 
-    def body(night: Night) -> Product:
-        refreshed.append(night.full_refresh)
-        return product(len(refreshed))
+    def body(context: StageContext) -> StageOutput:
+        refreshed.append(context.full_refresh)
+        return output(len(refreshed))
 
     stage = declared(body, settings=("backtest", "exchange", "trading"))
     heard: list[Event] = []
@@ -61,20 +61,18 @@ def test_another_setting_has_everything_made_again_once_and_says_which(stores: S
         for cost, top in ((10, 0.1), (20, 0.1), (20, 0.1), (20, 0.3)):
             execute_stage(
                 stage,
-                run_of(
-                    stores, trading={"cost_bps_per_side": cost}, backtest={"top_share": top}, drift={"current_sessions": len(heard) + 1}
-                ),
+                run_of(stores, trading={"cost_bps_per_side": cost}, backtest={"top_share": top}, drift={"window_sessions": len(heard) + 1}),
             )
     assert refreshed == [False, True, False, True]
-    told = [event.remade for event in heard if isinstance(event, Ended)]
+    told = [event.remade for event in heard if isinstance(event, Finished)]
     assert told == [None, "trading.cost_bps_per_side is 20.0, was 10.0", None, "backtest.top_share is 0.3, was 0.1"]
 
 
 def test_rows_that_go_with_a_changed_setting_are_told(stores: Stores) -> None:
-    def body(night: Night) -> Product:
-        ml = product().writes[0].frame
-        rows = ml if night.full_refresh else pl.concat([ml, ml.with_columns(store=pl.lit("market"))])
-        return Product(writes=(replace_all(BACKUPS, rows),), watermark=DAYS[3])
+    def body(context: StageContext) -> StageOutput:
+        ml = output().writes[0].frame
+        rows = ml if context.full_refresh else pl.concat([ml, ml.with_columns(store=pl.lit("market"))])
+        return StageOutput(writes=(replace_all(BACKUPS, rows),), watermark=DAYS[3])
 
     stage = declared(body, settings=("trading",))
     assert execute_stage(stage, run_of(stores)).rows == 2
@@ -83,38 +81,38 @@ def test_rows_that_go_with_a_changed_setting_are_told(stores: Stores) -> None:
 
 
 def test_what_a_run_chooses_for_its_training_is_no_change_of_a_setting(stores: Stores) -> None:
-    stage = declared(lambda _night: product(), settings=("datasets", "models.trials", "models.names"))
+    stage = declared(lambda _context: output(), settings=("datasets", "models.trials", "models.names"))
     execute_stage(stage, run_of(stores))
     chosen = run_of(stores)
-    outcome = execute_stage(stage, replace(chosen, options=replace(chosen.options, folds=2, trials=5, models=("risk",))))
-    assert outcome.remade is None
+    result = execute_stage(stage, replace(chosen, options=replace(chosen.options, folds=2, trials=5, models=("risk",))))
+    assert result.remade is None
     assert execute_stage(stage, run_of(stores)).remade is None
 
 
 def test_a_failure_is_raised_once_it_is_in_the_trail(stores: Stores) -> None:
-    def body(_night: Night) -> Product:
+    def body(_context: StageContext) -> StageOutput:
         raise InputError("file bars.csv\n has no column close")
 
     with pytest.raises(InputError, match="has no column close"):
         execute_stage(declared(body), run_of(stores))
     assert [task[2] for task in tasks(stores)] == ["failed"]
-    shown = execute_stage(declared(body, failure_is_shown=True), run_of(stores), retries_left=2)
+    shown = execute_stage(declared(body, tolerates_failure=True), run_of(stores), retries_left=2)
     assert (shown.state, shown.error) == ("failed", "file bars.csv has no column close")
 
 
 def after(name: str, seen: list[str]) -> Stage:
     """A stage that reads the backups."""
 
-    def body(night: Night) -> Product:
+    def body(context: StageContext) -> StageOutput:
         seen.append(name)
-        return Product(writes=(), watermark=night.as_of)
+        return StageOutput(writes=(), watermark=context.as_of)
 
     return Stage((("maintenance", name),), "", (), reads=(BACKUPS,), body=body)
 
 
-def small(night: Night) -> dict[str, Verdict]:
-    largest = night.read(BACKUPS)["size_bytes"].max()
-    return {"small": Verdict(largest == 5, {"largest": str(largest), "examples": night.read(BACKUPS)})}
+def small(context: StageContext) -> dict[str, CheckOutcome]:
+    largest = context.read(BACKUPS)["size_bytes"].max()
+    return {"small": CheckOutcome(largest == 5, {"largest": str(largest), "examples": context.read(BACKUPS)})}
 
 
 @pytest.mark.parametrize(("size", "blocking", "made"), [(5, True, ["a", "b"]), (50, False, ["a", "b"]), (50, True, [])])
@@ -124,22 +122,22 @@ def test_nothing_is_made_of_what_a_blocking_check_refuses(size: int, blocking: b
     heard: list[Event] = []
     with listening(heard.append):
         results = list(
-            execute_stages([declared(lambda _night: product(size), checks=(check,)), after("a", seen), after("b", seen)], run_of(stores))
+            execute_stages([declared(lambda _context: output(size), checks=(check,)), after("a", seen), after("b", seen)], run_of(stores))
         )
     assert seen == made and len(results) == 1 + len(made)
-    stopped = [event for event in heard if isinstance(event, Stopped)]
-    assert stopped == ([] if made else [Stopped(NAME, "small", "largest 50")])
+    stopped = [event for event in heard if isinstance(event, Blocked)]
+    assert stopped == ([] if made else [Blocked(NAME, "small", "largest 50")])
 
 
 def test_what_lies_downstream_of_a_failure_is_left_out_and_the_rest_goes_on(stores: Stores) -> None:
-    def body(_night: Night) -> Product:
+    def body(_context: StageContext) -> StageOutput:
         raise ValueError("the disk is full")
 
     seen: list[str] = []
     aside = replace(after("aside", seen), reads=())
     first, second = execute_stages([declared(body), after("a", seen), aside], run_of(stores))
-    assert isinstance(first, Failure) and first.error == "the disk is full" and first.stage.keys == (key_of(BACKUPS),)
-    assert isinstance(second, Outcome) and seen == ["aside"]
+    assert isinstance(first, StageFailure) and first.error == "the disk is full" and first.stage.keys == (key_of(BACKUPS),)
+    assert isinstance(second, StageResult) and seen == ["aside"]
 
 
 def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(stores: Stores) -> None:
@@ -147,60 +145,60 @@ def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(stores
         def record_task(self, *_given: object) -> None:
             raise OSError("no more room")
 
-    def body(_night: Night) -> Product:
+    def body(_context: StageContext) -> StageOutput:
         raise ValueError("the first error")
 
     full = Full(stores.home, stores.market, stores.ml)
-    assert execute_stage(declared(lambda _night: product()), run_of(full)).rows == 1
+    assert execute_stage(declared(lambda _context: output()), run_of(full)).rows == 1
     with pytest.raises(ValueError, match="the first error"):
         execute_stage(declared(body), run_of(full))
 
 
 def test_what_changed_while_a_stage_worked_is_news_to_its_next_execution(stores: Stores) -> None:
-    def reading(night: Night) -> Product | None:
-        assert night.read(BACKUPS).height in (0, 1)
-        return Product(writes=(), watermark=night.as_of) if night.has_news() else None
+    def reading(context: StageContext) -> StageOutput | None:
+        assert context.read(BACKUPS).height in (0, 1)
+        return StageOutput(writes=(), watermark=context.as_of) if context.has_news() else None
 
     follower = Stage((("maintenance", "follower"),), "", (), reads=(BACKUPS,), body=reading)
-    maker = declared(lambda _night: product())
+    maker = declared(lambda _context: output())
 
-    def interrupted(night: Night) -> Product | None:
-        found = reading(night)
+    def interrupted(context: StageContext) -> StageOutput | None:
+        found = reading(context)
         execute_stage(maker, run_of(stores))  # another process writes once this one has read
         return found
 
     execute_stage(replace(follower, body=interrupted), run_of(stores))
-    assert execute_stage(follower, run_of(stores)).product is not None
-    assert execute_stage(follower, run_of(stores)).product is None
+    assert execute_stage(follower, run_of(stores)).output is not None
+    assert execute_stage(follower, run_of(stores)).output is None
 
 
 def test_a_dry_run_is_no_last_result_of_the_stage(stores: Stores) -> None:
-    stage = declared(lambda _night: product())
+    stage = declared(lambda _context: output())
     execute_stage(stage, run_of(stores))
     run = run_of(stores)
     assert execute_stage(stage, replace(run, options=RunOptions(dry_run=True))).dry_run
     assert len(tasks(stores)) == 1
 
 
-@pytest.mark.parametrize("rhythm", ["training", "nightly"])
-def test_a_dry_run_writes_nothing_and_executes_trainings_alone(rhythm: Rhythm, stores: Stores) -> None:
-    execute_stage(declared(lambda _night: product(5, DAYS[2])), run_of(stores))
+@pytest.mark.parametrize("cadence", ["training", "nightly"])
+def test_a_dry_run_writes_nothing_and_executes_trainings_alone(cadence: Cadence, stores: Stores) -> None:
+    execute_stage(declared(lambda _context: output(5, DAYS[2])), run_of(stores))
     before = stores.content_hash(BACKUPS), stores.watermark("ml", NAME), stores.seen()
-    nights: list[Night] = []
+    nights: list[StageContext] = []
 
-    def body(night: Night) -> Product:
-        nights.append(night)
-        return product(99)
+    def body(context: StageContext) -> StageOutput:
+        nights.append(context)
+        return output(99)
 
-    outcome = execute_stage(declared(body, rhythm=rhythm), replace(run_of(stores), options=RunOptions(dry_run=True)))
+    result = execute_stage(declared(body, cadence=cadence), replace(run_of(stores), options=RunOptions(dry_run=True)))
     assert (stores.content_hash(BACKUPS), stores.watermark("ml", NAME), stores.seen()) == before
-    assert outcome.dry_run and [night.options.dry_run for night in nights] == ([True] if rhythm == "training" else [])
-    assert (outcome.product is None, outcome.rows) == (rhythm != "training", 0)
+    assert result.dry_run and [night.options.dry_run for night in nights] == ([True] if cadence == "training" else [])
+    assert (result.output is None, result.rows) == (cadence != "training", 0)
 
 
 def test_rows_of_which_no_setting_is_on_record_are_made_again(stores: Stores, tmp_path: Path) -> None:
     values = iter((1, 2, 2))
-    stage = declared(lambda _night: product(next(values)), settings=("trading.cost_bps_per_side",))
+    stage = declared(lambda _context: output(next(values)), settings=("trading.cost_bps_per_side",))
     execute_stage(stage, run_of(stores))
     with stores.ml.writer() as connection:
         connection.execute("ALTER TABLE audit.watermarks DROP COLUMN settings")

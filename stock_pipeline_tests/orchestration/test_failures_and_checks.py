@@ -10,13 +10,13 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.orchestration import asset_factory
 from stock_pipeline.orchestration.automation import limits
-from stock_pipeline.orchestration.night import Night, Product, Verdict
-from stock_pipeline.orchestration.progress import Ended, Stopped
-from stock_pipeline.orchestration.reporting import MADE
-from stock_pipeline.orchestration.stage import CheckSpec, Rhythm, Stage, StageCheck, key_of
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
+from stock_pipeline.orchestration.progress import Blocked, Finished
+from stock_pipeline.orchestration.reporting import LAST_EXECUTION
+from stock_pipeline.orchestration.stage import Cadence, CheckSpec, Stage, StageCheck, key_of
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.factories.rows import ingested
-from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, product
+from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, output
 
 DOWNSTREAM = ("maintenance", "after_backups")
 
@@ -25,23 +25,23 @@ DOWNSTREAM = ("maintenance", "after_backups")
 def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     """A workshop in which Dagster tries again at once."""
 
-    def at_once(settings: Settings, rhythm: Rhythm) -> dg.RetryPolicy:
-        return dg.RetryPolicy(max_retries=limits(settings, rhythm).retries)
+    def at_once(settings: Settings, cadence: Cadence) -> dg.RetryPolicy:
+        return dg.RetryPolicy(max_retries=limits(settings, cadence).retries)
 
     monkeypatch.setattr(asset_factory, "retry_policy", at_once)
     with dg.DagsterInstance.ephemeral() as instance:
         yield Workshop(tmp_path, ingested(tmp_path, DAYS[3]), instance)
 
 
-def failing(error: Exception, times: int = 99) -> Callable[[Night], Product]:
+def failing(error: Exception, times: int = 99) -> Callable[[StageContext], StageOutput]:
     """A body that raises the error so many times, then makes its product."""
-    calls: list[Night] = []
+    calls: list[StageContext] = []
 
-    def body(night: Night) -> Product:
-        calls.append(night)
+    def body(context: StageContext) -> StageOutput:
+        calls.append(context)
         if len(calls) <= times:
             raise error
-        return product()
+        return output()
 
     return body
 
@@ -49,9 +49,9 @@ def failing(error: Exception, times: int = 99) -> Callable[[Night], Product]:
 def after(seen: list[int]) -> Stage:
     """An asset downstream, which notes how many rows there are when it is made."""
 
-    def body(night: Night) -> Product:
-        seen.append(night.stores.count(BACKUPS))
-        return Product(writes=(), watermark=night.as_of)
+    def body(context: StageContext) -> StageOutput:
+        seen.append(context.stores.count(BACKUPS))
+        return StageOutput(writes=(), watermark=context.as_of)
 
     return Stage((DOWNSTREAM,), "Made up.", (), reads=(BACKUPS,), body=body)
 
@@ -69,71 +69,71 @@ def shown(ran: dg.ExecuteInProcessResult) -> dict[str, object]:
 
 def test_a_failure_that_is_shown_fails_a_check_and_the_run_goes_on(workshop: Workshop) -> None:
     seen: list[int] = []
-    broken = declared(failing(ValueError("the disk\n  is full")), failure_is_shown=True)
+    broken = declared(failing(ValueError("the disk\n  is full")), tolerates_failure=True)
     ran = workshop.run_all(broken, after(seen))
     assert ran.success
-    made = checks(ran)[MADE.name]
+    made = checks(ran)[LAST_EXECUTION.name]
     assert (made.passed, made.blocking, made.severity) == (False, False, dg.AssetCheckSeverity.ERROR)
     assert made.metadata["reason"].value == "the disk is full"
     assert workshop.trail() == [("failed", 0, "the disk is full")]
     assert workshop.stores.watermark("ml", NAME) is None
     assert seen == [0]
     assert shown(ran)["result"] == "failed; what is shown was made before"
-    (told,) = [event.error for event in workshop.heard if isinstance(event, Ended) and event.asset == NAME]
+    (told,) = [event.error for event in workshop.heard if isinstance(event, Finished) and event.asset == NAME]
     assert told == "the disk is full"
 
 
 def test_after_a_failure_that_is_shown_what_was_made_before_stays_and_the_next_execution_tries_again(workshop: Workshop) -> None:
-    workshop.run_all(declared(lambda _night: product(size=5, watermark=DAYS[2]), failure_is_shown=True))
-    failed = workshop.run_all(declared(failing(ValueError("no")), failure_is_shown=True))
+    workshop.run_all(declared(lambda _context: output(size=5, watermark=DAYS[2]), tolerates_failure=True))
+    failed = workshop.run_all(declared(failing(ValueError("no")), tolerates_failure=True))
     assert shown(failed)["size"] == 5
     assert "curve" in shown(failed)
     assert workshop.stores.read(BACKUPS)["size_bytes"].to_list() == [5]
     held = workshop.stores.watermark("ml", NAME)
     assert held is not None
     assert held.session == DAYS[2]
-    again = workshop.run_all(declared(lambda night: None if night.is_up_to_date else product(size=7), failure_is_shown=True))
-    assert checks(again)[MADE.name].passed
-    assert "reason" not in checks(again)[MADE.name].metadata
+    again = workshop.run_all(declared(lambda context: None if context.is_up_to_date else output(size=7), tolerates_failure=True))
+    assert checks(again)[LAST_EXECUTION.name].passed
+    assert "reason" not in checks(again)[LAST_EXECUTION.name].metadata
     assert [state for state, _, _ in workshop.trail()] == ["succeeded", "failed", "succeeded"]
     assert workshop.stores.read(BACKUPS)["size_bytes"].to_list() == [7]
 
 
 def test_while_attempts_are_left_a_failure_is_raised_and_dagster_tries_again(workshop: Workshop) -> None:
-    ran = workshop.run_all(declared(failing(ValueError("busy"), times=2), failure_is_shown=True), retries=2)
+    ran = workshop.run_all(declared(failing(ValueError("busy"), times=2), tolerates_failure=True), retries=2)
     assert ran.success
     assert len(ran.filter_events(lambda event: event.is_step_up_for_retry)) == 2
-    assert checks(ran)[MADE.name].passed
+    assert checks(ran)[LAST_EXECUTION.name].passed
     assert [(state, error) for state, _, error in workshop.trail()] == [("failed", "busy"), ("failed", "busy"), ("succeeded", None)]
     assert workshop.stores.count(BACKUPS) == 1
 
 
 def test_at_the_last_attempt_a_failure_is_shown(workshop: Workshop) -> None:
     seen: list[int] = []
-    ran = workshop.run_all(declared(failing(ValueError("busy")), failure_is_shown=True), after(seen), retries=2)
+    ran = workshop.run_all(declared(failing(ValueError("busy")), tolerates_failure=True), after(seen), retries=2)
     assert ran.success
     assert len(ran.filter_events(lambda event: event.is_step_up_for_retry)) == 2
-    assert not checks(ran)[MADE.name].passed
+    assert not checks(ran)[LAST_EXECUTION.name].passed
     assert [state for state, _, _ in workshop.trail()] == ["failed"] * 3
     assert seen == [0]
 
 
 def test_wrong_input_is_shown_without_another_attempt(workshop: Workshop) -> None:
-    ran = workshop.run_all(declared(failing(InputError("folds must be fewer")), failure_is_shown=True), retries=2)
+    ran = workshop.run_all(declared(failing(InputError("folds must be fewer")), tolerates_failure=True), retries=2)
     assert ran.success
-    assert checks(ran)[MADE.name].metadata["reason"].value == "folds must be fewer"
+    assert checks(ran)[LAST_EXECUTION.name].metadata["reason"].value == "folds must be fewer"
     assert workshop.trail() == [("failed", 0, "folds must be fewer")]
 
 
 def test_a_scope_that_cannot_be_used_ends_the_run_even_where_failures_are_shown(workshop: Workshop) -> None:
-    ran = workshop.run_all(declared(lambda _night: product(), failure_is_shown=True), retries=2, folds=0)
+    ran = workshop.run_all(declared(lambda _context: output(), tolerates_failure=True), retries=2, folds=0)
     (failure,) = ran.filter_events(lambda event: event.is_step_failure)
     assert "the run was asked for folds 0; give 1 or more" in str(failure.step_failure_data.error)
 
 
 def test_where_failures_are_not_shown_there_is_no_such_check_and_the_run_ends(workshop: Workshop) -> None:
     seen: list[int] = []
-    assert MADE.name not in checks(workshop.run_all(declared(lambda _night: product())))
+    assert LAST_EXECUTION.name not in checks(workshop.run_all(declared(lambda _context: output())))
     assert not workshop.run_all(declared(failing(ValueError("no"))), after(seen)).success
     assert seen == []
 
@@ -141,17 +141,17 @@ def test_where_failures_are_not_shown_there_is_no_such_check_and_the_run_ends(wo
 def small(limit: int, blocking: bool) -> StageCheck:
     """A check that no stored backup is larger than the limit."""
 
-    def judge(night: Night) -> dict[str, Verdict]:
-        held = night.read(BACKUPS)
+    def judge(context: StageContext) -> dict[str, CheckOutcome]:
+        held = context.read(BACKUPS)
         largest = held["size_bytes"].max()
-        return {"small": Verdict(largest is None or int(str(largest)) <= limit, {"largest": str(largest), "examples": held})}
+        return {"small": CheckOutcome(largest is None or int(str(largest)) <= limit, {"largest": str(largest), "examples": held})}
 
     return StageCheck((CheckSpec("small", "Backups are small.", blocking),), judge)
 
 
 @pytest.mark.parametrize(("size", "passed"), [(5, True), (50, False)])
 def test_a_check_is_judged_by_what_has_just_been_stored(size: int, passed: bool, workshop: Workshop) -> None:
-    ran = workshop.run_all(declared(lambda _night: product(size), checks=(small(10, blocking=False),)))
+    ran = workshop.run_all(declared(lambda _context: output(size), checks=(small(10, blocking=False),)))
     found = checks(ran)["small"]
     assert (found.passed, found.blocking, found.metadata["largest"].value) == (passed, False, str(size))
     assert found.severity == dg.AssetCheckSeverity.ERROR
@@ -159,8 +159,8 @@ def test_a_check_is_judged_by_what_has_just_been_stored(size: int, passed: bool,
 
 
 def test_a_check_is_judged_although_the_asset_is_up_to_date(workshop: Workshop) -> None:
-    workshop.run(lambda _night: product(50))
-    ran = workshop.run_all(declared(lambda _night: None, checks=(small(10, blocking=False),)))
+    workshop.run(lambda _context: output(50))
+    ran = workshop.run_all(declared(lambda _context: None, checks=(small(10, blocking=False),)))
     assert workshop.trail()[-1] == ("up to date", 0, None)
     assert not checks(ran)["small"].passed
 
@@ -170,35 +170,35 @@ def test_a_blocking_check_that_fails_stops_what_lies_downstream(
     size: int, blocking: bool, made_of_it: list[int], workshop: Workshop
 ) -> None:
     seen: list[int] = []
-    ran = workshop.run_all(declared(lambda _night: product(size), checks=(small(10, blocking),)), after(seen))
+    ran = workshop.run_all(declared(lambda _context: output(size), checks=(small(10, blocking),)), after(seen))
     assert seen == made_of_it
     assert ran.success == bool(made_of_it)
-    assert [event for event in workshop.heard if isinstance(event, Stopped)] == (
-        [] if made_of_it else [Stopped(NAME, "small", "largest 50")]
+    assert [event for event in workshop.heard if isinstance(event, Blocked)] == (
+        [] if made_of_it else [Blocked(NAME, "small", "largest 50")]
     )
     assert workshop.trail()[-1][0] == "succeeded"
 
 
 def test_a_training_that_fails_is_judged_by_the_one_before(workshop: Workshop) -> None:
     check, seen = small(10, blocking=True), list[int]()
-    workshop.run_all(declared(lambda _night: product(5), checks=(check,), failure_is_shown=True))
-    ran = workshop.run_all(declared(failing(ValueError("no")), checks=(check,), failure_is_shown=True), after(seen))
-    assert {name: found.passed for name, found in checks(ran).items()} == {"data_date": True, MADE.name: False, "small": True}
+    workshop.run_all(declared(lambda _context: output(5), checks=(check,), tolerates_failure=True))
+    ran = workshop.run_all(declared(failing(ValueError("no")), checks=(check,), tolerates_failure=True), after(seen))
+    assert {name: found.passed for name, found in checks(ran).items()} == {"data_date": True, LAST_EXECUTION.name: False, "small": True}
     assert seen == [1]
 
 
 def test_a_run_of_assets_cannot_be_dry(workshop: Workshop) -> None:
     with pytest.raises(dg.DagsterInvalidConfigError, match="dry_run"):
-        workshop.run_all(declared(lambda _night: product(99), rhythm="training"), dry_run=True)
+        workshop.run_all(declared(lambda _context: output(99), cadence="training"), dry_run=True)
     assert (workshop.stores.count(BACKUPS), workshop.trail()) == (0, [])
 
 
 def test_a_body_is_given_what_the_run_chose(workshop: Workshop) -> None:
-    nights: list[Night] = []
+    nights: list[StageContext] = []
 
-    def body(night: Night) -> Product:
-        nights.append(night)
-        return product()
+    def body(context: StageContext) -> StageOutput:
+        nights.append(context)
+        return output()
 
     workshop.run(body)
     workshop.run(body, sessions=70, folds=2, trials=4)

@@ -8,14 +8,14 @@ from filelock import FileLock
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.asset_factory import code_version
-from stock_pipeline.orchestration.execution import Outcome, Run, execute_stages
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext
+from stock_pipeline.orchestration.execution import Run, StageResult, execute_stages
 from stock_pipeline.orchestration.in_process import alone, recording
 from stock_pipeline.orchestration.instance import prepare_dagster_home
-from stock_pipeline.orchestration.night import Night, Verdict
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.factories.rows import ingested
-from stock_pipeline_tests.harness.asset_harness import DAYS, KEY, declared, product
+from stock_pipeline_tests.harness.asset_harness import DAYS, KEY, declared, output
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
@@ -30,19 +30,19 @@ def record_all(settings: Settings, *stages: Stage) -> None:
     run = Run(ingested(settings.home, DAYS[3]), settings, strict=True)
     with alone(settings.home), recording(settings) as record:
         for result in execute_stages(stages, run):
-            assert isinstance(result, Outcome)
+            assert isinstance(result, StageResult)
             record(result)
 
 
-def judge(_night: Night) -> dict[str, Verdict]:
-    return {"sound": Verdict(False, {"largest": 5}), "small": Verdict(True)}
+def judge(_context: StageContext) -> dict[str, CheckOutcome]:
+    return {"sound": CheckOutcome(False, {"largest": 5}), "small": CheckOutcome(True)}
 
 
 def test_materialisations_and_checks_are_there_for_the_web_ui_to_show(settings: Settings) -> None:
     check = StageCheck((CheckSpec("sound", "", blocking=True), CheckSpec("small", "", warns=True)), judge)
-    stage = declared(lambda _night: product(), checks=(check,), settings=("backtest",))
+    stage = declared(lambda _context: output(), checks=(check,), settings=("backtest",))
     record_all(settings, stage)
-    record_all(settings, declared(lambda _night: None, settings=("backtest",)))
+    record_all(settings, declared(lambda _context: None, settings=("backtest",)))
     with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
         event = instance.get_latest_materialization_event(KEY)
         assert event is not None and event.asset_materialization is not None
@@ -62,14 +62,14 @@ def test_materialisations_and_checks_are_there_for_the_web_ui_to_show(settings: 
 
 def test_two_runs_in_one_data_directory_are_refused(settings: Settings) -> None:
     with FileLock(settings.home / ".run.lock"), pytest.raises(InputError, match="another `stock-pipeline run` or training is at work"):
-        record_all(settings, declared(lambda _night: product()))
-    record_all(settings, declared(lambda _night: product()))
+        record_all(settings, declared(lambda _context: output()))
+    record_all(settings, declared(lambda _context: output()))
 
 
 def test_the_directory_is_free_again_after_a_failure(settings: Settings) -> None:
     with pytest.raises(KeyboardInterrupt), alone(settings.home):
         raise KeyboardInterrupt
-    record_all(settings, declared(lambda _night: product()))
+    record_all(settings, declared(lambda _context: output()))
 
 
 def test_a_dagster_home_that_is_no_folder_is_refused_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,16 +5,16 @@ import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.table_schema import Column, TableSchema
-from stock_pipeline.orchestration.night import Product
+from stock_pipeline.orchestration.context import StageOutput
 from stock_pipeline.orchestration.reporting import (
     MOST_ROWS,
     PREVIEW_ROWS,
     carried_over,
+    chart,
     column_schema,
     frame_shown,
-    picture,
+    output_metadata,
     preview,
-    product_metadata,
 )
 from stock_pipeline.storage import upsert
 
@@ -46,9 +46,9 @@ def test_a_part_of_a_key_is_not_shown_as_unique() -> None:
 
 
 def test_a_picture_is_shown_from_its_own_bytes() -> None:
-    shown = picture(b"\x89PNG")
+    shown = chart(b"\x89PNG")
     assert isinstance(shown, dg.MarkdownMetadataValue)
-    assert shown.md_str == f"![picture](data:image/png;base64,{base64.b64encode(bytes([0x89]) + b'PNG').decode()})"
+    assert shown.md_str == f"![chart](data:image/png;base64,{base64.b64encode(bytes([0x89]) + b'PNG').decode()})"
 
 
 def test_a_table_shows_its_first_rows_with_dates_as_text_and_floats_rounded() -> None:
@@ -71,29 +71,29 @@ def test_nulls_are_shown_as_nulls() -> None:
 
 
 def test_a_product_shows_facts_then_pictures_then_tables_and_leaves_out_what_is_not_known() -> None:
-    product = Product(
+    output = StageOutput(
         writes=(upsert(SCHEMA, SCHEMA.empty()),),
         watermark=DAY,
-        pictures=lambda: {"curve": b"PNG"},
+        charts=lambda: {"curve": b"PNG"},
         tables={"rows": pl.DataFrame({"n": [1]})},
         facts={"count": 3, "unknown": None, "kind": "x"},
     )
-    shown = product_metadata(product)
+    shown = output_metadata(output)
     assert list(shown) == ["count", "kind", "curve", "rows"]
     assert (shown["count"], shown["kind"]) == (3, "x")
 
 
 def test_a_preview_shows_the_first_rows_written_to_the_table() -> None:
-    rows = SCHEMA.conform(pl.DataFrame({"name": [f"n{i}" for i in range(99)], "weight": [1.0] * 99}))
-    (shown,) = preview(Product(writes=(upsert(SCHEMA, rows),), watermark=DAY), SCHEMA).values()
+    rows = SCHEMA.validate(pl.DataFrame({"name": [f"n{i}" for i in range(99)], "weight": [1.0] * 99}))
+    (shown,) = preview(StageOutput(writes=(upsert(SCHEMA, rows),), watermark=DAY), SCHEMA).values()
     assert isinstance(shown, dg.TableMetadataValue)
     assert [record.data["name"] for record in shown.records] == [f"n{i}" for i in range(PREVIEW_ROWS)]
 
 
 def test_there_is_no_preview_of_a_table_that_was_not_written_to() -> None:
-    assert preview(Product(writes=(upsert(SCHEMA, SCHEMA.empty()),), watermark=DAY), SCHEMA) == {}
-    assert preview(Product(writes=(), watermark=DAY), SCHEMA) == {}
-    assert preview(Product(writes=(), watermark=DAY), None) == {}
+    assert preview(StageOutput(writes=(upsert(SCHEMA, SCHEMA.empty()),), watermark=DAY), SCHEMA) == {}
+    assert preview(StageOutput(writes=(), watermark=DAY), SCHEMA) == {}
+    assert preview(StageOutput(writes=(), watermark=DAY), None) == {}
 
 
 def test_what_was_shown_before_is_shown_again_but_for_what_dagster_and_each_run_say_themselves() -> None:

@@ -1,14 +1,14 @@
-from stock_pipeline.orchestration.progress import Began, Event, Noted, announce, listening
+from stock_pipeline.orchestration.progress import Event, Progressed, Started, announce, listening
 
 
 def test_a_listener_hears_what_is_announced_inside_its_block_and_no_more() -> None:
     heard: list[Event] = []
-    announce(Began("before"))
+    announce(Started("before"))
     with listening(heard.append):
-        announce(Began("a"))
-        announce(Noted("a", "fold 1"))
-    announce(Began("after"))
-    assert heard == [Began("a"), Noted("a", "fold 1")]
+        announce(Started("a"))
+        announce(Progressed("a", "fold 1"))
+    announce(Started("after"))
+    assert heard == [Started("a"), Progressed("a", "fold 1")]
 
 
 def test_the_inner_of_two_listeners_hears_and_the_outer_hears_again_afterwards() -> None:
@@ -16,6 +16,6 @@ def test_the_inner_of_two_listeners_hears_and_the_outer_hears_again_afterwards()
     inner: list[Event] = []
     with listening(outer.append):
         with listening(inner.append):
-            announce(Began("inside"))
-        announce(Began("outside"))
-    assert (inner, outer) == ([Began("inside")], [Began("outside")])
+            announce(Started("inside"))
+        announce(Started("outside"))
+    assert (inner, outer) == ([Started("inside")], [Started("outside")])

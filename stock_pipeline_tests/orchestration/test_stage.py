@@ -3,25 +3,25 @@
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INSTRUMENTS
 from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
-from stock_pipeline.orchestration.night import Night
+from stock_pipeline.orchestration.context import StageContext
 from stock_pipeline.orchestration.stage import Stage, StageCheck, dependencies, key_of, via
-from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW_RESULTS
+from stock_pipeline.registry.tables import LIVE_RESULTS, MODEL_VERSIONS
 
 
-def nothing(_night: Night) -> None:
+def nothing(_context: StageContext) -> None:
     """A body that makes nothing."""
 
 
 INGEST = Stage(
-    (key_of(DAILY_BARS), key_of(CORPORATE_ACTIONS)), "", (DAILY_BARS, CORPORATE_ACTIONS), (), nothing, rhythm="ingestion", store="market"
+    (key_of(DAILY_BARS), key_of(CORPORATE_ACTIONS)), "", (DAILY_BARS, CORPORATE_ACTIONS), (), nothing, cadence="ingestion", store="market"
 )
 RIDGE, FOREST = (
-    Stage((("models", name),), "", (TRAININGS, MODEL_SCORES), (DAILY_BARS,), nothing, rhythm="training") for name in ("ridge", "forest")
+    Stage((("models", name),), "", (TRAININGS, MODEL_SCORES), (DAILY_BARS,), nothing, cadence="training") for name in ("ridge", "forest")
 )
-STACK = Stage((("models", "stack"),), "", (TRAININGS, MODEL_SCORES), via(RIDGE.keys, TRAININGS), nothing, rhythm="training")
-REGISTER = Stage((key_of(MODEL_VERSIONS),), "", (MODEL_VERSIONS,), (TRAININGS, CORPORATE_ACTIONS), nothing, reads_back=(SHADOW_RESULTS,))
-MEASURE = Stage((("performance", "all"),), "", (SHADOW_RESULTS,), (MODEL_VERSIONS, *via(REGISTER.keys, TRAININGS)), nothing)
-KEEP = Stage((key_of(BACKUPS),), "", (BACKUPS,), (SHADOW_RESULTS,), nothing, amends=(MODEL_VERSIONS,))
+STACK = Stage((("models", "stack"),), "", (TRAININGS, MODEL_SCORES), via(RIDGE.keys, TRAININGS), nothing, cadence="training")
+REGISTER = Stage((key_of(MODEL_VERSIONS),), "", (MODEL_VERSIONS,), (TRAININGS, CORPORATE_ACTIONS), nothing, reads_back=(LIVE_RESULTS,))
+MEASURE = Stage((("performance", "all"),), "", (LIVE_RESULTS,), (MODEL_VERSIONS, *via(REGISTER.keys, TRAININGS)), nothing)
+KEEP = Stage((key_of(BACKUPS),), "", (BACKUPS,), (LIVE_RESULTS,), nothing, amends=(MODEL_VERSIONS,))
 ALL = (INGEST, RIDGE, FOREST, STACK, REGISTER, MEASURE, KEEP)
 
 
@@ -39,7 +39,7 @@ def test_what_is_read_by_way_of_an_asset_is_depended_on_by_that_alone() -> None:
 
 
 def test_feedback_is_news_but_no_dependency_and_comes_with_a_new_night() -> None:
-    assert SHADOW_RESULTS in REGISTER.news
+    assert LIVE_RESULTS in REGISTER.news
     assert dependencies(REGISTER, ALL)[3:] == (key_of(CORPORATE_ACTIONS), key_of(DAILY_BARS))
 
 
@@ -49,10 +49,10 @@ def test_who_amends_a_table_does_not_become_its_maker() -> None:
 
 
 def test_what_may_be_read_is_one_s_own_what_is_declared_and_what_checks_need() -> None:
-    check = StageCheck((), lambda _night: {}, reads=(INSTRUMENTS,))
+    check = StageCheck((), lambda _context: {}, reads=(INSTRUMENTS,))
     stage = Stage(
-        (key_of(BACKUPS),), "", (BACKUPS,), (DAILY_BARS,), nothing, reads_back=(SHADOW_RESULTS,), amends=(MODEL_VERSIONS,), checks=(check,)
+        (key_of(BACKUPS),), "", (BACKUPS,), (DAILY_BARS,), nothing, reads_back=(LIVE_RESULTS,), amends=(MODEL_VERSIONS,), checks=(check,)
     )
-    tables = (BACKUPS, DAILY_BARS, SHADOW_RESULTS, MODEL_VERSIONS, INSTRUMENTS)
+    tables = (BACKUPS, DAILY_BARS, LIVE_RESULTS, MODEL_VERSIONS, INSTRUMENTS)
     assert stage.readable == {table.qualified_name for table in tables}
-    assert stage.news == (DAILY_BARS, SHADOW_RESULTS)
+    assert stage.news == (DAILY_BARS, LIVE_RESULTS)

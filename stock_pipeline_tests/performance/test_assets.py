@@ -6,15 +6,15 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from stock_pipeline.core.columns import ERROR, MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import MAE, MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import daily_labels
-from stock_pipeline.performance.log import best_tenth_by_session, performance_log
+from stock_pipeline.performance.log import performance_log, top_decile_by_session
 from stock_pipeline.performance.tables import DAILY_PERFORMANCE, PERFORMANCE_LOG
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.registry.tables import SHADOW_RESULTS
+from stock_pipeline.registry.tables import LIVE_RESULTS
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.performance_nights import CAST, CHANGE, COUNT, DAYS, FIRST, LOG, MEASURE, Nights, said_on
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -53,7 +53,7 @@ def last_night(waiting: Nights, tmp_path_factory: pytest.TempPathFactory) -> Nig
 
 
 def results(nights: Nights) -> pl.DataFrame:
-    return nights.stores.read(SHADOW_RESULTS)
+    return nights.stores.read(LIVE_RESULTS)
 
 
 def test_every_version_has_results_in_service_or_not_by_the_target_that_it_learnt(last_night: Nights) -> None:
@@ -70,7 +70,7 @@ def test_every_version_has_results_in_service_or_not_by_the_target_that_it_learn
             pairs = said.filter(pl.col(SESSION) == day).join(known, on=[SESSION, SYMBOL])
             error = sum(abs(score - target) for score, target in pairs.select(SCORE, TARGET).iter_rows()) / pairs.height
             expected.append((model, version, f"{model}_{version}", day, pairs.height, pytest.approx(error)))
-    columns = (MODEL, VERSION, TRAINING_ID, SESSION, "predictions", ERROR)
+    columns = (MODEL, VERSION, TRAINING_ID, SESSION, "predictions", MAE)
     assert found.select(columns).rows() == sorted(expected, key=lambda row: row[:4])
     assert {len(DAYS[FIRST:COUNT]) - 5, len(DAYS[FIRST:COUNT]) - 2} <= set(found.group_by(MODEL, VERSION).len()["len"])
 
@@ -82,7 +82,7 @@ def test_night_by_night_comes_to_the_same_as_at_once_and_makes_only_what_is_new(
     made = []
     for first, last in ((44, 45), (46, 46), (47, 57), (58, 58), (59, LAST)):
         nights.brought(first, last)
-        made.append(rows_of(nights.run(MEASURE, last), SHADOW_RESULTS)[SESSION])
+        made.append(rows_of(nights.run(MEASURE, last), LIVE_RESULTS)[SESSION])
     assert_frame_equal(results(nights), results(last_night), check_exact=True)
     assert made[0].is_empty() and made[-1].max() == DAYS[LAST - 2]
     # The longest outcome takes five sessions, and labels that change every night reach six back.
@@ -90,12 +90,12 @@ def test_night_by_night_comes_to_the_same_as_at_once_and_makes_only_what_is_new(
 
 
 def test_a_second_run_changes_nothing(last_night: Nights) -> None:
-    tables = (SHADOW_RESULTS, DAILY_PERFORMANCE, PERFORMANCE_LOG)
+    tables = (LIVE_RESULTS, DAILY_PERFORMANCE, PERFORMANCE_LOG)
     before = [last_night.stores.content_hash(table) for table in tables]
     for stage in (MEASURE, LOG):
         again, anew = (last_night.run(stage, LAST, full_refresh=every) for every in (False, True))
-        assert (again.product, again.state) == (None, "up to date")
-        assert anew.product is not None and not any(report.changed for report in anew.reports)
+        assert (again.output, again.state) == (None, "up to date")
+        assert anew.output is not None and not any(report.changed for report in anew.reports)
     assert [last_night.stores.content_hash(table) for table in tables] == before
 
 
@@ -139,12 +139,12 @@ def test_the_log_is_of_the_version_that_spoke(last_night: Nights) -> None:
     numbers = [spoke.get(key, 1) for key in said.select(MODEL, SESSION).iter_rows()]
     heard = said.filter(pl.col(VERSION) == pl.Series(numbers, dtype=pl.Int32))
     outcomes = read_outcomes(stores, DAYS[LAST], 1)
-    expected = performance_log(best_tenth_by_session(heard, outcomes, 10.0), DAYS[LAST])
+    expected = performance_log(top_decile_by_session(heard, outcomes, 10.0), DAYS[LAST])
     log = stores.read(PERFORMANCE_LOG)
     assert_frame_equal(log, expected, check_exact=True)
     assert log.select(MODEL, "period", "sessions").rows() == [(model, "whole", 14) for model in ("direction", "lightgbm", "stack")]
-    # With the version in shadow it would be another.
-    assert not performance_log(best_tenth_by_session(said, outcomes, 10.0), DAYS[LAST]).equals(expected)
+    # With the shadow version it would be another.
+    assert not performance_log(top_decile_by_session(said, outcomes, 10.0), DAYS[LAST]).equals(expected)
 
 
 def test_the_costs_are_those_of_the_settings(waiting: Nights, last_night: Nights, tmp_path: Path) -> None:
@@ -165,10 +165,10 @@ def test_each_night_s_log_stays(nights: Nights) -> None:
 
 
 def test_people_see_the_pictures_and_the_figures(last_night: Nights) -> None:
-    measured, logged = (last_night.run(stage, LAST, full_refresh=True).product for stage in (MEASURE, LOG))
+    measured, logged = (last_night.run(stage, LAST, full_refresh=True).output for stage in (MEASURE, LOG))
     assert measured is not None and logged is not None
     assert measured.facts == {"sessions_joined": 14} and logged.facts == {"models": 3}
-    assert (set(measured.pictures()), set(logged.pictures())) == ({"rank_ic"}, {"best_tenth"})
+    assert (set(measured.charts()), set(logged.charts())) == ({"rank_ic"}, {"top_decile"})
     assert set(logged.tables["figures"]["period"]) == {"whole"}
 
 
@@ -182,15 +182,15 @@ def test_predictions_without_outcomes_yet_are_left_for_later(first_night: Nights
     nights = first_night.copied(tmp_path)
     nights.write(DAILY_PREDICTIONS, said_on(FIRST))
     for stage in (MEASURE, LOG):
-        assert nights.run(stage, FIRST).product is not None
-    assert [nights.stores.count(table) for table in (SHADOW_RESULTS, DAILY_PERFORMANCE, PERFORMANCE_LOG)] == [0, 0, 0]
+        assert nights.run(stage, FIRST).output is not None
+    assert [nights.stores.count(table) for table in (LIVE_RESULTS, DAILY_PERFORMANCE, PERFORMANCE_LOG)] == [0, 0, 0]
 
 
 def test_where_no_model_has_spoken_there_is_nothing_to_measure(tmp_path: Path) -> None:
     nights = Nights(ingested(tmp_path, DAYS[FIRST]), plain_settings(tmp_path))
     for stage in (MEASURE, LOG):
-        product = nights.run(stage, FIRST).product
-        assert product is not None and all(write.frame.is_empty() for write in product.writes) and not product.pictures()
+        product = nights.run(stage, FIRST).output
+        assert product is not None and all(write.frame.is_empty() for write in product.writes) and not product.charts()
 
 
 def test_a_prediction_of_an_unknown_training_has_no_result(nights: Nights) -> None:

@@ -78,7 +78,7 @@ def test_each_training_and_origin_is_measured_apart() -> None:
         ("ridge", "t1", "out_of_fold", days[0], -1.0),
         ("ridge", "t2", "live", days[0], 1.0),
     ]
-    assert_frame_equal(DAILY_PERFORMANCE.conform(found), found)
+    assert_frame_equal(DAILY_PERFORMANCE.validate(found), found)
 
 
 def test_with_outcomes_keeps_what_is_known() -> None:

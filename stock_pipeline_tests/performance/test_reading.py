@@ -22,7 +22,7 @@ def test_live_predictions_stand_beside_the_out_of_fold_ones_of_the_versions_in_s
     put(stores, DAILY_PREDICTIONS, live, DAYS[3])
     found = predictions_on_record(stores)
     assert found.columns == [*COLUMNS, ORIGIN]
-    # What a retired version said live was said; what it said out of fold is no record of the one in service.
+    # What a retired version said live was said; what it said out of fold is no record of the active one.
     assert sorted(found.select("training_id", "session", "score", ORIGIN).rows()) == [
         ("t1", DAYS[1], 0.2, LIVE),
         ("t2", DAYS[0], 0.1, OUT_OF_FOLD),

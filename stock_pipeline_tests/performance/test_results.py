@@ -8,10 +8,10 @@ import pytest
 from polars.testing import assert_frame_equal
 from scipy.stats import spearmanr
 
-from stock_pipeline.core.columns import ERROR, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION, ZERO_ERROR
+from stock_pipeline.core.columns import BASELINE_MAE, FORWARD_RETURN, MAE, MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION
 from stock_pipeline.datasets.catalogue import TARGET_KINDS, target_kind
 from stock_pipeline.performance.outcomes import KIND, session_results
-from stock_pipeline.registry.tables import SHADOW_RESULTS
+from stock_pipeline.registry.tables import LIVE_RESULTS
 from stock_pipeline_tests.factories.panels import sessions
 
 STOCKS, COUNT = 12, 3
@@ -54,8 +54,8 @@ def by_hand(rows: pl.DataFrame, known: pl.DataFrame, kind: str) -> list[dict[str
                 TRAINING_ID: rows[TRAINING_ID][0],
                 SESSION: day,
                 "predictions": len(pairs),
-                ERROR: sum(abs(score - outcome[TARGET]) for score, outcome in pairs) / len(pairs),
-                ZERO_ERROR: sum(abs(outcome[TARGET]) for _, outcome in pairs) / len(pairs),
+                MAE: sum(abs(score - outcome[TARGET]) for score, outcome in pairs) / len(pairs),
+                BASELINE_MAE: sum(abs(outcome[TARGET]) for _, outcome in pairs) / len(pairs),
                 "rank_ic": spearmanr(scores, against).statistic,
             }
         )
@@ -71,7 +71,7 @@ def test_every_version_is_measured_by_the_target_that_it_learnt() -> None:
         (said("risk", 1, "volatility"), "volatility"),
     ]
     found = session_results(pl.concat(rows for rows, _ in parts).sample(fraction=1, shuffle=True, seed=1), known)
-    expected = pl.DataFrame([row for rows, kind in parts for row in by_hand(rows, known[kind], kind)], schema=SHADOW_RESULTS.dtypes)
+    expected = pl.DataFrame([row for rows, kind in parts for row in by_hand(rows, known[kind], kind)], schema=LIVE_RESULTS.dtypes)
     assert expected.height == 3 * 2 + 2 * 2
     assert_frame_equal(found, expected)
 
@@ -87,17 +87,17 @@ def test_a_perfect_rank_is_one_the_table_takes(sign: int) -> None:
     known = targets()
     rows = said("lightgbm", 1, "return").drop(SCORE).join(known["return"], on=[SESSION, SYMBOL])
     found = session_results(rows.with_columns((sign * pl.col(FORWARD_RETURN)).alias(SCORE)).drop(FORWARD_RETURN, TARGET), known)
-    assert SHADOW_RESULTS.conform(found)["rank_ic"].to_list() == pytest.approx([sign] * COUNT)
+    assert LIVE_RESULTS.validate(found)["rank_ic"].to_list() == pytest.approx([sign] * COUNT)
     assert found["rank_ic"].abs().max() <= 1  # type: ignore[operator]
 
 
 def test_where_nothing_is_known_there_are_no_results() -> None:
     known = {kind: rows.with_columns(pl.lit(None, pl.Float64).alias(TARGET)) for kind, rows in targets().items()}
-    assert_frame_equal(session_results(said("risk", 1, "volatility"), known), SHADOW_RESULTS.empty())
-    assert_frame_equal(session_results(said("risk", 1, "volatility").clear(), {}), SHADOW_RESULTS.empty())
+    assert_frame_equal(session_results(said("risk", 1, "volatility"), known), LIVE_RESULTS.empty())
+    assert_frame_equal(session_results(said("risk", 1, "volatility").clear(), {}), LIVE_RESULTS.empty())
 
 
 def test_a_session_of_two_stocks_has_an_error_and_no_rank_ic() -> None:
     found = session_results(said("lightgbm", 1, "return"), targets(unknown=STOCKS - 2))
     assert found.select("predictions", "rank_ic").rows() == [(2, None)] * COUNT
-    assert found[ERROR].min() > 0  # type: ignore[operator]
+    assert found[MAE].min() > 0  # type: ignore[operator]

@@ -50,8 +50,8 @@ def test_few_returns_give_no_volatility() -> None:
 
 def test_a_price_before_and_after_a_gap_makes_no_return() -> None:
     steady = bars("FULL", [10.0] * 30)
-    leap = bars("LEAP", [10.0] * 15 + [20.0] * 15).filter(pl.col("session") != DAYS[-15])
-    found = risk_figures(pl.concat([steady, leap]), DAYS[-1])
+    jump = bars("LEAP", [10.0] * 15 + [20.0] * 15).filter(pl.col("session") != DAYS[-15])
+    found = risk_figures(pl.concat([steady, jump]), DAYS[-1])
     assert found["volatility"].to_list() == [0.0, 0.0]
 
 

@@ -58,7 +58,7 @@ def test_suggestions_fit_profile_and_table(profile: RiskProfile, scored: bool) -
     assert found.filter(pl.col("risk_score") > profile.maximum_volatility_rank).is_empty()
     assert found.drop_nulls("sector").group_by("sector").len()["len"].max() <= profile.maximum_per_sector  # type: ignore[operator]
     stored = found.with_columns(session=pl.lit(date(2020, 3, 5))).select(SUGGESTED_STOCKS.column_names)
-    assert_frame_equal(SUGGESTED_STOCKS.conform(stored), stored)
+    assert_frame_equal(SUGGESTED_STOCKS.validate(stored), stored)
 
 
 def test_ranking_weighs_score_against_calm() -> None:

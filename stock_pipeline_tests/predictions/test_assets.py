@@ -19,7 +19,7 @@ from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.manifest import Manifest
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.orchestration.execution import Outcome
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.predictions.assets import REASONS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
@@ -39,7 +39,7 @@ MODELS = ("n_hits", "risk")
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
-    """Bars and made-up features of fifty sessions, and two versions in service since the fortieth: one looks at four sessions."""
+    """Bars and made-up features of fifty sessions, and two active versions since the fortieth: one looks at four sessions."""
     stores = empty_stores(tmp_path)
     put_bars(stores, SESSIONS, SYMBOLS)
     rng = np.random.default_rng(5)
@@ -83,7 +83,7 @@ def serve(stores: Stores, name: str) -> dict[str, object]:
     return training_row(name, f"{name}_1", DAYS[39], target=target, artefact=artefact.path.as_posix(), sha256=artefact.sha256)
 
 
-def predict_night(stores: Stores, as_of: date) -> Outcome:
+def predict_night(stores: Stores, as_of: date) -> StageResult:
     return make(DAILY_PREDICTIONS, stores, plain_settings(stores.home), as_of)
 
 
@@ -134,7 +134,7 @@ def test_where_no_model_can_tell_nothing_is_explained_and_predictions_are_made_a
 def test_what_has_been_predicted_stands(stores: Stores) -> None:
     predict_night(stores, DAYS[45])
     before = stores.content_hash(DAILY_PREDICTIONS)
-    assert predict_night(stores, DAYS[45]).product is None
+    assert predict_night(stores, DAYS[45]).output is None
     assert stores.content_hash(DAILY_PREDICTIONS) == before
 
 
@@ -163,7 +163,7 @@ def test_a_damaged_version_gives_way_to_the_last_good_one(stores: Stores) -> Non
     predict_night(stores, DAYS[45])
     assert set(rows(stores, "n_hits", DAYS)[TRAINING_ID]) == {"n_hits_1"}
     assert set(signals_of(stores, DAYS[45])[VERSION]) == {1}
-    assert predict_night(stores, DAYS[45]).product is None  # it is not tried again and again
+    assert predict_night(stores, DAYS[45]).output is None  # it is not tried again and again
 
 
 def test_a_model_none_of_whose_versions_is_whole_is_left_out(stores: Stores) -> None:
@@ -185,8 +185,8 @@ def test_a_model_that_is_switched_off_says_nothing_and_is_heard_again_when_it_is
 def signals_of(stores: Stores, as_of: date) -> pl.DataFrame:
     """The signals that are made as of a session."""
     outcome = make(SIGNALS, stores, plain_settings(stores.home), as_of)
-    assert outcome.product is not None
-    return rows_of(outcome, SIGNALS) if outcome.product.writes else SIGNALS.empty()
+    assert outcome.output is not None
+    return rows_of(outcome, SIGNALS) if outcome.output.writes else SIGNALS.empty()
 
 
 def test_going_back_to_a_version_trades_on_it_and_leaves_what_was_said(stores: Stores) -> None:

@@ -13,7 +13,7 @@ TONIGHT, TOMORROW = date(2020, 3, 5), date(2020, 3, 6)
 
 def predictions(scores: list[float], session: date = TONIGHT, training_id: str = "t1") -> pl.DataFrame:
     frame = pl.DataFrame({"symbol": [f"S{i:03d}" for i in range(len(scores))], "score": scores}, schema_overrides={"score": pl.Float64})
-    return DAILY_PREDICTIONS.conform(
+    return DAILY_PREDICTIONS.validate(
         frame.with_columns(
             session=pl.lit(session),
             model=pl.lit("ridge"),
@@ -38,7 +38,7 @@ def test_the_best_tenth_is_bought_and_the_worst_sold() -> None:
     assert made["symbol"][0] == "S019"
     assert made["version"].unique().to_list() == [7]
     assert made["next_session"].unique().to_list() == [TOMORROW]
-    assert_frame_equal(SIGNALS.conform(made), made)
+    assert_frame_equal(SIGNALS.validate(made), made)
 
 
 @pytest.mark.parametrize(("stocks", "buys"), [(1, 0), (2, 1), (3, 1), (9, 1), (19, 1), (70, 7), (100, 10)])

@@ -4,8 +4,8 @@ import pytest
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.registry.by_hand import is_enabled, promote, roll_back, switched
 from stock_pipeline.registry.comparison import Comparison
+from stock_pipeline.registry.manual import is_enabled, promote, roll_back, with_switch
 from stock_pipeline.registry.registration import Registry
 from stock_pipeline.registry.tables import (
     ACTIVE,
@@ -14,23 +14,23 @@ from stock_pipeline.registry.tables import (
     CANDIDATE,
     DECISION,
     FORCED,
-    HAND,
     HOLDOUT,
     IN_SHADOW,
     MODEL_SWITCHES,
-    PROMOTED,
+    PERSON,
+    PROMOTION,
     PROMOTIONS,
     REASON,
     REJECTED,
     RETIRED,
-    ROLLED_BACK,
+    ROLLBACK,
     SHADOW,
     STATUS,
 )
 from stock_pipeline.settings import PromotionSettings
 from stock_pipeline_tests.registry.test_lifecycle import DAYS, versions
 
-RULE = PromotionSettings(beats_zero=False)
+RULE = PromotionSettings(beats_baseline=False)
 
 
 def registry(*statuses: str) -> Registry:
@@ -38,7 +38,7 @@ def registry(*statuses: str) -> Registry:
 
 
 def compared(error: float, sessions: int = 20) -> Callable[[str, str], Comparison | None]:
-    return lambda _own, _rival: Comparison(sessions, 20 * sessions, error, 0.25, 0.25, 0.01, 0.01, None) if sessions else None
+    return lambda _own, _champion: Comparison(sessions, 20 * sessions, error, 0.25, 0.25, 0.01, 0.01, None) if sessions else None
 
 
 @pytest.mark.parametrize(("status", "ground"), [(CANDIDATE, HOLDOUT), (SHADOW, IN_SHADOW)])
@@ -46,13 +46,13 @@ def test_a_hand_promotes_what_passes(status: str, ground: str) -> None:
     found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(0.24))
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
     row = found.promotions.row(0, named=True)
-    assert (row[VERSION], row[DECISION], row["ground"], row[BY], row["rival"], row["error"]) == (2, PROMOTED, ground, HAND, 1, 0.24)
+    assert (row[VERSION], row[DECISION], row["ground"], row[BY], row["champion"], row["mae"]) == (2, PROMOTION, ground, PERSON, 1, 0.24)
 
 
 @pytest.mark.parametrize(
     ("status", "error", "sessions", "told"),
     [
-        (ACTIVE, 0.2, 20, "version 2 of a is in service already"),
+        (ACTIVE, 0.2, 20, "version 2 of a is active already"),
         (REJECTED, 0.2, 20, "version 2 of a was rejected: no version was active; promote it all the same with --force and --reason"),
         (ARCHIVED, 0.2, 20, "version 2 of a is archived"),
         (RETIRED, 0.2, 20, "go back to it with `stock-pipeline models rollback a`"),
@@ -70,7 +70,7 @@ def test_a_hand_is_refused_what_the_rule_refuses(status: str, error: float, sess
 def test_a_reason_passes_over_the_rule(status: str) -> None:
     found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(9.0, 0), "I know better")
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
-    assert found.promotions.select("ground", BY, REASON).row(0) == (FORCED, HAND, "I know better")
+    assert found.promotions.select("ground", BY, REASON).row(0) == (FORCED, PERSON, "I know better")
 
 
 def test_not_even_a_reason_brings_back_what_is_archived() -> None:
@@ -84,9 +84,9 @@ def test_one_step_back_and_another_and_no_further() -> None:
     assert once.versions[STATUS].to_list() == [RETIRED, ACTIVE, RETIRED]
     twice = roll_back(once, "a", None, DAYS[7], "it errs too")
     assert twice.versions[STATUS].to_list() == [ACTIVE, RETIRED, RETIRED]
-    assert twice.promotions.select(VERSION, DECISION, "rival", REASON).rows()[1:] == [
-        (2, ROLLED_BACK, 3, "it errs"),
-        (1, ROLLED_BACK, 2, "it errs too"),
+    assert twice.promotions.select(VERSION, DECISION, "champion", REASON).rows()[1:] == [
+        (2, ROLLBACK, 3, "it errs"),
+        (1, ROLLBACK, 2, "it errs too"),
     ]
     with pytest.raises(InputError, match="a has no earlier version that has served"):
         roll_back(twice, "a", None, DAYS[8], "on")
@@ -106,11 +106,11 @@ def test_going_back_takes_a_version_that_has_served(version: int, told: str) -> 
 
 
 def test_a_model_is_switched_off_and_on_again() -> None:
-    off = switched(MODEL_SWITCHES.empty(), "a", False, DAYS[5], "it errs")
+    off = with_switch(MODEL_SWITCHES.empty(), "a", False, DAYS[5], "it errs")
     assert (is_enabled(off, "a"), is_enabled(off, "b")) == (False, True)
-    on = switched(off, "a", True, DAYS[6], "mended")
-    assert is_enabled(on, "a") and on.height == 1 and MODEL_SWITCHES.conform(on).equals(on)
+    on = with_switch(off, "a", True, DAYS[6], "mended")
+    assert is_enabled(on, "a") and on.height == 1 and MODEL_SWITCHES.validate(on).equals(on)
     with pytest.raises(InputError, match="a is switched on already"):
-        switched(on, "a", True, DAYS[6], "again")
+        with_switch(on, "a", True, DAYS[6], "again")
     with pytest.raises(InputError, match="b is switched on already"):
-        switched(MODEL_SWITCHES.empty(), "b", True, DAYS[6], "again")
+        with_switch(MODEL_SWITCHES.empty(), "b", True, DAYS[6], "again")

@@ -14,17 +14,17 @@ from stock_pipeline.features.catalogue import feature_set, hash_features
 from stock_pipeline.models.artefacts import Artefact
 from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, TEST, TRAIN
 from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.orchestration.execution import Outcome
-from stock_pipeline.orchestration.night import Night, Product
+from stock_pipeline.orchestration.context import StageContext, StageOutput
+from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.registry.assets import ARTEFACTS
 from stock_pipeline.registry.tables import (
     ACTIVE,
+    LIVE_RESULTS,
     MODEL_VERSIONS,
     PROMOTIONS,
     REJECTED,
     RETIRED,
     SHADOW,
-    SHADOW_RESULTS,
     STATUS,
     TRAINING_JOBS,
 )
@@ -49,7 +49,7 @@ def train(
 ) -> Artefact:
     features = hash_features(feature_set(chosen).names)
     artefact = put_training(stores, "ridge", name, day, number=number, features_hash=features, target=target)
-    measures = {"mae": error, "zero_mae": 0.5, "rank_ic": rank_ic, "rank_ic_t": 100 * rank_ic}
+    measures = {"mae": error, "baseline_mae": 0.5, "rank_ic": rank_ic, "rank_ic_t": 100 * rank_ic}
     row = {TRAINING_ID: name, MODEL: "ridge", AS_OF: day, PART: TEST, FOLD: ALL_FOLDS, PERIOD: WHOLE, OBSERVATIONS: 10}
     scores = [row | {METRIC: metric, VALUE: value} for metric, value in measures.items()]
     # Those of single folds and years, and of what was learnt from, are not what versions are compared by.
@@ -61,13 +61,13 @@ def train(
     return artefact
 
 
-def register(stores: Stores, chosen: str = "core", moment: datetime = MOMENT, **promotion: Any) -> Outcome:
+def register(stores: Stores, chosen: str = "core", moment: datetime = MOMENT, **promotion: Any) -> StageResult:
     settings = plain_settings(stores.home, features={"set": chosen}, registry={"promotion": promotion})
     return make(MODEL_VERSIONS, stores, settings, moment=moment)
 
 
 def registered(stores: Stores, chosen: str, **promotion: Any) -> list[tuple[int, str, str]]:
-    assert register(stores, chosen, **promotion).product is not None
+    assert register(stores, chosen, **promotion).output is not None
     return stores.read(MODEL_VERSIONS).sort(VERSION).select(VERSION, TRAINING_ID, STATUS).rows()
 
 
@@ -91,10 +91,10 @@ def test_a_version_bears_its_scores_over_all_test_sessions_and_is_judged_on_thos
     train(stores, "t1", 1, "core", 0.20)
     train(stores, "t2", 2, "core", 0.30)
     assert registered(stores, "core") == [(1, "t1", ACTIVE), (2, "t2", REJECTED)]
-    assert stores.read(MODEL_VERSIONS).sort(VERSION).select("error", "zero_error").rows() == [(0.20, 0.5), (0.30, 0.5)]
+    assert stores.read(MODEL_VERSIONS).sort(VERSION).select("mae", "baseline_mae").rows() == [(0.20, 0.5), (0.30, 0.5)]
     first, second = stores.read(PROMOTIONS).iter_rows(named=True)
-    assert (first["decision"], first["ground"], second["decision"], second["ground"]) == ("promoted", "first", "refused", "holdout")
-    compared = [second[name] for name in ("sessions", "predictions", "error", "rival_error", "zero_error")]
+    assert (first["decision"], first["ground"], second["decision"], second["ground"]) == ("promoted", "first", "rejected", "holdout")
+    compared = [second[name] for name in ("sessions", "predictions", "mae", "champion_mae", "baseline_mae")]
     assert compared == pytest.approx([3, 9, 0.3, 0.2, 0.5])
 
 
@@ -104,8 +104,8 @@ def test_a_version_in_shadow_is_decided_on_by_the_outcomes_of_nights(stores: Sto
     train(stores, "t2", 2, "core", 0.30)
     assert registered(stores, "core", **rule) == [(1, "t1", ACTIVE), (2, "t2", SHADOW)]
     for training, version, error in (("t1", 1, 0.20), ("t2", 2, 0.19)):
-        known = {"model": "ridge", VERSION: version, TRAINING_ID: training, "predictions": 3, "zero_error": 0.5, "rank_ic": 0.1}
-        put(stores, SHADOW_RESULTS, [known | {"session": day, "error": error} for day in DAYS[:2]], DAY)
+        known = {"model": "ridge", VERSION: version, TRAINING_ID: training, "predictions": 3, "baseline_mae": 0.5, "rank_ic": 0.1}
+        put(stores, LIVE_RESULTS, [known | {"session": day, "mae": error} for day in DAYS[:2]], DAY)
     assert registered(stores, "core", **rule) == [(1, "t1", RETIRED), (2, "t2", ACTIVE)]
     last = stores.read(PROMOTIONS).row(-1, named=True)
     assert (last["decision"], last["ground"], last["sessions"], last["predictions"]) == ("promoted", "shadow", 2, 6)
@@ -126,7 +126,7 @@ def test_the_check_of_the_artefacts_names_what_is_damaged_in_service_and_stops_n
     assert register(stores).checks[ARTEFACTS].passed
     model_file(stores, artefact).write_text("other weights")
     again = register(stores)
-    assert (again.product, again.checks[ARTEFACTS].passed, dict(again.blocked)) == (None, False, {})
+    assert (again.output, again.checks[ARTEFACTS].passed, dict(again.blocked)) == (None, False, {})
     assert MODEL_FILE in str(again.checks[ARTEFACTS].facts["t1"])
 
 
@@ -147,9 +147,9 @@ def test_trainings_that_no_job_made_are_told_as_one_of_the_moment(stores: Stores
 def test_without_news_nothing_is_decided_again(stores: Stores) -> None:
     train(stores, "t1", 1, "core", 0.20)
     register(stores)
-    assert register(stores).product is None
+    assert register(stores).output is None
     train(stores, "t2", 2, "core", 0.19)
-    assert register(stores).product is not None
+    assert register(stores).output is not None
 
 
 def test_what_a_hand_decided_in_the_meantime_is_not_lost(stores: Stores) -> None:
@@ -157,8 +157,8 @@ def test_what_a_hand_decided_in_the_meantime_is_not_lost(stores: Stores) -> None
     settings = plain_settings(stores.home)
     stage = stage_of(MODEL_VERSIONS, settings)
 
-    def decided_meanwhile(night: Night) -> Product | None:
-        product = stage.body(night)
+    def decided_meanwhile(context: StageContext) -> StageOutput | None:
+        product = stage.body(context)
         put(stores, MODEL_VERSIONS, [version_row("ridge", 1, "t1", DAY)], DAY)
         return product
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL, TARGET
-from stock_pipeline.core.scores import daily_measures
+from stock_pipeline.core.scores import daily_metrics
 from stock_pipeline.registry.comparison import compare, lower_mean, on_common_rows
 from stock_pipeline_tests.factories.panels import sessions
 
@@ -29,29 +29,29 @@ def scored(seed: int, skill: float, days: int = 30, stocks: int = 12) -> pl.Data
 
 
 def test_versions_are_compared_on_what_both_scored() -> None:
-    candidate, rival = scored(1, 1.0).filter(pl.col(SYMBOL) != "S1"), scored(2, 0.2, days=20)
-    own, other = on_common_rows(candidate, rival)
+    candidate, champion = scored(1, 1.0).filter(pl.col(SYMBOL) != "S1"), scored(2, 0.2, days=20)
+    own, other = on_common_rows(candidate, champion)
     assert own.height == other.height == 20 * 11
-    compared = compare(daily_measures(own), daily_measures(other))
+    compared = compare(daily_metrics(own), daily_metrics(other))
     assert compared is not None
     assert (compared.sessions, compared.predictions) == (20, 220)
     common = scored(1, 1.0).filter((pl.col(SYMBOL) != "S1") & pl.col(SESSION).is_in(DAYS[:20]))
-    assert compared.error == pytest.approx((common[SCORE] - common[TARGET]).abs().mean())
-    assert compared.zero_error == pytest.approx(common[TARGET].abs().mean())
-    assert compared.rank_ic is not None and compared.rival_rank_ic is not None and compared.rank_ic > compared.rival_rank_ic
+    assert compared.mae == pytest.approx((common[SCORE] - common[TARGET]).abs().mean())
+    assert compared.baseline_mae == pytest.approx(common[TARGET].abs().mean())
+    assert compared.rank_ic is not None and compared.champion_rank_ic is not None and compared.rank_ic > compared.champion_rank_ic
     assert compared.t_statistic is not None and compared.t_statistic > 0
     assert compared.p_value is not None and compared.p_value > 0.9
 
 
 def test_sessions_weigh_by_their_stocks() -> None:
     rows = scored(1, 0.5).filter((pl.col(SESSION) > DAYS[4]) | (pl.col(SYMBOL) == "S2"))
-    compared = compare(daily_measures(rows), daily_measures(rows))
+    compared = compare(daily_metrics(rows), daily_metrics(rows))
     assert compared is not None
-    assert compared.error == compared.rival_error == pytest.approx((rows[SCORE] - rows[TARGET]).abs().mean())
+    assert compared.mae == compared.champion_mae == pytest.approx((rows[SCORE] - rows[TARGET]).abs().mean())
 
 
 def test_nothing_in_common_cannot_be_compared() -> None:
-    measures = daily_measures(scored(1, 1.0))
+    measures = daily_metrics(scored(1, 1.0))
     assert compare(measures.head(10), measures.tail(10)) is None
     assert compare(measures.clear(), measures) is None
 

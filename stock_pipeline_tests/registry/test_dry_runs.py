@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 
 from stock_pipeline.orchestration.asset_factory import build_asset
+from stock_pipeline.orchestration.context import StageOutput
 from stock_pipeline.orchestration.instance import prepare_dagster_home
-from stock_pipeline.orchestration.night import Product
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.training_request import OP
 from stock_pipeline.registry.jobs import training_job
@@ -115,7 +115,7 @@ def test_automation_follows_a_materialisation(watched: Watched) -> None:
 
 def test_the_run_of_a_dry_job_shows_what_was_found(desk: Desk) -> None:
     facts = {"rank_ic": 0.0125}
-    stages = [replace(stage, body=lambda _night: Product((), SESSION, facts=facts)) for stage in StandIns().stages()]
+    stages = [replace(stage, body=lambda _context: StageOutput((), SESSION, facts=facts)) for stage in StandIns().stages()]
     job = training_job(plain_settings(desk.home), stages)
     ended = job.execute_in_process(run_config={"ops": {OP: {"config": {"models": ["mlp"], "dry_run": True}}}})
     (step,) = [event for event in ended.all_node_events if event.is_successful_output]

@@ -12,7 +12,15 @@ from stock_pipeline.orchestration.execution import Run
 from stock_pipeline.registry.jobs import open_job
 from stock_pipeline.registry.ledger import change_jobs
 from stock_pipeline.registry.tables import JOB, TRAINING_JOBS
-from stock_pipeline.registry.training_jobs import TrainingRequest, begun, ended, job_of_run, opened, without, without_the_dead
+from stock_pipeline.registry.training_jobs import (
+    TrainingRequest,
+    close_dead_jobs,
+    job_of_run,
+    with_finished_job,
+    with_new_job,
+    with_started_job,
+    without_job,
+)
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -34,11 +42,11 @@ def open_one(stores: Stores) -> int:
 
 
 def end(stores: Stores, number: int) -> None:
-    change_jobs(stores, lambda held: ended(begun(held, number, NOW), number, LATER, ["mlp"], {}), LATER)
+    change_jobs(stores, lambda held: with_finished_job(with_started_job(held, number, NOW), number, LATER, ["mlp"], {}), LATER)
 
 
 def delete(stores: Stores, number: int) -> None:
-    change_jobs(stores, lambda held: without(held, number), LATER)
+    change_jobs(stores, lambda held: without_job(held, number), LATER)
 
 
 def test_the_number_of_a_deleted_job_is_not_given_again(stores: Stores) -> None:
@@ -57,7 +65,7 @@ def test_the_number_of_a_deleted_job_is_not_given_again(stores: Stores) -> None:
 
 def test_a_job_that_died_was_one_all_the_same(stores: Stores) -> None:
     assert open_one(stores) == 1
-    change_jobs(stores, lambda held: without_the_dead(begun(held, 1, NOW), LATER), LATER)
+    change_jobs(stores, lambda held: close_dead_jobs(with_started_job(held, 1, NOW), LATER), LATER)
     delete(stores, 1)
     assert open_one(stores) == 2
 
@@ -77,7 +85,7 @@ def test_a_job_that_another_opens_and_deletes_meanwhile_keeps_its_number(stores:
             number = open_one(stores)
             end(stores, number)
             delete(stores, number)
-        return opened(held, ASKED, NOW, stores.rows_ever(TRAINING_JOBS))
+        return with_new_job(held, ASKED, NOW, stores.rows_ever(TRAINING_JOBS))
 
     assert change_jobs(stores, change, LATER)[JOB].to_list() == [2]
     assert tried == [0, 0]

@@ -11,7 +11,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.registry.tables import ACTIVE, ACTIVE_TO, DECISION, MODEL_VERSIONS, NUMBER, PROMOTIONS, RETIRED, ROLLED_BACK, STATUS
+from stock_pipeline.registry.tables import ACTIVE, ACTIVE_TO, DECISION, MODEL_VERSIONS, NUMBER, PROMOTIONS, RETIRED, ROLLBACK, STATUS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
@@ -25,12 +25,12 @@ DAYS = sessions(3)
 
 def serving(stores: Stores) -> int:
     """The version that serves, once both tables agree that it is the only one."""
-    with stores.kept_open("ml"):
+    with stores.shared_reader("ml"):
         versions, decisions = stores.read(MODEL_VERSIONS), stores.read(PROMOTIONS).sort(NUMBER)
     assert sorted(versions[STATUS]) == [ACTIVE, RETIRED]
     active = versions.filter(pl.col(STATUS) == ACTIVE)
     assert active[ACTIVE_TO].null_count() == 1 and versions[ACTIVE_TO].null_count() == 1
-    assert decisions[NUMBER].to_list() == list(range(1, decisions.height + 1)) and set(decisions[DECISION]) <= {ROLLED_BACK}
+    assert decisions[NUMBER].to_list() == list(range(1, decisions.height + 1)) and set(decisions[DECISION]) <= {ROLLBACK}
     assert decisions.is_empty() or decisions[VERSION][-1] == active[VERSION][0]
     version: int = active[VERSION][0]
     return version

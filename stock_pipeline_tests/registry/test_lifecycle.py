@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.registry.lifecycle import TRANSITIONS, SignOff, active_on, active_version, moved, version_of
+from stock_pipeline.registry.lifecycle import TRANSITIONS, SignOff, active_on, active_version, apply_transition, version_of
 from stock_pipeline.registry.tables import (
     ACTIVE,
     ACTIVE_FROM,
     ACTIVE_TO,
     ARCHIVED,
     CANDIDATE,
-    HAND,
     MODEL_VERSIONS,
+    PERSON,
     REASON,
     REJECTED,
     RETIRED,
@@ -41,7 +41,7 @@ def versions(*statuses: str, model: str = "a") -> pl.DataFrame:
 
 
 def to(frame: pl.DataFrame, version: int, status: str, day: date = DAYS[5]) -> pl.DataFrame:
-    return moved(frame, "a", version, status, SignOff(day, HAND, "because"))
+    return apply_transition(frame, "a", version, status, SignOff(day, PERSON, "because"))
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(STATUSES, STATUSES)))
@@ -56,7 +56,7 @@ def test_a_status_follows_another_as_written_in_one_place_and_in_no_other_way(be
 
 def test_what_moves_says_when_by_whom_and_why() -> None:
     row = version_of(to(versions(CANDIDATE), 1, SHADOW), "a", 1)
-    assert (row["changed_on"], row["by"], row[REASON], row[ACTIVE_FROM]) == (DAYS[5], HAND, "because", None)
+    assert (row["changed_on"], row["by"], row[REASON], row[ACTIVE_FROM]) == (DAYS[5], PERSON, "because", None)
 
 
 def test_one_that_comes_into_service_retires_the_one_that_was() -> None:
@@ -88,7 +88,7 @@ def test_whatever_is_asked_at_most_one_serves_and_the_table_stays_sound(wishes: 
             frame = to(frame, version, status, DAYS[place % 12])
         except InputError:
             continue
-        assert frame.height == 4 and MODEL_VERSIONS.conform(frame).equals(frame)
+        assert frame.height == 4 and MODEL_VERSIONS.validate(frame).equals(frame)
         serving = frame.filter(pl.col(STATUS) == ACTIVE)
         assert serving.height <= 1 and serving[ACTIVE_TO].null_count() == serving.height
         assert frame.filter(pl.col(STATUS) == RETIRED)[ACTIVE_TO].null_count() == 0

@@ -31,7 +31,7 @@ def versions(home: Path) -> list[MirroredVersion]:
                 parameters={"knots": 7, "members": "x" * 900},
                 metrics={"rank_ic": 0.02 * number, "icir": None},
                 artefact=folder,
-                pictures=lambda: {"rank_ic_by_session": b"PNG"},
+                charts=lambda: {"rank_ic_by_session": b"PNG"},
             )
         )
     return made
@@ -80,13 +80,13 @@ def test_a_version_becomes_a_run_with_parameters_measures_and_artefact(mirrored:
 
 def test_a_run_shows_the_pictures_of_its_training(mirrored: Path) -> None:
     for run in runs(mirrored).values():
-        folder = Path(str(run["artefacts"]).removeprefix("file://")) / "pictures"
+        folder = Path(str(run["artefacts"]).removeprefix("file://")) / "charts"
         assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("rank_ic_by_session.png", b"PNG")]
 
 
 def test_mirroring_again_adds_only_what_is_new(mirrored: Path, versions: list[MirroredVersion]) -> None:
     before = runs(mirrored)
-    assert mirror(mirrored, [replace(version, pictures=killed) for version in versions]) == 0  # pictures are drawn for new runs alone
+    assert mirror(mirrored, [replace(version, charts=killed) for version in versions]) == 0  # charts are drawn for new runs alone
     assert runs(mirrored) == before
     assert mirror(mirrored, [*versions, another(versions[0], "dd44")]) == 1
     assert set(runs(mirrored)) == {*before, "dd44"}

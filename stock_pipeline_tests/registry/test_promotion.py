@@ -6,17 +6,17 @@ from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.registry.promotion import judge
 from stock_pipeline.settings import PromotionSettings
 
-RULE = PromotionSettings(beats_zero=False, not_inferior=False, no_slipping=False)
+RULE = PromotionSettings(beats_baseline=False, not_inferior=False, degradation_guard=False)
 errors = st.floats(0, 10, allow_subnormal=False)
 tolerances = st.floats(0, 1)
 
 
-def compared(error: float, rival: float, zero: float = 0.3, p_value: float | None = None) -> Comparison:
-    return Comparison(30, 900, error, rival, zero, 0.01, 0.03, None if p_value is None else -2.0, p_value)
+def compared(mae: float, champion: float, zero: float = 0.3, p_value: float | None = None) -> Comparison:
+    return Comparison(30, 900, mae, champion, zero, 0.01, 0.03, None if p_value is None else -2.0, p_value)
 
 
 @pytest.mark.parametrize(
-    ("error", "active", "passed", "told"),
+    ("mae", "active", "passed", "told"),
     [
         (0.24, 0.25, True, "4.00% better than 0.250000"),
         (0.25, 0.25, True, "no other than 0.250000"),
@@ -27,8 +27,8 @@ def compared(error: float, rival: float, zero: float = 0.3, p_value: float | Non
         (float("nan"), 0.25, False, "beyond the 10% allowed"),
     ],
 )
-def test_the_error_may_be_worse_by_the_tolerance(error: float, active: float, passed: bool, told: str) -> None:
-    decision = judge(compared(error, active), None, RULE)
+def test_the_error_may_be_worse_by_the_tolerance(mae: float, active: float, passed: bool, told: str) -> None:
+    decision = judge(compared(mae, active), None, RULE)
     assert decision.passed is passed
     assert told in decision.reason
 
@@ -41,18 +41,18 @@ def test_a_better_version_is_never_refused_where_a_worse_one_passes(better: floa
 
 
 @given(errors, errors, tolerances, tolerances)
-def test_more_tolerance_never_refuses_more(error: float, active: float, less: float, more: float) -> None:
+def test_more_tolerance_never_refuses_more(mae: float, active: float, less: float, more: float) -> None:
     less, more = sorted((less, more))
     strict, lenient = (RULE.model_copy(update={"tolerance": tolerance}) for tolerance in (less, more))
-    assert judge(compared(error, active), None, lenient).passed or not judge(compared(error, active), None, strict).passed
+    assert judge(compared(mae, active), None, lenient).passed or not judge(compared(mae, active), None, strict).passed
 
 
 @pytest.mark.parametrize(
     ("guard", "of_version", "told"),
     [
-        ("beats_zero", compared(0.30, 0.31, zero=0.30), "predicting 0 for every stock has 0.300000"),
+        ("beats_baseline", compared(0.30, 0.31, zero=0.30), "predicting 0 for every stock has 0.300000"),
         ("not_inferior", compared(0.25, 0.25, p_value=0.04), "its rank IC 0.0100 is lower than 0.0300 beyond chance (p 0.040)"),
-        ("no_slipping", compared(0.25, 0.25, zero=0.25), "against predicting 0 it is 25.00% worse than the best version kept"),
+        ("degradation_guard", compared(0.25, 0.25, zero=0.25), "against predicting 0 it is 25.00% worse than the best version kept"),
     ],
 )
 def test_each_guard_refuses_what_the_error_alone_would_let_pass_unless_it_is_off(guard: str, of_version: Comparison, told: str) -> None:
@@ -63,14 +63,14 @@ def test_each_guard_refuses_what_the_error_alone_would_let_pass_unless_it_is_off
 
 
 def test_a_guard_without_evidence_refuses_nothing() -> None:
-    rule = RULE.model_copy(update={"not_inferior": True, "no_slipping": True})
+    rule = RULE.model_copy(update={"not_inferior": True, "degradation_guard": True})
     assert judge(compared(0.25, 0.25, p_value=0.06), None, rule).passed
     assert judge(compared(0.25, 0.25), None, rule).passed
 
 
 def test_small_slips_do_not_add_up() -> None:
-    rule, error, best = RULE.model_copy(update={"no_slipping": True}), 0.20, 0.20 / 0.3
+    rule, mae, best = RULE.model_copy(update={"degradation_guard": True}), 0.20, 0.20 / 0.3
     for _ in range(10):
-        if judge(compared(error * 1.05, error), best, rule).passed:
-            error *= 1.05
-    assert error <= 0.20 * 1.1
+        if judge(compared(mae * 1.05, mae), best, rule).passed:
+            mae *= 1.05
+    assert mae <= 0.20 * 1.1

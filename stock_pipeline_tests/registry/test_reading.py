@@ -7,7 +7,14 @@ import pytest
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
 from stock_pipeline.registry.overview import model_status
-from stock_pipeline.registry.reading import active_versions, all_versions, in_shadow_on, speakers, spoken, switched_off
+from stock_pipeline.registry.reading import (
+    active_versions,
+    all_versions,
+    eligible_versions,
+    in_shadow_on,
+    serving_predictions,
+    switched_off,
+)
 from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline.storage.audit import TaskRun
@@ -67,17 +74,17 @@ def test_the_versions_in_service_come_with_their_training(stores: Stores) -> Non
 
 @pytest.mark.parametrize(("night", "heard"), [(0, [1]), (2, [1]), (3, [2, 1]), (5, [2, 1])])
 def test_on_each_night_the_version_that_served_speaks_and_earlier_ones_may_stand_in(night: int, heard: list[int], stores: Stores) -> None:
-    found = speakers(all_versions(stores), MODEL, DAYS[night])
+    found = eligible_versions(all_versions(stores), MODEL, DAYS[night])
     assert found["version"].to_list() == heard
 
 
 def test_no_version_on_other_features_stands_in(stores: Stores) -> None:
     put(stores, TRAININGS, [training_row(MODEL, "t1", DAYS[0], features_hash="11")], DAYS[3])
-    assert speakers(all_versions(stores), MODEL, DAYS[4])["version"].to_list() == [2]
+    assert eligible_versions(all_versions(stores), MODEL, DAYS[4])["version"].to_list() == [2]
 
 
 def test_before_the_first_training_nobody_speaks(stores: Stores) -> None:
-    assert speakers(all_versions(stores), MODEL, sessions(1, DAYS[0].replace(year=2010))[0]).is_empty()
+    assert eligible_versions(all_versions(stores), MODEL, sessions(1, DAYS[0].replace(year=2010))[0]).is_empty()
 
 
 def test_versions_in_shadow_predict_from_the_night_of_their_training(stores: Stores) -> None:
@@ -85,14 +92,14 @@ def test_versions_in_shadow_predict_from_the_night_of_their_training(stores: Sto
     put(stores, MODEL_VERSIONS, [version_row(MODEL, 3, "t3", DAYS[4]) | {"status": "shadow", "active_from": None}], DAYS[4])
     versions = all_versions(stores)
     assert [in_shadow_on(versions, DAYS[night])["version"].to_list() for night in (3, 4, 5)] == [[], [3], [3]]
-    assert speakers(versions, MODEL, DAYS[5])["version"].to_list() == [2, 1]
+    assert eligible_versions(versions, MODEL, DAYS[5])["version"].to_list() == [2, 1]
 
 
 def test_what_was_said_is_what_the_version_in_service_said_or_else_the_last_retired(stores: Stores) -> None:
     put(stores, MODEL_VERSIONS, [version_row(MODEL, 3, "t3", DAYS[4]) | {"status": "shadow", "active_from": None}], DAYS[4])
     said = [(DAYS[2], 1), (DAYS[2], 3), (DAYS[3], 1), (DAYS[3], 2), (DAYS[3], 3), (DAYS[4], 1), (DAYS[4], 3), (DAYS[5], 3)]
     predictions = pl.DataFrame([{"model": MODEL, "session": day, "version": version, "score": 0.5} for day, version in said])
-    heard = spoken(stores.read(MODEL_VERSIONS), predictions.with_columns(pl.col("version").cast(pl.Int32)))
+    heard = serving_predictions(stores.read(MODEL_VERSIONS), predictions.with_columns(pl.col("version").cast(pl.Int32)))
     assert heard.select("session", "version").sort("session").rows() == [(DAYS[2], 1), (DAYS[3], 2), (DAYS[4], 1)]
     assert heard.columns == predictions.columns
 

@@ -7,29 +7,38 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.registry.comparison import Comparison
-from stock_pipeline.registry.registration import Candidate, Compare, Registry, archived, best_kept, judge_shadows, register, to_archive
+from stock_pipeline.registry.registration import (
+    Candidate,
+    Compare,
+    Registry,
+    archive_versions,
+    best_kept,
+    judge_shadows,
+    register,
+    versions_to_archive,
+)
 from stock_pipeline.registry.tables import (
     ACTIVE,
     ACTIVE_FROM,
     ACTIVE_TO,
+    ARCHIVAL,
     ARCHIVED,
-    ARCHIVED_AWAY,
+    AWAITING_APPROVAL,
     CANDIDATE,
     DECISION,
     FIRST,
-    HELD,
     HOLDOUT,
     IN_SHADOW,
     MODEL_VERSIONS,
     NUMBER,
-    PROMOTED,
+    PROMOTION,
     PROMOTIONS,
     REASON,
-    REFUSED,
     REJECTED,
+    REJECTION,
     RETIRED,
     SHADOW,
-    SHADOWED,
+    SHADOWING,
     STATUS,
     UNUSABLE,
 )
@@ -37,22 +46,22 @@ from stock_pipeline.settings import PromotionSettings
 from stock_pipeline_tests.factories.panels import sessions
 
 DAYS = sessions(12)
-RULE = PromotionSettings(beats_zero=False, no_slipping=False)
+RULE = PromotionSettings(beats_baseline=False, degradation_guard=False)
 IN_SHADOWS = RULE.model_copy(update={"mode": "shadow", "shadow_sessions": 20, "shadow_predictions": 100})
 NOTHING = Registry(MODEL_VERSIONS.empty(), PROMOTIONS.empty())
 errors = st.floats(0.01, 10)
 
 
-def candidate(error: float, training_id: str, as_of: date = DAYS[0], model: str = "a") -> Candidate:
-    return Candidate(model, training_id, as_of, error, 0.5, 0.01)
+def candidate(mae: float, training_id: str, as_of: date = DAYS[0], model: str = "a") -> Candidate:
+    return Candidate(model, training_id, as_of, mae, 0.5, 0.01)
 
 
 def by_error(made: list[Candidate], sessions_shared: int = 20, predictions: int = 400) -> Compare:
     """Trainings compared by the errors that their candidates were made with."""
-    errors_of = {one.training_id: one.error for one in made}
+    errors_of = {one.training_id: one.mae for one in made}
 
-    def compare(own: str, rival: str) -> Comparison | None:
-        mine, other = errors_of[own], errors_of[rival]
+    def compare(own: str, champion: str) -> Comparison | None:
+        mine, other = errors_of[own], errors_of[champion]
         if mine is None or other is None or not sessions_shared:
             return None
         return Comparison(sessions_shared, predictions, mine, other, 0.5, 0.01, 0.02, None)
@@ -65,7 +74,7 @@ def candidates(draw: st.DrawFn) -> list[Candidate]:
     """Trainings of two models, oldest first; several of one model may fall on one night."""
     days = draw(st.lists(st.integers(0, len(DAYS) - 1), max_size=8).map(sorted))
     made = draw(st.lists(st.tuples(st.sampled_from("ab"), errors), min_size=len(days), max_size=len(days)))
-    return [candidate(error, f"t{i}", DAYS[day], model) for i, (day, (model, error)) in enumerate(zip(days, made, strict=True))]
+    return [candidate(mae, f"t{i}", DAYS[day], model) for i, (day, (model, mae)) in enumerate(zip(days, made, strict=True))]
 
 
 def registered(made: list[Candidate], rule: PromotionSettings = RULE, night: date = DAYS[11]) -> Registry:
@@ -80,7 +89,7 @@ def story(registry: Registry) -> list[tuple[int, int, str, str]]:
 def test_versions_count_from_one_and_one_of_each_model_serves(made: list[Candidate]) -> None:
     found = registered(made)
     for schema, frame in ((MODEL_VERSIONS, found.versions), (PROMOTIONS, found.promotions)):
-        assert schema.conform(frame).equals(frame)
+        assert schema.validate(frame).equals(frame)
     assert sorted(found.versions[TRAINING_ID]) == sorted(one.training_id for one in made)
     for rows in found.versions.partition_by(MODEL):
         assert rows[VERSION].to_list() == list(range(1, rows.height + 1))
@@ -94,9 +103,9 @@ def test_the_decisions_tell_all_that_the_versions_are(made: list[Candidate]) -> 
     found = registered(made)
     for rows in found.promotions.partition_by(MODEL):
         assert rows[NUMBER].to_list() == list(range(1, rows.height + 1))
-        promoted = rows.filter(pl.col(DECISION) == PROMOTED)[VERSION].to_list()
+        promoted = rows.filter(pl.col(DECISION) == PROMOTION)[VERSION].to_list()
         told = dict.fromkeys(promoted, RETIRED) | {promoted[-1]: ACTIVE}
-        told |= dict.fromkeys(rows.filter(pl.col(DECISION) == REFUSED)[VERSION], REJECTED)
+        told |= dict.fromkeys(rows.filter(pl.col(DECISION) == REJECTION)[VERSION], REJECTED)
         assert dict(found.versions.filter(pl.col(MODEL) == rows[MODEL][0]).select(VERSION, STATUS).iter_rows()) == told
 
 
@@ -112,9 +121,9 @@ def test_registering_in_two_parts_is_registering_at_once(made: list[Candidate], 
 def test_a_refused_version_is_kept_and_told_with_its_figures() -> None:
     found = registered([candidate(0.2, "t1"), candidate(0.3, "t2")])
     assert found.versions.select(VERSION, STATUS).rows() == [(1, ACTIVE), (2, REJECTED)]
-    assert story(found) == [(1, 1, PROMOTED, FIRST), (2, 2, REFUSED, HOLDOUT)]
+    assert story(found) == [(1, 1, PROMOTION, FIRST), (2, 2, REJECTION, HOLDOUT)]
     row = found.promotions.row(1, named=True)
-    assert (row["rival"], row["sessions"], row["predictions"], row["error"], row["rival_error"]) == (1, 20, 400, 0.3, 0.2)
+    assert (row["champion"], row["sessions"], row["predictions"], row["mae"], row["champion_mae"]) == (1, 20, 400, 0.3, 0.2)
     assert "50.00% worse" in row[REASON] and row[AS_OF] == DAYS[11]
 
 
@@ -128,7 +137,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
 def test_a_version_that_cannot_serve_gives_way_to_any() -> None:
     made = [candidate(0.2, "t1"), candidate(0.9, "t2")]
     found = register(NOTHING, made, DAYS[3], RULE, by_error(made), {"t1": "it is damaged"})
-    assert story(found)[1] == (2, 2, PROMOTED, UNUSABLE)
+    assert story(found)[1] == (2, 2, PROMOTION, UNUSABLE)
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
     assert found.promotions[REASON][1] == "version 1 cannot serve: it is damaged"
 
@@ -137,21 +146,21 @@ def test_without_automatic_promotion_a_version_that_passes_waits_for_a_hand() ->
     rule = RULE.model_copy(update={"automatic": False})
     found = registered([candidate(0.2, "t1"), candidate(0.1, "t2"), candidate(0.9, "t3")], rule)
     assert found.versions[STATUS].to_list() == [ACTIVE, CANDIDATE, REJECTED]
-    assert [row[2] for row in story(found)] == [PROMOTED, HELD, REFUSED]
+    assert [row[2] for row in story(found)] == [PROMOTION, AWAITING_APPROVAL, REJECTION]
 
 
 def test_in_shadow_mode_a_version_waits_for_outcomes_and_is_then_decided_on() -> None:
     made = [candidate(0.2, "t1"), candidate(0.1, "t2"), candidate(0.9, "t3")]
     waiting = registered(made, IN_SHADOWS)
     assert waiting.versions[STATUS].to_list() == [ACTIVE, SHADOW, SHADOW]
-    assert [row[2] for row in story(waiting)] == [PROMOTED, SHADOWED, SHADOWED]
+    assert [row[2] for row in story(waiting)] == [PROMOTION, SHADOWING, SHADOWING]
     early = [by_error(made, 19, 400), by_error(made, 20, 99), by_error(made, 0)]
     for compare in early:
         assert judge_shadows(waiting, DAYS[11], IN_SHADOWS, compare).versions.equals(waiting.versions)
     found = judge_shadows(waiting, DAYS[11], IN_SHADOWS, by_error(made, 20, 100))
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE, REJECTED]
-    assert story(found)[3:] == [(4, 2, PROMOTED, IN_SHADOW), (5, 3, REFUSED, IN_SHADOW)]
-    assert found.promotions["rival"].to_list()[3:] == [1, 2]  # the third is compared with the one that serves by then
+    assert story(found)[3:] == [(4, 2, PROMOTION, IN_SHADOW), (5, 3, REJECTION, IN_SHADOW)]
+    assert found.promotions["champion"].to_list()[3:] == [1, 2]  # the third is compared with the one that serves by then
 
 
 def test_a_shadow_that_passes_is_held_once_where_promotion_is_by_hand() -> None:
@@ -159,11 +168,11 @@ def test_a_shadow_that_passes_is_held_once_where_promotion_is_by_hand() -> None:
     rule = IN_SHADOWS.model_copy(update={"automatic": False})
     once = judge_shadows(registered(made, rule), DAYS[11], rule, by_error(made))
     again = judge_shadows(once, DAYS[11], rule, by_error(made))
-    assert story(again)[2:] == [(3, 2, HELD, IN_SHADOW)]
+    assert story(again)[2:] == [(3, 2, AWAITING_APPROVAL, IN_SHADOW)]
     assert again.versions[STATUS].to_list() == [ACTIVE, SHADOW]
 
 
-def test_a_shadow_whose_rival_is_gone_serves() -> None:
+def test_a_shadow_whose_champion_is_gone_serves() -> None:
     waiting = registered([candidate(0.2, "t1"), candidate(0.1, "t2")], IN_SHADOWS)
     alone = Registry(waiting.versions.filter(pl.col(VERSION) == 2), waiting.promotions)
     assert judge_shadows(alone, DAYS[11], IN_SHADOWS, by_error([])).versions[STATUS].to_list() == [ACTIVE]
@@ -182,11 +191,11 @@ def test_versions_are_archived_by_count_and_by_age_but_never_those_that_are_need
     days = [DAYS[place] for place in range(6)]
     versions = found.versions.with_columns(pl.Series(STATUS, statuses), pl.Series("changed_on", days))
     age = (DAYS[11] - DAYS[2]).days
-    assert to_archive(versions, DAYS[11], kept=30, days=age)[VERSION].to_list() == [1]
-    assert to_archive(versions, DAYS[11], kept=3, days=999)[VERSION].to_list() == [1, 3]
-    assert to_archive(versions, DAYS[11], kept=1, days=1)[VERSION].to_list() == [1, 3, 4, 5]
+    assert versions_to_archive(versions, DAYS[11], kept=30, days=age)[VERSION].to_list() == [1]
+    assert versions_to_archive(versions, DAYS[11], kept=3, days=999)[VERSION].to_list() == [1, 3]
+    assert versions_to_archive(versions, DAYS[11], kept=1, days=1)[VERSION].to_list() == [1, 3, 4, 5]
     kept = Registry(versions, found.promotions)
-    after = archived(kept, to_archive(versions, DAYS[11], 3, 999), DAYS[11])
+    after = archive_versions(kept, versions_to_archive(versions, DAYS[11], 3, 999), DAYS[11])
     assert after.versions[STATUS].to_list() == [ARCHIVED, SHADOW, ARCHIVED, REJECTED, RETIRED, ACTIVE]
-    assert [row[1:3] for row in story(after)[-2:]] == [(1, ARCHIVED_AWAY), (3, ARCHIVED_AWAY)]
+    assert [row[1:3] for row in story(after)[-2:]] == [(1, ARCHIVAL), (3, ARCHIVAL)]
     assert after.versions.select(ACTIVE_FROM, ACTIVE_TO).equals(versions.select(ACTIVE_FROM, ACTIVE_TO))

@@ -17,7 +17,7 @@ from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB
 from stock_pipeline.registry.reading import damaged_trainings, models_to_mend
 from stock_pipeline.registry.sensors import DAMAGED_MODELS, damaged_models
 from stock_pipeline.registry.tables import MODEL_VERSIONS, TRAINING_JOBS
-from stock_pipeline.registry.training_jobs import TrainingRequest, opened
+from stock_pipeline.registry.training_jobs import TrainingRequest, with_new_job
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.audit import TaskRun, TaskState
 from stock_pipeline_tests.factories.artefacts import model_file, put_training
@@ -108,7 +108,7 @@ def test_a_damaged_stack_is_trained_alone(stores: Stores, serve: Serve) -> None:
 def test_a_model_that_was_tried_in_vain_is_tried_again_and_one_never_tried_is_left(stores: Stores, serve: Serve) -> None:
     tried(stores, "lightgbm", "failed", "no memory")
     tried(stores, "risk", "failed", "no memory")  # which the settings leave out
-    assert models_to_mend(stores, NAMES) == {"lightgbm": "its training failed and no version is in service: no memory"}
+    assert models_to_mend(stores, NAMES) == {"lightgbm": "its training failed and no version is active: no memory"}
     tried(stores, "lightgbm", "succeeded", hour=2)
     assert models_to_mend(stores, NAMES) == {}
     serve("mlp", "t1")
@@ -118,7 +118,7 @@ def test_a_model_that_was_tried_in_vain_is_tried_again_and_one_never_tried_is_le
 
 def test_the_request_is_the_same_for_as_long_as_nothing_changes(stores: Stores, serve: Serve) -> None:
     serve("mlp", "t1")
-    assert look(stores) == dg.SkipReason("every version in service is whole, and no training failed that left none")
+    assert look(stores) == dg.SkipReason("every active version is whole, and no training failed that left none")
     tried(stores, "lightgbm", "failed", "no memory")
     first = look(stores)
     assert (asked(first), asked(look(stores))) == (["lightgbm"], ["lightgbm"])
@@ -128,7 +128,7 @@ def test_the_request_is_the_same_for_as_long_as_nothing_changes(stores: Stores, 
 
 def test_nothing_is_requested_while_a_job_waits_or_where_it_is_not_wanted(stores: Stores) -> None:
     tried(stores, "lightgbm", "failed", "no memory")
-    put(stores, TRAINING_JOBS, opened(TRAINING_JOBS.empty(), TrainingRequest(("mlp",)), utc_now()), SESSION)
+    put(stores, TRAINING_JOBS, with_new_job(TRAINING_JOBS.empty(), TrainingRequest(("mlp",)), utc_now()), SESSION)
     assert all(fact in str(look(stores)) for fact in ("training job 1 (manual)", "waiting to begin"))
     assert "registry.retraining.when_damaged is false" in str(look(stores, when_damaged=False))
 

@@ -14,17 +14,17 @@ from stock_pipeline.registry.training_jobs import (
     DIED,
     TIME_TO_BEGIN,
     TrainingRequest,
-    begun,
-    ended,
+    as_json_row,
+    close_dead_jobs,
     job_of,
     job_of_run,
-    listed,
-    opened,
-    readable,
+    page_of_jobs,
     sentence_of,
-    unended,
-    without,
-    without_the_dead,
+    unfinished_job,
+    with_finished_job,
+    with_new_job,
+    with_started_job,
+    without_job,
 )
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.rows import empty_stores, ingested, put
@@ -37,18 +37,18 @@ ASKED = TrainingRequest(("mlp", "lightgbm"), "drift", 500, folds=3, trials=9, dr
 
 
 def waiting(asked: TrainingRequest = ASKED, jobs: pl.DataFrame = NONE) -> pl.DataFrame:
-    return opened(jobs, asked, NOW)
+    return with_new_job(jobs, asked, NOW)
 
 
 def at_work() -> pl.DataFrame:
-    return begun(waiting(), 1, NOW)
+    return with_started_job(waiting(), 1, NOW)
 
 
 def done(*reasons: str) -> pl.DataFrame:
     """A job of each reason, one after another, every one of which trained its model."""
     jobs = NONE
     for number, reason in enumerate(reasons, 1):
-        jobs = ended(opened(jobs, TrainingRequest(("mlp",), reason), NOW), number, LATER, ["mlp"], {})
+        jobs = with_finished_job(with_new_job(jobs, TrainingRequest(("mlp",), reason), NOW), number, LATER, ["mlp"], {})
     return jobs
 
 
@@ -57,9 +57,9 @@ def test_a_job_goes_from_its_request_to_its_end() -> None:
     assert (row[STATE], row["requested_at"], row["started_at"], row["finished_at"]) == (PENDING, NOW, None, None)
     assert (row[REASON], json.loads(row["models"]), row["dry_run"]) == ("drift", ["mlp", "lightgbm"], True)
     assert [row[name] for name in ("sessions", "folds", "trials")] == [500, 3, 9]
-    jobs = begun(waiting(), 1, LATER)
+    jobs = with_started_job(waiting(), 1, LATER)
     assert (job_of(jobs, 1)[STATE], job_of(jobs, 1)["started_at"]) == (RUNNING, LATER)
-    row = readable(job_of(ended(jobs, 1, LATER, ["mlp", "stack"], {"lightgbm": "no memory"}), 1))
+    row = as_json_row(job_of(with_finished_job(jobs, 1, LATER, ["mlp", "stack"], {"lightgbm": "no memory"}), 1))
     assert (row[STATE], row["error"], row["succeeded"], row["failed"]) == (COMPLETED, None, ["mlp", "stack"], {"lightgbm": "no memory"})
     assert (row["requested_at"], row["started_at"], row["finished_at"]) == (
         "2024-05-03T22:45:10Z",
@@ -79,7 +79,7 @@ def test_a_job_goes_from_its_request_to_its_end() -> None:
     ],
 )
 def test_a_job_has_failed_where_nothing_came_of_it(succeeded: list[str], error: str | None, state: str, told: str | None) -> None:
-    row = job_of(ended(at_work(), 1, LATER, succeeded, {"lightgbm": "why"}, error), 1)
+    row = job_of(with_finished_job(at_work(), 1, LATER, succeeded, {"lightgbm": "why"}, error), 1)
     assert (row[STATE], row["error"]) == (state, told)
 
 
@@ -93,14 +93,14 @@ def test_a_second_job_is_refused_until_the_first_has_ended() -> None:
         InputError, match=r"training job 1 \(drift\) .* at work since 2024-05-03 22:45 UTC; .*`stock-pipeline training-jobs show 1`"
     ):
         waiting(jobs=at_work())
-    assert waiting(jobs=ended(at_work(), 1, LATER, [], {}))[JOB].to_list() == [1, 2]
+    assert waiting(jobs=with_finished_job(at_work(), 1, LATER, [], {}))[JOB].to_list() == [1, 2]
 
 
 def test_only_a_job_that_waits_can_begin() -> None:
     with pytest.raises(InputError, match="job 1 is RUNNING, so it cannot begin"):
-        begun(at_work(), 1, NOW)
+        with_started_job(at_work(), 1, NOW)
     with pytest.raises(InputError, match="there is no training job 2"):
-        begun(waiting(), 2, NOW)
+        with_started_job(waiting(), 2, NOW)
 
 
 @pytest.mark.parametrize(
@@ -115,25 +115,25 @@ def test_only_a_job_that_waits_can_begin() -> None:
 def test_a_job_whose_process_is_gone_is_closed_and_one_that_waits_has_time(
     jobs: Callable[[], pl.DataFrame], age: timedelta, state: str
 ) -> None:
-    row = job_of(without_the_dead(jobs(), NOW + age), 1)
+    row = job_of(close_dead_jobs(jobs(), NOW + age), 1)
     assert row[STATE] == state
     assert (row["error"], row["finished_at"]) == ((DIED, NOW + age) if state == FAILED else (None, LATER if state == COMPLETED else None))
 
 
 def test_only_a_job_that_has_ended_can_be_deleted() -> None:
-    assert without(done("manual", "drift", "manual"), 2)[JOB].to_list() == [1, 3]
+    assert without_job(done("manual", "drift", "manual"), 2)[JOB].to_list() == [1, 3]
     for jobs in (waiting(), at_work()):
         with pytest.raises(InputError, match="so its row stays"):
-            without(jobs, 1)
+            without_job(jobs, 1)
     with pytest.raises(InputError, match="there is no training job 7; see `stock-pipeline training-jobs list`"):
-        without(done("manual"), 7)
+        without_job(done("manual"), 7)
 
 
 def test_jobs_are_listed_by_page_state_and_reason_latest_first() -> None:
-    jobs = opened(done("manual", "drift", "manual", "schedule", "manual"), ASKED, NOW)
+    jobs = with_new_job(done("manual", "drift", "manual", "schedule", "manual"), ASKED, NOW)
 
     def numbers(page: int, per_page: int, state: str | None = None, reason: str | None = None) -> tuple[list[int], int]:
-        found, count = listed(jobs, state, reason, page, per_page)
+        found, count = page_of_jobs(jobs, state, reason, page, per_page)
         return found[JOB].to_list(), count
 
     assert numbers(1, 20) == ([6, 5, 4, 3, 2, 1], 6)
@@ -155,7 +155,7 @@ def test_jobs_are_listed_by_page_state_and_reason_latest_first() -> None:
 )
 def test_what_cannot_be_listed_is_said(given: tuple[str | None, str | None, int], told: str) -> None:
     with pytest.raises(InputError, match=f"^{told}$"):
-        listed(done("manual", "manual", "manual"), *given, per_page=2)
+        page_of_jobs(done("manual", "manual", "manual"), *given, per_page=2)
 
 
 def test_an_unknown_reason_opens_no_job() -> None:
@@ -171,7 +171,7 @@ def test_a_training_on_less_than_one_is_not_asked_for(name: str) -> None:
 
 @pytest.mark.parametrize(("before", "reason"), [({"mlp", "risk", "stack"}, "schedule"), ({"mlp"}, "missing"), (set(), "missing")])
 def test_a_training_that_no_job_asked_for_gets_one(before: set[str], reason: str) -> None:
-    row = readable(job_of(job_of_run(done("drift"), ["mlp", "risk", "mlp"], before, LATER), 2))
+    row = as_json_row(job_of(job_of_run(done("drift"), ["mlp", "risk", "mlp"], before, LATER), 2))
     assert (row[STATE], row[REASON], row["models"]) == (COMPLETED, reason, ["mlp", "risk"])
     assert (row["failed"], row["dry_run"], [row[name] for name in CHOICES]) == ({}, False, [None] * 3)
 
@@ -192,11 +192,11 @@ def keep(stores: Stores, jobs: pl.DataFrame) -> None:
 
 def test_what_is_changed_is_stored_and_what_is_deleted_is_gone(stores: Stores) -> None:
     keep(stores, done("manual", "drift"))
-    assert change_jobs(stores, lambda held: without(held, 1), LATER)[JOB].to_list() == [2]
+    assert change_jobs(stores, lambda held: without_job(held, 1), LATER)[JOB].to_list() == [2]
     assert stores.read(TRAINING_JOBS).equals(done("manual", "drift").filter(pl.col(JOB) == 2))
-    change_jobs(stores, lambda held: without(held, 2), LATER)
+    change_jobs(stores, lambda held: without_job(held, 2), LATER)
     assert stores.count(TRAINING_JOBS) == 0
-    change_jobs(stores, lambda held: opened(held, ASKED, NOW), LATER)
+    change_jobs(stores, lambda held: with_new_job(held, ASKED, NOW), LATER)
     assert stores.read(TRAINING_JOBS).equals(waiting())
 
 
@@ -207,7 +207,7 @@ def test_a_row_that_another_writes_meanwhile_is_not_lost(stores: Stores) -> None
         tried.append(held.height)
         if len(tried) == 1:
             keep(stores, done("schedule"))
-        return opened(held, ASKED, NOW)
+        return with_new_job(held, ASKED, NOW)
 
     assert change_jobs(stores, change, LATER)[REASON].to_list() == ["schedule", "drift"]
     assert tried == [0, 1]
@@ -216,7 +216,7 @@ def test_a_row_that_another_writes_meanwhile_is_not_lost(stores: Stores) -> None
 def test_a_table_that_never_comes_to_rest_is_given_up(stores: Stores) -> None:
     def change(held: pl.DataFrame) -> pl.DataFrame:
         keep(stores, done(*["manual"] * (held.height + 1)))
-        return opened(held, ASKED, NOW)
+        return with_new_job(held, ASKED, NOW)
 
     with pytest.raises(RefusedWriteError, match="was changed by another"):
         change_jobs(stores, change, LATER)
@@ -233,14 +233,14 @@ def test_whoever_finds_a_dead_job_closes_it_but_not_one_whose_process_has_the_lo
 
 def test_the_lock_is_refused_with_the_job_that_has_it(stores: Stores) -> None:
     keep(stores, at_work())
-    row = unended(at_work())
+    row = unfinished_job(at_work())
     assert row is not None
     with training_lock(stores):
         with pytest.raises(InputError) as refused, training_lock(stores, 0):
             pass
         assert all(fact in str(refused.value) for fact in (sentence_of(row), "`stock-pipeline training-jobs list`"))
     with training_lock(stores, 0):
-        keep(stores, without_the_dead(at_work(), LATER))
+        keep(stores, close_dead_jobs(at_work(), LATER))
         with pytest.raises(InputError, match=f"another training is at work in {stores.home}"), training_lock(stores, 0):
             pass
 

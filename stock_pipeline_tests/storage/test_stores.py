@@ -123,16 +123,16 @@ def test_moments_are_kept_to_the_microsecond(stores: Stores) -> None:
 
 def test_a_store_is_read_while_it_is_kept_open_and_written_to_afterwards(stores: Stores) -> None:
     bring(stores, DAYS[0], 1)
-    with stores.kept_open("ml"):
+    with stores.shared_reader("ml"):
         assert stores.count(READINGS) == stores.read(READINGS).height == 1
     bring(stores, DAYS[1], 2, 2.0)
     assert stores.read(READINGS)["value"].to_list() == [1.0, 2.0]
 
 
 def test_how_an_asset_stands_is_its_watermark_and_the_rows_of_its_tables(stores: Stores) -> None:
-    assert stores.standing("ml", "trial/readings", [READINGS]) == (None, {READINGS.qualified_name: 0})
+    assert stores.progress_of("ml", "trial/readings", [READINGS]) == (None, {READINGS.qualified_name: 0})
     bring(stores, DAYS[0], 1)
-    held, counts = stores.standing("ml", "trial/readings", [READINGS])
+    held, counts = stores.progress_of("ml", "trial/readings", [READINGS])
     assert held == stores.watermark("ml", "trial/readings")
     assert held is not None
     assert counts == {READINGS.qualified_name: 1}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SOURCE, SYMBOL, VALUE
-from stock_pipeline.storage.versions import notice_restatements, weave
+from stock_pipeline.storage.versions import merge_versions, notice_restatements
 from stock_pipeline_tests.harness.laws import law
 
 NIGHTS = [date(2012, 1, day) for day in range(2, 9)]
@@ -29,7 +29,7 @@ def captures(told: Told) -> pl.DataFrame:
 
 def woven(history: pl.DataFrame, told: Told) -> pl.DataFrame:
     """The whole table after a write of those captures: only the keys concerned are replaced."""
-    made = weave(history, captures(told), KEY, VALUES)
+    made = merge_versions(history, captures(told), KEY, VALUES)
     others = history.join(made, on=list(KEY), how="anti")
     return pl.concat([others, made]).sort(*KEY, KNOWN_FROM)
 
@@ -115,13 +115,13 @@ def test_of_two_versions_known_from_one_night_the_later_told_stays() -> None:
 def test_a_version_that_only_another_source_repeats_keeps_the_first_source() -> None:
     history = woven(NOTHING, {(("A", NIGHTS[0]), NIGHTS[0]): 1.0})
     repeated = captures({(("A", NIGHTS[0]), NIGHTS[3]): 1.0}).with_columns(pl.lit("other").alias(SOURCE))
-    assert weave(history, repeated, KEY, VALUES).equals(history)
+    assert merge_versions(history, repeated, KEY, VALUES).equals(history)
 
 
 def test_only_the_keys_told_of_are_returned() -> None:
     history = woven(NOTHING, {(("A", NIGHTS[0]), NIGHTS[0]): 1.0, (("B", NIGHTS[0]), NIGHTS[0]): 1.0})
-    assert weave(history, captures({(("B", NIGHTS[0]), NIGHTS[2]): 2.0}), KEY, VALUES)[SYMBOL].to_list() == ["B", "B"]
-    assert weave(history, captures({}), KEY, VALUES).is_empty()
+    assert merge_versions(history, captures({(("B", NIGHTS[0]), NIGHTS[2]): 2.0}), KEY, VALUES)[SYMBOL].to_list() == ["B", "B"]
+    assert merge_versions(history, captures({}), KEY, VALUES).is_empty()
 
 
 # What a source without capture dates says night by night: by key, its value from its own session on; nights may be missed.

@@ -106,7 +106,7 @@ def test_the_order_of_a_payload_does_not_matter(payload: Readings, random: Any, 
 def test_the_audit_row_tells_who_wrote_what(stores: Stores) -> None:
     rows = {("A", DAYS[1]): (1.0, None), ("B", DAYS[2]): (None, "x")}
     report = write(stores, rows, DAYS[2], minute=7, mode=upsert, quarantined=3)
-    digest = content_hash(READINGS.conform(readings(rows)), READINGS.key)
+    digest = content_hash(READINGS.validate(readings(rows)), READINGS.key)
     written_at = author(minute=7).written_at
     assert audit_rows(stores) == [(1, "run-1", "asset", ASSET, "trial.readings", written_at, 2, 2, 0, 3, DAYS[1], digest)]
     assert report.content_hash == digest == stores.content_hash(READINGS)

@@ -13,5 +13,5 @@ DIRECTION_KIND: Final = TargetKind(
     make=pl.col(DIRECTION).cast(pl.Float64) - 0.5,  # 0.5 where the forward return is positive, otherwise -0.5
     prediction=PROBABILITY_UP,
     predict=pl.col(SCORE) + 0.5,
-    pictures=("calibration",),
+    charts=("calibration",),
 )

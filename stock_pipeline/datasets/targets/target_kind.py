@@ -24,7 +24,7 @@ class TargetKind:
         ranks_stocks: whether its scores rank stocks by what is to be had from them.
         is_stacked: whether its models enter the stack.
         betrays_leaks: whether a high rank IC is too good to be true, as it is of anything that is hardly predictable.
-        pictures: names of the pictures of its out-of-fold scores that other kinds do not have.
+        charts: names of the charts of its out-of-fold scores that other kinds do not have.
     """
 
     name: str
@@ -37,7 +37,7 @@ class TargetKind:
     ranks_stocks: bool = True
     is_stacked: bool = False
     betrays_leaks: bool = True
-    pictures: tuple[str, ...] = ()
+    charts: tuple[str, ...] = ()
 
     def with_target(self, panel: pl.DataFrame) -> pl.DataFrame:
         """The panel (session, ``outcomes`` and ``exposures``) with the column target: Float64, null where the outcome is not known.

@@ -17,7 +17,7 @@ def in_each_window(
     kind: str,
     formula: str,
     expression: Callable[..., pl.Expr],
-    made_of: Callable[[int], tuple[Series, ...]] = lambda _window: (),
+    inputs: Callable[[int], tuple[Series, ...]] = lambda _window: (),
     *,
     family: WindowFamily,
     idea: str | None = None,
@@ -28,7 +28,7 @@ def in_each_window(
     Args:
         kind: Qlib's name without the window.
         formula: in words, with {d} where the number of sessions stands.
-        expression: makes the expression of a window, from its sessions and the columns of ``made_of``.
+        expression: makes the expression of a window, from its sessions and the columns of ``inputs``.
         made_of: the series that the expression of a window shares with other kinds.
         family: as in ``Feature``.
         idea: who published it, where it is older than Alpha158.
@@ -37,9 +37,9 @@ def in_each_window(
     source = QLIB if idea is None else f"{idea}, in {QLIB}"
 
     def of_window(window: int) -> Feature:
-        shared = made_of(window)
+        shared = inputs(window)
         made = expression(window, *(series.column for series in shared))
-        return Feature(f"{kind}{window}", formula.format(d=window), window + of_changes, source, made, family=family, made_of=shared)
+        return Feature(f"{kind}{window}", formula.format(d=window), window + of_changes, source, made, family=family, inputs=shared)
 
     return tuple(map(of_window, WINDOWS))
 
@@ -71,7 +71,7 @@ def way_features(
             Series(f"falls_of_{name}_{window}", total(fall.column, window), (fall,)),
         )
 
-    way = partial(in_each_window, made_of=summed, family=family, of_changes=True)
+    way = partial(in_each_window, inputs=summed, family=family, of_changes=True)
     together = "over rises and falls together, of {d} sessions"
     return (
         *way(f"{kind}P", f"rises of the {name} {together}", lambda _d, rises, falls: rises / (rises + falls), idea=idea),

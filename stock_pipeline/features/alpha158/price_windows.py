@@ -51,10 +51,10 @@ def _counts(window: int) -> tuple[Series, Series]:
 
 _levels = partial(in_each_window, family="price_window")
 _moves = partial(in_each_window, family="price_window", of_changes=True)
-_of_trend = partial(_levels, made_of=_trend)
-_of_extremes = partial(_levels, made_of=_extremes)
-_of_positions = partial(_levels, made_of=_positions, idea="Chande (1995)")
-_of_counts = partial(_moves, made_of=_counts)
+_of_trend = partial(_levels, inputs=_trend)
+_of_extremes = partial(_levels, inputs=_extremes)
+_of_positions = partial(_levels, inputs=_positions, idea="Chande (1995)")
+_of_counts = partial(_moves, inputs=_counts)
 
 PRICE_LEVEL_FEATURES: Final = (
     *_moves("ROC", "close {d} sessions ago over close", lambda d: _CLOSE.shift(d) / _CLOSE, idea="Jegadeesh and Titman (1993)"),

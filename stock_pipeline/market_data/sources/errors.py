@@ -43,7 +43,7 @@ class UnknownSymbolError(SourceError, word="unknown symbol"):
     """The source knows no such symbol."""
 
 
-class SaidDelistedError(SourceError, word="said to be delisted"):
+class ReportedDelistedError(SourceError, word="said to be delisted"):
     """The source says that the symbol may be delisted; believed only when it says so again on another day."""
 
 

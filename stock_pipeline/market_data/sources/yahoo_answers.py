@@ -77,7 +77,7 @@ def meaning(error: Exception) -> errors.SourceError:
 def _meaning_of_reason(reason: str) -> errors.SourceError:
     lowered = reason.lower()
     if "delisted" in lowered:
-        return errors.SaidDelistedError(f"Yahoo says: {reason}")
+        return errors.ReportedDelistedError(f"Yahoo says: {reason}")
     if "data doesn't exist" in lowered:
         return errors.NoDataError(f"Yahoo says: {reason}")
     if "not found" in lowered:

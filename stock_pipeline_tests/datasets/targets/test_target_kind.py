@@ -57,13 +57,13 @@ def market(stocks: int = 300, unknown: float = 0.2) -> pl.DataFrame:
 @every_kind
 def test_a_target_is_made_of_the_outcomes_that_its_kind_names_and_null_where_they_are(kind: TargetKind) -> None:
     panel = market().select(SESSION, *OWN, *kind.outcomes)
-    freed = exposed(kind, OWN if kind.exposures else ())
-    found = freed.with_target(panel)
+    neutralised_scores = exposed(kind, OWN if kind.exposures else ())
+    found = neutralised_scores.with_target(panel)
     assert found.columns == [*panel.columns, TARGET] and found.drop(TARGET).equals(panel)
     assert found.schema[TARGET] == pl.Float64
     assert found[TARGET].is_null().equals(panel[kind.outcomes[0]].is_null().alias(TARGET))
     assert 0 < found[TARGET].null_count() < panel.height
-    assert freed.with_target(panel.clear()).schema == found.schema
+    assert neutralised_scores.with_target(panel.clear()).schema == found.schema
 
 
 @every_kind
@@ -89,9 +89,7 @@ def test_stored_names_stay_and_another_is_refused() -> None:
 
 
 def test_what_each_kind_says_of_itself() -> None:
-    said = {
-        kind.name: (kind.ranked_against, kind.ranks_stocks, kind.is_stacked, kind.betrays_leaks, kind.pictures) for kind in TARGET_KINDS
-    }
+    said = {kind.name: (kind.ranked_against, kind.ranks_stocks, kind.is_stacked, kind.betrays_leaks, kind.charts) for kind in TARGET_KINDS}
     assert said == {
         "return": (FORWARD_RETURN, True, True, True, ()),
         "direction": (FORWARD_RETURN, True, False, True, ("calibration",)),

@@ -13,8 +13,8 @@ from stock_pipeline.market_data.sources.errors import (
     OutOfTimeError,
     RateLimitedError,
     RefusedRequestError,
+    ReportedDelistedError,
     RequestTimeoutError,
-    SaidDelistedError,
     SourceDownError,
     SourceError,
     UnknownSymbolError,
@@ -42,7 +42,7 @@ from stock_pipeline_tests.standins.yahoo import CHART, Fault, Listing, LoopbackS
     ("fault", "kind"),
     [
         ("missing", UnknownSymbolError),
-        ("delisted", SaidDelistedError),
+        ("delisted", ReportedDelistedError),
         ("doesn't exist", NoDataError),
         ("refused", RefusedRequestError),
         ("garbage", UnreadableAnswerError),
@@ -92,7 +92,7 @@ def test_a_known_symbol_without_bars_has_no_data_and_is_not_called_delisted() ->
 def test_a_delisted_symbol_is_asked_for_again_in_the_next_fetch() -> None:
     with YahooStandIn({"AAA": replace(QUIET_WEEK, fault="delisted")}) as yahoo:
         source = YahooSource(SETTINGS, yahoo.session(), wait=no_wait)
-        assert kinds(list(source.fetch([request("AAA", about=True)]))) == {"AAA": SaidDelistedError}
+        assert kinds(list(source.fetch([request("AAA", about=True)]))) == {"AAA": ReportedDelistedError}
         yahoo.change("AAA", fault=None)
         assert served(list(source.fetch([request("AAA")]))) == {"AAA"}
 
@@ -145,7 +145,7 @@ def test_half_of_the_symbols_failing_costs_the_others_nothing() -> None:
         answers = fetched(yahoo, *map(request, symbols))
     assert len(answers) == len(symbols)
     assert served(answers) == set(symbols[::2])
-    assert kinds(answers) == dict.fromkeys(symbols[1::2], SaidDelistedError)
+    assert kinds(answers) == dict.fromkeys(symbols[1::2], ReportedDelistedError)
 
 
 def test_nobody_there_fails_every_symbol_and_after_three_without_asking() -> None:

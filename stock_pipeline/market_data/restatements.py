@@ -1,0 +1,78 @@
+"""Incoming rows against those in the store: which of them say anything new, and from which night each is known."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, SESSION, SOURCE, SYMBOL
+from stock_pipeline.core.table_schema import TableSchema
+from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, CAPTURED, FIRST, SPLIT_ADJUSTED
+from stock_pipeline.storage import Stores
+from stock_pipeline.storage.reading import Selection
+from stock_pipeline.storage.versions import merge_versions, notice_restatements
+
+RIDERS = (SOURCE, ACTIONS_KNOWN, KNOWN_FROM, KNOWN_TO)  # columns that make no restatement by themselves
+# Live services tell adjusted prices rounded; the same bar told again differs in its last digits.
+LIVE_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Vintage:
+    """When and from where rows have come.
+
+    Attributes:
+        night: the session on whose night they have come.
+        live: whether a live source told some of them.
+        held_from: symbol and first stored session of each symbol.
+        reached: the session that the store has reached. A bar of a held symbol up to there that only comes now was not known on
+            its own night.
+    """
+
+    night: date
+    live: bool
+    held_from: pl.DataFrame | None = None
+    reached: date | None = None
+
+
+def with_history(stores: Stores, schema: TableSchema, incoming: pl.DataFrame, vintage: Vintage) -> pl.DataFrame:
+    """The full history of every row about which the sources say something new.
+
+    A row that another source has told already stays as that one told it: two sources never agree to the last digit, and to
+    swap them would look like a restatement. ``incoming`` are rows of a versioned table of the market store, with ``captured``.
+    """
+    values = [name for name in schema.column_names if name not in (*schema.key, *RIDERS)]
+    first = incoming[schema.session_column].min() if schema.session_column == SESSION else None
+    history = stores.read(schema, Selection(first=first if isinstance(first, date) else None))
+    if vintage.live:
+        already_covered = _told_well_already(history, incoming, schema)
+        incoming = incoming.join(already_covered, on=list(schema.key), how="anti", maintain_order="left")
+    # What was captured says itself when it was known, so that telling it again, or late, restates nothing.
+    was_captured = pl.col(CAPTURED).is_not_null()
+    tolerance = LIVE_TOLERANCE if vintage.live else 0.0
+    noticed = notice_restatements(history, incoming.filter(~was_captured), schema.key, values, vintage.night, tolerance)
+    if vintage.held_from is not None and vintage.reached is not None:
+        noticed = _known_late(noticed, vintage.held_from, vintage.reached, vintage.night)
+    return merge_versions(history, pl.concat([noticed, incoming.filter(was_captured)]), schema.key, values)
+
+
+def _told_well_already(history: pl.DataFrame, incoming: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
+    """The keys of incoming rows that the store has in force from another source, or as traded where they come adjusted for splits.
+
+    Bars come adjusted on a night on which nobody told of splits; that says nothing against what was told of them on a better one.
+    As traded they take the place of adjusted ones, whoever tells them: what those are adjusted for is not known any more.
+    """
+    key = list(schema.key)
+    both = incoming.join(history.filter(pl.col(KNOWN_TO).is_null()), on=key, how="inner", suffix="_held")
+    another = pl.col(SOURCE) != pl.col(f"{SOURCE}_held")
+    if BASIS not in schema.dtypes:
+        return both.filter(another).select(key)
+    comes_adjusted, is_adjusted = pl.col(BASIS) == SPLIT_ADJUSTED, pl.col(f"{BASIS}_held") == SPLIT_ADJUSTED
+    return both.filter(pl.when(comes_adjusted == is_adjusted).then(another).otherwise(comes_adjusted)).select(key)
+
+
+def _known_late(noticed: pl.DataFrame, held_from: pl.DataFrame, reached: date, night: date) -> pl.DataFrame:
+    between = (pl.col(SESSION) > pl.col(FIRST)) & (pl.col(SESSION) <= reached)
+    late = pl.max_horizontal(KNOWN_FROM, pl.lit(night))
+    joined = noticed.join(held_from, on=SYMBOL, how="left", maintain_order="left")
+    return joined.with_columns(pl.when(between).then(late).otherwise(KNOWN_FROM).alias(KNOWN_FROM)).select(noticed.columns)

@@ -1,0 +1,258 @@
+"""Which instrument a symbol stands for, and when: renames, delistings, symbols given to another company."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import polars as pl
+
+from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.core.ordering import in_order
+from stock_pipeline.market_data.tables import FIRST, INSTRUMENT, LAST, SYMBOL_HISTORY
+
+# A symbol that nobody traded for so long and that then comes back belongs to another company.
+REUSE_AFTER = timedelta(days=365)
+# Bars under a new symbol that end so long before the instrument takes it are another company's, which had given it up.
+GIVEN_UP_AFTER = timedelta(days=10)
+DAY = timedelta(days=1)
+OLD, NEW = "old", "new"
+BORNE = "borne"  # whether the instrument of a report bore its symbol when it became known
+RENAMES: dict[str, type[pl.DataType]] = {OLD: pl.String, NEW: pl.String, SESSION: pl.Date}
+
+
+@dataclass(frozen=True)
+class SymbolPeriod:
+    """One symbol standing for one instrument from ``first`` to ``last`` (None while it lasts)."""
+
+    symbol: str
+    first: date
+    last: date | None
+    instrument: str
+
+
+def follow_symbols(
+    history: pl.DataFrame, last_held: Mapping[str, date], seen: pl.DataFrame, renames: pl.DataFrame, delisted: Mapping[str, date]
+) -> pl.DataFrame:
+    """The symbol history once new bars, renames and delistings are taken into account. Told twice, it stays as it is.
+
+    Args:
+        history: rows of the symbol_history table.
+        last_held: the last stored session of each symbol.
+        seen: symbol, session of the new bars.
+        renames: old, new, session (the first one under the new symbol).
+        delisted: symbol to its last session.
+    """
+    book = _Book(history, last_held)
+    in_renames = pl.col(SYMBOL).is_in(pl.concat([renames[OLD], renames[NEW]]).unique().implode())
+    book.note(seen.filter(~in_renames))
+    moving = seen.filter(in_renames)
+    # A symbol that is given up may be taken by another, so bars and renames are noted in the order of their sessions.
+    for (session,), told in renames.sort(SESSION, OLD).group_by(SESSION, maintain_order=True):
+        book.note(moving.filter(pl.col(SESSION) < session))
+        moving = moving.filter(pl.col(SESSION) >= session)
+        for old, new in told.select(OLD, NEW).iter_rows():
+            book.rename(old, new, session)
+    book.note(moving)
+    for symbol, last in delisted.items():
+        book.end(symbol, last)
+    return book.rows()
+
+
+def renames_by_contract(
+    contracts: Mapping[str, str], told: pl.DataFrame, seen: pl.DataFrame, last_held: Mapping[str, date]
+) -> pl.DataFrame:
+    """Renames that show in a contract number that comes back under another symbol.
+
+    Args:
+        contracts: contract number to the symbol that it is stored under.
+        told: symbol, contract (nullable) as the source has them now.
+        seen: symbol, session of the new bars.
+        last_held: the last stored session of each symbol.
+
+    Returns:
+        old, new, session: the first session of the new symbol after the last one stored under the old.
+    """
+    rows = []
+    for symbol, contract in told.drop_nulls().iter_rows():
+        old = contracts.get(contract)
+        if old is None or old == symbol or old not in last_held:
+            continue
+        first = seen.filter((pl.col(SYMBOL) == symbol) & (pl.col(SESSION) > last_held[old]))[SESSION].min()
+        if first is not None:
+            rows.append((old, symbol, first))
+    return pl.DataFrame(rows, schema=RENAMES, orient="row")
+
+
+def _spells(seen: pl.DataFrame, reached: Mapping[str, date]) -> pl.DataFrame:
+    """First and last session of each unbroken stretch of a symbol's bars, those up to ``reached`` apart: symbol, first, last."""
+    parted = in_order(seen.select(SYMBOL, SESSION), (SYMBOL, SESSION))
+    before = pl.when(pl.col(SYMBOL) == pl.col(SYMBOL).shift(1)).then(pl.col(SESSION).shift(1))
+    begins = (pl.col(SESSION) - before > REUSE_AFTER).fill_null(value=False)
+    if reached:
+        until = pl.col(SYMBOL).replace_strict(reached, default=None, return_dtype=pl.Date)
+        begins |= ((pl.col(SESSION) > until) & (before <= until)).fill_null(value=False)
+    parted = parted.with_columns(begins.alias("spell"))
+    numbered = parted.with_columns(pl.col("spell").cum_sum().over(SYMBOL)) if parted["spell"].any() else parted
+    ends = numbered.group_by(SYMBOL, "spell").agg(pl.col(SESSION).min().alias(FIRST), pl.col(SESSION).max().alias(LAST))
+    return ends.sort(SYMBOL, FIRST).select(SYMBOL, FIRST, LAST)
+
+
+class _Book:
+    """The tenures of every symbol, in order; the last one may be open."""
+
+    def __init__(self, history: pl.DataFrame, last_held: Mapping[str, date]) -> None:
+        self.last_held = dict(last_held)
+        self.held_before = last_held
+        self.tenures: dict[str, list[SymbolPeriod]] = {}
+        self.symbols_of: dict[str, set[str]] = {}  # of each instrument
+        for row in history.select(SYMBOL, FIRST, LAST, INSTRUMENT).sort(FIRST, SYMBOL).iter_rows():
+            self._add(SymbolPeriod(*row))
+
+    def _add(self, tenure: SymbolPeriod) -> None:
+        self.tenures.setdefault(tenure.symbol, []).append(tenure)
+        self.symbols_of.setdefault(tenure.instrument, set()).add(tenure.symbol)
+
+    def _add_another(self, symbol: str, first: date) -> None:
+        taken = symbol in self.symbols_of
+        self._add(SymbolPeriod(symbol, first, None, f"{symbol}@{first}" if taken else symbol))
+
+    def note(self, seen: pl.DataFrame) -> None:
+        """Bars, given by symbol and session."""
+        reached = {symbol: self._until(held[-1]) for symbol, held in self.tenures.items()}
+        for symbol, first, last in _spells(seen, reached).iter_rows():
+            self._note_spell(symbol, first, last)
+
+    def _until(self, tenure: SymbolPeriod) -> date:
+        """The last session under the symbol that is known of."""
+        return tenure.last or max(self.last_held.get(tenure.symbol, tenure.first), tenure.first)
+
+    def _note_spell(self, symbol: str, first: date, last: date) -> None:
+        held = self.tenures.get(symbol)
+        if not held:
+            self._add_another(symbol, first)
+            self.last_held[symbol] = last
+            return
+        if first < held[0].first and not self._came_by_rename(held[0]):
+            held[0] = replace(held[0], first=first)
+        latest = held[-1]
+        until = self._until(latest)
+        if last > until:
+            self._go_on(held, latest, until, max(first, until + DAY))
+            self.last_held[symbol] = last
+
+    def _go_on(self, held: list[SymbolPeriod], latest: SymbolPeriod, until: date, first: date) -> None:
+        if first - until > REUSE_AFTER or self._has_moved_on(latest):
+            held[-1] = replace(latest, last=until)
+            self._add_another(latest.symbol, first)
+        elif latest.last is not None:
+            held[-1] = replace(latest, last=None)  # it was not delisted after all
+
+    def _has_moved_on(self, tenure: SymbolPeriod) -> bool:
+        """Whether the instrument took another symbol after this one."""
+        others = (other for symbol in self.symbols_of[tenure.instrument] for other in self.tenures[symbol])
+        return any(other.instrument == tenure.instrument and other.first > tenure.first for other in others)
+
+    def _came_by_rename(self, tenure: SymbolPeriod) -> bool:
+        """Whether the instrument had another symbol before; bars from before then are not its own."""
+        earlier = (self.tenures[symbol][0].first for symbol in self.symbols_of[tenure.instrument] - {tenure.symbol})
+        return any(first < tenure.first for first in earlier)
+
+    def rename(self, old: str, new: str, session: date) -> None:
+        """From ``session`` on the instrument of ``old`` trades as ``new``."""
+        held = self.tenures.get(old, [])
+        if not held or held[-1].first >= session or (held[-1].last or date.min) >= session or self._has_moved_on(held[-1]):
+            return
+        instrument = held[-1].instrument
+        held[-1] = replace(held[-1], last=session - DAY)
+        others = self.tenures.setdefault(new, [])
+        if others and others[-1].last is None:
+            until = self._until(others[-1])
+            if self.held_before.get(new, session) < session or session - until > GIVEN_UP_AFTER:
+                others[-1] = replace(others[-1], last=until)  # another company's, which has given it up
+            else:
+                others.pop()  # the same company's, told under the new symbol too
+        self._add(SymbolPeriod(new, session, None, instrument))
+
+    def end(self, symbol: str, last: date) -> None:
+        """The symbol is delisted; ``last`` was its last session."""
+        held = self.tenures.get(symbol, [])
+        if held and held[-1].last is None:
+            held[-1] = replace(held[-1], last=max(last, held[-1].first))
+
+    def rows(self) -> pl.DataFrame:
+        """The rows of the symbol_history table."""
+        rows = [(t.symbol, t.first, t.last, t.instrument) for held in self.tenures.values() for t in held]
+        return pl.DataFrame(rows, schema=SYMBOL_HISTORY.dtypes, orient="row").sort(SYMBOL, FIRST)
+
+
+def under_latest_symbol(rows: pl.DataFrame, history: pl.DataFrame, night: date) -> pl.DataFrame:
+    """``rows`` (symbol, session, ...) of each instrument under one symbol: the one it bore last on ``night``.
+
+    An earlier holder of a symbol that another company has now bears its own first session besides, as in GM@1962-01-02. Rows of
+    a symbol outside of every tenure (the same company's, told again under its new symbol) are left out.
+    """
+    involved = _involved(history)
+    if involved.is_empty():
+        return rows
+    concerned = pl.col(SYMBOL).is_in(involved.implode())
+    tenures = history.filter(concerned & (pl.col(FIRST) <= night)).sort(FIRST)
+    shown = _shown_names(tenures)
+    moved = (
+        _within_tenures(rows.filter(concerned), tenures)
+        .with_columns(pl.col(INSTRUMENT).replace_strict(shown, default=None, return_dtype=pl.String).alias(SYMBOL))
+        .select(rows.columns)
+    )
+    return pl.concat([rows.filter(~concerned), moved]).sort(SYMBOL, SESSION)
+
+
+def with_instruments(rows: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
+    """``rows`` (symbol, session, ...) and the instrument of each: the one that bore the symbol on the session.
+
+    Rows that ``under_latest_symbol`` leaves out are left out here too. A symbol without a history is an instrument of its own.
+    """
+    concerned = pl.col(SYMBOL).is_in(_involved(history).implode())
+    instrument = pl.coalesce(INSTRUMENT, SYMBOL).alias(INSTRUMENT)
+    alone = rows.filter(~concerned).join(history.select(SYMBOL, INSTRUMENT), on=SYMBOL, how="left").with_columns(instrument)
+    moved = _within_tenures(rows.filter(concerned), history.sort(FIRST))
+    return pl.concat([alone, moved.select(alone.columns)])
+
+
+def reporting_instruments(rows: pl.DataFrame, history: pl.DataFrame, day: str) -> pl.DataFrame:
+    """``rows`` of reports (symbol, ``day``, ...) and the instrument of each, which need not have traded when it reported.
+
+    It is the one that bore the symbol on ``day``, the night on which the report became known; if none did, the next one that
+    bears it (reports are older than the first bar, or a vendor tells a past under today's symbol), or else the last before.
+    ``borne`` tells the first case from the others. A symbol without a history is an instrument of its own.
+    """
+    tenures = history.select(SYMBOL, FIRST, LAST, INSTRUMENT).sort(FIRST)
+    ahead = tenures.select(SYMBOL, FIRST, pl.col(INSTRUMENT).alias("next"))
+    joined = rows.sort(day, maintain_order=True)
+    # Sorted they are, which Polars cannot see within the groups.
+    joined = joined.join_asof(tenures, left_on=day, right_on=FIRST, by=SYMBOL, strategy="backward", check_sortedness=False)
+    joined = joined.join_asof(ahead, left_on=day, right_on=FIRST, by=SYMBOL, strategy="forward", check_sortedness=False)
+    borne = pl.col(INSTRUMENT).is_not_null() & (pl.col(LAST).is_null() | (pl.col(day) <= pl.col(LAST)))
+    instrument = pl.when(borne).then(INSTRUMENT).otherwise(pl.coalesce("next", INSTRUMENT, SYMBOL))
+    return joined.select(*rows.columns, instrument.alias(INSTRUMENT), borne.alias(BORNE))
+
+
+def _involved(history: pl.DataFrame) -> pl.Series:
+    """The symbols of more than one instrument, and of instruments of more than one symbol."""
+    # Of the whole history: what a source told again under a later symbol is no company of its own on an earlier night either.
+    return history.filter((pl.len().over(SYMBOL) > 1) | (pl.len().over(INSTRUMENT) > 1))[SYMBOL].unique()
+
+
+def _within_tenures(rows: pl.DataFrame, tenures: pl.DataFrame) -> pl.DataFrame:
+    """The rows that lie within a tenure of their symbol, with its columns; ``tenures`` in the order of their first sessions."""
+    return (
+        rows.sort(SESSION)
+        .join_asof(tenures, left_on=SESSION, right_on=FIRST, by=SYMBOL, strategy="backward", check_sortedness=False)
+        .filter(pl.col(INSTRUMENT).is_not_null() & (pl.col(LAST).is_null() | (pl.col(SESSION) <= pl.col(LAST))))
+    )
+
+
+def _shown_names(tenures: pl.DataFrame) -> dict[str, str]:
+    """Of each instrument the symbol that it is shown under."""
+    in_order = tenures.sort(FIRST)
+    holders = dict(in_order.select(SYMBOL, INSTRUMENT).iter_rows())  # the last one stays
+    latest = {instrument: (symbol, first) for instrument, symbol, first in in_order.select(INSTRUMENT, SYMBOL, FIRST).iter_rows()}
+    return {instrument: symbol if holders[symbol] == instrument else f"{symbol}@{first}" for instrument, (symbol, first) in latest.items()}

@@ -1,0 +1,127 @@
+"""What a stage's body receives, and what it gives back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from stock_pipeline.core.errors import InputError, StockPipelineError
+from stock_pipeline.core.table_schema import StoreName, TableSchema
+from stock_pipeline.orchestration.options import RunOptions
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage import Stores, Write, replace_all, replace_sessions
+from stock_pipeline.storage.reading import Selection
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """One execution of a stage: as of which session it works, how far it has come, and where it reads."""
+
+    asset: str  # name of the stage
+    store: StoreName  # which it writes to
+    news: tuple[TableSchema, ...]  # the tables in which a change is news for it
+    stores: Stores
+    settings: Settings  # with what the run has chosen for its training
+    options: RunOptions  # what the run was asked to do
+    watermark: date | None  # the session that the stage itself has reached
+    market_watermark: date | None  # the session that ingestion has reached
+    full_refresh: bool  # whether everything is to be made again: asked for, or because the code or a setting is another
+    moment: datetime  # when the execution began, UTC; for the audit trail and for ingestion, never for data
+    report_progress: Callable[[str], None] = field(default=lambda _note: None)  # tells whoever watches what is being done
+
+    @property
+    def as_of(self) -> date:
+        """The session whose night's knowledge the stage works with.
+
+        Where the stage had come further than the session asked for, what has changed is made again as far as it had come: the sessions
+        beyond would else be left as they were, and count as made. Only a run that says itself what to make goes back.
+
+        Raises:
+            InputError: the session asked for lies beyond what has been ingested.
+            StockPipelineError: nothing has been ingested yet.
+        """
+        if self.market_watermark is None:
+            raise StockPipelineError("there are no bars yet; materialise market_data/daily_bars first")
+        requested = self.options.as_of
+        if requested is not None and requested > self.market_watermark:
+            raise InputError(f"as-of {requested} lies beyond the last session ingested, {self.market_watermark}")
+        goes_back = self.options.full_refresh or self.options.choose_training
+        if requested is not None and self.watermark is not None and not goes_back:
+            return max(requested, self.watermark)
+        return requested or self.market_watermark
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the stage has already reached the session, so that there is nothing to do."""
+        if self.full_refresh or self.options.choose_training or self.options.dry_run:
+            return False
+        return self.watermark is not None and self.watermark >= self.as_of
+
+    def first_to_make(self, sessions: Sequence[date], of: Sequence[TableSchema] | None = None) -> date | None:
+        """The first of ``sessions`` that is to be made: beyond the watermark, or changed upstream since; None where there is none.
+
+        So that a restatement reaches everything made of it, whatever it finds already there. The changes that count are those of the
+        tables ``of``, or of all that are news.
+        """
+        if self.full_refresh or self.watermark is None:
+            return sessions[0] if sessions else None
+        watermark = self.watermark
+        changed = self.stores.changed_from(self.news if of is None else of, self.store, self.asset)
+        wanted = [day for day in sessions if day > watermark or (changed is not None and day >= changed)]
+        return wanted[0] if wanted else None
+
+    def has_news(self) -> bool:
+        """Whether there is anything to do: a session to reach, or rows upstream that have changed since."""
+        return not self.is_up_to_date or self.stores.changed_from(self.news, self.store, self.asset) is not None
+
+    def nights_to_make(self, schema: TableSchema) -> list[date]:
+        """The nights whose rows of ``schema``, a log with a row for each night, are to be made: this one, and after a change of a setting
+        those on record before it.
+        """
+        session = schema.session_column
+        if not self.full_refresh or session is None:
+            return [self.as_of]
+        held = self.read(schema, Selection(columns=(session,), last=self.as_of, distinct=True))[session]
+        return sorted({*held, self.as_of})
+
+    def rows_of_nights(self, schema: TableSchema, frame: pl.DataFrame, least_share: float = 0.0, may_be_empty: bool = False) -> Write:
+        """The write of such a log: the nights in ``frame`` take the place of those stored, of all of them but later ones where everything
+        is made again.
+        """
+        if self.full_refresh:
+            later = self.read(schema, Selection(first=self.as_of + timedelta(days=1)))
+            return replace_all(schema, pl.concat([frame, later.select(frame.columns)], how="vertical_relaxed"), may_be_empty=may_be_empty)
+        return replace_sessions(schema, frame, least_share=least_share, may_be_empty=may_be_empty)
+
+    @property
+    def models_root(self) -> Path:
+        """The folder of the model artefacts."""
+        return self.stores.layout.models
+
+    def read(self, schema: TableSchema, selection: Selection | None = None) -> pl.DataFrame:
+        """Rows of a table, ordered by its key."""
+        return self.stores.read(schema, selection)
+
+
+Facts = Mapping[str, float | int | str | pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """Whether a check holds, and what people are to see of it; a frame is shown as a table."""
+
+    passed: bool
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """What a body made: rows to write, the session that they reach, and what people look at in the web UI."""
+
+    writes: tuple[Write, ...]
+    watermark: date
+    charts: Callable[[], Mapping[str, bytes]] = dict  # draws PNG files, by name, for whoever wants to look
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # small frames
+    facts: Mapping[str, float | int | str | None] = field(default_factory=dict)  # single figures that the UI plots over time

@@ -1,0 +1,190 @@
+"""What a person does to the registry, carried out: read, decided, and written in one transaction with its audit rows.
+
+``now`` is the moment (UTC) for the audit trail; decisions bear the last session that was ingested.
+"""
+
+from dataclasses import asdict
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
+from stock_pipeline.core.errors import ArtefactError, InputError
+from stock_pipeline.models.catalogue import CATALOGUE, STACK
+from stock_pipeline.models.reading import check_artefact
+from stock_pipeline.registry import ledger, tables
+from stock_pipeline.registry.comparison_data import in_shadow, out_of_fold
+from stock_pipeline.registry.lifecycle import SignOff, active_version, version_of
+from stock_pipeline.registry.promotion import judge
+from stock_pipeline.registry.reading import all_versions
+from stock_pipeline.registry.registration import Compare, Registry, best_kept
+from stock_pipeline.settings import PromotionSettings, Settings
+from stock_pipeline.storage import Stores
+
+NAMES: Final = (*(entry.name for entry in CATALOGUE), STACK)  # of all models, the stack last
+
+
+def promote_version(stores: Stores, settings: Settings, model: str, version: int, forced: str | None, now: datetime) -> None:
+    """Promote a version, by the rule or, with a reason in ``forced``, against it; see ``promote``.
+
+    Raises:
+        InputError: there is no such model or version, it is refused, or its artefact is missing or damaged.
+    """
+    night = _session(stores, model)
+    stored = ledger.stored_registry(stores)
+    stands = version_of(stored.registry.versions, model, version)[tables.STATUS]
+    _refuse_damaged(stores, model, version)
+    compare = in_shadow(stores) if stands == tables.SHADOW else out_of_fold(stores)
+    after = promote(stored.registry, model, version, night, settings.registry.promotion, compare, forced)
+    ledger.write_manual_decision(stores, stored, after, now)
+
+
+def roll_back_version(stores: Stores, model: str, version: int | None, reason: str, now: datetime) -> int:
+    """Go back to the version that served before, or to the one given; returns its number. See ``roll_back``.
+
+    Raises:
+        InputError: there is no such model or version, or its artefact is missing or damaged.
+    """
+    night = _session(stores, model)
+    stored = ledger.stored_registry(stores)
+    after = roll_back(stored.registry, model, version, night, reason)
+    back = int(after.promotions.join(stored.registry.promotions, on=[MODEL, tables.NUMBER], how="anti")[VERSION][0])
+    _refuse_damaged(stores, model, back)
+    ledger.write_manual_decision(stores, stored, after, now)
+    return back
+
+
+def switch_model(stores: Stores, model: str, enabled: bool, reason: str, now: datetime) -> None:
+    """Switch a model off or on.
+
+    Raises:
+        InputError: there is no such model, or it is so already.
+    """
+    change = partial(with_switch, model=model, enabled=enabled, night=_session(stores, model), reason=reason)
+    ledger.switch_model(stores, change, now)
+
+
+def refuse_unknown(model: str) -> None:
+    """Refuse a name that no model has.
+
+    Raises:
+        InputError: with the names that there are.
+    """
+    if model not in NAMES:
+        raise InputError(f"there is no model {model!r}; the models are {', '.join(NAMES)}")
+
+
+def _session(stores: Stores, model: str) -> date:
+    """The session that a decision about the model bears."""
+    refuse_unknown(model)
+    session = ledger.session_reached(stores)
+    stores.prepare(tables.TABLES)
+    return session
+
+
+def _refuse_damaged(stores: Stores, model: str, version: int) -> None:
+    row = version_of(all_versions(stores), model, version)
+    try:
+        check_artefact(stores.layout.models / Path(row["artefact"]), row["sha256"])
+    except ArtefactError as error:
+        raise InputError(f"version {version} of {model} cannot serve: {error}") from error
+
+
+def promote(
+    registry: Registry, model: str, version: int, night: date, rule: PromotionSettings, compare: Compare, forced: str | None = None
+) -> Registry:
+    """The registry after a hand has promoted a version on the night of a session: by the rule, or against it for the reason ``forced``.
+
+    ``compare`` is as for ``registration.judge_shadows`` where the version is in shadow, otherwise as for ``registration.register``.
+
+    Raises:
+        InputError: there is no such version, it is active already, rejected or archived, or the rule refuses it.
+    """
+    row = version_of(registry.versions, model, version)
+    _refuse_status(row, forced)
+    active = active_version(registry.versions, model)
+    figures: dict[str, Any] = {"champion": None if active is None else active[VERSION]}
+    if forced is not None:
+        ground, reason = tables.FORCED, forced
+    elif active is None:
+        ground, reason = tables.FIRST, "no version was active"
+    else:
+        compared = compare(row[TRAINING_ID], active[TRAINING_ID])
+        if compared is None:
+            raise InputError(
+                f"version {version} of {model} shares no session with version {active[VERSION]}, so the two cannot be compared; "
+                "promote it all the same with --force and --reason"
+            )
+        ground = tables.IN_SHADOW if row[tables.STATUS] == tables.SHADOW else tables.HOLDOUT
+        if ground == tables.IN_SHADOW and (compared.sessions < rule.shadow_sessions or compared.predictions < rule.shadow_predictions):
+            raise InputError(
+                f"version {version} of {model} has {compared.predictions} predictions of {compared.sessions} sessions with outcomes in "
+                f"shadow, and needs {rule.shadow_predictions} of {rule.shadow_sessions}; wait, or promote it with --force and --reason"
+            )
+        passed, reason = judge(compared, best_kept(registry.versions, model), rule)
+        if not passed:
+            raise InputError(f"version {version} of {model} is refused: {reason}; promote it all the same with --force and --reason")
+        figures |= asdict(compared)
+    return registry.apply_decision(row, tables.ACTIVE, tables.PROMOTION, ground, SignOff(night, tables.PERSON, reason), **figures)
+
+
+def roll_back(registry: Registry, model: str, version: int | None, night: date, reason: str) -> Registry:
+    """The registry after the model has gone back to an earlier version: the one that served before, or the one given.
+
+    Raises:
+        InputError: the model has no such version, none served before, or it is not one that has served.
+    """
+    active = active_version(registry.versions, model)
+    before = version if version is not None else _served_before(registry.versions, model, active)
+    row = version_of(registry.versions, model, before)
+    if row[tables.STATUS] != tables.RETIRED:
+        raise InputError(
+            f"version {before} of {model} is {row[tables.STATUS]}; going back takes a version that has served and is retired, "
+            f"see `stock-pipeline models show {model}`"
+        )
+    champion = None if active is None else active[VERSION]
+    return registry.apply_decision(
+        row, tables.ACTIVE, tables.ROLLBACK, tables.FORCED, SignOff(night, tables.PERSON, reason), champion=champion
+    )
+
+
+def with_switch(switches: pl.DataFrame, model: str, enabled: bool, night: date, reason: str) -> pl.DataFrame:
+    """The rows of MODEL_SWITCHES after a model has been switched on or off.
+
+    Raises:
+        InputError: it is so already.
+    """
+    if is_enabled(switches, model) == enabled:
+        raise InputError(f"{model} is switched {'on' if enabled else 'off'} already; nothing was changed")
+    row = {MODEL: model, tables.ENABLED: enabled, AS_OF: night, tables.REASON: reason}
+    return tables.MODEL_SWITCHES.with_row(switches, row)
+
+
+def is_enabled(switches: pl.DataFrame, model: str) -> bool:
+    """Whether the model's predictions are made."""
+    return switches.filter((pl.col(MODEL) == model) & ~pl.col(tables.ENABLED)).is_empty()
+
+
+def _refuse_status(row: dict[str, Any], forced: str | None) -> None:
+    named = f"version {row[VERSION]} of {row[MODEL]}"
+    if row[tables.STATUS] == tables.ACTIVE:
+        raise InputError(f"{named} is active already; nothing was changed")
+    if row[tables.STATUS] == tables.ARCHIVED:
+        raise InputError(f"{named} is archived, its artefact is not in place; choose another, or train the model again")
+    if row[tables.STATUS] == tables.REJECTED and forced is None:
+        raise InputError(f"{named} was rejected: {row[tables.REASON]}; promote it all the same with --force and --reason")
+    if row[tables.STATUS] == tables.RETIRED and forced is None:
+        raise InputError(f"{named} has served and is retired; go back to it with `stock-pipeline models rollback {row[MODEL]}`")
+
+
+def _served_before(versions: pl.DataFrame, model: str, active: dict[str, Any] | None) -> int:
+    """The version that was retired last."""
+    served = versions.filter((pl.col(MODEL) == model) & (pl.col(tables.STATUS) == tables.RETIRED))
+    if active is not None:
+        served = served.filter(pl.col(VERSION) < active[VERSION])
+    if served.is_empty():
+        raise InputError(f"{model} has no earlier version that has served, so there is none to go back to")
+    return int(served.sort(tables.ACTIVE_TO, VERSION)[VERSION][-1])
