@@ -4,10 +4,11 @@
 """
 
 import os
+import sys
 from pathlib import Path
 
 from stock_pipeline.core.atomic_files import write_text
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.errors import InputError, StockPipelineError
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.settings import Settings, load_settings
@@ -52,4 +53,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
 
 
 if __name__ == "__main__":
-    print(prepare_dagster_home(load_settings()))  # noqa: T201
+    try:
+        print(prepare_dagster_home(load_settings()))  # noqa: T201
+    except StockPipelineError as error:
+        sys.exit(f"Error: {error}")

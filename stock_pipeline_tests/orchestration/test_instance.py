@@ -1,3 +1,4 @@
+import runpy
 from pathlib import Path
 
 import dagster as dg
@@ -63,3 +64,10 @@ def test_an_instance_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match=r"DAGSTER_HOME is '.*nowhere', which is not a folder"):
         prepare_dagster_home(plain_settings(tmp_path / "data"))
+
+
+def test_a_wrong_setting_is_a_sentence_to_scripts_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("STOCK_PIPELINE_EXCHANGE", "MOON")
+    with pytest.raises(SystemExit, match="Error: variable STOCK_PIPELINE_EXCHANGE: field exchange is 'MOON'"):
+        runpy.run_module("stock_pipeline.orchestration.instance", run_name="__main__")
+    assert capsys.readouterr().out == ""
