@@ -40,12 +40,12 @@ OTHERS: Final[dict[str, Any]] = {
     "models.seed": 8,
     "models.threads": 2,
     "models.trials": 2,
-    "registry.retention.shadow_days": 1,
+    "retention.live_results_days": 1,
     "registry.mirror_to_mlflow": True,
     "trading.cost_bps_per_side": 25.0,
     "backtest.top_share": 0.3,
     "drift.window_sessions": 15,
-    "maintenance.backups_kept": 1,
+    "retention.backups": 1,
 }
 DATA: Final = ("market_data", "features", "labels", "backtest")  # rooms whose rows follow from one another; scores stand as they were given
 # What a stage declares for the sake of the stages that do as it does, but which does not reach its own rows.

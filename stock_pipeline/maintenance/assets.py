@@ -35,7 +35,7 @@ def keep_backups(context: StageContext) -> StageOutput | None:
     made = back_up(context.stores, context.as_of)
     held = context.read(BACKUPS)
     everything = pl.concat([held.filter(pl.col(AS_OF) != context.as_of), made])
-    gone = outdated(everything, context.settings.maintenance.backups_kept)
+    gone = outdated(everything, context.settings.retention.backups)
     remove(context.stores.layout.backups, gone)
     kept = everything.filter(~pl.col(AS_OF).is_in(gone)).sort(AS_OF, "store")
     return StageOutput(
@@ -54,7 +54,7 @@ def keep_archive(context: StageContext) -> StageOutput | None:
     """
     if context.is_up_to_date:
         return None
-    retention = context.settings.registry.retention
+    retention = context.settings.retention
     stored = stored_registry(context.stores)
     held, home = stored.registry, context.stores.home
     done = held.versions.filter(pl.col(STATUS) == ARCHIVED)
@@ -66,7 +66,7 @@ def keep_archive(context: StageContext) -> StageOutput | None:
         put_away(home, row[MODEL], row[TRAINING_ID])
     now = archive_versions(held, gone, context.as_of)
     results = context.stores.read_versioned(LIVE_RESULTS)
-    recent = results.frame.filter(pl.col(SESSION) >= context.as_of - timedelta(days=retention.shadow_days))
+    recent = results.frame.filter(pl.col(SESSION) >= context.as_of - timedelta(days=retention.live_results_days))
     return StageOutput(
         writes=(
             *stored.writes(now),
@@ -93,7 +93,7 @@ STAGES: Sequence[Stage] = (
         reads=(LIVE_RESULTS, *via((key_of(MODEL_VERSIONS),), TRAININGS)),
         amends=(MODEL_VERSIONS, PROMOTIONS, LIVE_RESULTS),
         body=keep_archive,
-        settings_ahead=("registry.retention",),
+        settings_ahead=("retention.versions", "retention.archive_after_days", "retention.live_results_days"),
     ),
     Stage(
         keys=(key_of(BACKUPS),),
@@ -102,7 +102,7 @@ STAGES: Sequence[Stage] = (
         # Everything else is made before one of these.
         reads=(SIGNALS, SUGGESTED_STOCKS, PERFORMANCE_LOG, METRICS, FEATURE_DRIFT, *via((ARCHIVE,), MODEL_VERSIONS)),
         body=keep_backups,
-        settings=("maintenance.backups_kept",),
+        settings=("retention.backups",),
         kinds=("duckdb",),
     ),
 )

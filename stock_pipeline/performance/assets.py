@@ -63,7 +63,7 @@ def measure_performance(context: StageContext) -> StageOutput | None:
 
 def _results_of_versions(context: StageContext, outcomes: pl.DataFrame) -> pl.DataFrame:
     """The results of the sessions whose outcomes have become known or have changed since, of all versions: rows of LIVE_RESULTS."""
-    kept_from = context.as_of - timedelta(days=context.settings.registry.retention.shadow_days)
+    kept_from = context.as_of - timedelta(days=context.settings.retention.live_results_days)
     wanted = Selection(columns=(SESSION,), first=kept_from, last=context.as_of, distinct=True)
     sessions = context.read(DAILY_PREDICTIONS, wanted)[SESSION].to_list()
     first = context.first_to_make(sessions, JOINED)
@@ -106,7 +106,7 @@ STAGES: Sequence[Stage] = (
         tables=(DAILY_PERFORMANCE, LIVE_RESULTS),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS, DAILY_FEATURES, *BAR_TABLES),
         body=measure_performance,
-        settings=("exchange", "labels", "quality.jump_ratio", "registry.retention.shadow_days"),
+        settings=("exchange", "labels", "quality.jump_ratio", "retention.live_results_days"),
         settings_ahead=("features.set", "source.currency"),  # every set has the exposures, and they are the same
         code_version="2",
     ),

@@ -22,13 +22,13 @@ from stock_pipeline.settings.features import FeatureSettings
 from stock_pipeline.settings.file import SettingsFile
 from stock_pipeline.settings.kinds import Seconds, no_larger_than_sensible
 from stock_pipeline.settings.labels import LabelSettings
-from stock_pipeline.settings.maintenance import MaintenanceSettings
 from stock_pipeline.settings.models import ModelSettings
 from stock_pipeline.settings.paths import Folder
 from stock_pipeline.settings.performance import PerformanceSettings
 from stock_pipeline.settings.problems import NO_SUCH_SETTING, Place, sentence
 from stock_pipeline.settings.quality import QualitySettings
 from stock_pipeline.settings.registry import RegistrySettings
+from stock_pipeline.settings.retention import RetentionSettings
 from stock_pipeline.settings.schedule import ScheduleSettings
 from stock_pipeline.settings.source import SourceSettings
 from stock_pipeline.settings.trading import TradingSettings
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     performance: PerformanceSettings = PerformanceSettings()
     backtest: BacktestSettings = BacktestSettings()
     drift: DriftSettings = DriftSettings()
-    maintenance: MaintenanceSettings = MaintenanceSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     _sensible = field_validator("*")(no_larger_than_sensible)
 

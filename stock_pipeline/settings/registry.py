@@ -1,4 +1,4 @@
-"""The life of the versions of models: promotion, retraining, retention."""
+"""The life of the versions of models: promotion and retraining."""
 
 from typing import Literal
 
@@ -41,18 +41,9 @@ class RetrainingSettings(Section):
     drift_cooldown_days: Days = Field(7, description="days between two retrainings that drift started")
 
 
-class RetentionSettings(Section):
-    """How long the remains of versions are kept."""
-
-    versions: int = Field(30, ge=1, description="versions per model whose artefacts stay in place; older ones are archived")
-    archive_after_days: Days = Field(180, description="days after retirement or refusal until a version is archived")
-    shadow_days: Days = Field(90, description="days for which shadow results stay")
-
-
 class RegistrySettings(Section):
     """The life of the versions of models."""
 
     promotion: PromotionSettings = PromotionSettings()
     retraining: RetrainingSettings = RetrainingSettings()
-    retention: RetentionSettings = RetentionSettings()
     mirror_to_mlflow: bool = Field(True, description="whether versions are shown in MLflow")

@@ -52,7 +52,7 @@ def folders(stores: Stores) -> list[str]:
 
 
 def archive_night(stores: Stores, as_of: date, **retention: int) -> StageResult:
-    settings = plain_settings(stores.home, registry={"retention": retention})
+    settings = plain_settings(stores.home, retention=retention)
     return execute(stage_of(ARCHIVE, settings), stores, settings, as_of)
 
 
@@ -79,7 +79,7 @@ def test_age_counts_from_the_end_of_service(stores: Stores) -> None:
 def test_old_shadow_results_go(stores: Stores) -> None:
     row = {MODEL: "ridge", VERSION: 4, TRAINING_ID: "t4", "predictions": 3, "mae": 0.1, "baseline_mae": 0.2, "rank_ic": None}
     put(stores, LIVE_RESULTS, [row | {SESSION: day} for day in DAYS], DAYS[-1])
-    archive_night(stores, DAYS[-1], shadow_days=(DAYS[-1] - DAYS[6]).days)
+    archive_night(stores, DAYS[-1], live_results_days=(DAYS[-1] - DAYS[6]).days)
     assert stores.read(LIVE_RESULTS)[SESSION].to_list() == DAYS[6:]
 
 
@@ -106,7 +106,7 @@ def test_nothing_is_archived_twice_in_a_night(stores: Stores) -> None:
 
 
 def test_a_version_keeps_its_folder_until_the_registry_says_that_it_is_archived(stores: Stores) -> None:
-    settings = plain_settings(stores.home, registry={"retention": {"versions": 2}})
+    settings = plain_settings(stores.home, retention={"versions": 2})
     for _ in range(2):
         with pytest.raises(KilledError):
             execute(stage_of(ARCHIVE, settings), dying(stores, "before it writes"), settings, DAYS[8])

@@ -82,7 +82,7 @@ def test_removing_takes_the_folders_of_those_sessions_alone(stores: Stores) -> N
 
 
 def test_each_night_keeps_a_backup_once_and_lets_the_oldest_go(tmp_path: Path) -> None:
-    stores, settings = ingested(tmp_path, DAYS[-1]), plain_settings(tmp_path, maintenance={"backups_kept": 2})
+    stores, settings = ingested(tmp_path, DAYS[-1]), plain_settings(tmp_path, retention={"backups": 2})
     for day in DAYS[:4]:
         assert [make(BACKUPS, stores, settings, day).output is None for _ in range(2)] == [False, True]
     assert stores.read(BACKUPS)[AS_OF].unique().sort().to_list() == DAYS[2:4]

@@ -126,7 +126,7 @@ def test_a_restated_outcome_is_joined_again(nights: Nights) -> None:
 
 
 def test_sessions_beyond_retention_are_not_made(waiting: Nights, tmp_path: Path) -> None:
-    nights = waiting.copied(tmp_path, registry={"retention": {"shadow_days": 10}})
+    nights = waiting.copied(tmp_path, retention={"live_results_days": 10})
     nights.run(MEASURE, LAST)
     kept = [day for day in DAYS[:COUNT] if (DAYS[LAST] - day).days <= 10]
     assert results(nights)[SESSION].min() == kept[0] > DAYS[FIRST]

@@ -16,7 +16,7 @@ def test_without_file_and_variables_the_defaults_hold() -> None:
     assert (settings.schedule.enabled, settings.schedule.time, settings.schedule.time_zone) == (True, "22:45", "America/New_York")
     assert (settings.automation.nightly.timeout_seconds, settings.automation.nightly.retries) == (1800, 3)
     assert (settings.automation.training.timeout_seconds, settings.automation.training.retries) == (7200, 1)
-    assert (settings.models.names, settings.models.seed, settings.maintenance.backups_kept) == (None, 7, 7)
+    assert (settings.models.names, settings.models.seed, settings.retention.backups) == (None, 7, 7)
 
 
 def test_an_empty_file_changes_nothing(given: Given) -> None:
