@@ -74,7 +74,7 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        known = {"name": "ibkr", "fallbacks": ["yahoo"], "symbols": SYMBOLS, "history_from": DAYS[0], "overlap": 1}
+        known = {"name": "ibkr", "fallbacks": ["yahoo"], "symbols": SYMBOLS, "history_from": DAYS[0], "refetch_sessions": 1}
         ibkr = {"port": self.gateway.port, "requests_at_once": 1, "connect_seconds": 5}
         return plain_settings(self.stores.home, source=known | {"ibkr": ibkr} | self.source)
 

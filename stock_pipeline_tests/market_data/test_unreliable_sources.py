@@ -83,7 +83,7 @@ def test_whatever_failed_adjusted_prices_are_right_once_both_sources_answer(
     broker = Unreliable("ibkr", frozenset({"bars"}), faults)
     web = Unreliable("yahoo", frozenset({"bars", "actions"}), faults)
     monkeypatch.setattr(catalogue, "CATALOGUE", (SourceEntry("ibkr", "", lambda _: broker), SourceEntry("yahoo", "", lambda _: web)))
-    known = {"name": "ibkr", "fallbacks": ["yahoo"], "symbols": list(SPLITS), "history_from": SESSIONS[0], "overlap": 2}
+    known = {"name": "ibkr", "fallbacks": ["yahoo"], "symbols": list(SPLITS), "history_from": SESSIONS[0], "refetch_sessions": 2}
     settings = plain_settings(stores.home, source=known)
     failed = 0
     for place in range(FIRST_NIGHT, len(SESSIONS)):

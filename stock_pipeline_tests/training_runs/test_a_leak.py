@@ -37,12 +37,12 @@ def test_a_model_that_has_learnt_from_the_future_is_not_put_to_use(tmp_path: Pat
         ended = files.run("spline_ridge")
     told = " ".join(ended.output.split())
     assert ended.exit_code == FAILED
-    assert "check no_leak of models/spline_ridge failed" in told
+    assert "check plausible_ic of models/spline_ridge failed" in told
     assert "look for a feature or label that knows the future" in told
     assert files.stores.read(TRAININGS)[MODEL].to_list() == ["spline_ridge"]
     assert (files.stores.count(MODEL_VERSIONS), files.stores.count(DAILY_PREDICTIONS)) == (0, 0)
     # The check follows from what is stored, so the model stays barred although nothing of it is made anew.
     again = files.run("spline_ridge")
     assert again.exit_code == FAILED
-    assert "check no_leak of models/spline_ridge failed" in " ".join(again.output.split())
+    assert "check plausible_ic of models/spline_ridge failed" in " ".join(again.output.split())
     assert files.stores.count(MODEL_VERSIONS) == 0

@@ -36,7 +36,7 @@ def crash(*_given: object, **_named: object) -> NoReturn:
 
 
 @dataclass(frozen=True)
-class StageContext:
+class Night:
     """What became of a run in which one model crashed, and of the run after it."""
 
     files: OwnFiles
@@ -49,7 +49,7 @@ class StageContext:
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> StageContext:
+def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     files = OwnFiles(tmp_path_factory.mktemp("crashed"))
     files.make()
     broken = tuple(replace(entry, make=crash) if entry.name == BROKEN else entry for entry in CATALOGUE)
@@ -61,7 +61,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> StageContext:
     problems = {row["model"]: row["problem"] for row in model_status(stores)}
     predicted = set(stores.read(DAILY_PREDICTIONS)[MODEL])
     members = members_of_stack(files)
-    return StageContext(files, ended, members, asset, problems, predicted, files.run(MODELS))
+    return Night(files, ended, members, asset, problems, predicted, files.run(MODELS))
 
 
 def members_of_stack(files: OwnFiles) -> set[str]:
@@ -70,46 +70,46 @@ def members_of_stack(files: OwnFiles) -> set[str]:
     return set(json.loads(last["parameters"])["members"])
 
 
-def test_the_command_says_which_model_failed_and_why_and_ends_with_one(context: StageContext) -> None:
-    assert context.ended.exit_code == FAILED, context.ended.output
-    told = " ".join(context.ended.output.split())
+def test_the_command_says_which_model_failed_and_why_and_ends_with_one(night: Night) -> None:
+    assert night.ended.exit_code == FAILED, night.ended.output
+    told = " ".join(night.ended.output.split())
     assert f"models/{BROKEN} failed: {REASON}" in told
-    assert "Traceback" not in context.ended.output
+    assert "Traceback" not in night.ended.output
 
 
-def test_what_was_made_without_the_model_is_shown(context: StageContext) -> None:
-    told = " ".join(context.ended.output.split())
+def test_what_was_made_without_the_model_is_shown(night: Night) -> None:
+    told = " ".join(night.ended.output.split())
     for title in ("Suggested stocks, profile default", "Backtest", "Features by severity of their drift"):
         assert title in told
 
 
-def test_the_failure_stands_in_the_status_of_asset_and_model(context: StageContext) -> None:
-    assert (context.asset["last_result"], context.asset["error"], context.asset["watermark"]) == ("failed", REASON, None)
-    assert {name: problem for name, problem in context.problems.items() if problem is not None} == {BROKEN: REASON}
+def test_the_failure_stands_in_the_status_of_asset_and_model(night: Night) -> None:
+    assert (night.asset["last_result"], night.asset["error"], night.asset["watermark"]) == ("failed", REASON, None)
+    assert {name: problem for name, problem in night.problems.items() if problem is not None} == {BROKEN: REASON}
 
 
-def test_the_others_serve_and_the_stack_weighs_what_there_is(context: StageContext) -> None:
-    assert context.members == {"spline_ridge"}
-    assert context.predicted == {"spline_ridge", "risk", STACK}
-    stores = context.files.stores
+def test_the_others_serve_and_the_stack_weighs_what_there_is(night: Night) -> None:
+    assert night.members == {"spline_ridge"}
+    assert night.predicted == {"spline_ridge", "risk", STACK}
+    stores = night.files.stores
     for table in (SIGNALS, SUGGESTED_STOCKS, EXPLANATIONS):
         assert LAST in stores.read(table)[SESSION].to_list(), table.name
 
 
-def test_the_next_run_trains_it_and_the_stack_takes_it_in(context: StageContext) -> None:
-    assert context.after.exit_code == 0, context.after.output
-    assert members_of_stack(context.files) == {"spline_ridge", BROKEN}
-    numbers = dict(context.files.stores.read(TRAININGS).group_by(MODEL).agg(pl.col("number").max()).iter_rows())
+def test_the_next_run_trains_it_and_the_stack_takes_it_in(night: Night) -> None:
+    assert night.after.exit_code == 0, night.after.output
+    assert members_of_stack(night.files) == {"spline_ridge", BROKEN}
+    numbers = dict(night.files.stores.read(TRAININGS).group_by(MODEL).agg(pl.col("number").max()).iter_rows())
     assert numbers == {"spline_ridge": 1, BROKEN: 1, "risk": 1, STACK: 2}
-    active = active_versions(context.files.stores)
+    active = active_versions(night.files.stores)
     assert set(active[MODEL]) == {"spline_ridge", BROKEN, "risk", STACK}
-    predicted = context.files.stores.read(DAILY_PREDICTIONS)
+    predicted = night.files.stores.read(DAILY_PREDICTIONS)
     assert set(active[TRAINING_ID]) <= set(predicted[TRAINING_ID])
 
 
-def test_a_dry_run_of_the_training_writes_nothing(context: StageContext) -> None:
-    before = context.files.contents()
-    ended = invoke(context.files.home, "train", "--models", "spline_ridge", "--folds", "2", "--sessions", "90", "--dry-run", **QUICK)
+def test_a_dry_run_of_the_training_writes_nothing(night: Night) -> None:
+    before = night.files.contents()
+    ended = invoke(night.files.home, "train", "--models", "spline_ridge", "--folds", "2", "--sessions", "90", "--dry-run", **QUICK)
     assert ended.exit_code == 0, ended.output
-    assert context.files.contents() == before
+    assert night.files.contents() == before
     assert "rank IC" in ended.output
