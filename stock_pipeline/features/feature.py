@@ -14,7 +14,7 @@ Family = Literal[
 
 @dataclass(frozen=True)
 class Series:
-    """A column on the grid that several features are made of, so that it is computed once for all of them.
+    """A column on the grid that several features share, computed once for all of them.
 
     ``inputs`` are the series that its own expression takes.
     """

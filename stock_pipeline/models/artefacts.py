@@ -18,7 +18,7 @@ from stock_pipeline.models.reading import artefact_path, check_artefact, sha256_
 
 
 class Saveable(Protocol):
-    """What can be written into an artefact folder: an Estimator or a StackedModel."""
+    """A model that can be written into an artefact folder: an Estimator or a StackedModel."""
 
     def save(self, folder: Path) -> None:
         """Write its files into ``folder``."""

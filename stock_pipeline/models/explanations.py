@@ -60,7 +60,7 @@ def importances(explained: pl.DataFrame) -> pl.DataFrame:
 
 
 def strongest(explained: pl.DataFrame, count: int) -> pl.DataFrame:
-    """Of each session and stock the ``count`` features that moved its score the most, with their rank, 1 for the strongest."""
+    """The ``count`` features that moved each score the most, by session and stock, with their rank, 1 for the strongest."""
     strength = pl.col(CONTRIBUTION).abs().rank("ordinal", descending=True).over(SESSION, SYMBOL).cast(pl.Int32)
     ranked = explained.with_columns(strength.alias(RANK)).filter(pl.col(RANK) <= count)
     return ranked.sort(SESSION, SYMBOL, RANK)

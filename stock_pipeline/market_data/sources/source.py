@@ -88,7 +88,7 @@ class Source(Protocol):
     """A place where market data comes from.
 
     An *archive* ends where its data ends; a source that is no archive is *live* and goes on to the last completed session.
-    A *closed* source does not share a data directory with another: its panel is a world of its own.
+    A *closed* source does not share a data directory with another: its panel has nothing to do with theirs.
     """
 
     name: str  # what the source is called in settings, on the command line and on every row that it gave

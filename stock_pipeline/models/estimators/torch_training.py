@@ -99,7 +99,7 @@ def dropping(share: float, generator: "torch.Generator") -> "Drop":
 
 
 def keep(x: "Tensor", shape: Sequence[int] | None = None) -> "Tensor":  # noqa: ARG001
-    """What stands in for dropout in prediction: all the activations as they are."""
+    """Take the place of dropout in prediction: all the activations as they are."""
     return x
 
 
