@@ -69,7 +69,7 @@ HOLES = [
     ("dagster", "labels/checks.py", "import dagster as dg", "labels.checks -> dagster"),
     ("dagster", "storage/stores.py", "def late() -> None:\n    import dagster_duckdb", "storage.stores -> dagster_duckdb"),
     ("execution", "orchestration/stage.py", "from stock_pipeline.orchestration import automation", "stage -> {}.orchestration.automation"),
-    ("glue", "features/compute.py", "from stock_pipeline.orchestration import night", "compute -> {}.orchestration.context"),
+    ("glue", "features/compute.py", "from stock_pipeline.orchestration import context", "compute -> {}.orchestration.context"),
     ("assets", "labels/assets.py", "from stock_pipeline.market_data import assets", "labels.assets -> {}.market_data.assets"),
     ("checks", "command_line/main.py", "from stock_pipeline.market_data import checks", "main -> {}.market_data.checks"),
     ("duckdb", "market_data/reading.py", "import duckdb", "market_data.reading -> duckdb"),

@@ -82,7 +82,7 @@ def dependency_levels(series: Iterable[Series]) -> list[dict[str, pl.Expr]]:
 
 
 def _add(series: Series, found: list[dict[str, pl.Expr]]) -> int:
-    """Add the series to its layer, and tell how many layers lie below the next."""
+    """Add the series to its layer, and return how many layers lie below the next."""
     depth = max((_add(part, found) for part in series.inputs), default=0)
     if len(found) == depth:
         found.append({})

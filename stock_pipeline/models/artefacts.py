@@ -1,6 +1,6 @@
 """Writing artefacts: a trained model as a folder with a manifest, ``<models root>/<model>/<training_id>``.
 
-A folder is written beside its place and renamed into it, so that it is there whole or not at all. ``reading`` tells what is there.
+A folder is written beside its place and renamed into it, so that it is there whole or not at all. ``reading`` reads it again.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Charts of models: the rank IC of each session, the models side by side, and what their features do."""
+"""Charts of models: the rank IC of each session, the models side by side, and the contributions of their features."""
 
 import io
 from collections.abc import Callable, Mapping

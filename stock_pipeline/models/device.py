@@ -1,4 +1,4 @@
-"""Where a model is trained: on a GPU that torch and the model's own library see, else on the CPU."""
+"""Choosing the device of a training: a GPU that torch and the model's own library see, else on the CPU."""
 
 from collections.abc import Callable
 

@@ -17,7 +17,7 @@ EXPLAINED: Final = {SESSION: pl.Date, SYMBOL: pl.String, FEATURE: pl.String, CON
 
 
 def explain_sample(estimator: Estimator, ordered: pl.DataFrame, samples: Samples, seed: int) -> pl.DataFrame:
-    """The contributions to some of the samples, drawn at random; without rows where the model cannot tell.
+    """The contributions to some of the samples, drawn at random; no rows where the model has no exact contributions.
 
     Args:
         ordered: the panel that the samples are of: session and symbol.

@@ -46,7 +46,7 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that can be asked: a stack with its members, or a base model, which is then the only member.
+    """A model ready to predict: a stack with its members, or a base model, which is then the only member.
 
     ``return_scale`` is the expected return per unit of score, None where that is not known; ``stack`` says how the members are
     weighed, None for a base model.
@@ -70,7 +70,7 @@ class Predictor:
         return frozenset(name for member in members for name in (*member.estimator.feature_names, *member.exposures))
 
     def score(self, inputs: pl.DataFrame, session: date) -> pl.DataFrame:
-        """What it says of every stock of a session: session, symbol and score (Float64, null where no member of a stack scores).
+        """The score of every stock of a session: session, symbol and score (Float64, null where no member of a stack scores).
 
         ``inputs`` has symbol, session and ``self.inputs`` as models see them, of the session and as many before it as ``window`` asks for.
         """

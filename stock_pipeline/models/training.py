@@ -33,7 +33,7 @@ class Trained(Generic[Model]):
         model: the final model, fitted on every row with a target, as an estimator or as its files.
         out_of_fold: model, fold, session, symbol, score, target and forward_return of the test sessions, sorted by session and symbol.
         in_sample: the same of some sessions that each fold's model learnt from.
-        explained: session, symbol, feature, contribution and value of a sample of history; no row where the model cannot tell.
+        explained: session, symbol, feature, contribution and value of a sample of history; no row where the model has none.
         trials: trial, parameters (JSON), rank_ic and chosen, where more than one set was tried.
     """
 

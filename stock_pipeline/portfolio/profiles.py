@@ -13,7 +13,7 @@ class RiskProfile:
     """The preferences of one kind of investor.
 
     Prices are in dollars a share, dollar volumes in dollars a session. ``maximum_volatility_rank`` is a place among all
-    candidates, from 0 (calmest) to 1 (wildest). The two weights need not add up to 1. ``maximum_per_sector`` and ``size``
+    candidates, from 0 (lowest volatility) to 1 (highest). The two weights need not add up to 1. ``maximum_per_sector`` and ``size``
     count stocks.
     """
 
@@ -31,7 +31,7 @@ class RiskProfile:
 PROFILES: tuple[RiskProfile, ...] = (
     RiskProfile(
         name="default",
-        description="Predicted return first, but none of the wildest fifth of the stocks.",
+        description="Predicted return first, without the fifth of the stocks with the highest volatility.",
         minimum_price=5.0,
         minimum_dollar_volume=5e6,
         maximum_volatility_rank=0.8,
@@ -42,7 +42,7 @@ PROFILES: tuple[RiskProfile, ...] = (
     ),
     RiskProfile(
         name="conservative",
-        description="Calm, heavily traded stocks spread over many sectors; predicted return comes second.",
+        description="Heavily traded stocks of low volatility, spread over many sectors; predicted return comes second.",
         minimum_price=10.0,
         minimum_dollar_volume=2e7,
         maximum_volatility_rank=0.5,

@@ -94,7 +94,7 @@ def predict(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, past_vol
 
 
 def explanations(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, count: int) -> pl.DataFrame:
-    """The ``count`` features that moved each score of a session the most: rows of EXPLANATIONS; none where the model cannot tell.
+    """The ``count`` features that moved each score of a session the most: rows of EXPLANATIONS; none where the model has none.
 
     A stack has none here: it is explained by its members.
 

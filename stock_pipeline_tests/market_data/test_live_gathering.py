@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Path:
 
 def settings_with(home: Path, *symbols: str, **source: Any) -> Settings:
     chosen = {"symbols": symbols} if symbols else {}
-    return plain_settings(home, source={"name": "yahoo", "history_from": HISTORY_FROM, "overlap": 2} | chosen | source)
+    return plain_settings(home, source={"name": "yahoo", "history_from": HISTORY_FROM, "refetch_sessions": 2} | chosen | source)
 
 
 def held(last: Mapping[str, date], named: Sequence[str] = (), history: Sequence[tuple[str, date, date | None, str]] = ()) -> StoreSnapshot:
@@ -72,7 +72,7 @@ def test_of_each_symbol_only_what_the_store_lacks_is_asked_for_and_a_few_session
     ]
 
 
-@pytest.mark.parametrize(("overlap", "first"), [(0, TUESDAY), (1, MONDAY), (5, DAYS[0]), (6, date(2011, 12, 30))])
+@pytest.mark.parametrize(("refetch_sessions", "first"), [(0, TUESDAY), (1, MONDAY), (5, DAYS[0]), (6, date(2011, 12, 30))])
 def test_the_overlap_is_so_many_sessions_before_the_last_one_stored(home: Path, refetch_sessions: int, first: date) -> None:
     (request,) = asked(settings_with(home, "A", refetch_sessions=refetch_sessions), held({"A": TUESDAY}), FRIDAY)
     assert (request.first, request.last) == (first, FRIDAY)

@@ -186,7 +186,7 @@ class _Visit:
         self._last_words = ""
 
     def check(self) -> None:
-        """Whether another request is worth its while.
+        """Raise an error once another request would be in vain.
 
         Raises:
             SourceDownError: several requests in a row found no one answering.

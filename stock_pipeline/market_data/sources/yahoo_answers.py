@@ -1,4 +1,4 @@
-"""Yahoo Finance's words and ours: symbols, reasons for an error, and frames. Nothing here asks Yahoo."""
+"""Translating Yahoo Finance's symbols, errors and answers. No connection here."""
 
 import re
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ def yahoo_symbol(symbol: str) -> str:
 
 
 def meaning(error: Exception) -> errors.SourceError:
-    """What an exception of the client says of the symbol or of the source."""
+    """The SourceError that an exception of the client stands for."""
     from curl_cffi.requests import exceptions
     from yfinance.exceptions import YFDataException, YFPricesMissingError, YFRateLimitError
 
@@ -90,7 +90,7 @@ def raw_market_data(request: Request, history: "pd.DataFrame", currency: str | N
 
     Yahoo divides the prices and dividends before a split by its ratio; each is multiplied here by the ratios of all splits after
     it, volumes are divided. So ``history`` must reach up to now, whatever ``request.last`` is. The adjusted close is null in every
-    bar: it would be scaled to today, and the actions tell more.
+    bar: it would be scaled to today, and the actions say more.
 
     Args:
         request: the symbol, and the sessions to keep.
