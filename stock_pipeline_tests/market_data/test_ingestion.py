@@ -134,7 +134,7 @@ def test_a_capture_day_beyond_the_calendar_is_the_user_s_mistake() -> None:
 def test_no_bar_with_a_date_or_no_sound_one_is_the_user_s_mistake() -> None:
     with pytest.raises(InputError, match="source files has no bars with a date; nothing was written"):
         prepared(bar("A", None))
-    with pytest.raises(InputError, match="source files has no sound bar, 2 were refused, the first because of: price not positive"):
+    with pytest.raises(InputError, match="source files has no sound bar, 2 were refused, the first because of: non_positive_price"):
         prepared(bar("A", close=-1.0), bar("A", DAYS[1], None))
 
 
