@@ -20,7 +20,7 @@ from stock_pipeline.storage import replace_all, replace_groups
 
 
 def run_backtest(context: StageContext) -> StageOutput | None:
-    """Trade on what each model said before it knew: out of fold first, live where it has been in service."""
+    """Backtest each model's predictions: out of fold first, live where a version has been active."""
     if not context.has_news():
         return None
     labels = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])
@@ -45,7 +45,7 @@ def run_backtest(context: StageContext) -> StageOutput | None:
 
 
 def measure_backtest(context: StageContext) -> StageOutput | None:
-    """The figures of every model's record."""
+    """Sum up the daily returns of every model."""
     if not context.has_news():
         return None
     daily = context.read(DAILY_RETURNS)
@@ -71,7 +71,7 @@ def _one_score_each(predictions: pl.DataFrame) -> pl.DataFrame:
 STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(DAILY_RETURNS),),
-        description="What trading on the scores would have earned, session by session, after costs.",
+        description="Returns of trading on the scores, session by session, after costs.",
         tables=(DAILY_RETURNS,),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS),
         body=run_backtest,
@@ -79,7 +79,7 @@ STAGES: Sequence[Stage] = (
     ),
     Stage(
         keys=(key_of(METRICS),),
-        description="The figures of the backtest.",
+        description="Figures that sum up the backtest.",
         tables=(METRICS,),
         reads=(DAILY_RETURNS,),
         body=measure_backtest,

@@ -11,7 +11,7 @@ from stock_pipeline.core.ratios import SESSIONS_A_YEAR, Returns, sample_deviatio
 
 
 def summarise(daily: pl.DataFrame) -> list[tuple[str, float | None]]:
-    """Name and value of every figure, in a fixed order.
+    """The figures of a backtest by name, in a fixed order.
 
     Returns and deviations are fractions a year of 252 sessions, ratios use a risk-free rate of zero, the maximum drawdown is
     at most 0, and ``positive_return_share`` is the share of sessions that gained after costs. Figures of risk need at least two sessions.

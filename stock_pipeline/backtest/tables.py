@@ -24,7 +24,7 @@ DAILY_RETURNS = TableSchema(
     store="ml",
     stage="backtest",
     name="daily_returns",
-    description="What a book of a model's best-scored stocks would have earned, by the session after whose close it was chosen.",
+    description="Returns of a book of a model's best-scored stocks, by the session after whose close it was chosen.",
     columns=(
         Column(AS_OF, pl.Date, "session whose night's knowledge the backtest rests on"),
         Column(MODEL, pl.String, "model whose scores chose the stocks"),
@@ -42,7 +42,7 @@ DAILY_RETURNS = TableSchema(
         Column(HOLDINGS, pl.Int32, "stocks in the book", minimum=0),
         Column(UNPRICED, pl.Int32, "stocks picked but left out because no forward return is known", minimum=0),
         Column(BENCHMARK_RETURN, pl.Float64, "mean forward return of all stocks that have one, without costs", minimum=-1),
-        Column(EQUITY, pl.Float64, "worth after costs of 1 put in before the first session", minimum=0),
+        Column(EQUITY, pl.Float64, "growth, after costs, of 1 put in before the first session", minimum=0),
         Column(BENCHMARK_EQUITY, pl.Float64, "growth of 1 put into the benchmark", minimum=0),
         Column(DRAWDOWN, pl.Float64, "equity against its highest so far, less 1", minimum=-1, maximum=0),
     ),

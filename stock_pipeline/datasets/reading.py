@@ -1,4 +1,4 @@
-"""Reading what models learn from: features as models see them, and beside them what came of each row.
+"""Reading what models learn from: features as models see them, joined to the outcome of each row.
 
 Ranks within a session keep the market's level out: a feature that is high for every stock on one night (volatility in a crash)
 says nothing about which stock to prefer, and a model that saw the level would learn the calendar. They are also bounded, which
@@ -30,9 +30,15 @@ SPAN: Final = 2 * WINDOW
 
 
 def read_training_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind = RETURN_KIND) -> pl.DataFrame:
-    """Everything known on the night of ``as_of``: ``training_panel`` with the target of a kind.
+    """The training panel known on a night, with the target of a kind; see ``training_panel``.
 
-    Where ``datasets.sessions`` is set, only so many of the last sessions with features are there.
+    Where ``datasets.sessions`` is set, it holds only so many of the last sessions.
+
+    Args:
+        stores: the stores.
+        settings: for the feature set, the horizon and the number of sessions.
+        as_of: the session whose night counts.
+        kind: the kind of target.
     """
     chosen = chosen_set(settings)
     outcomes = read_outcomes(stores, as_of, settings.labels.horizons[0])
@@ -46,7 +52,7 @@ def read_training_panel(stores: Stores, settings: Settings, as_of: date, kind: T
 def _with_outcomes_of(
     kind: TargetKind, stores: Stores, as_of: date, outcomes: pl.DataFrame, past: Callable[[pl.DataFrame], pl.DataFrame]
 ) -> pl.DataFrame:
-    """The outcomes with what the target of a kind is made of besides returns; ``past`` makes past_volatility of the rows that are left."""
+    """The outcomes with the columns besides returns that a kind of target needs; ``past`` makes past_volatility of the rows left."""
     key = [SYMBOL, SESSION]
     if FORWARD_VOLATILITY in kind.outcomes:
         outcomes = outcomes.join(read_forward_volatility(stores, as_of), on=key, how="inner")
@@ -65,7 +71,14 @@ def input_names(chosen: FeatureSet) -> tuple[str, ...]:
 
 
 def read_past_volatility(stores: Stores, settings: Settings, as_of: date, only_last: bool = False) -> pl.DataFrame:
-    """``past_volatility`` of every session known on the night of ``as_of``, or right for the last of them alone."""
+    """The past volatility of every session known on a night; see ``past_volatility``.
+
+    Args:
+        stores: the stores.
+        settings: for the jump ratio.
+        as_of: the session whose night counts.
+        only_last: read only as many bars as the last session needs; the values of earlier sessions are then incomplete.
+    """
     first = sessions_of(stores, as_of)[-SPAN:][0] if only_last else None
     bars = bars_with_factors(stores, as_of, settings.quality.jump_ratio, first)
     return past_volatility(bars)
@@ -76,7 +89,13 @@ def read_targets(
 ) -> dict[str, pl.DataFrame]:
     """The targets of the sessions from ``first`` on, as they were known on the night of ``as_of``.
 
-    Of the feature set only the exposures are read. ``outcomes`` are what ``labels.reading.read_outcomes`` returns for that night.
+    Args:
+        stores: the stores.
+        settings: for the feature set, of which only the exposures are read.
+        as_of: the session whose night counts.
+        first: the first session.
+        outcomes: what ``labels.reading.read_outcomes`` returns for that night.
+        kinds: the kinds of targets.
 
     Returns:
         For each kind, by its name, session, symbol, forward_return and target, both null where they are not known; sorted by session
@@ -125,7 +144,7 @@ def read_splits(stores: Stores, as_of: date) -> list[Split]:
 
 
 def training_panel(features: pl.DataFrame, outcomes: pl.DataFrame, feature_names: Sequence[str]) -> pl.DataFrame:
-    """Every row of features beside what came of it, where that is known.
+    """Every row of features joined to its outcome, where that is known.
 
     Make the features model inputs first, ``training_panel(model_inputs(features, names, bounds), outcomes, names)``: ranked among the
     rows that have an outcome, a stock's rank would depend on which of the others turned out to have one, which no one knows on the
@@ -133,7 +152,7 @@ def training_panel(features: pl.DataFrame, outcomes: pl.DataFrame, feature_names
 
     Args:
         features: symbol, session and ``feature_names``; one row per symbol and session.
-        outcomes: symbol, session and what came of it, null or left out where it is not known yet; one row per symbol and session.
+        outcomes: symbol, session and columns of outcomes, null or left out where not known yet; one row per symbol and session.
         feature_names: the features to keep, in the order in which models see them.
 
     Returns:

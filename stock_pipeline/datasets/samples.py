@@ -1,4 +1,4 @@
-"""Samples: the rows that a model learns from or scores, each with the sessions before it at hand."""
+"""Samples: the rows that a model learns from or scores, each with access to the sessions before it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -93,7 +93,7 @@ def check_history(settings: Settings, sessions: Sequence[date]) -> None:
 
 
 def check_split(split: Split, label_ends: Mapping[date, date]) -> None:
-    """Passes where every training label is known before the test range starts; the guard in front of every fit.
+    """Refuse a split unless every training label is known before the test range starts; called before every fit.
 
     Dates are compared, not counted, so it holds whichever sessions have labels. A label that becomes known on the first test
     session itself is refused: whether at its open or its close, the test range's features are of the same session.
@@ -102,16 +102,16 @@ def check_split(split: Split, label_ends: Mapping[date, date]) -> None:
         label_ends: for each session the one on which the last of its labels is known; at least for every session trained on.
 
     Raises:
-        InputError: the ranges are out of order, the ends of the training labels are not told, or one of them reaches into the test
+        InputError: the ranges are out of order, the ends of the training labels are not given, or one of them reaches into the test
             range.
     """
     if not split.train_from <= split.train_to < split.test_from <= split.test_to:
         raise InputError(f"the dates of fold {split.fold} are out of order in {split}; make the splits with walk_forward")
-    untold = [day for day in (split.train_from, split.train_to) if day not in label_ends]
-    if untold:
+    unknown = [day for day in (split.train_from, split.train_to) if day not in label_ends]
+    if unknown:
         raise InputError(
-            f"fold {split.fold} trains from {split.train_from} to {split.train_to}, but it is not told when the labels of {untold[0]} "
-            "are known; make labels and splits anew"
+            f"fold {split.fold} trains from {split.train_from} to {split.train_to}, but it is not known when the labels of {unknown[0]} "
+            "end; make labels and splits again"
         )
     late = [day for day, end in label_ends.items() if split.train_from <= day <= split.train_to and end >= split.test_from]
     if late:

@@ -1,1 +1,1 @@
-"""Has the data changed since the models learnt from it: statistics, severities and a report."""
+"""Drift of the features since the models learnt from them: statistics, severities and a report."""

@@ -44,7 +44,7 @@ def report_drift(context: StageContext) -> StageOutput | None:
 
 
 def _drift_of(features: pl.DataFrame, names: Sequence[str], as_of: date, chosen: DriftSettings) -> pl.DataFrame:
-    """The drift that was there on a night: rows of FEATURE_DRIFT."""
+    """The drift of the features as known on a night: rows of FEATURE_DRIFT."""
     reference, current = windows([day for day in features[SESSION].unique() if day <= as_of], chosen.window_sessions)
     parts = [features.filter(pl.col(SESSION).is_in(days)) for days in (reference, current)]
     return feature_drift(parts[0], parts[1], names, as_of, STATISTICS)

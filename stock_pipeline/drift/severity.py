@@ -1,4 +1,4 @@
-"""How bad a drift is: five grades, from thresholds that each statistic brings."""
+"""The severity of a drift: five grades, from thresholds that each statistic brings."""
 
 from dataclasses import dataclass
 
@@ -33,5 +33,5 @@ def severity(value: float | None, thresholds: Thresholds) -> str:
 
 
 def at_least(grade: str, floor: str) -> bool:
-    """Whether ``grade`` is as bad as ``floor`` or worse."""
+    """Whether ``grade`` is at least as severe as ``floor``."""
     return SEVERITIES.index(grade) >= SEVERITIES.index(floor)

@@ -16,7 +16,7 @@ FEATURE_DRIFT = TableSchema(
     store="ml",
     stage="drift",
     name="feature_drift",
-    description="How far the latest sessions' cross-section of a feature has moved from that of the sessions before.",
+    description="How far each feature's cross-section in the last sessions has moved from that of the sessions before.",
     columns=(
         Column(AS_OF, pl.Date, "session after whose close drift was judged"),
         Column(FEATURE, pl.String, "feature of the catalogue"),

@@ -1,4 +1,4 @@
-"""The assets of the features: what bars say, and what reports say."""
+"""The assets of the features: those of bars, and the ratios of reports."""
 
 from collections.abc import Sequence
 from datetime import date

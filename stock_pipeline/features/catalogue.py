@@ -48,12 +48,12 @@ class FeatureSet:
 
     @property
     def made(self) -> tuple[Feature, ...]:
-        """All that is computed and stored, in the order of the columns."""
+        """Every feature that is computed and stored, in the order of the columns."""
         return (*self.features, *self.auxiliary)
 
     @cached_property
     def span(self) -> int:
-        """Sessions, the current one included, from which every feature follows; see ``compute.session_span``."""
+        """How many sessions, the current one included, the features depend on; see ``compute.session_span``."""
         return session_span(self.made)
 
     @cached_property
@@ -73,7 +73,7 @@ class FeatureSet:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) over all that values follow from: when it changes, stored features are made again."""
+        """SHA-256 (hex) over all that the values depend on: when it changes, stored features are made again."""
         digest = hashlib.sha256()
         for feature in self.made:
             digest.update(f"{feature.name}\t{feature.formula}\t{feature.look_back}\t{feature.ranked}\t{feature.on}\n".encode())
@@ -115,7 +115,7 @@ FEATURE_SETS: Final = (CORE, EXTENDED, ALPHA158, COMBINED)
 
 
 def feature_set(name: str) -> FeatureSet:
-    """The set of that name.
+    """The feature set of that name.
 
     Raises:
         InputError: there is none.

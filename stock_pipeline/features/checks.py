@@ -34,7 +34,7 @@ DESCRIPTIONS: Final = {
 
 
 def judge_features(context: StageContext, features: Sequence[Feature] = EVERY_FEATURE) -> dict[str, CheckOutcome]:
-    """The verdicts on what is stored; look-ahead of ``features`` is sought in a sample of symbols that changes from night to night."""
+    """The verdicts on the stored features; look-ahead of ``features`` is sought in a sample of symbols that changes from night to night."""
     reached = context.stores.watermark("ml", DAILY_FEATURES_ASSET)
     if reached is None:
         return dict.fromkeys(DESCRIPTIONS, CheckOutcome(False, {"problem": "there are no features yet; materialise them first"}))
@@ -58,21 +58,35 @@ FEATURE_CHECKS = StageCheck(
 
 
 def last_sessions(stores: Stores, settings: Settings, as_of: date, sessions: int) -> pl.DataFrame:
-    """The bars of the last ``sessions`` sessions, with whatever any feature needs."""
+    """The bars of the last sessions, with whatever any feature needs.
+
+    Args:
+        stores: the stores.
+        settings: for the jump ratio.
+        as_of: the last session.
+        sessions: how many sessions, at least 1.
+    """
     with stores.shared_reader("market"):
         first = sessions_of(stores, as_of)[-sessions:][0]
         return read_bars_for(stores, COMBINED, settings, as_of, first)
 
 
 def lookahead_of(features: Sequence[Feature], panel: pl.DataFrame, as_of: date) -> list[Violation]:
-    """What the features knew of later sessions."""
+    """The features that change when later sessions are cut off or altered, which shows look-ahead."""
     sessions = panel[SESSION].unique().sort()
     cuts = [sessions[-1 - before] for before in CUTS if before < len(sessions)]
     return lookahead_violations(lambda bars: compute_features(bars, features), panel, cuts, seed=as_of.toordinal())
 
 
 def unlike_stored(stores: Stores, chosen: FeatureSet, panel: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """The rows of the last session that are not stored as the bars give them: symbol, session and the features."""
+    """The rows of the last session whose stored features differ from those computed again: symbol, session and the features.
+
+    Args:
+        stores: the stores.
+        chosen: the feature set.
+        panel: the bars of the last sessions, as many as the set's span.
+        as_of: the last session.
+    """
     made = compute_features(panel, chosen.made, first=as_of)
     stored = read_features(stores, chosen, Selection(first=as_of, last=as_of))
     return pl.concat(

@@ -1,4 +1,4 @@
-"""Features from bars: of every session of a panel or of the last ones alone, with the same bits either way."""
+"""Computing features from bars: for every session of a panel or only the last ones, with identical values either way."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -20,7 +20,7 @@ BLOCK_ROWS: Final = 100_000
 
 
 def session_span(features: Sequence[Feature]) -> int:
-    """Sessions, the current one included, that a value may depend on.
+    """How many sessions, the current one included, a value may depend on.
 
     The longest look-back, and the sessions by which the price at its far end may have been carried forward.
     """
@@ -30,14 +30,14 @@ def session_span(features: Sequence[Feature]) -> int:
 def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: date | None = None) -> pl.DataFrame:
     """The features of every bar, or of those from session ``first`` on.
 
-    What a session's values are follows from its own window, which is the ``session_span`` sessions of the panel that end with it.
+    The values of a session depend on its own window alone: the ``session_span`` sessions of the panel that end with it.
 
     Args:
         panel: bars in any order: symbol (String), session (Date), open, high, low, close, volume (Float64); price_factor and
-            share_factor where they are not adjusted yet (see ``prices.with_factors``); sector and the ratios of fundamental_ratios where
-            a feature needs them.
+            share_factor where they are not adjusted yet (see ``adjustments.with_factors``); sector and the ratios of
+            fundamental_ratios where a feature needs them.
         features: which features, each a column of the result.
-        first: the first session to make; sessions before it are looked at only as far as windows reach.
+        first: the first session to make; None makes all. Earlier sessions are read only as far as windows reach.
 
     Returns:
         Symbol, session and one Float32 column per feature, a row for each bar whose prices are positive numbers, in the order of
@@ -78,7 +78,7 @@ def _refuse_missing(panel: pl.DataFrame, features: Sequence[Feature]) -> None:
 
 
 def _of_block(block: pl.DataFrame, market: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
-    """The features that are made on the grid, of the targets of a block of spells in their order."""
+    """The features that are made on the grid, of the targets of a block of segments in their order."""
     price_there = pl.col(AGE).is_between(0, FILL_SESSIONS)
     full = {span: price_there.shift(span - 1).alias(f"full_{span}") for span in {feature.look_back for feature in features}}
     grid = on_grid(block, market)

@@ -1,4 +1,4 @@
-"""What is left of the stocks' returns of one window when their common factors are taken out.
+"""The residual returns of stocks in one window, after their common factors are taken out.
 
 The factors are the largest principal components of the stocks' standardised returns. Only projections on them are used, so that it
 does not matter which sign a component comes with. Nothing here but arrays; ``factors.py`` lays the bars out for it.
@@ -31,7 +31,7 @@ _DECIMALS: Final = 9  # to which logarithms of volume are compared, so that roun
 
 
 def own_movements(returns: Array, overnight: Array, log_volume: Array) -> dict[str, Array]:
-    """The values of ``VALUES`` for each stock, NaN where there is none.
+    """The values named in ``VALUES`` for each stock, NaN where there is none.
 
     Args:
         returns: sessions x stocks, the oldest first; 0 where one is missing, never NaN.

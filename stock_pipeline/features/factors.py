@@ -1,4 +1,4 @@
-"""Features of what is a stock's own in its movement: what the common factors of all stocks leave of it (see ``factor_model.py``).
+"""Features of a stock's residual return: its return less what the common factors of all stocks explain (see ``factor_model.py``).
 
 They need all stocks of a session at once, so they are made session by session and not on the grid. The arrays of a session hold the
 stocks that count in it, by symbol, and nothing else of the panel; one thread works on them, as several would add up in an order that
@@ -67,7 +67,7 @@ def factor_values(bars: pl.DataFrame, first_place: int) -> pl.DataFrame:
 
 
 def column(value: str) -> str:
-    """What the column of a value is called in the frame of ``factor_values``."""
+    """The name of a value's column in the frame of ``factor_values``."""
     return f"{value}_by_method_{METHOD}"
 
 

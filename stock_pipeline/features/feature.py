@@ -14,7 +14,7 @@ Family = Literal[
 
 @dataclass(frozen=True)
 class Series:
-    """A column on the grid that several features are made of, so that it is computed once for all of them.
+    """A column on the grid that several features share, computed once for all of them.
 
     ``inputs`` are the series that its own expression takes.
     """
@@ -82,7 +82,7 @@ def dependency_levels(series: Iterable[Series]) -> list[dict[str, pl.Expr]]:
 
 
 def _add(series: Series, found: list[dict[str, pl.Expr]]) -> int:
-    """Add the series to its layer, and tell how many layers lie below the next."""
+    """Add the series to its layer, and return how many layers lie below the next."""
     depth = max((_add(part, found) for part in series.inputs), default=0)
     if len(found) == depth:
         found.append({})

@@ -46,10 +46,10 @@ _THEN, _BEFORE = "a_year_before", "revenue_a_year_before"
 
 
 def as_traded(closes: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """Closes that count the shares of their own session: null where prices were told adjusted for a split that came later.
+    """Closes on the share count of their own session: null where prices were reported adjusted for a later split.
 
-    On an earlier night's knowledge the two cannot be told apart, so this goes by the splits known now. A close that was
-    adjusted and told before any split is as traded; once a later split is known, nobody can say whether it was told before.
+    An earlier night cannot distinguish the two, so this goes by the splits known now. A close that was adjusted and reported
+    before any split is as traded; once a later split is known, it is unknown whether it was reported before.
 
     Args:
         closes: instrument, session, close and basis.
@@ -62,13 +62,13 @@ def as_traded(closes: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
 
 
 def ratios_of_sessions(reports: pl.DataFrame, actions: pl.DataFrame, closes: pl.DataFrame, currency: str) -> pl.DataFrame:
-    """The ratios of every close, of what was known on the night of its session.
+    """The ratios at every close, from the reports that were known on the night of its session.
 
     Amounts *of twelve months* are the sum of four quarters whose ends lie 80 to 100 days apart, or else a year as it was reported:
     of those that can be had, the one that ends last, the quarters if both end on one day. Where a ratio has two such amounts, both
     are of the same twelve months. Balances (equity, debt, shares) are those of the last report that has them; a ratio of two
     balances takes both from one day. Whatever ends more than 15 months before the session, or after it, is left out of account.
-    So is money in another currency than the last that the company told in those months; what tells none is in the company's.
+    So is money in another currency than the last that the company reported in those months; rows without one are in that currency.
 
     Revenue has grown over that a year before (its end within 20 days) by the last quarter or the last year: of the two, where both
     can be had, the one that ends last, the quarter if both end on one day. Null unless what stands below the line is positive; of
@@ -92,10 +92,10 @@ def ratios_of_sessions(reports: pl.DataFrame, actions: pl.DataFrame, closes: pl.
     """
     nights = closes.select(SESSION).unique().sort(SESSION)
     needed = pl.col(PERIOD_END) >= pl.lit(nights[SESSION].min(), pl.Date).dt.offset_by(NEEDED)
-    told = reports.filter(needed).join(closes.select(INSTRUMENT).unique(), on=INSTRUMENT, how="semi")
-    splits = actions.filter(pl.col(KIND) == SPLIT).join(told.select(INSTRUMENT).unique(), on=INSTRUMENT, how="semi")
-    cases = _cases(told, splits, nights)
-    known = cases.join(told, on=INSTRUMENT).filter(_in_force())
+    reported = reports.filter(needed).join(closes.select(INSTRUMENT).unique(), on=INSTRUMENT, how="semi")
+    splits = actions.filter(pl.col(KIND) == SPLIT).join(reported.select(INSTRUMENT).unique(), on=INSTRUMENT, how="semi")
+    cases = _cases(reported, splits, nights)
+    known = cases.join(reported, on=INSTRUMENT).filter(_in_force())
     effective = cases.join(splits, on=INSTRUMENT).filter(_in_force(), pl.col(SESSION) <= pl.col(_NIGHT))
     # Each case is taken for a company of its own.
     by_case = [frame.with_columns(pl.col(_CASE).alias(SYMBOL)) for frame in (known, effective)]
@@ -109,12 +109,12 @@ def _in_force() -> pl.Expr:
     return (pl.col(KNOWN_FROM) <= pl.col(_NIGHT)) & (pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > pl.col(_NIGHT)))
 
 
-def _cases(told: pl.DataFrame, splits: pl.DataFrame, nights: pl.DataFrame) -> pl.DataFrame:
-    """The sessions (``nights``: session, in order) from which a company's reports may say something else: instrument, night, case."""
-    days = [told.select(INSTRUMENT, pl.col(name).alias("day")) for name in (KNOWN_FROM, KNOWN_TO, PERIOD_END)]
+def _cases(reported: pl.DataFrame, splits: pl.DataFrame, nights: pl.DataFrame) -> pl.DataFrame:
+    """The sessions (``nights``: session, in order) from which a company's figures may differ: instrument, night, case."""
+    days = [reported.select(INSTRUMENT, pl.col(name).alias("day")) for name in (KNOWN_FROM, KNOWN_TO, PERIOD_END)]
     days += [splits.select(INSTRUMENT, pl.col(name).alias("day")) for name in (SESSION, KNOWN_FROM, KNOWN_TO)]
     changes = _first_nights(pl.concat(days), nights.select(pl.col(SESSION).alias("day"), pl.col(SESSION).alias(_NIGHT)))
-    ends = told.select(INSTRUMENT, pl.col(PERIOD_END).alias("day"))
+    ends = reported.select(INSTRUMENT, pl.col(PERIOD_END).alias("day"))
     # What ends before the oldest day of a session is too old from that session on.
     ageing = nights.select((pl.col(SESSION).dt.offset_by(OLDEST) - pl.duration(days=1)).alias("day"), pl.col(SESSION).alias(_NIGHT))
     aged = _first_nights(ends, ageing.unique("day", keep="first", maintain_order=True))
@@ -128,9 +128,9 @@ def _first_nights(days: pl.DataFrame, nights: pl.DataFrame) -> pl.DataFrame:
 
 
 def _restated(known: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Reports whose numbers of shares count the shares after ``splits``: those told before a split times its ratio.
+    """Reports with numbers of shares restated for ``splits``: those reported before a split are multiplied by its ratio.
 
-    Who reports after a split counts the new shares already, also those of a period that ended before it. So a number is restated
+    A report after a split counts the new shares already, also those of a period that ended before it. So a number is restated
     for the splits after the night from which it was known. Where a source does not tell when a report was captured, that is the
     night on which it was first read, and what happened between the report and that night is taken to be in the number.
     """
@@ -140,7 +140,7 @@ def _restated(known: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
 
 
 def _reported(known: pl.DataFrame) -> pl.DataFrame:
-    """What the reports of each symbol say on its night, whatever the price.
+    """The figures and ratios of each symbol on its night that need no price.
 
     Args:
         known: symbol, period_end, period, item, value and currency, one row per figure, and night, which is one for each symbol.
@@ -150,30 +150,30 @@ def _reported(known: pl.DataFrame) -> pl.DataFrame:
     """
     needed = pl.col(PERIOD_END).is_between(pl.col(_NIGHT).dt.offset_by(NEEDED), pl.col(_NIGHT))
     recent = pl.col(PERIOD_END) >= pl.col(_NIGHT).dt.offset_by(OLDEST)
-    told = _in_one_currency(known.filter(needed & pl.col(VALUE).is_finite()), recent)
-    flows = _twelve_months(told).filter(recent)
-    balances = _wide(told).filter(recent)
+    reported = _in_one_currency(known.filter(needed & pl.col(VALUE).is_finite()), recent)
+    flows = _twelve_months(reported).filter(recent)
+    balances = _wide(reported).filter(recent)
     parts = (
         _last(balances, SHARES),
         _last(balances, EQUITY),
         _last(flows, NET_INCOME),
         _margin(flows, OPERATING_INCOME, OPERATING_MARGIN),
         _margin(flows, NET_INCOME, NET_MARGIN),
-        _growth(told).filter(recent).group_by(SYMBOL).agg(pl.col(REVENUE_GROWTH).last()),
+        _growth(reported).filter(recent).group_by(SYMBOL).agg(pl.col(REVENUE_GROWTH).last()),
         _last(balances, DEBT, EQUITY).select(SYMBOL, _over(pl.col(DEBT), _EQUITY).alias(DEBT_TO_EQUITY)),
     )
-    joined = told.group_by(SYMBOL).agg(pl.col(CURRENCY).first())
+    joined = reported.group_by(SYMBOL).agg(pl.col(CURRENCY).first())
     for part in parts:
         joined = joined.join(part, on=SYMBOL, how="left")
     return joined.with_columns(_over(_NET_INCOME, _EQUITY).alias(ROE))
 
 
-def _in_one_currency(told: pl.DataFrame, recent: pl.Expr) -> pl.DataFrame:
+def _in_one_currency(reported: pl.DataFrame, recent: pl.Expr) -> pl.DataFrame:
     """The rows without money in another currency than the last ``recent`` one of each company; ``currency`` is that of all its rows."""
     money = pl.when(pl.col(ITEM) != SHARES).then(CURRENCY)
-    dated = told.filter(recent).select(SYMBOL, PERIOD_END, money.alias(_OF_COMPANY)).drop_nulls()
+    dated = reported.filter(recent).select(SYMBOL, PERIOD_END, money.alias(_OF_COMPANY)).drop_nulls()
     last = dated.sort(PERIOD_END, _OF_COMPANY).group_by(SYMBOL).agg(pl.col(_OF_COMPANY).last())
-    joined = told.join(last, on=SYMBOL, how="left", maintain_order="left")
+    joined = reported.join(last, on=SYMBOL, how="left", maintain_order="left")
     kept = joined.filter((money == pl.col(_OF_COMPANY)).fill_null(value=True))
     return kept.with_columns(pl.col(_OF_COMPANY).alias(CURRENCY)).drop(_OF_COMPANY)
 
@@ -193,9 +193,9 @@ def _over(amount: pl.Expr, base: pl.Expr) -> pl.Expr:
     return amount / _above_zero(base)
 
 
-def _twelve_months(told: pl.DataFrame) -> pl.DataFrame:
+def _twelve_months(reported: pl.DataFrame) -> pl.DataFrame:
     """Flows of twelve months: symbol, night, period_end, period (their parts), a column per item, in the order of period_end."""
-    flows = told.filter(pl.col(ITEM).is_in(_FLOWS)).sort(PERIOD_END)
+    flows = reported.filter(pl.col(ITEM).is_in(_FLOWS)).sort(PERIOD_END)
     days = (pl.col(PERIOD_END) - pl.col(PERIOD_END).shift(1)).dt.total_days()
     follows = days.is_between(SHORTEST_QUARTER, LONGEST_QUARTER)
     consecutive = follows & follows.shift(1) & follows.shift(2)
@@ -221,14 +221,14 @@ def _margin(flows: pl.DataFrame, item: str, ratio: str) -> pl.DataFrame:
     return _last(flows, item, REVENUE).select(SYMBOL, _over(pl.col(item), _REVENUE).alias(ratio))
 
 
-def _growth(told: pl.DataFrame) -> pl.DataFrame:
+def _growth(reported: pl.DataFrame) -> pl.DataFrame:
     """Growth of revenue over a year of the last quarter and of the last year of each symbol, where the revenue a year before is known.
 
     Returns:
         symbol, night, period_end and the growth, in the order of period_end, the quarter after the year.
     """
     periods = [SYMBOL, PERIOD]
-    revenue = told.filter(pl.col(ITEM) == REVENUE).select(*periods, _NIGHT, PERIOD_END, pl.col(VALUE).alias(REVENUE))
+    revenue = reported.filter(pl.col(ITEM) == REVENUE).select(*periods, _NIGHT, PERIOD_END, pl.col(VALUE).alias(REVENUE))
     latest = revenue.sort(PERIOD_END).group_by(periods).last().with_columns(pl.col(PERIOD_END).dt.offset_by("-1y").alias(_THEN))
     matched = latest.sort(_THEN).join_asof(
         revenue.select(*periods, pl.col(PERIOD_END).alias(_THEN), pl.col(REVENUE).alias(_BEFORE)).sort(_THEN),

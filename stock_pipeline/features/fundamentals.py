@@ -1,7 +1,7 @@
 """Features of what companies report, as it was known on the night: value, profitability, growth, debt.
 
 What they are made of is ``fundamental_ratios``; here they become numbers that compare stocks: yields instead of multiples, because a
-multiple leaps from one end to the other where earnings cross zero.
+multiple jumps from one end to the other where earnings cross zero.
 """
 
 from typing import Final

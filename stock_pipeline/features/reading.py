@@ -1,4 +1,4 @@
-"""Reading stored features, and what the features of bars are made of."""
+"""Reading stored features, and the bars that features are computed from."""
 
 from datetime import date
 
@@ -21,7 +21,7 @@ def chosen_set(settings: Settings) -> FeatureSet:
 
 
 def read_features(stores: Stores, chosen: FeatureSet, selection: Selection) -> pl.DataFrame:
-    """symbol, session and the features of the set, ordered by symbol and session.
+    """Read the stored features of the set: symbol, session and the features, sorted by symbol and session.
 
     Raises:
         StockPipelineError: the table holds another set, or an earlier version of this one, whose columns would be read as null.
@@ -36,9 +36,16 @@ def read_features(stores: Stores, chosen: FeatureSet, selection: Selection) -> p
 
 
 def read_bars_for(stores: Stores, chosen: FeatureSet, settings: Settings, known_on: date, first: date) -> pl.DataFrame:
-    """The panel that ``compute.compute_features`` wants for the set, from ``first`` on and as known on a night.
+    """The panel that ``compute.compute_features`` needs for a set, as known on a night.
 
     Fundamentals and sectors are read only for a set that needs them.
+
+    Args:
+        stores: the stores.
+        chosen: the feature set.
+        settings: for the jump ratio.
+        known_on: the session whose night counts.
+        first: the first session to read.
     """
     panel = bars_with_factors(stores, known_on, settings.quality.jump_ratio, first)
     if chosen.needs_sectors:

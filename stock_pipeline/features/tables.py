@@ -12,12 +12,12 @@ from stock_pipeline.features.fundamental_ratios import RATIOS
 
 
 def daily_features(chosen: FeatureSet) -> TableSchema:
-    """The table of features as a set has it: one column per feature. Columns of a set that was chosen before are null."""
+    """The table of a set's features: one column per feature. Columns of a set that was chosen before are null."""
     return TableSchema(
         store="ml",
         stage="features",
         name="daily_features",
-        description=f"What was known of each stock at the close of a session, set {chosen.name}: {chosen.description}",
+        description=f"Features of each stock, known at the close of a session; set {chosen.name}: {chosen.description}",
         columns=(
             Column(SYMBOL, pl.String, "ticker"),
             Column(SESSION, pl.Date, "the session at whose close the features are known"),
@@ -28,7 +28,7 @@ def daily_features(chosen: FeatureSet) -> TableSchema:
 
 
 def described(feature: Feature) -> str:
-    """What a column of features says, as the web UI shows it."""
+    """The description of a feature's column, as the web UI shows it."""
     return f"{feature.formula}; {feature.family}, {feature.look_back} sessions; {feature.source}"
 
 
@@ -39,7 +39,7 @@ FUNDAMENTAL_RATIOS: Final = TableSchema(
     store="ml",
     stage="features",
     name="fundamental_ratios",
-    description="What reports known on the night of a session say of each company at that session's close",
+    description="Ratios of each company at a session's close, from the reports known on that night",
     columns=(
         Column(SYMBOL, pl.String, "ticker"),
         Column(SESSION, pl.Date, "the session at whose close the ratios are known"),

@@ -1,4 +1,4 @@
-"""Features of how far prices swing: volatility by several estimators, ranges, the shape of the returns' distribution."""
+"""Features of the size of price moves: volatility by several estimators, ranges, the shape of the returns' distribution."""
 
 from functools import partial
 from math import log

@@ -1,4 +1,4 @@
-"""Features of trading: how much, against the stock's own habit, and on which side."""
+"""Features of trading: how much, against the stock's own average, and on which side."""
 
 from functools import partial
 from typing import Final

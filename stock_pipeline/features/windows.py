@@ -1,6 +1,6 @@
 """Statistics over the last ``window`` sessions, as expressions on the grid.
 
-A window with fewer than three quarters of its values gives null, unless a function is told how many it takes. Sums are taken anew in
+A window with fewer than three quarters of its values gives null, unless a function is given another minimum. Sums are taken again in
 every window, as Polars does when weights are given; a running sum would carry the rounding of the row where it started. So a value is
 the same to the last bit whether it is computed from its window alone or amid years of history.
 """

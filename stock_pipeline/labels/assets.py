@@ -44,7 +44,7 @@ def make_labels(context: StageContext) -> StageOutput | None:
 
 
 def _outcomes(made: pl.DataFrame, chosen: LabelSettings) -> pl.DataFrame:
-    """How the rows stand: label, outcome (each of them, even where no row has it) and rows."""
+    """The number of rows by label and outcome, with 0 where no row has it."""
     rows = [
         {"label": label, OUTCOME: outcome, "rows": made[label].eq(outcome).sum()}
         for label in (column_of(OUTCOME, horizon) for horizon in labels_of(chosen.horizons))
@@ -56,7 +56,7 @@ def _outcomes(made: pl.DataFrame, chosen: LabelSettings) -> pl.DataFrame:
 def _facts(outcomes: pl.DataFrame) -> dict[str, int]:
     """The rows without a label, by reason, as figures to follow over time: outcome_1_pending and the like."""
     without = outcomes.filter(pl.col(OUTCOME) != KNOWN)
-    return {f"{label}_{outcome.replace(' ', '_')}": rows for label, outcome, rows in without.iter_rows()}
+    return {f"{label}_{outcome}": rows for label, outcome, rows in without.iter_rows()}
 
 
 def stages(settings: Settings) -> tuple[Stage, ...]:

@@ -1,4 +1,4 @@
-"""How far the labels look ahead."""
+"""How many sessions the labels look ahead."""
 
 from collections.abc import Sequence
 

@@ -35,8 +35,8 @@ def return_bands(labels: pl.DataFrame, horizon: int) -> bytes:
     ax.plot(days, percent[0.5], color=BLUE, linewidth=1, label="median")
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set_ylabel("forward return, %")
-    way_out = "the open after" if horizon == 1 else f"the open {horizon} sessions later"
-    ax.set_title(f"Forward returns of each session's stocks, next open to {way_out}", loc="left", fontsize=10)
+    until = "the open after" if horizon == 1 else f"the open {horizon} sessions later"
+    ax.set_title(f"Forward returns of each session's stocks, next open to {until}", loc="left", fontsize=10)
     ax.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
     return png(figure)
 

@@ -64,7 +64,7 @@ def reaches(chosen: LabelSettings) -> dict[tuple[str, ...], int]:
 
 
 def of_settings(settings: Settings, first: date) -> Compute:
-    """The labels of these settings, as the night of the last session of the bars makes them."""
+    """A function that makes the labels of these settings from bars, as of their last session."""
     chosen = settings.labels
     sessions = trading_calendar(settings.exchange).sessions_between(first, date.max)
 
@@ -76,7 +76,14 @@ def of_settings(settings: Settings, first: date) -> Compute:
 
 
 def lookahead_of(compute: Compute, panel: pl.DataFrame, as_of: date, known_after: Mapping[tuple[str, ...], int]) -> list[Violation]:
-    """What each label knew of sessions beyond its reach."""
+    """The labels that change when sessions beyond their reach are cut off or altered, which shows look-ahead.
+
+    Args:
+        compute: makes labels of bars.
+        panel: bars, as ``compute`` takes them.
+        as_of: the last session; seeds what is altered.
+        known_after: for the columns of each label, on how many sessions after its own they may depend.
+    """
     sessions = panel[SESSION].unique().sort()
     cuts = [sessions[-1 - before] for before in LAST_CUTS if before < len(sessions)]
     found: list[Violation] = []

@@ -39,8 +39,8 @@ def compute_labels(
 
     With t the row's session and t+1, t+2, ... the exchange's sessions after it, for each horizon h:
 
-    - forward_return_h = open(t+1+h) / open(t+1) - 1, from the fill at the next open to the way out h sessions later, both in the
-      shares of the way out and with the dividends between them; what takes effect afterwards does not touch it.
+    - forward_return_h = open(t+1+h) / open(t+1) - 1, from the fill at the next open to the exit h sessions later, both in the
+      shares of the exit and with the dividends between them; what takes effect afterwards does not change it.
     - direction_h = 1 where the return is positive, otherwise 0.
     - known_on_h = t+1+h, also where that is yet to come.
     - outcome_h, the first of these that holds: "pending", t+1+h comes after ``as_of``; "no_bar", one of t+1 and t+1+h has no bar
@@ -58,11 +58,11 @@ def compute_labels(
 
     Args:
         panel: bars in any order: symbol (String), session (Date), open, close (Float64), jump (Boolean), and price_factor where the
-            prices are not adjusted yet (see ``prices.with_factors``), one row per symbol and session. A bar of a day that is no session
-            of the exchange has no labels (its outcomes are "no_bar").
+            prices are not adjusted yet (see ``adjustments.with_factors``), one row per symbol and session. A bar of a day that is no
+            session of the exchange has no labels (its outcomes are "no_bar").
         sessions: the exchange's sessions, from the first bar's to as many after the last one's as ``purge_span`` says.
         as_of: the session as of which the labels are made.
-        horizons: sessions from the fill to the way out, each 1 or more, none twice.
+        horizons: sessions from the fill to the exit, each 1 or more, none twice.
         volatility_horizon: number of returns in the forward volatility, 2 or more.
 
     Returns:
@@ -86,7 +86,7 @@ def compute_labels(
         *_forward_volatility(volatility_horizon),
     )
     rest = bars.filter(~is_session).select(SYMBOL, SESSION)
-    # The bar of no session is told nothing, so that all its labels lack a bar.
+    # A bar of a day that is no session matches nothing, so that all its labels lack a bar.
     rows = pl.concat([values.drop_nulls(SESSION), rest], how="diagonal").join(timetable, on=SESSION, how="left")
     schema = daily_labels(horizons)
     return _with_outcomes(rows, reaches, as_of).select(schema.column_names).sort(SYMBOL, SESSION)
@@ -150,7 +150,7 @@ def _jumped(horizon: int | str, first: int, last: int) -> pl.Expr:
 
 
 def _forward_return(horizon: int) -> tuple[pl.Expr, pl.Expr]:
-    """The return whatever may spoil it, and whether a jump does."""
+    """The return, and whether a jump spoils it."""
     opening, end = _usable(OPEN), return_reach(horizon)
     comparable = reduce(mul, (pl.col(PRICE_FACTOR).shift(-ahead) for ahead in range(2, end + 1)), opening.shift(-1))
     value = pl.when(_has_bars_up_to(end)).then(opening.shift(-end) / comparable - 1)
@@ -158,8 +158,8 @@ def _forward_return(horizon: int) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _forward_volatility(horizon: int) -> tuple[pl.Expr, pl.Expr]:
-    """The volatility whatever may spoil it, and whether a jump does."""
-    # Summed anew in every row: a running sum would carry the rounding of the row where it started.
+    """The volatility, and whether a jump spoils it."""
+    # Summed again in every row: a running sum would carry the rounding of the row where it started.
     returns = [pl.col(_LOG_RETURN).shift(-step) for step in range(1, horizon + 1)]
     mean = reduce(add, returns) / horizon
     variance = reduce(add, [(value - mean).pow(2) for value in returns]) / (horizon - 1)
@@ -170,7 +170,7 @@ def _forward_volatility(horizon: int) -> tuple[pl.Expr, pl.Expr]:
 def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: date) -> pl.DataFrame:
     """The rows with each label's outcome, and the labels null unless it is known."""
     values = {horizon: FORWARD_VOLATILITY if horizon == VOLATILITY else column_of(FORWARD_RETURN, horizon) for horizon in reaches}
-    told = rows.with_columns(
+    judged = rows.with_columns(
         pl.when(pl.col(column_of(KNOWN_ON, horizon)) > as_of)
         .then(pl.lit(PENDING))
         .when(pl.col(value).is_null())
@@ -181,7 +181,7 @@ def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: 
         .alias(column_of(OUTCOME, horizon))
         for horizon, value in values.items()
     )
-    trusted = told.with_columns(
+    trusted = judged.with_columns(
         pl.when(pl.col(column_of(OUTCOME, horizon)) == KNOWN).then(value).alias(value) for horizon, value in values.items()
     )
     return trusted.with_columns(

@@ -26,7 +26,7 @@ def read_outcomes(stores: Stores, as_of: date, horizon: int) -> pl.DataFrame:
 
 
 def read_forward_volatility(stores: Stores, as_of: date) -> pl.DataFrame:
-    """symbol, session and the forward_volatility that was known on the night of ``as_of``; no row without one."""
+    """Read the forward volatility that was known on the night of ``as_of``: symbol, session, forward_volatility; no row without one."""
     outcome, known_on = column_of(OUTCOME, VOLATILITY), column_of(KNOWN_ON, VOLATILITY)
     wanted = (SYMBOL, SESSION, FORWARD_VOLATILITY, outcome, known_on)
     labels = stores.read(DAILY_LABELS, Selection(columns=wanted, last=as_of))

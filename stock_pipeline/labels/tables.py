@@ -1,4 +1,4 @@
-"""The table of labels: for each horizon the return, its direction, how it stands with the outcome and when it is known."""
+"""The table of labels: for each horizon the return, its direction, whether it is known, and when."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -24,17 +24,17 @@ def column_of(name: str, horizon: int | str) -> str:
 
 
 def labels_of(horizons: Sequence[int]) -> tuple[int | str, ...]:
-    """What names the labels that have an outcome of their own: the horizons of the returns, and VOLATILITY."""
+    """The suffixes of the labels that have an outcome of their own: the horizons of the returns, and VOLATILITY."""
     return (*horizons, VOLATILITY)
 
 
 def daily_labels(horizons: Sequence[int]) -> TableSchema:
-    """The table of labels of these horizons, counted in sessions from the fill at the next open to the way out."""
+    """The table of labels of these horizons, counted in sessions from the fill at the next open to the exit."""
     return TableSchema(
         store="ml",
         stage="labels",
         name="daily_labels",
-        description="What came after each session, by horizon: null until it has happened, or where bars are missing or a price jumped",
+        description="Returns and volatility after each session, by horizon; null until they are known, without bars, or after a jump",
         columns=(
             Column(SYMBOL, pl.String, "ticker"),
             Column(SESSION, pl.Date, "the session at whose close a prediction would be made"),
@@ -79,7 +79,7 @@ def _columns(horizon: int) -> tuple[Column, ...]:
 def _outcome(horizon: int | str, label: str) -> Column:
     meaning = (
         f"whether {label} is known; pending: not by the session that the labels were made as of; no_bar: a bar that it needs is "
-        "missing or has no price; jump: a price jumped for no reason told, so that it is not to be trusted"
+        "missing or has no price; jump: a jump that no corporate action explains makes it unreliable"
     )
     return Column(column_of(OUTCOME, horizon), pl.String, meaning, allowed=OUTCOMES)
 

@@ -1,4 +1,4 @@
-"""From the settings and what the store holds to data that is ready for the store. Writes nothing there, so that it can be tried first."""
+"""Choosing sources, asking them for what the store lacks, and preparing the answers for the store. Nothing is written to the store here."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,14 +22,14 @@ from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
 DOUBT_DELISTING = timedelta(days=60)
-LATELY = timedelta(days=90)  # a source that has told of no split for so long may know nothing of the symbol
+LATELY = timedelta(days=90)  # a source that has reported no split for so long may know nothing of the symbol
 
 
 @dataclass(frozen=True)
 class StoreSnapshot:
     """What the store holds that decides what to ask for.
 
-    ``sessions`` has first and last session of each symbol, ``without_actions`` the first one of which nobody told splits so far.
+    ``sessions`` has first and last session of each symbol, ``without_actions`` the first one for which no source has reported splits.
     """
 
     sessions: pl.DataFrame
@@ -59,7 +59,12 @@ def held_by(stores: Stores) -> StoreSnapshot:
 
 
 def chosen_sources(settings: Settings, names: str | None, path: str | None) -> tuple[Source, ...]:
-    """The sources in the order in which they are asked: those that the run names (with commas between), or those of the settings.
+    """The sources in the order in which they are asked.
+
+    Args:
+        settings: for the sources and their files.
+        names: the sources that the run names, with commas between; None takes those of the settings.
+        path: the files that the run names; None takes those of the settings.
 
     Raises:
         InputError: a source is not known or lacks what it needs, or one that admits no other is given another.
@@ -69,21 +74,21 @@ def chosen_sources(settings: Settings, names: str | None, path: str | None) -> t
     sources = tuple(open_source(name, source) for name in dict.fromkeys(wanted))
     closed = next((source.name for source in sources if source.is_closed), None)
     if closed is not None and len(sources) > 1:
-        raise InputError(f"source {closed} is a world of its own and is not asked together with others; give it alone")
+        raise InputError(f"source {closed} cannot be combined with other sources; give it alone")
     return sources
 
 
 def reported_renames(settings: Settings) -> pl.DataFrame:
-    """The changes of symbol that the user tells of: old, new, session."""
+    """The changes of symbol that the user's file lists: old, new, session."""
     return pl.DataFrame(schema=RENAMES) if settings.source.renames_path is None else read_renames(settings.source.renames_path)
 
 
 def reported_members(settings: Settings) -> pl.DataFrame | None:
-    """The members of the universe that the user tells of: symbol, first_session, last_session; None where it is not told."""
+    """The members of the universe that the user's file lists: symbol, first_session, last_session; None where there is no file."""
     if settings.source.universe_path is None:
         return None
-    told = read_memberships(settings.source.universe_path)
-    return told.select(SYMBOL, pl.col("first").alias(FIRST), pl.col("last").alias(LAST))
+    members = read_memberships(settings.source.universe_path)
+    return members.select(SYMBOL, pl.col("first").alias(FIRST), pl.col("last").alias(LAST))
 
 
 def gather(
@@ -97,7 +102,15 @@ def gather(
     """What the sources have, fetched and made ready for the store; None where the store has all of it already.
 
     Archives alone give everything, and end where they end. With a live source among them each symbol is asked for what the
-    store lacks, up to ``as_of``, by default the last session that had ended at ``moment``.
+    store lacks.
+
+    Args:
+        sources: in the order in which they are asked.
+        settings: for symbols, quality rules and the exchange.
+        held: what the store holds.
+        as_of: the last session to fetch; None takes the last session that had ended at ``moment``, or all that an archive has.
+        moment: now, with its time zone.
+        report_progress: called with a line for the log.
 
     Raises:
         InputError: a source cannot be used as it is.
@@ -112,8 +125,8 @@ def gather(
             gathered = _of_symbols(gathered, sources[0].name, settings.source.symbols)
         return prepare(gathered, as_of, screening)
     night = as_of or completed
-    tells_actions = any("actions" in source.offers for source in sources)
-    requests = requests_for(settings, held if tells_actions else replace(held, without_actions={}), night, calendar)
+    offers_actions = any("actions" in source.offers for source in sources)
+    requests = requests_for(settings, held if offers_actions else replace(held, without_actions={}), night, calendar)
     if not requests:
         return None
     landing = Landing(settings.home, night)
@@ -133,7 +146,14 @@ def requests_for(settings: Settings, held: StoreSnapshot, night: date, calendar:
     """What to ask a live source: of each symbol the sessions that the store lacks, and a few before to notice restatements.
 
     Particulars and fundamentals are asked for where the store has no name, and once a week. So are symbols that were found delisted
-    in the last weeks, as services err. Where nobody told of splits so far, all is asked for from there on, once a week if that is long ago.
+    in the last weeks, as services err. Where no source has reported splits so far, everything since then is asked for, once a week if that
+    is long ago.
+
+    Args:
+        settings: for symbols, renames and how far back to ask.
+        held: what the store holds.
+        night: the last session to ask for.
+        calendar: of the exchange.
     """
     weekly = calendar.previous_session(night).isocalendar()[:2] != night.isocalendar()[:2]
     named = set(held.instruments.filter(pl.col(NAME).is_not_null())[SYMBOL])
@@ -147,9 +167,9 @@ def requests_for(settings: Settings, held: StoreSnapshot, night: date, calendar:
         if reached is not None and reached >= night:
             continue
         first = settings.source.history_from if reached is None else _back(calendar, reached, settings.source.refetch_sessions)
-        untold = held.without_actions.get(symbol)
-        if untold is not None and (weekly or untold >= night - LATELY):
-            first = min(first, untold)
+        unreported = held.without_actions.get(symbol)
+        if unreported is not None and (weekly or unreported >= night - LATELY):
+            first = min(first, unreported)
         found.append(Request(symbol, first, night, about=weekly or symbol not in named))
     return found
 
@@ -175,7 +195,7 @@ def _symbols_to_ask(settings: Settings, held: StoreSnapshot, night: date, *, wee
 
 
 def _latest(symbol: str, renamed: Mapping[str, str]) -> str:
-    """The symbol that the instrument bears after every change."""
+    """The symbol of the instrument after every rename."""
     passed = {symbol}
     while (new := renamed.get(symbol)) is not None and new not in passed:
         symbol = new
@@ -190,15 +210,15 @@ def _back(calendar: TradingCalendar, session: date, count: int) -> date:
 
 
 def _nothing_of(night: date, gathered: Gathered) -> str:
-    """Where nothing sound reaches the night, the sources are down or behind, and trying again later is the remedy."""
+    """The message for a night without a sound bar: the sources are down or behind, and trying again later is the remedy."""
     latest = gathered.bars[SESSION].max()
     said: dict[tuple[str, str], list[str]] = {}
     for failure in gathered.failures:
         said.setdefault((failure.source, failure.reason), []).append(failure.message)
     in_order = sorted(said.items(), key=lambda one: (-len(one[1]), one[0]))
-    told = "; ".join(f"{source}: {reason} ({len(words)} symbols), as in: {words[0]}" for (source, reason), words in in_order)
+    reasons = "; ".join(f"{source}: {reason} ({len(words)} symbols), as in: {words[0]}" for (source, reason), words in in_order)
     newest = "no bar came" if latest is None else f"the newest bar is of {latest!s}"
-    return f"no source has a sound bar of {night}, {newest}, so nothing was written. {told}"
+    return f"no source has a sound bar of {night}, {newest}, so nothing was written. {reasons}"
 
 
 def _of_symbols(gathered: Gathered, source: str, symbols: Sequence[str]) -> Gathered:
@@ -210,7 +230,7 @@ def _of_symbols(gathered: Gathered, source: str, symbols: Sequence[str]) -> Gath
 
 
 def refuse_mixing(stores: Stores, sources: Sequence[Source], settings: Settings) -> None:
-    """Keep closed sources apart: a panel made of two of them would be of no use.
+    """Refuse to mix a closed source with another in one data directory: a panel of both would be meaningless.
 
     Raises:
         InputError: the data directory holds another source that cannot be mixed with these.

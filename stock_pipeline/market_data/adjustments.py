@@ -7,7 +7,7 @@ from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, DIVIDEND, KI
 
 
 def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.DataFrame:
-    """Prices adjusted for splits and dividends, so that their ratios are total returns; the last bar of a symbol stays raw.
+    """Bars adjusted for splits and dividends, so that price ratios are total returns; the last bar of a symbol stays raw.
 
     Args:
         bars, actions, jump_ratio: as for ``with_factors``.
@@ -23,11 +23,11 @@ def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.D
 
 
 def with_factors(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.DataFrame:
-    """Raw bars, and by what those before each of them are multiplied to be comparable with it.
+    """Raw bars with the price factor and the share factor of each: what earlier bars are multiplied by to be comparable with it.
 
-    Where the source gives no word on actions, an overnight move by more than ``jump_ratio`` (up or down) is marked in ``jump``
-    and becomes a step of the price: more often than not it is a split or a spin-off that nobody announced. Where the source does
-    tell of actions, a jump of the price is a jump of the price.
+    Where the source reports no actions, an overnight move by more than ``jump_ratio`` (up or down) is marked in ``jump`` and taken
+    out of the prices before it: more often than not it is a split or a spin-off that nobody announced. Where the source does report
+    actions, a jump is a real move of the price and stays.
 
     Args:
         bars: symbol, session, open, high, low, close, volume, basis and actions_known; one row per symbol and session.
@@ -35,8 +35,8 @@ def with_factors(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -
         jump_ratio: for example 1.4.
 
     Returns:
-        symbol, session, open, high, low, close and volume as told, price_factor and share_factor (Float64, above 0; 1 where nothing
-        took effect) and jump, sorted by symbol and session.
+        symbol, session, open, high, low, close and volume as reported, price_factor and share_factor (Float64, above 0; 1 where
+        nothing took effect) and jump, sorted by symbol and session.
     """
     stepped = with_action_steps(bars.sort(SYMBOL, SESSION), actions)
     close_before = pl.col(CLOSE).shift(1).over(SYMBOL)
@@ -62,7 +62,7 @@ def product_of_later(step: pl.Expr, group: str) -> pl.Expr:
 
 
 def with_later_splits(rows: pl.DataFrame, splits: pl.DataFrame, day: str, name: str) -> pl.DataFrame:
-    """The rows in their order with the product of the ratios of all splits after each one's ``day``, 1 where there is none.
+    """The rows, in their order, with the product of the ratios of all splits after each row's ``day``; 1 where there is none.
 
     Args:
         rows: symbol and ``day``.
@@ -94,7 +94,7 @@ def with_later_splits(rows: pl.DataFrame, splits: pl.DataFrame, day: str, name: 
 def with_action_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     """The bars, sorted by symbol and session, with the split ratio (1 where none) and the dividend (0 where none) that take effect on each.
 
-    A bar whose predecessor was told adjusted for splits has none to take: the split is in the prices already.
+    The split ratio is 1 where the bar before came adjusted for splits: the split is in its prices already.
     """
     if actions.is_empty():
         return bars.with_columns(pl.lit(1.0).alias("split"), pl.lit(0.0).alias("dividend"))

@@ -1,4 +1,4 @@
-"""Answers of live sources on disk, as they arrive, until they are in the store: what was answered before a kill is not asked again."""
+"""Answers of live sources, kept on disk until they are in the store, so that a run that was killed does not ask for them again."""
 
 import hashlib
 import shutil
@@ -18,18 +18,18 @@ from stock_pipeline.market_data.sources.source import FRAMES, Answer, MarketData
 
 @dataclass(frozen=True)
 class Landing:
-    """The answers of one night, under ``home``; those of another night are none of its business."""
+    """The cached answers of one night, under ``home``."""
 
     home: Path
     night: date
 
     @property
     def folder(self) -> Path:
-        """Where the night's answers lie."""
+        """The folder of the night's answers."""
         return Layout(self.home).answers / self.night.isoformat()
 
     def ask(self, source: Source, requests: Sequence[Request]) -> Iterator[Answer]:
-        """The source's answers: those that have landed already, then those to the other requests, each landed as it arrives."""
+        """The source's answers: first those in the cache, then those to the other requests, each cached as it arrives."""
         if source.is_archive:
             yield from source.fetch(requests)
             return
@@ -51,7 +51,7 @@ class Landing:
             yield answer
 
     def clear(self, committed: date | None) -> None:
-        """Forget the nights that are in the store, and those before this one, whose requests will not be repeated."""
+        """Delete the answers of nights that are in the store, and of nights before this one, whose requests will not be repeated."""
         root = Layout(self.home).answers
         for folder in root.iterdir() if root.is_dir() else ():
             if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""Ingestion: one body brings every table of the market store, in one transaction."""
+"""The ingestion stage: one body writes every table of the market store, in one transaction."""
 
 from collections.abc import Sequence
 from datetime import UTC, date
@@ -72,7 +72,7 @@ def ingest(context: StageContext) -> StageOutput | None:
 
 
 def _writes(context: StageContext, held: StoreSnapshot, gathered: Ingested, *, live: bool) -> tuple[Write, ...]:
-    """What every table is to hold after the night."""
+    """The writes that bring every table up to the night."""
     stores, quality, as_of = context.stores, context.settings.quality, gathered.as_of
     tonight = Vintage(as_of, live)
     of_bars = Vintage(as_of, live, held.sessions.select(SYMBOL, tables.FIRST), context.watermark)
@@ -85,8 +85,8 @@ def _writes(context: StageContext, held: StoreSnapshot, gathered: Ingested, *, l
     every_bar = held.sessions.select(SYMBOL, pl.col(tables.FIRST).alias(SESSION)) if context.full_refresh else None
     flags = flags_after(stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared, every_bar))
     identities = _identities(context, held, gathered)
-    told = reported_members(context.settings)
-    members = [] if told is None else [_of_symbols(tables.UNIVERSE_MEMBERS, _with_those_left_out(stores, told, before))]
+    listed = reported_members(context.settings)
+    members = [] if listed is None else [_of_symbols(tables.UNIVERSE_MEMBERS, _with_those_left_out(stores, listed, before))]
     return (
         upsert(tables.DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
         upsert(tables.CORPORATE_ACTIONS, actions, may_be_empty=True),
@@ -102,15 +102,15 @@ def _writes(context: StageContext, held: StoreSnapshot, gathered: Ingested, *, l
     )
 
 
-def _of_symbols(schema: TableSchema, spells: pl.DataFrame) -> Write:
-    """Every spell of the symbols told, however many they had."""
-    return replace_groups(schema, spells, (SYMBOL,), least_share=0.0)
+def _of_symbols(schema: TableSchema, periods: pl.DataFrame) -> Write:
+    """A write that replaces all periods of the symbols given, however many were stored."""
+    return replace_groups(schema, periods, (SYMBOL,), least_share=0.0)
 
 
-def _with_those_left_out(stores: Stores, told: pl.DataFrame, before: date) -> pl.DataFrame:
-    """The members told, and those that are not told any more: they belonged to the universe until ``before``."""
-    left_out = stores.read(tables.UNIVERSE_MEMBERS).join(told, on=SYMBOL, how="anti")
-    return pl.concat([told, left_out.with_columns(pl.col(tables.LAST).fill_null(pl.lit(before)))])
+def _with_those_left_out(stores: Stores, listed: pl.DataFrame, before: date) -> pl.DataFrame:
+    """The members listed, and those that are not listed any more: they belonged to the universe until ``before``."""
+    left_out = stores.read(tables.UNIVERSE_MEMBERS).join(listed, on=SYMBOL, how="anti")
+    return pl.concat([listed, left_out.with_columns(pl.col(tables.LAST).fill_null(pl.lit(before)))])
 
 
 def _identities(context: StageContext, held: StoreSnapshot, gathered: Ingested) -> Identities:
@@ -124,7 +124,7 @@ def _identities(context: StageContext, held: StoreSnapshot, gathered: Ingested) 
 
 
 def _not_yet_reported(stores: Stores, report: pl.DataFrame) -> pl.DataFrame:
-    """The report as one more attempt; one that differs from a stored one in its seconds alone says nothing new."""
+    """The rows of the report with their attempt number, without those that differ from a stored row only in their seconds."""
     held = stores.read(tables.INGESTION_REPORTS)
     facts = [name for name in report.columns if name not in (tables.ATTEMPT, "seconds")]
     attempts = held.group_by(AS_OF, SOURCE).agg(pl.col(tables.ATTEMPT).max().alias("before"))

@@ -37,7 +37,7 @@ CATALOGUE: tuple[SourceEntry, ...] = (
 
 
 def source_entry(name: str) -> SourceEntry:
-    """The catalogue's line of that name.
+    """The catalogue's entry of that name.
 
     Raises:
         InputError: there is no such source.

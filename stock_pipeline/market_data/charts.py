@@ -1,4 +1,4 @@
-"""What people look at: candlesticks."""
+"""The chart of the stage: candlesticks."""
 
 import polars as pl
 

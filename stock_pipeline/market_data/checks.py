@@ -1,6 +1,5 @@
 """Checks on bars. When a blocking one fails nothing downstream is made; the others count what is suspect and show examples."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -22,20 +21,13 @@ BLOCKING = {
 }
 QUARANTINE = "quarantine"
 EXAMPLES = 5
-
-
-def check_name(flag: str) -> str:
-    """The name of the check that counts a flag, in the letters that Dagster allows."""
-    return "_".join(re.findall(r"[a-z0-9]+", flag))
-
-
 WARNING = {QUARANTINE: "No bar of the last session was refused."} | {
-    check_name(flag): f"No bar of the last session is suspect because of: {flag} ({text})." for flag, text in FLAGS.items()
+    flag: f"No bar of the last session is suspect because of: {flag} ({text})." for flag, text in FLAGS.items()
 }
 
 
 def unsound_bars(bars: pl.DataFrame, price_tolerance: float) -> pl.DataFrame:
-    """The bars that no quality rule should have let through."""
+    """The bars that a quality rule should have refused."""
     figures = (OPEN, HIGH, LOW, CLOSE, VOLUME)
     unreal = pl.any_horizontal(~pl.col(name).is_finite() for name in figures)
     upside_down = pl.col(HIGH) < pl.col(LOW) * (1 - price_tolerance)
@@ -76,11 +68,11 @@ def _found(found: pl.DataFrame, **facts: float) -> CheckOutcome:
 
 
 def reasons_of(stores: Stores, covered: Coverage) -> str:
-    """What the sources said of the missing symbols on that session: source, reason and how many, the most frequent first."""
+    """The reasons that the sources gave for the missing symbols on that session, with counts, the most frequent first."""
     said = stores.read(INGESTION_FAILURES).filter((pl.col(AS_OF) == covered.session) & pl.col(SYMBOL).is_in(list(covered.missing)))
     counted = said.group_by(SOURCE, REASON).agg(pl.col(SYMBOL).n_unique().alias("symbols"))
     rows = counted.sort("symbols", SOURCE, REASON, descending=[True, False, False]).iter_rows()
-    return "; ".join(f"{source}: {reason} ({symbols} symbols)" for source, reason, symbols in rows) or "none told"
+    return "; ".join(f"{source}: {reason} ({symbols} symbols)" for source, reason, symbols in rows) or "none reported"
 
 
 def _covered(covered: Coverage, required: float, reasons: str) -> CheckOutcome:
@@ -97,9 +89,9 @@ def _covered(covered: Coverage, required: float, reasons: str) -> CheckOutcome:
 
 
 def _warnings(stores: Stores, latest: Sequence[date]) -> Iterator[tuple[str, CheckOutcome]]:
-    """One verdict per rule that refuses or doubts bars without stopping anything: what it found of the last session, and in all.
+    """One verdict per rule that refuses or flags bars without blocking: what it found on the last session, and in all.
 
-    ``latest`` are the last session and the one before it, which only the last one shows to have had a jump that reverses.
+    ``latest`` are the last session and the one before it: a jump on that one can only be seen to reverse on the last.
     """
     last, before = pl.col(SESSION).is_in(latest[:1]), pl.col(SESSION).is_in(latest[1:2])
     refused = stores.read(QUARANTINED_BARS)
@@ -107,4 +99,4 @@ def _warnings(stores: Stores, latest: Sequence[date]) -> Iterator[tuple[str, Che
     standing = stores.read(BAR_FLAGS).filter(pl.col(WITHDRAWN_ON).is_null())
     for flag in FLAGS:
         flagged = standing.filter(pl.col(FLAG) == flag)
-        yield check_name(flag), _found(flagged.filter(before if flag == REVERSAL else last), in_all=flagged.height)
+        yield flag, _found(flagged.filter(before if flag == REVERSAL else last), in_all=flagged.height)

@@ -17,11 +17,11 @@ SMALLEST_YIELD = 2e-4  # an adjusted close rounded to the cent moves the factor 
 
 
 def undo_splits(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """Bars as traded, from bars adjusted for every split until they were told.
+    """Bars as traded, from bars that came adjusted for splits.
 
     Args:
         bars: symbol, session, prices and volume of basis ``split``.
-        splits: every action until the bars were told; see ``with_later_splits``.
+        splits: every action up to the night on which the bars came; see ``with_later_splits``.
 
     Returns:
         The bars in their order with basis ``raw``: prices times, volume by the product of the ratios of the later splits.
@@ -35,7 +35,7 @@ def undo_splits(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
 
 
 def derive_actions(bars: pl.DataFrame) -> pl.DataFrame:
-    """Splits and dividends that explain how the ratio of adjusted to raw close steps from bar to bar.
+    """Splits and dividends that explain how the ratio of adjusted to raw close changes from bar to bar.
 
     On the ex-session that ratio grows by the split ratio, or by close / (close - dividend) of the session before. Only bars of
     one capture are compared: each capture adjusts the past for what had happened by then.
@@ -46,7 +46,7 @@ def derive_actions(bars: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         symbol, session (the ex-session), kind, value (new shares per old share, or cash per share), captured and known_from of the
-        bar that told of it; one row per action and capture.
+        bar that shows it; one row per action and capture.
     """
     factor = pl.col(ADJ_CLOSE) / pl.col(CLOSE)
     series = [SYMBOL, CAPTURED]
@@ -69,7 +69,7 @@ def derive_actions(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def _split_ratio(step: pl.Expr) -> pl.Expr:
-    """The ratio of the split that a step of the adjustment factor betrays; null where it is none."""
+    """The ratio of the split that explains a step of the adjustment factor; null where none does."""
     up, down = step.round(), (1 / step).round()
     candidates = [pl.lit(ratio) for ratio in BROKEN_RATIOS]
     candidates += [pl.when(shares.is_between(2, MOST_SHARES)).then(ratio) for shares, ratio in ((up, up), (down, 1 / down))]

@@ -1,4 +1,4 @@
-"""How many of the symbols that should have a bar of the last session do have one."""
+"""Coverage: how many of the symbols that should have a bar of the last session do have one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """The share of the expected symbols that have a bar; 0 where there is no bar at all, or nobody of a list is left."""
+        """The share of the expected symbols that have a bar; 0 where there is no bar at all, or no symbol of a list is left."""
         if self.expected:
             return (self.expected - len(self.missing)) / self.expected
         return float(self.session is not None and not self.listed)
 
 
 def coverage_of(stores: Stores, settings: Settings, bars: pl.DataFrame) -> Coverage:
-    """The coverage of the last session among ``bars`` (symbol, session of every bar in force) by what the store knows of members."""
+    """The coverage of the last session among ``bars`` (symbol, session of every bar in force), with the store's members and history."""
     return coverage_among(bars, settings.source.symbols, stores.read(UNIVERSE_MEMBERS), stores.read(SYMBOL_HISTORY))
 
 
@@ -57,7 +57,14 @@ def coverage_among(bars: pl.DataFrame, chosen: tuple[str, ...] | None, members: 
 
 
 def expected_symbols(chosen: tuple[str, ...] | None, members: pl.DataFrame, bars: pl.DataFrame, session: date) -> set[str]:
-    """The symbols that should have a bar of ``session``; see ``coverage_among``."""
+    """The symbols that should have a bar of ``session``.
+
+    Args:
+        chosen: the symbols of the settings; None where they name none.
+        members: rows of universe_members; used where ``chosen`` is None.
+        bars: symbol, session; used where there are no members either.
+        session: the session to judge.
+    """
     if chosen is not None:
         return set(chosen)
     if members.height:
@@ -78,5 +85,5 @@ def symbols_borne(symbols: Iterable[str], history: pl.DataFrame, session: date) 
     meant = pl.concat([taken, to_come]).select(SYMBOL, INSTRUMENT)
     borne = begun.filter(pl.col(LAST).is_null() | (pl.col(LAST) >= session)).select(INSTRUMENT, pl.col(SYMBOL).alias("borne"))
     asked = pl.DataFrame({SYMBOL: sorted(symbols)}, schema={SYMBOL: pl.String}).join(meant, on=SYMBOL, how="left")
-    unheard_of = asked.filter(pl.col(INSTRUMENT).is_null())[SYMBOL]
-    return {*unheard_of, *asked.join(borne, on=INSTRUMENT, how="inner")["borne"]}
+    unknown = asked.filter(pl.col(INSTRUMENT).is_null())[SYMBOL]
+    return {*unknown, *asked.join(borne, on=INSTRUMENT, how="inner")["borne"]}

@@ -1,4 +1,4 @@
-"""Doubts about stored bars, brought up to date with the news of a night: judged anew is only what the news can have changed."""
+"""Flags of stored bars, updated with what a night brings: only bars that it can have changed are judged again."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -37,7 +37,14 @@ class Revisions:
 
 
 def flags_after(stores: Stores, calendar: TradingCalendar, rules: FlagRules, revisions: Revisions) -> pl.DataFrame:
-    """Rows for the flags table once the revisions are stored; ``stores`` are as they are before them."""
+    """The rows to write to the flags table once the revisions are stored.
+
+    Args:
+        stores: as they are before the revisions.
+        calendar: of the exchange.
+        rules: thresholds.
+        revisions: what the night brings.
+    """
     bars, actions, compared, night = revisions.bars, revisions.actions, revisions.compared, revisions.night
     if not stores.count(DAILY_BARS):  # a first load, of which everything is judged
         window, known_actions = (rows.filter(pl.col(KNOWN_TO).is_null()) for rows in (bars, actions))
@@ -52,11 +59,11 @@ def flags_after(stores: Stores, calendar: TradingCalendar, rules: FlagRules, rev
         return BAR_FLAGS.empty()
     known_actions = _in_force(stores, CORPORATE_ACTIONS, actions, first).filter(pl.col(SYMBOL).is_in(since[SYMBOL].implode()))
     judged_from = _judged_from(window, since)
-    found = _judged_anew(_found(window, known_actions, compared, calendar, rules, night), judged_from)
-    stored = _judged_anew(stores.read(BAR_FLAGS, Selection(first=first)), judged_from)
-    # Nobody compared again what is not among tonight's.
-    compared_anew = stored.filter(pl.col(FLAG) == DISAGREEMENT).join(compared, on=[SYMBOL, SESSION], how="semi")
-    return follow_up(pl.concat([stored.filter(pl.col(FLAG) != DISAGREEMENT), compared_anew]), found, night)
+    found = _to_judge_again(_found(window, known_actions, compared, calendar, rules, night), judged_from)
+    stored = _to_judge_again(stores.read(BAR_FLAGS, Selection(first=first)), judged_from)
+    # A bar without a second close tonight has not been compared again.
+    compared_again = stored.filter(pl.col(FLAG) == DISAGREEMENT).join(compared, on=[SYMBOL, SESSION], how="semi")
+    return follow_up(pl.concat([stored.filter(pl.col(FLAG) != DISAGREEMENT), compared_again]), found, night)
 
 
 def _found(
@@ -97,5 +104,5 @@ def _judged_from(window: pl.DataFrame, since: pl.DataFrame) -> pl.DataFrame:
     return since.join(last_before, on=SYMBOL, how="left").select(SYMBOL, pl.coalesce("before", SINCE).alias(SINCE))
 
 
-def _judged_anew(rows: pl.DataFrame, judged_from: pl.DataFrame) -> pl.DataFrame:
+def _to_judge_again(rows: pl.DataFrame, judged_from: pl.DataFrame) -> pl.DataFrame:
     return rows.join(judged_from, on=SYMBOL, how="inner", maintain_order="left").filter(pl.col(SESSION) >= pl.col(SINCE)).drop(SINCE)

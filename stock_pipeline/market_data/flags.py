@@ -1,4 +1,4 @@
-"""Rules that doubt a bar without refusing it. What they find is for people, and for later stages that want clean bars only."""
+"""Rules that flag a bar as suspect without refusing it. Flags are for people, and for later stages that want clean bars only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,14 +44,14 @@ CONTEXT = VOLUME_SPAN + 2  # sessions that must precede a bar for every rule to 
 
 @dataclass(frozen=True)
 class FlagRules:
-    """``jump_ratio`` as for prices; ``source_tolerance``: by which share two sources' closes may differ."""
+    """Thresholds: ``jump_ratio`` as for prices; ``source_tolerance`` is the share by which two sources' closes may differ."""
 
     jump_ratio: float
     source_tolerance: float
 
 
 def flags(bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], rules: FlagRules) -> pl.DataFrame:
-    """The suspect bars.
+    """The flags of the suspect bars.
 
     Args:
         bars: symbol, session, close, volume, basis; one row per symbol and session.
@@ -60,7 +60,7 @@ def flags(bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], r
         rules: thresholds.
 
     Returns:
-        symbol, session, flag and value (what the rule measured): one row per bar and rule that doubts it.
+        symbol, session, flag and value (what the rule measured): one row per bar and rule that flags it.
     """
     places = pl.DataFrame({SESSION: sessions, "place": range(len(sessions))}, schema={SESSION: pl.Date, "place": pl.Int32})
     placed = with_action_steps(in_order(bars, (SYMBOL, SESSION)), actions).join(places, on=SESSION, how="left", maintain_order="left")
@@ -115,7 +115,7 @@ def _larger(move: pl.Expr) -> pl.Expr:
 
 
 def disagreements(bars: pl.DataFrame, others: pl.DataFrame, tolerance: float) -> pl.DataFrame:
-    """Bars whose close another source gives otherwise, by more than the share ``tolerance``; value is the ratio of the two.
+    """Flags of the bars whose close differs from another source's by more than the share ``tolerance``; value is the ratio of the two.
 
     Both frames have symbol, session, close and basis; bars of different basis are not compared.
     """
@@ -130,10 +130,10 @@ def disagreements(bars: pl.DataFrame, others: pl.DataFrame, tolerance: float) ->
 
 
 def follow_up(held: pl.DataFrame, found: pl.DataFrame, night: date) -> pl.DataFrame:
-    """What the flags table is to say after ``night``: new doubts raised, old ones withdrawn where the rule doubts no longer.
+    """The rows of the flags table after ``night``: new flags raised, old ones withdrawn where the rule no longer finds them.
 
     Args:
-        held: stored rows of the sessions judged anew, with raised_on and withdrawn_on.
+        held: stored rows of the sessions judged again, with raised_on and withdrawn_on.
         found: symbol, session, flag, value as the rules find them now, for the same sessions.
         night: the session on whose night it is judged.
 

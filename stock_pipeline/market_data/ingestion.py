@@ -1,4 +1,4 @@
-"""What the sources gave, made ready for the store: screened, dated, and cut at the session that the run works as of."""
+"""Preparing what the sources gave for the store: screened, dated, and cut at the session that the run works as of."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ FILED_WITHIN = timedelta(days=90)
 
 @dataclass(frozen=True)
 class Ingested:
-    """Frames for the market store, without ``known_to``: how versions follow one another is storage's to say.
+    """Frames for the market store, without ``known_to``, which storage adds.
 
-    ``bars``, ``actions`` and ``fundamentals`` have ``captured`` besides: null where the source does not say when it knew.
+    ``bars``, ``actions`` and ``fundamentals`` also have ``captured``: null where the source does not say when it knew.
     ``instruments`` has a row for every symbol with a bar; ``compared`` has second sources' closes.
     """
 
@@ -40,7 +40,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Screening:
-    """How bars are judged: on which calendar, up to which session that has ended, by which tolerance and currency."""
+    """What bars are judged by: the calendar, the last session that has ended, the tolerance (a share) and the currency."""
 
     calendar: TradingCalendar
     completed: date
@@ -51,7 +51,7 @@ class Screening:
 def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ingested:
     """Screen and date what was gathered, up to the session ``as_of`` (by default the last night on which anything was learnt of a bar).
 
-    A bar is known from the night of its session, or from the night of its capture where the source tells it.
+    A bar is known from the night of its session, or from the night of its capture where the source reports it.
 
     Raises:
         InputError: no sound bar is left, or ``as_of`` is no session or lies outside of what the sources have.
@@ -77,7 +77,7 @@ def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ing
         )
     return Ingested(
         as_of=night,
-        # Of two captures known from the same night, weaving keeps the later told.
+        # Of two captures known from the same night, merging keeps the later one.
         bars=dated if strictly_ordered(dated, (SYMBOL, SESSION)) else dated.sort(SYMBOL, SESSION, CAPTURED),
         actions=_actions(gathered, dated, calendar, night, named),
         instruments=_instruments(gathered, dated),
@@ -105,29 +105,29 @@ def _last(nights: pl.Series) -> date:
 
 
 def _actions(gathered: Gathered, bars: pl.DataFrame, calendar: TradingCalendar, night: date, source: str) -> pl.DataFrame:
-    """Actions as told, and for symbols of which none were told those that their adjusted close betrays."""
-    # An action is announced before its ex-session; what is not said is not guessed, and it takes effect no earlier.
+    """Actions as reported, and for symbols without any those derived from their adjusted close."""
+    # An action is announced before its ex-session. When is not guessed: it takes effect no earlier than that.
     dated = gathered.actions.with_columns(_known_from(calendar, gathered.actions, source))
-    told = dated.filter((pl.col(SESSION) <= night) & (pl.col(KNOWN_FROM) <= night))
+    reported = dated.filter((pl.col(SESSION) <= night) & (pl.col(KNOWN_FROM) <= night))
     adjusted = bars.filter(pl.col(ADJ_CLOSE).is_not_null())
     silent = adjusted.join(gathered.actions.select(SYMBOL).unique(), on=SYMBOL, how="anti", maintain_order="left")
-    told_by = silent.unique([SYMBOL, SESSION, CAPTURED], keep="any").select(SYMBOL, SESSION, CAPTURED, SOURCE)
-    derived = derive_actions(silent).join(told_by, on=[SYMBOL, SESSION, CAPTURED], how="left", nulls_equal=True)
+    reported_by = silent.unique([SYMBOL, SESSION, CAPTURED], keep="any").select(SYMBOL, SESSION, CAPTURED, SOURCE)
+    derived = derive_actions(silent).join(reported_by, on=[SYMBOL, SESSION, CAPTURED], how="left", nulls_equal=True)
     # Two dividends of one session, an ordinary and a special one, are one payment.
-    payments = told.group_by(SYMBOL, SESSION, KIND, CAPTURED, KNOWN_FROM, SOURCE, maintain_order=True)
+    payments = reported.group_by(SYMBOL, SESSION, KIND, CAPTURED, KNOWN_FROM, SOURCE, maintain_order=True)
     value = pl.when(pl.col(KIND) == SPLIT).then("ratio").otherwise("cash").alias(VALUE)
     once = payments.agg(pl.col(VALUE).product().alias("ratio"), pl.col(VALUE).sum().alias("cash")).with_columns(value)
     return pl.concat([once.select(derived.columns), derived]).sort(SESSION, SYMBOL, CAPTURED)
 
 
 def _fundamentals(gathered: Gathered, screening: Screening, night: date, source: str) -> pl.DataFrame:
-    """Fundamentals known on the night; what carries no date of capture is known from the night on which it is first read.
+    """Fundamentals known on the night; a row without a date of capture is known from the night on which it is first read.
 
-    On a night of the past a report without a date is not taken to have been there before the law asked for it.
+    On a night of the past a report without a date counts only from the day by which the law requires it to be filed.
     """
-    told = gathered.fundamentals
+    reported = gathered.fundamentals
     filed = pl.lit(night) if night >= screening.completed else pl.max_horizontal(pl.lit(night), pl.col("period_end") + FILED_WITHIN)
-    dated = told.with_columns(_night_of_capture(screening.calendar, told, source).fill_null(filed).alias(KNOWN_FROM))
+    dated = reported.with_columns(_night_of_capture(screening.calendar, reported, source).fill_null(filed).alias(KNOWN_FROM))
     # A report is not known before its period has ended, whatever a file may say.
     sound = dated.filter((pl.col(KNOWN_FROM) <= night) & (pl.col("period_end") <= pl.col(KNOWN_FROM)))
     return sound.drop_nulls("value").sort(SYMBOL, "period_end", "item", CAPTURED)
@@ -148,7 +148,7 @@ def _night_of_capture(calendar: TradingCalendar, rows: pl.DataFrame, source: str
 
 
 def _instruments(gathered: Gathered, bars: pl.DataFrame) -> pl.DataFrame:
-    """Particulars of every symbol with a bar, null where none were told."""
+    """Particulars of every symbol with a bar, null where none were reported."""
     traded = bars.group_by(SYMBOL, maintain_order=True).agg(pl.col(SOURCE).last().alias("of_bars"))
     joined = traded.join(gathered.instruments, on=SYMBOL, how="left", maintain_order="left")
     return joined.with_columns(pl.coalesce(SOURCE, "of_bars").alias(SOURCE)).drop("of_bars")
@@ -188,8 +188,8 @@ def _report(gathered: Gathered, received: pl.DataFrame, sound: pl.DataFrame, ref
         report = report.join(counts, on=SOURCE, how="left", maintain_order="left")
     numbers = [name for name in INGESTION_REPORTS.column_names if name.startswith(("symbols_", "bars_"))]
     first_attempt = pl.lit(1, pl.Int32).alias(ATTEMPT)  # whether there was another, the store knows
-    told = report.with_columns(pl.lit(night).alias(AS_OF), pl.col(numbers).fill_null(0), first_attempt)
-    return told.select(INGESTION_REPORTS.column_names)
+    filled = report.with_columns(pl.lit(night).alias(AS_OF), pl.col(numbers).fill_null(0), first_attempt)
+    return filled.select(INGESTION_REPORTS.column_names)
 
 
 _TALLIES = {SOURCE: pl.String, "symbols_asked": pl.Int32, "seconds": pl.Float64}

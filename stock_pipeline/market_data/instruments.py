@@ -1,4 +1,4 @@
-"""The instruments behind the symbols, as the store is to know them after a night."""
+"""The instruments behind the symbols: updating the symbol history and the particulars with a night's news."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Identities:
 
 @dataclass(frozen=True)
 class ListingNews:
-    """What a night tells of listings.
+    """A night's news of listings.
 
     Attributes:
         night: the session on whose night it is known.
@@ -42,7 +42,7 @@ class ListingNews:
 
 
 def identify(held: Identities, last_held: Mapping[str, date], news: ListingNews) -> Identities:
-    """Both tables once a night's bars and particulars are taken into account; ``last_held`` is the last stored session of each symbol."""
+    """Both tables updated with a night's bars and particulars; ``last_held`` is the last stored session of each symbol."""
     contracts = dict(held.instruments.select(CONTRACT, SYMBOL).drop_nulls().iter_rows())
     moved = renames_by_contract(contracts, news.particulars.select(SYMBOL, CONTRACT), news.bars, last_held)
     renames = pl.concat([news.renames.filter(pl.col(SESSION) <= news.night), moved])
@@ -53,7 +53,7 @@ def identify(held: Identities, last_held: Mapping[str, date], news: ListingNews)
 def _particulars(history: pl.DataFrame, held: pl.DataFrame, news: ListingNews) -> pl.DataFrame:
     latest = history.sort(FIRST).group_by(INSTRUMENT, maintain_order=True).last().select(INSTRUMENT, SYMBOL, LAST)
     holders = history.sort(FIRST).group_by(SYMBOL, maintain_order=True).last().select(INSTRUMENT)
-    # What is said of a symbol is said of the one that bears it now.
+    # Particulars of a symbol belong to the instrument that bears it now.
     now = latest.join(holders, on=INSTRUMENT, how="semi").join(news.particulars, on=SYMBOL, how="inner").drop(SYMBOL, LAST)
     joined = latest.join(now, on=INSTRUMENT, how="left").join(held.drop(SYMBOL), on=INSTRUMENT, how="left", suffix="_held")
     ended = pl.col(LAST).is_not_null()
@@ -69,7 +69,7 @@ def _particulars(history: pl.DataFrame, held: pl.DataFrame, news: ListingNews) -
 
 
 def found_delisted(failures: pl.DataFrame, earlier: pl.DataFrame, bars: pl.DataFrame, last_held: Mapping[str, date]) -> dict[str, date]:
-    """Symbols said to be delisted tonight and on an earlier night too, with their last session.
+    """Symbols reported as delisted tonight and on an earlier night too, with their last session.
 
     One such answer is not believed: the service gives it for healthy symbols on its bad days.
 
@@ -82,7 +82,7 @@ def found_delisted(failures: pl.DataFrame, earlier: pl.DataFrame, bars: pl.DataF
     said = pl.col(REASON) == ReportedDelistedError.word
     reached = pl.col(SYMBOL).replace_strict(last_held, default=None, return_dtype=pl.Date)
     traded = bars.filter(pl.col(SESSION) > reached)
-    # What was said on a night whose bar came after all does not count.
+    # A report of a night whose bar came after all does not count.
     before = earlier.filter(said & (pl.col(AS_OF) > reached))
     again = failures.filter(said).join(before, on=SYMBOL, how="semi").join(traded, on=SYMBOL, how="anti")
     return {symbol: last_held[symbol] for symbol in again[SYMBOL].unique().sort() if symbol in last_held}

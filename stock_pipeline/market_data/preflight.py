@@ -1,4 +1,4 @@
-"""What a user may have got wrong about sources and files, tried before anything is written."""
+"""Checks of the user's sources and files, made before anything is written."""
 
 from datetime import UTC, date, datetime
 
@@ -26,9 +26,9 @@ def check_sources(
     Args:
         settings: for the sources and their rules.
         stores: as they are; they need not exist.
-        source: the sources that the run names, in place of those of the settings.
-        path: the files that the run names.
-        as_of: the session to work as of.
+        source: the sources that the run names, with commas between; None takes those of the settings.
+        path: the files that the run names; None takes those of the settings.
+        as_of: the session to work as of; None takes the last one.
         moment: now, UTC without a zone.
 
     Raises:
@@ -37,7 +37,7 @@ def check_sources(
     chosen = chosen_sources(settings, source, path)
     if path is not None and not any(source_entry(found.name).takes_path for found in chosen):
         named = ", ".join(found.name for found in chosen)
-        raise InputError(f"--path {path!r} was given, but source {named} reads no files of yours; give --source files with it")
+        raise InputError(f"--path {path!r} was given, but source {named} reads no files; give --source files with it")
     refuse_mixing(stores, chosen, settings)
     _refuse_going_back(stores, as_of)
     if not all(found.is_archive for found in chosen):
@@ -60,7 +60,7 @@ def _refuse_going_back(stores: Stores, as_of: date | None) -> None:
 
 
 def _check_coverage(settings: Settings, stores: Stores, bars: pl.DataFrame, as_of: date) -> None:
-    """Files of which one goes on for longer than the others would bring the store to a session on which nothing can be made."""
+    """Refuse files of which one reaches further than the others: they would bring the store to a session that has too few bars."""
     members, history = reported_members(settings), SYMBOL_HISTORY.empty()
     if stores.exist:
         held = stores.read(DAILY_BARS, Selection(columns=(SYMBOL, SESSION), last=as_of, known_on=as_of))

@@ -21,7 +21,7 @@ class BarRules:
     Attributes:
         sessions: every exchange session that a bar may belong to, up to the last one that has ended.
         price_tolerance: by which share prices may contradict each other (sources round).
-        currency: the one that prices must be in, where the source tells it.
+        currency: the one that prices must be in, where the source reports it; null passes.
     """
 
     sessions: Sequence[date]

@@ -20,7 +20,7 @@ REPORT_COLUMNS = (tables.PERIOD_END, tables.PERIOD, tables.ITEM, VALUE, tables.C
 
 
 def raw_bars(stores: Stores, known_on: date, first: date | None = None) -> pl.DataFrame:
-    """Bars as told from ``first`` on, as they were known on the night of ``known_on``.
+    """Bars as reported from ``first`` on, as they were known on the night of ``known_on``.
 
     Returns:
         symbol, session, open, high, low, close, volume, basis and actions_known, sorted by symbol and session.
@@ -38,35 +38,46 @@ def actions_known(stores: Stores, known_on: date, first: date | None = None) -> 
 def under_symbols_of(stores: Stores, rows: pl.DataFrame, known_on: date) -> pl.DataFrame:
     """``rows`` (symbol, session, ...) of each instrument under the one symbol that it bore last on the night of ``known_on``.
 
-    See ``identity.under_latest_symbol``.
+    See ``symbol_history.under_latest_symbol``.
     """
     return under_latest_symbol(rows, stores.read(tables.SYMBOL_HISTORY), known_on)
 
 
 def adjusted_bars(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
-    """Adjusted bars from ``first`` on, of bars and actions as they were known on the night of ``known_on``; see ``prices.adjust``."""
+    """Adjusted bars from the bars and actions that were known on a night; see ``adjustments.adjust``.
+
+    Args:
+        stores: the stores.
+        known_on: the session whose night counts.
+        jump_ratio: see ``adjustments.with_factors``.
+        first: the first session to read; None reads all.
+    """
     return adjust(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
 
 
 def bars_with_factors(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
-    """Raw bars from ``first`` on with what takes effect on each, as known on the night of ``known_on``; see ``prices.with_factors``."""
+    """Raw bars with their price and share factors, as known on a night; see ``adjustments.with_factors``.
+
+    Args:
+        stores, known_on, jump_ratio, first: as for ``adjusted_bars``.
+    """
     return with_factors(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
 
 
 def reports_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
     """Every version of the reported figures that was known until the night of ``last``, by instrument instead of symbol.
 
-    A report belongs to the instrument that bore its symbol when it became known (see ``identity.reporting_instruments``), so that a
-    vendor may tell a company's past under whatever symbol. Where one figure was told under two symbols, the one known later counts.
+    A report belongs to the instrument that bore its symbol when it became known (see ``symbol_history.reporting_instruments``), so a
+    vendor may list a company's past under any symbol. Where one figure was reported under two symbols, the one known later counts.
 
     Returns:
         instrument, period_end, period, item, value, currency, known_from and known_to (null while it holds): the versions of one
-        figure follow one another, whatever the symbols that they were told under.
+        figure follow one another, whatever the symbols that they were reported under.
     """
-    told = stores.read(tables.FUNDAMENTALS, Selection(columns=(SYMBOL, *REPORT_COLUMNS, KNOWN_FROM), last=last))
+    stored = stores.read(tables.FUNDAMENTALS, Selection(columns=(SYMBOL, *REPORT_COLUMNS, KNOWN_FROM), last=last))
     figure = [tables.INSTRUMENT, tables.PERIOD_END, tables.PERIOD, tables.ITEM]
-    named = reporting_instruments(told, stores.read(tables.SYMBOL_HISTORY), KNOWN_FROM)
-    # Told on one night under two symbols, the figure under the one that the instrument then bore counts.
+    named = reporting_instruments(stored, stores.read(tables.SYMBOL_HISTORY), KNOWN_FROM)
+    # Of a figure reported on one night under two symbols, the one under the symbol that the instrument then bore counts.
     once = named.sort(*figure, KNOWN_FROM, BORNE, SYMBOL).unique([*figure, KNOWN_FROM], keep="last", maintain_order=True)
     return once.select(tables.INSTRUMENT, *REPORT_COLUMNS, KNOWN_FROM, pl.col(KNOWN_FROM).shift(-1).over(figure).alias(KNOWN_TO))
 
@@ -74,8 +85,8 @@ def reports_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
 def actions_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
     """Every version of the corporate actions until the night of ``last``: instrument, session, kind, value, known_from, known_to."""
     columns = (*ACTION_COLUMNS, KNOWN_FROM, KNOWN_TO)
-    told = stores.read(tables.CORPORATE_ACTIONS, Selection(columns=columns, last=last)).filter(pl.col(KNOWN_FROM) <= last)
-    return with_instruments(told, stores.read(tables.SYMBOL_HISTORY)).select(
+    stored = stores.read(tables.CORPORATE_ACTIONS, Selection(columns=columns, last=last)).filter(pl.col(KNOWN_FROM) <= last)
+    return with_instruments(stored, stores.read(tables.SYMBOL_HISTORY)).select(
         tables.INSTRUMENT, SESSION, tables.KIND, VALUE, KNOWN_FROM, KNOWN_TO
     )
 
@@ -87,18 +98,18 @@ def closes_of_their_nights(stores: Stores, first: date, last: date) -> pl.DataFr
         symbol (that of the night), instrument, session, close and basis, in no order.
     """
     columns = (SYMBOL, SESSION, CLOSE, tables.BASIS, KNOWN_FROM, KNOWN_TO)
-    told = stores.read(tables.DAILY_BARS, Selection(columns=columns, first=first, last=last))
+    stored = stores.read(tables.DAILY_BARS, Selection(columns=columns, first=first, last=last))
     known = (pl.col(KNOWN_FROM) <= pl.col(SESSION)) & (pl.col(KNOWN_TO).is_null() | (pl.col(KNOWN_TO) > pl.col(SESSION)))
-    named = with_instruments(told.filter(known), stores.read(tables.SYMBOL_HISTORY))
+    named = with_instruments(stored.filter(known), stores.read(tables.SYMBOL_HISTORY))
     return named.select(SYMBOL, tables.INSTRUMENT, SESSION, CLOSE, tables.BASIS)
 
 
 def particulars(stores: Stores, known_on: date) -> pl.DataFrame:
     """Name, sector and industry of every instrument under the symbol of ``known_on``: symbol, name, sector, industry."""
-    told = stores.read(tables.INSTRUMENTS, Selection(columns=(tables.INSTRUMENT, NAME, SECTOR, INDUSTRY)))
+    stored = stores.read(tables.INSTRUMENTS, Selection(columns=(tables.INSTRUMENT, NAME, SECTOR, INDUSTRY)))
     history = stores.read(tables.SYMBOL_HISTORY).filter(pl.col(tables.FIRST) <= known_on)
     latest = history.sort(tables.FIRST).group_by(SYMBOL).last().select(SYMBOL, tables.INSTRUMENT)
-    return latest.join(told, on=tables.INSTRUMENT, how="left").drop(tables.INSTRUMENT).sort(SYMBOL)
+    return latest.join(stored, on=tables.INSTRUMENT, how="left").drop(tables.INSTRUMENT).sort(SYMBOL)
 
 
 def sessions_of(stores: Stores, known_on: date) -> list[date]:

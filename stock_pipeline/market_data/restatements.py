@@ -1,4 +1,4 @@
-"""Incoming rows against those in the store: which of them say anything new, and from which night each is known."""
+"""Comparing incoming rows with those in the store: which of them are new or restated, and from which night each is known."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -13,17 +13,17 @@ from stock_pipeline.storage.reading import Selection
 from stock_pipeline.storage.versions import merge_versions, notice_restatements
 
 RIDERS = (SOURCE, ACTIONS_KNOWN, KNOWN_FROM, KNOWN_TO)  # columns that make no restatement by themselves
-# Live services tell adjusted prices rounded; the same bar told again differs in its last digits.
+# Live services round adjusted prices, so the same bar differs in its last digits when it comes again.
 LIVE_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
 class Vintage:
-    """When and from where rows have come.
+    """When rows came, and from what kind of source.
 
     Attributes:
         night: the session on whose night they have come.
-        live: whether a live source told some of them.
+        live: whether a live source gave some of them.
         held_from: symbol and first stored session of each symbol.
         reached: the session that the store has reached. A bar of a held symbol up to there that only comes now was not known on
             its own night.
@@ -36,18 +36,24 @@ class Vintage:
 
 
 def with_history(stores: Stores, schema: TableSchema, incoming: pl.DataFrame, vintage: Vintage) -> pl.DataFrame:
-    """The full history of every row about which the sources say something new.
+    """The full history of every row that is new or restated.
 
-    A row that another source has told already stays as that one told it: two sources never agree to the last digit, and to
-    swap them would look like a restatement. ``incoming`` are rows of a versioned table of the market store, with ``captured``.
+    A row that the store has from another source stays as it is: two sources never agree to the last digit, and to swap them would
+    look like a restatement.
+
+    Args:
+        stores: as they are before the night.
+        schema: a versioned table of the market store.
+        incoming: rows of that table, with ``captured`` (null where the source does not report it).
+        vintage: when the rows came, and from what kind of source.
     """
     values = [name for name in schema.column_names if name not in (*schema.key, *RIDERS)]
     first = incoming[schema.session_column].min() if schema.session_column == SESSION else None
     history = stores.read(schema, Selection(first=first if isinstance(first, date) else None))
     if vintage.live:
-        already_covered = _told_well_already(history, incoming, schema)
+        already_covered = _held_already(history, incoming, schema)
         incoming = incoming.join(already_covered, on=list(schema.key), how="anti", maintain_order="left")
-    # What was captured says itself when it was known, so that telling it again, or late, restates nothing.
+    # A row with a date of capture says when it was known, so it restates nothing when it comes again, or late.
     was_captured = pl.col(CAPTURED).is_not_null()
     tolerance = LIVE_TOLERANCE if vintage.live else 0.0
     noticed = notice_restatements(history, incoming.filter(~was_captured), schema.key, values, vintage.night, tolerance)
@@ -56,11 +62,11 @@ def with_history(stores: Stores, schema: TableSchema, incoming: pl.DataFrame, vi
     return merge_versions(history, pl.concat([noticed, incoming.filter(was_captured)]), schema.key, values)
 
 
-def _told_well_already(history: pl.DataFrame, incoming: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
+def _held_already(history: pl.DataFrame, incoming: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
     """The keys of incoming rows that the store has in force from another source, or as traded where they come adjusted for splits.
 
-    Bars come adjusted on a night on which nobody told of splits; that says nothing against what was told of them on a better one.
-    As traded they take the place of adjusted ones, whoever tells them: what those are adjusted for is not known any more.
+    Bars come adjusted on a night on which no source reports splits; bars as traded, from a better night, then stay. Bars as traded
+    replace adjusted ones, whatever their source: which splits those are adjusted for is not known any more.
     """
     key = list(schema.key)
     both = incoming.join(history.filter(pl.col(KNOWN_TO).is_null()), on=key, how="inner", suffix="_held")

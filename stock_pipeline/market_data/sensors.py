@@ -1,4 +1,4 @@
-"""The watchdog: compares what the store has with what it should have, and has ingestion run where something is missing.
+"""The watchdog: compares what the store has with what it should have, and requests ingestion where something is missing.
 
 Schedules and retries are only hints: a machine that was off gets one tick for all the nights that it missed, or none.
 """
@@ -29,8 +29,14 @@ SECONDS_BETWEEN_LOOKS = 300
 def missing_session(sources: Sequence[Source], reached: date | None, calendar: TradingCalendar, moment: datetime) -> date | None:
     """The session that the store should have reached and has not; None where it has.
 
-    A live source should have the last session that had ended by ``moment`` (which carries its time zone). An archive ends
-    where its data ends, so it is missing only when nothing of it is there; then it counts as missing on that last session.
+    A live source should have the last session that had ended by ``moment``. An archive ends where its data ends, so it is missing
+    only when nothing of it is stored; then it counts as missing on that last session.
+
+    Args:
+        sources: the sources of the settings.
+        reached: the last session that the store has; None where it has none.
+        calendar: of the exchange.
+        moment: now, with its time zone.
     """
     if all(source.is_archive for source in sources) and reached is not None:
         return None
@@ -47,14 +53,14 @@ def is_incomplete(stores: Stores, settings: Settings, sources: Sequence[Source])
 
 
 def watchdog(settings: Settings) -> dg.SensorDefinition:
-    """A sensor that requests the ingestion of what is missing: at once, and again every hour for as long as it is."""
+    """The sensor that requests ingestion when a session is missing: at once, and every hour for as long as it is."""
 
     @dg.sensor(
         name=WATCHDOG,
         job_name=INGESTION_JOB,
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
         default_status=dg.DefaultSensorStatus.RUNNING if settings.schedule.enabled else dg.DefaultSensorStatus.STOPPED,
-        description="Has ingestion run when the store lacks a session that the exchange has completed, or too many of its bars.",
+        description="Requests ingestion when the store lacks a session that the exchange has completed, or too many of its bars.",
     )
     def watch() -> dg.RunRequest | dg.SkipReason:
         try:

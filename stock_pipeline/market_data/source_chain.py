@@ -1,4 +1,4 @@
-"""Asking sources in their order: the next one for what the one before could not give. Nothing is written here."""
+"""The chain of sources: each is asked for what those before it could not give. Nothing is written here."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,7 +38,7 @@ class SourceStats:
 
 @dataclass(frozen=True)
 class Gathered:
-    """What all sources together gave, each row with its ``source``; ``bars`` say besides whether actions are known.
+    """What all sources together gave, each row with its ``source``; ``bars`` also say whether actions are known.
 
     ``compared`` holds bars that a second source gave of sessions that a first had served.
     """
@@ -77,29 +77,29 @@ def ask_in_order(
     requests: Sequence[Request],
     ask: Ask,
     completed: date,
-    told: Callable[[str, int, int], None] = lambda *_: None,
+    report_progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Gathered:
-    """Every symbol from the first source that serves it, and its splits and dividends from the first that offers them.
+    """The data of every symbol from the first source that serves it, its splits and dividends from the first that offers them.
 
-    A symbol whose latest bar is older than the last session asked for is served badly: its bars are kept, and the next source
+    A symbol whose latest bar is older than the last session asked for is not served well: its bars are kept, and the next source
     is asked for it as well.
 
     Args:
         sources: in the order of preference.
         requests: one per symbol.
-        ask: puts requests to a source; ``landing.Landing.ask`` remembers the answers.
+        ask: puts requests to a source; ``answer_cache.Landing.ask`` caches the answers.
         completed: the last session that has ended. Prices that come adjusted for splits are adjusted for those until then.
-        told: hears of progress: the name of the source, symbols answered, symbols asked.
+        report_progress: called with the name of the source, symbols answered and symbols asked.
     """
     asked = _Asked()
     left = list(requests)
     without_actions: list[Request] = []
     for source in sources:
-        # One source's bars with another's splits: without them the bars could not be told as traded.
+        # One source's bars with another's splits: without them the bars could not be stored as traded.
         extra = [replace(request, last=max(request.last, completed)) for request in without_actions if "actions" in source.offers]
         if not left and not extra:
             continue
-        failed = _put(source, [*left, *extra], asked, ask, told)
+        failed = _put(source, [*left, *extra], asked, ask, report_progress)
         served = [request for request in left if request.symbol not in failed]
         without_actions = [request for request in without_actions if not extra or request.symbol in failed]
         without_actions += [] if "actions" in source.offers else served
@@ -107,8 +107,10 @@ def ask_in_order(
     return _together(asked)
 
 
-def _put(source: Source, requests: Sequence[Request], asked: _Asked, ask: Ask, told: Callable[[str, int, int], None]) -> set[str]:
-    """Ask one source and note what it says; the symbols that it did not serve are returned."""
+def _put(
+    source: Source, requests: Sequence[Request], asked: _Asked, ask: Ask, report_progress: Callable[[str, int, int], None]
+) -> set[str]:
+    """Ask one source, add its answers to ``asked``, and return the symbols that it did not serve."""
     began = time.perf_counter()
     last = {request.symbol: request.last for request in requests}
     problems: dict[str, Failure] = {}
@@ -121,7 +123,7 @@ def _put(source: Source, requests: Sequence[Request], asked: _Asked, ask: Ask, t
             if symbol not in problems and session < last[symbol]:
                 problems[symbol] = Failure(symbol, source.name, STALE, f"its latest bar is of {session}, not of {last[symbol]}")
         answered |= latest.keys() | answer.failures.keys()
-        told(source.name, len(answered), len(requests))
+        report_progress(source.name, len(answered), len(requests))
     for symbol in sorted(last.keys() - answered):
         problems[symbol] = _named(NoDataError("it gave neither bars nor a reason"), source, symbol)
     asked.failures += problems.values()
@@ -137,12 +139,14 @@ def _together(asked: _Asked) -> Gathered:
     order = {name: place for place, name in enumerate(asked.tallies)}
     frames = _sourced(asked.parts)
     actions = _of_the_first(frames["actions"], order, (SYMBOL, SESSION, KIND))
-    tell = {source.name for source, _ in asked.parts if "actions" in source.offers}
+    with_actions = {source.name for source, _ in asked.parts if "actions" in source.offers}
     served_badly = {(failure.symbol, failure.source) for failure in asked.failures}
     badly = pl.DataFrame(sorted(served_badly), schema={SYMBOL: pl.String, SOURCE: pl.String}, orient="row")
-    # Who lacks the last bar lacks its split too.
-    told_of = frames["bars"].filter(pl.col(SOURCE).is_in(sorted(tell))).join(badly, on=[SYMBOL, SOURCE], how="anti")[SYMBOL].unique()
-    known = pl.col(SYMBOL).is_in(told_of.implode()) | pl.col("adj_close").is_not_null()
+    # A source that lacks the last bar lacks its split too.
+    reporting = (
+        frames["bars"].filter(pl.col(SOURCE).is_in(sorted(with_actions))).join(badly, on=[SYMBOL, SOURCE], how="anti")[SYMBOL].unique()
+    )
+    known = pl.col(SYMBOL).is_in(reporting.implode()) | pl.col("adj_close").is_not_null()
     bars = _as_traded(frames["bars"].with_columns(known.alias(ACTIONS_KNOWN)), actions)
     chosen, others = _best_of_each_session(bars, order, badly)
     return Gathered(
@@ -159,7 +163,7 @@ def _together(asked: _Asked) -> Gathered:
 def _sourced(parts: Iterable[tuple[Source, MarketData]]) -> dict[str, pl.DataFrame]:
     """The frames of ``MarketData`` by name, each row with its ``source``."""
     named = [(data, pl.lit(source.name).alias(SOURCE)) for source, data in parts]
-    return {name: pl.concat([getattr(data, name).with_columns(told_by) for data, told_by in named]) for name in FRAMES}
+    return {name: pl.concat([getattr(data, name).with_columns(name_of_source) for data, name_of_source in named]) for name in FRAMES}
 
 
 def _as_traded(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
@@ -170,7 +174,7 @@ def _as_traded(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _best_of_each_session(bars: pl.DataFrame, order: dict[str, int], badly: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Of each symbol and session the bar of the source that served the symbol well, then of the first asked; and the others.
+    """The bar of each symbol and session from the source that served the symbol well, or else was asked first; and the other bars.
 
     ``badly`` has symbol and source of the symbols that a source did not serve well.
     """
@@ -181,17 +185,17 @@ def _best_of_each_session(bars: pl.DataFrame, order: dict[str, int], badly: pl.D
         .drop("badly", "order")
     )
     first_source = pl.col(SOURCE) == pl.col(SOURCE).first().over(SYMBOL, SESSION)
-    # Of one source every row is kept: that it tells a bar twice is for the quality rules to find.
+    # Every row of one source is kept: a bar that it gives twice is for the quality rules to find.
     return ranked.filter(first_source), ranked.filter(~first_source).select(SYMBOL, SESSION, CLOSE, BASIS, SOURCE)
 
 
 def _of_the_first(frame: pl.DataFrame, order: dict[str, int], key: Sequence[str]) -> pl.DataFrame:
-    """Of each key every row of the source that was asked first, which may tell two dividends of one session."""
+    """The rows of each key from the source that was asked first, which may report two dividends of one session."""
     return _in_order(frame, order).filter(pl.col(SOURCE) == pl.col(SOURCE).first().over(*key))
 
 
 def _merged_instruments(frame: pl.DataFrame, order: dict[str, int]) -> pl.DataFrame:
-    """One row per symbol: each particular from the first source that tells it."""
+    """One row per symbol: each particular from the first source that has it."""
     return _in_order(frame, order).group_by(SYMBOL, maintain_order=True).agg(pl.exclude(SYMBOL).drop_nulls().first())
 
 
@@ -200,6 +204,6 @@ def _in_order(frame: pl.DataFrame, order: dict[str, int]) -> pl.DataFrame:
 
 
 def only(gathered: Gathered, symbols: Sequence[str]) -> Gathered:
-    """What was gathered of those symbols."""
+    """The part of ``gathered`` that is about those symbols."""
     wanted = pl.col(SYMBOL).is_in(list(symbols))
     return replace(gathered, **{name: getattr(gathered, name).filter(wanted) for name in (*FRAMES, "compared")})

@@ -33,7 +33,7 @@ class SymbolPeriod:
 def follow_symbols(
     history: pl.DataFrame, last_held: Mapping[str, date], seen: pl.DataFrame, renames: pl.DataFrame, delisted: Mapping[str, date]
 ) -> pl.DataFrame:
-    """The symbol history once new bars, renames and delistings are taken into account. Told twice, it stays as it is.
+    """The symbol history with new bars, renames and delistings taken into account. The same news again changes nothing.
 
     Args:
         history: rows of the symbol_history table.
@@ -47,10 +47,10 @@ def follow_symbols(
     book.note(seen.filter(~in_renames))
     moving = seen.filter(in_renames)
     # A symbol that is given up may be taken by another, so bars and renames are noted in the order of their sessions.
-    for (session,), told in renames.sort(SESSION, OLD).group_by(SESSION, maintain_order=True):
+    for (session,), of_session in renames.sort(SESSION, OLD).group_by(SESSION, maintain_order=True):
         book.note(moving.filter(pl.col(SESSION) < session))
         moving = moving.filter(pl.col(SESSION) >= session)
-        for old, new in told.select(OLD, NEW).iter_rows():
+        for old, new in of_session.select(OLD, NEW).iter_rows():
             book.rename(old, new, session)
     book.note(moving)
     for symbol, last in delisted.items():
@@ -59,13 +59,13 @@ def follow_symbols(
 
 
 def renames_by_contract(
-    contracts: Mapping[str, str], told: pl.DataFrame, seen: pl.DataFrame, last_held: Mapping[str, date]
+    contracts: Mapping[str, str], listed: pl.DataFrame, seen: pl.DataFrame, last_held: Mapping[str, date]
 ) -> pl.DataFrame:
     """Renames that show in a contract number that comes back under another symbol.
 
     Args:
         contracts: contract number to the symbol that it is stored under.
-        told: symbol, contract (nullable) as the source has them now.
+        listed: symbol, contract (nullable) as the source has them now.
         seen: symbol, session of the new bars.
         last_held: the last stored session of each symbol.
 
@@ -73,7 +73,7 @@ def renames_by_contract(
         old, new, session: the first session of the new symbol after the last one stored under the old.
     """
     rows = []
-    for symbol, contract in told.drop_nulls().iter_rows():
+    for symbol, contract in listed.drop_nulls().iter_rows():
         old = contracts.get(contract)
         if old is None or old == symbol or old not in last_held:
             continue
@@ -83,51 +83,51 @@ def renames_by_contract(
     return pl.DataFrame(rows, schema=RENAMES, orient="row")
 
 
-def _spells(seen: pl.DataFrame, reached: Mapping[str, date]) -> pl.DataFrame:
-    """First and last session of each unbroken stretch of a symbol's bars, those up to ``reached`` apart: symbol, first, last."""
+def _segments(seen: pl.DataFrame, reached: Mapping[str, date]) -> pl.DataFrame:
+    """First and last session of each unbroken segment of a symbol's bars, cut at ``reached``: symbol, first, last."""
     parted = in_order(seen.select(SYMBOL, SESSION), (SYMBOL, SESSION))
     before = pl.when(pl.col(SYMBOL) == pl.col(SYMBOL).shift(1)).then(pl.col(SESSION).shift(1))
     begins = (pl.col(SESSION) - before > REUSE_AFTER).fill_null(value=False)
     if reached:
         until = pl.col(SYMBOL).replace_strict(reached, default=None, return_dtype=pl.Date)
         begins |= ((pl.col(SESSION) > until) & (before <= until)).fill_null(value=False)
-    parted = parted.with_columns(begins.alias("spell"))
-    numbered = parted.with_columns(pl.col("spell").cum_sum().over(SYMBOL)) if parted["spell"].any() else parted
-    ends = numbered.group_by(SYMBOL, "spell").agg(pl.col(SESSION).min().alias(FIRST), pl.col(SESSION).max().alias(LAST))
+    parted = parted.with_columns(begins.alias("segment"))
+    numbered = parted.with_columns(pl.col("segment").cum_sum().over(SYMBOL)) if parted["segment"].any() else parted
+    ends = numbered.group_by(SYMBOL, "segment").agg(pl.col(SESSION).min().alias(FIRST), pl.col(SESSION).max().alias(LAST))
     return ends.sort(SYMBOL, FIRST).select(SYMBOL, FIRST, LAST)
 
 
 class _Book:
-    """The tenures of every symbol, in order; the last one may be open."""
+    """The periods of every symbol, in order; the last one may be open."""
 
     def __init__(self, history: pl.DataFrame, last_held: Mapping[str, date]) -> None:
         self.last_held = dict(last_held)
         self.held_before = last_held
-        self.tenures: dict[str, list[SymbolPeriod]] = {}
+        self.periods: dict[str, list[SymbolPeriod]] = {}
         self.symbols_of: dict[str, set[str]] = {}  # of each instrument
         for row in history.select(SYMBOL, FIRST, LAST, INSTRUMENT).sort(FIRST, SYMBOL).iter_rows():
             self._add(SymbolPeriod(*row))
 
-    def _add(self, tenure: SymbolPeriod) -> None:
-        self.tenures.setdefault(tenure.symbol, []).append(tenure)
-        self.symbols_of.setdefault(tenure.instrument, set()).add(tenure.symbol)
+    def _add(self, period: SymbolPeriod) -> None:
+        self.periods.setdefault(period.symbol, []).append(period)
+        self.symbols_of.setdefault(period.instrument, set()).add(period.symbol)
 
     def _add_another(self, symbol: str, first: date) -> None:
         taken = symbol in self.symbols_of
         self._add(SymbolPeriod(symbol, first, None, f"{symbol}@{first}" if taken else symbol))
 
     def note(self, seen: pl.DataFrame) -> None:
-        """Bars, given by symbol and session."""
-        reached = {symbol: self._until(held[-1]) for symbol, held in self.tenures.items()}
-        for symbol, first, last in _spells(seen, reached).iter_rows():
-            self._note_spell(symbol, first, last)
+        """Take in new bars, given by symbol and session."""
+        reached = {symbol: self._until(held[-1]) for symbol, held in self.periods.items()}
+        for symbol, first, last in _segments(seen, reached).iter_rows():
+            self._note_segment(symbol, first, last)
 
-    def _until(self, tenure: SymbolPeriod) -> date:
-        """The last session under the symbol that is known of."""
-        return tenure.last or max(self.last_held.get(tenure.symbol, tenure.first), tenure.first)
+    def _until(self, period: SymbolPeriod) -> date:
+        """The last known session under the symbol."""
+        return period.last or max(self.last_held.get(period.symbol, period.first), period.first)
 
-    def _note_spell(self, symbol: str, first: date, last: date) -> None:
-        held = self.tenures.get(symbol)
+    def _note_segment(self, symbol: str, first: date, last: date) -> None:
+        held = self.periods.get(symbol)
         if not held:
             self._add_another(symbol, first)
             self.last_held[symbol] = last
@@ -147,58 +147,58 @@ class _Book:
         elif latest.last is not None:
             held[-1] = replace(latest, last=None)  # it was not delisted after all
 
-    def _has_moved_on(self, tenure: SymbolPeriod) -> bool:
+    def _has_moved_on(self, period: SymbolPeriod) -> bool:
         """Whether the instrument took another symbol after this one."""
-        others = (other for symbol in self.symbols_of[tenure.instrument] for other in self.tenures[symbol])
-        return any(other.instrument == tenure.instrument and other.first > tenure.first for other in others)
+        others = (other for symbol in self.symbols_of[period.instrument] for other in self.periods[symbol])
+        return any(other.instrument == period.instrument and other.first > period.first for other in others)
 
-    def _came_by_rename(self, tenure: SymbolPeriod) -> bool:
+    def _came_by_rename(self, period: SymbolPeriod) -> bool:
         """Whether the instrument had another symbol before; bars from before then are not its own."""
-        earlier = (self.tenures[symbol][0].first for symbol in self.symbols_of[tenure.instrument] - {tenure.symbol})
-        return any(first < tenure.first for first in earlier)
+        earlier = (self.periods[symbol][0].first for symbol in self.symbols_of[period.instrument] - {period.symbol})
+        return any(first < period.first for first in earlier)
 
     def rename(self, old: str, new: str, session: date) -> None:
-        """From ``session`` on the instrument of ``old`` trades as ``new``."""
-        held = self.tenures.get(old, [])
+        """Take in a rename: from ``session`` on the instrument of ``old`` trades as ``new``."""
+        held = self.periods.get(old, [])
         if not held or held[-1].first >= session or (held[-1].last or date.min) >= session or self._has_moved_on(held[-1]):
             return
         instrument = held[-1].instrument
         held[-1] = replace(held[-1], last=session - DAY)
-        others = self.tenures.setdefault(new, [])
+        others = self.periods.setdefault(new, [])
         if others and others[-1].last is None:
             until = self._until(others[-1])
             if self.held_before.get(new, session) < session or session - until > GIVEN_UP_AFTER:
                 others[-1] = replace(others[-1], last=until)  # another company's, which has given it up
             else:
-                others.pop()  # the same company's, told under the new symbol too
+                others.pop()  # the same company's, reported under the new symbol too
         self._add(SymbolPeriod(new, session, None, instrument))
 
     def end(self, symbol: str, last: date) -> None:
-        """The symbol is delisted; ``last`` was its last session."""
-        held = self.tenures.get(symbol, [])
+        """Take in a delisting; ``last`` was the symbol's last session."""
+        held = self.periods.get(symbol, [])
         if held and held[-1].last is None:
             held[-1] = replace(held[-1], last=max(last, held[-1].first))
 
     def rows(self) -> pl.DataFrame:
         """The rows of the symbol_history table."""
-        rows = [(t.symbol, t.first, t.last, t.instrument) for held in self.tenures.values() for t in held]
+        rows = [(t.symbol, t.first, t.last, t.instrument) for held in self.periods.values() for t in held]
         return pl.DataFrame(rows, schema=SYMBOL_HISTORY.dtypes, orient="row").sort(SYMBOL, FIRST)
 
 
 def under_latest_symbol(rows: pl.DataFrame, history: pl.DataFrame, night: date) -> pl.DataFrame:
     """``rows`` (symbol, session, ...) of each instrument under one symbol: the one it bore last on ``night``.
 
-    An earlier holder of a symbol that another company has now bears its own first session besides, as in GM@1962-01-02. Rows of
-    a symbol outside of every tenure (the same company's, told again under its new symbol) are left out.
+    An earlier holder of a symbol that another company has now gets its first session as a suffix, as in GM@1962-01-02. Rows of a
+    symbol outside of every period (the same company's, reported again under its new symbol) are left out.
     """
     involved = _involved(history)
     if involved.is_empty():
         return rows
     concerned = pl.col(SYMBOL).is_in(involved.implode())
-    tenures = history.filter(concerned & (pl.col(FIRST) <= night)).sort(FIRST)
-    shown = _shown_names(tenures)
+    periods = history.filter(concerned & (pl.col(FIRST) <= night)).sort(FIRST)
+    shown = _shown_names(periods)
     moved = (
-        _within_tenures(rows.filter(concerned), tenures)
+        _within_periods(rows.filter(concerned), periods)
         .with_columns(pl.col(INSTRUMENT).replace_strict(shown, default=None, return_dtype=pl.String).alias(SYMBOL))
         .select(rows.columns)
     )
@@ -206,29 +206,29 @@ def under_latest_symbol(rows: pl.DataFrame, history: pl.DataFrame, night: date) 
 
 
 def with_instruments(rows: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
-    """``rows`` (symbol, session, ...) and the instrument of each: the one that bore the symbol on the session.
+    """``rows`` (symbol, session, ...) with the instrument of each: the one that bore the symbol on the session.
 
     Rows that ``under_latest_symbol`` leaves out are left out here too. A symbol without a history is an instrument of its own.
     """
     concerned = pl.col(SYMBOL).is_in(_involved(history).implode())
     instrument = pl.coalesce(INSTRUMENT, SYMBOL).alias(INSTRUMENT)
     alone = rows.filter(~concerned).join(history.select(SYMBOL, INSTRUMENT), on=SYMBOL, how="left").with_columns(instrument)
-    moved = _within_tenures(rows.filter(concerned), history.sort(FIRST))
+    moved = _within_periods(rows.filter(concerned), history.sort(FIRST))
     return pl.concat([alone, moved.select(alone.columns)])
 
 
 def reporting_instruments(rows: pl.DataFrame, history: pl.DataFrame, day: str) -> pl.DataFrame:
-    """``rows`` of reports (symbol, ``day``, ...) and the instrument of each, which need not have traded when it reported.
+    """``rows`` of reports (symbol, ``day``, ...) with the instrument of each, which need not have traded when it reported.
 
     It is the one that bore the symbol on ``day``, the night on which the report became known; if none did, the next one that
-    bears it (reports are older than the first bar, or a vendor tells a past under today's symbol), or else the last before.
+    bears it (reports are older than the first bar, or a vendor lists a past under today's symbol), or else the last before.
     ``borne`` tells the first case from the others. A symbol without a history is an instrument of its own.
     """
-    tenures = history.select(SYMBOL, FIRST, LAST, INSTRUMENT).sort(FIRST)
-    ahead = tenures.select(SYMBOL, FIRST, pl.col(INSTRUMENT).alias("next"))
+    periods = history.select(SYMBOL, FIRST, LAST, INSTRUMENT).sort(FIRST)
+    ahead = periods.select(SYMBOL, FIRST, pl.col(INSTRUMENT).alias("next"))
     joined = rows.sort(day, maintain_order=True)
     # Sorted they are, which Polars cannot see within the groups.
-    joined = joined.join_asof(tenures, left_on=day, right_on=FIRST, by=SYMBOL, strategy="backward", check_sortedness=False)
+    joined = joined.join_asof(periods, left_on=day, right_on=FIRST, by=SYMBOL, strategy="backward", check_sortedness=False)
     joined = joined.join_asof(ahead, left_on=day, right_on=FIRST, by=SYMBOL, strategy="forward", check_sortedness=False)
     borne = pl.col(INSTRUMENT).is_not_null() & (pl.col(LAST).is_null() | (pl.col(day) <= pl.col(LAST)))
     instrument = pl.when(borne).then(INSTRUMENT).otherwise(pl.coalesce("next", INSTRUMENT, SYMBOL))
@@ -237,22 +237,22 @@ def reporting_instruments(rows: pl.DataFrame, history: pl.DataFrame, day: str) -
 
 def _involved(history: pl.DataFrame) -> pl.Series:
     """The symbols of more than one instrument, and of instruments of more than one symbol."""
-    # Of the whole history: what a source told again under a later symbol is no company of its own on an earlier night either.
+    # Of the whole history: what a source repeats under a later symbol is not another company on an earlier night either.
     return history.filter((pl.len().over(SYMBOL) > 1) | (pl.len().over(INSTRUMENT) > 1))[SYMBOL].unique()
 
 
-def _within_tenures(rows: pl.DataFrame, tenures: pl.DataFrame) -> pl.DataFrame:
-    """The rows that lie within a tenure of their symbol, with its columns; ``tenures`` in the order of their first sessions."""
+def _within_periods(rows: pl.DataFrame, periods: pl.DataFrame) -> pl.DataFrame:
+    """The rows that lie within a period of their symbol, with its columns; ``periods`` in the order of their first sessions."""
     return (
         rows.sort(SESSION)
-        .join_asof(tenures, left_on=SESSION, right_on=FIRST, by=SYMBOL, strategy="backward", check_sortedness=False)
+        .join_asof(periods, left_on=SESSION, right_on=FIRST, by=SYMBOL, strategy="backward", check_sortedness=False)
         .filter(pl.col(INSTRUMENT).is_not_null() & (pl.col(LAST).is_null() | (pl.col(SESSION) <= pl.col(LAST))))
     )
 
 
-def _shown_names(tenures: pl.DataFrame) -> dict[str, str]:
-    """Of each instrument the symbol that it is shown under."""
-    in_order = tenures.sort(FIRST)
+def _shown_names(periods: pl.DataFrame) -> dict[str, str]:
+    """The symbol that each instrument is shown under."""
+    in_order = periods.sort(FIRST)
     holders = dict(in_order.select(SYMBOL, INSTRUMENT).iter_rows())  # the last one stays
     latest = {instrument: (symbol, first) for instrument, symbol, first in in_order.select(INSTRUMENT, SYMBOL, FIRST).iter_rows()}
     return {instrument: symbol if holders[symbol] == instrument else f"{symbol}@{first}" for instrument, (symbol, first) in latest.items()}

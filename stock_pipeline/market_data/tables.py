@@ -26,12 +26,12 @@ from stock_pipeline.core.reports import QUARTER, YEAR
 from stock_pipeline.core.table_schema import Column, TableSchema
 
 KIND = "kind"
-CAPTURED = "captured"  # the day on which the source said so; null where it does not tell
-CURRENCY = "currency"  # ISO 4217; null where the source does not tell
+CAPTURED = "captured"  # the day on which the source said so; null where it does not report that
+CURRENCY = "currency"  # ISO 4217; null where the source does not report it
 EXCHANGE = "exchange"  # where the instrument is listed, in the source's own words
 CONTRACT = "contract"  # the source's own number for the instrument, which outlives a change of its symbol
 BASIS = "basis"  # what the prices of a bar are: RAW or SPLIT
-RAW, SPLIT_ADJUSTED = "raw", "split"  # as traded; or adjusted for every split until they were told
+RAW, SPLIT_ADJUSTED = "raw", "split"  # as traded; or adjusted for every split until they were reported
 PERIOD_END = "period_end"
 PERIOD = "period"  # QUARTER or YEAR
 ITEM = "item"
@@ -67,8 +67,8 @@ DAILY_BARS = _table(
         Column(CLOSE, pl.Float64, "last price", minimum=0),
         Column(VOLUME, pl.Float64, "shares traded", minimum=0),
         Column(ADJ_CLOSE, pl.Float64, "close adjusted for splits and dividends as the source gave it", nullable=True),
-        Column(BASIS, pl.String, "raw: as traded; split: adjusted for the splits until it was told", allowed=(RAW, SPLIT_ADJUSTED)),
-        Column(ACTIONS_KNOWN, pl.Boolean, "whether the source tells of splits and dividends, so that a jump of the price is one"),
+        Column(BASIS, pl.String, "raw: as traded; split: adjusted for the splits until it was reported", allowed=(RAW, SPLIT_ADJUSTED)),
+        Column(ACTIONS_KNOWN, pl.Boolean, "whether the source reports splits and dividends, so that a jump is a move of the price"),
         *_ORIGIN,
     ),
     key=(SYMBOL, SESSION),
@@ -123,7 +123,7 @@ SYMBOL_HISTORY = _table(
 
 UNIVERSE_MEMBERS = _table(
     name="universe_members",
-    description="Who belonged to the universe from which session to which.",
+    description="The members of the universe, from which session to which.",
     columns=(
         _SYMBOL,
         Column(FIRST, pl.Date, "first day of membership"),
@@ -167,14 +167,14 @@ QUARANTINED_BARS = _table(
 
 BAR_FLAGS = _table(
     name="bar_flags",
-    description="Bars that are kept and yet suspect, with the rule that doubts them.",
+    description="Bars that are kept and suspect, with the rule that flags them.",
     columns=(
         _SYMBOL,
         Column(SESSION, pl.Date, "session of the suspect bar"),
-        Column(FLAG, pl.String, "rule that doubts the bar"),
+        Column(FLAG, pl.String, "rule that flags the bar"),
         Column(VALUE, pl.Float64, "what the rule measured, such as sessions missing or the ratio of two prices"),
-        Column(RAISED_ON, pl.Date, "session on whose night the doubt arose"),
-        Column(WITHDRAWN_ON, pl.Date, "session on whose night it was dispelled; null while it stands", nullable=True),
+        Column(RAISED_ON, pl.Date, "session on whose night the flag was raised"),
+        Column(WITHDRAWN_ON, pl.Date, "session on whose night it was withdrawn; null while it stands", nullable=True),
     ),
     key=(SYMBOL, SESSION, FLAG),
 )
@@ -206,7 +206,7 @@ INGESTION_FAILURES = _table(
         Column(AS_OF, pl.Date, "last session ingested"),
         _SYMBOL,
         _SOURCE,
-        Column(REASON, pl.String, "the reason in a word or two, such as said to be delisted"),
+        Column(REASON, pl.String, "the reason in a word or two, such as stale"),
         Column("message", pl.String, "the source's own words"),
     ),
     key=(AS_OF, SYMBOL, SOURCE),

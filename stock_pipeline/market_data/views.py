@@ -1,4 +1,4 @@
-"""The store as of a night, for whoever reads it with SQL: ``FROM market_data.adjusted_bars(DATE '2010-08-20')``."""
+"""Views of the store as of a night, for users of SQL: ``FROM market_data.adjusted_bars(DATE '2010-08-20')``."""
 
 from typing import Final
 
@@ -36,7 +36,7 @@ WITH effective AS (
 stepped AS (
     SELECT bars.*,
            lag(bars.close) OVER by_session AS close_before,
-           -- Prices told adjusted for splits have the split in them already.
+           -- Prices reported adjusted for splits have the split in them already.
            CASE WHEN lag(bars.basis) OVER by_session = 'split' THEN 1 ELSE coalesce(effective.split, 1) END AS split,
            coalesce(effective.dividend, 0) AS dividend
     FROM market_data.bars_known(night) AS bars LEFT JOIN effective USING (symbol, session)

@@ -1,6 +1,6 @@
 """Writing artefacts: a trained model as a folder with a manifest, ``<models root>/<model>/<training_id>``.
 
-A folder is written beside its place and renamed into it, so that it is there whole or not at all. ``reading`` tells what is there.
+A folder is written beside its place and renamed into it, so that it is there whole or not at all. ``reading`` reads it again.
 """
 
 import json
@@ -18,7 +18,7 @@ from stock_pipeline.models.reading import artefact_path, check_artefact, sha256_
 
 
 class Saveable(Protocol):
-    """What can be written into an artefact folder: an Estimator or a StackedModel."""
+    """A model that can be written into an artefact folder: an Estimator or a StackedModel."""
 
     def save(self, folder: Path) -> None:
         """Write its files into ``folder``."""

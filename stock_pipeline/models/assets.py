@@ -193,7 +193,7 @@ def _charts(training: Training, manifest: Manifest) -> dict[str, bytes]:
 
 
 def _is_plausible(context: StageContext) -> dict[str, CheckOutcome]:
-    """Whether the model's latest training scores no better than is to be had without knowing the future."""
+    """Whether the rank IC of the model's latest training is plausible without look-ahead."""
     model = context.asset.split("/")[1]
     held = latest_trainings(context.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
     if held.is_empty() or not target_kind(held["target"][0]).betrays_leaks:

@@ -154,7 +154,7 @@ def parse_models(names: Sequence[str]) -> tuple[ModelEntry, ...]:
 
 
 def ranking_models() -> tuple[str, ...]:
-    """The models whose scores rank stocks by what is to be had from them, and the stack."""
+    """The models whose scores rank stocks by expected return, and the stack."""
     return (*(entry.name for entry in CATALOGUE if entry.target.ranks_stocks), STACK)
 
 

@@ -1,4 +1,4 @@
-"""Charts of models: the rank IC of each session, the models side by side, and what their features do."""
+"""Charts of models: the rank IC of each session, the models side by side, and the contributions of their features."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ def scores_chart(scores: pl.DataFrame) -> bytes:
 
 
 def weights_chart(weights: pl.DataFrame) -> bytes:
-    """How much each model counts in the stack, beside equal weights (PNG); ``weights`` has model and weight."""
+    """The weight of each model in the stack, beside equal weights (PNG); ``weights`` has model and weight."""
     ranked = weights.sort("weight", MODEL)
     figure, (ax,) = new_figure(height=1.4 + 0.45 * ranked.height)
     ax.barh(ranked[MODEL].to_list(), ranked["weight"].to_list(), color=BLUE)
@@ -68,20 +68,25 @@ def weights_chart(weights: pl.DataFrame) -> bytes:
 
 
 def calibration_chart(out_of_fold: pl.DataFrame, bins: int = 10) -> bytes:
-    """How often the return was positive where the model said how probable that was (PNG), in bins of equally many rows.
+    """The calibration chart (PNG): how often the return was positive by predicted probability, in bins of equally many rows.
 
     ``out_of_fold`` has score (the probability less 1/2) and target (0.5 where the return was positive, otherwise -0.5).
     """
-    told = out_of_fold.select((pl.col(SCORE) + 0.5).alias("said"), (pl.col(TARGET) + 0.5).alias("came"))
-    place = (pl.col("said").rank("ordinal") - 1) * bins // pl.len()
-    rows = told.group_by(place.alias("bin")).agg(pl.all().mean(), pl.len().alias("rows")).sort("bin")
-    error = 2 * (rows["came"] * (1 - rows["came"]) / rows["rows"]).sqrt()
+    pairs = out_of_fold.select((pl.col(SCORE) + 0.5).alias("predicted"), (pl.col(TARGET) + 0.5).alias("observed"))
+    place = (pl.col("predicted").rank("ordinal") - 1) * bins // pl.len()
+    rows = pairs.group_by(place.alias("bin")).agg(pl.all().mean(), pl.len().alias("rows")).sort("bin")
+    error = 2 * (rows["observed"] * (1 - rows["observed"]) / rows["rows"]).sqrt()
     figure, (ax,) = new_figure()
     ax.errorbar(
-        rows["said"].to_list(), rows["came"].to_list(), yerr=error.to_list(), fmt="o-", color=BLUE, label="out of fold, two standard errors"
+        rows["predicted"].to_list(),
+        rows["observed"].to_list(),
+        yerr=error.to_list(),
+        fmt="o-",
+        color=BLUE,
+        label="out of fold, two standard errors",
     )
     ax.axline((0.5, 0.5), slope=1.0, color=GREY, linewidth=1.0, label="perfectly calibrated")
-    ax.set_xlabel("probability that was told")
+    ax.set_xlabel("predicted probability")
     ax.set_ylabel("share of rises")
     ax.set_title("Calibration of the probability of a rise", loc="left")
     ax.legend(loc="upper left", frameon=False)
@@ -121,7 +126,7 @@ def _explanation(explained: pl.DataFrame) -> "Explanation":
 
 
 def _drawn_by(draw: Callable[[], object], model: str) -> bytes:
-    """What shap draws on the figure that pyplot thinks current, closed afterwards."""
+    """The PNG of what shap draws on pyplot's current figure, which is closed afterwards."""
     import matplotlib as mpl
 
     mpl.use("Agg")

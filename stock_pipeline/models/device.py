@@ -1,4 +1,4 @@
-"""Where a model is trained: on a GPU that torch and the model's own library see, else on the CPU."""
+"""Choosing the device of a training: a GPU that torch and the model's own library see, else on the CPU."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from stock_pipeline.models.estimators.gpu import torch_obstacle
 
 
 def device_for(entry: ModelEntry, wanted: str, report_progress: Callable[[str], None]) -> Device:
-    """The device for a model; one that cannot use the GPU that there is says why.
+    """The device for a model; the reason is reported where it cannot use the GPU that there is.
 
     Args:
         wanted: auto, cpu or cuda.

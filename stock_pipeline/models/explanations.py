@@ -17,7 +17,7 @@ EXPLAINED: Final = {SESSION: pl.Date, SYMBOL: pl.String, FEATURE: pl.String, CON
 
 
 def explain_sample(estimator: Estimator, ordered: pl.DataFrame, samples: Samples, seed: int) -> pl.DataFrame:
-    """The contributions to some of the samples, drawn at random; without rows where the model cannot tell.
+    """The contributions to some of the samples, drawn at random; no rows where the model has no exact contributions.
 
     Args:
         ordered: the panel that the samples are of: session and symbol.
@@ -60,7 +60,7 @@ def importances(explained: pl.DataFrame) -> pl.DataFrame:
 
 
 def strongest(explained: pl.DataFrame, count: int) -> pl.DataFrame:
-    """Of each session and stock the ``count`` features that moved its score the most, with their rank, 1 for the strongest."""
+    """The ``count`` features that moved each score the most, by session and stock, with their rank, 1 for the strongest."""
     strength = pl.col(CONTRIBUTION).abs().rank("ordinal", descending=True).over(SESSION, SYMBOL).cast(pl.Int32)
     ranked = explained.with_columns(strength.alias(RANK)).filter(pl.col(RANK) <= count)
     return ranked.sort(SESSION, SYMBOL, RANK)

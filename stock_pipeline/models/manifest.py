@@ -1,4 +1,4 @@
-"""What is known of a trained model but the model itself: what its training depended on, and its manifest."""
+"""Metadata of a trained model: what its training depended on, and its manifest."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ MANIFEST_FILE: Final = "manifest.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """All there is to know about a trained model but the model itself.
+    """The metadata of a trained model.
 
-    ``rows`` and ``train_from`` to ``train_to`` tell what the final model was fitted on; ``metrics`` are its out-of-fold scores;
-    ``target`` names the kind of what it learnt, ``exposures`` are what its scores are freed from, and ``window`` is how many sessions
-    of features one rests on; ``files`` (file name to SHA-256) is filled in by ``write_artefact``.
+    ``rows`` and ``train_from`` to ``train_to`` say what the final model was fitted on; ``metrics`` are its out-of-fold scores;
+    ``target`` names the kind of target, ``exposures`` are what its scores are neutralised against, and ``window`` is how many sessions
+    of features a score rests on; ``files`` (file name to SHA-256) is filled in by ``write_artefact``.
     """
 
     model: str
@@ -72,8 +72,8 @@ class TrainingInputs:
         Args:
             held: names of the model's trainings in the order in which they were made.
         """
-        told = [self.model, self.as_of.isoformat(), self.features_hash, self.data_hash, dict(self.parameters)]
-        inputs = [*told, asdict(self.conditions), self.code_version]
+        named = [self.model, self.as_of.isoformat(), self.features_hash, self.data_hash, dict(self.parameters)]
+        inputs = [*named, asdict(self.conditions), self.code_version]
         name = _name(inputs)
         while name in held[:-1]:
             name = _name([*inputs, name])

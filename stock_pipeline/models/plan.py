@@ -1,4 +1,4 @@
-"""The plan of a training: all that it follows, besides the panel."""
+"""The plan of a training: all that it depends on besides the panel."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ReportProgress = Callable[[str], None]
 class Plan:
     """How a model is trained, besides the panel.
 
-    ``splits`` are what ``walk_forward`` made of the panel's sessions. ``label_ends`` tells for each session the one on which the last of
+    ``splits`` are what ``walk_forward`` made of the panel's sessions. ``label_ends`` has for each session the one on which the last of
     its labels is known; every split is checked against it before anything is fitted. ``trials`` counts the sets of parameters to try;
     1 takes the model's own.
     """

@@ -1,4 +1,4 @@
-"""Reading what trainings left: artefacts, from which a model can be asked again, and how good each was.
+"""Reading the results of trainings: artefacts, from which models are loaded again, and their measures.
 
 What is there is read only after its hashes have been checked.
 """
@@ -38,7 +38,7 @@ Loaded = TypeVar("Loaded")
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A base model, loaded, with what its scores are freed from."""
+    """A base model, loaded, with the exposures that its scores are neutralised against."""
 
     estimator: Estimator
     exposures: tuple[str, ...]
@@ -46,9 +46,9 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that can be asked: a stack with its members, or a base model, which is then the only member.
+    """A model ready to predict: a stack with its members, or a base model, which is then the only member.
 
-    ``return_scale`` is what one unit of score is worth in return, None where that is not known; ``stack`` says how the members are
+    ``return_scale`` is the expected return per unit of score, None where that is not known; ``stack`` says how the members are
     weighed, None for a base model.
     """
 
@@ -70,14 +70,14 @@ class Predictor:
         return frozenset(name for member in members for name in (*member.estimator.feature_names, *member.exposures))
 
     def score(self, inputs: pl.DataFrame, session: date) -> pl.DataFrame:
-        """What it says of every stock of a session: session, symbol and score (Float64, null where no member of a stack scores).
+        """The score of every stock of a session: session, symbol and score (Float64, null where no member of a stack scores).
 
         ``inputs`` has symbol, session and ``self.inputs`` as models see them, of the session and as many before it as ``window`` asks for.
         """
         ordered = inputs.sort(SESSION, SYMBOL)
         rows = ordered.filter(pl.col(SESSION) == session)
-        told = rows.select(SESSION, SYMBOL).with_columns(_score_of_each(self.members, ordered, rows, session))
-        return told.rename({self.model: SCORE}) if self.stack is None else combine(told, self.stack.weights, self.stack.scale)
+        scores = rows.select(SESSION, SYMBOL).with_columns(_score_of_each(self.members, ordered, rows, session))
+        return scores.rename({self.model: SCORE}) if self.stack is None else combine(scores, self.stack.weights, self.stack.scale)
 
     def explain(self, inputs: pl.DataFrame, session: date, count: int) -> pl.DataFrame | None:
         """The ``count`` features that moved each score of a session the most, see ``explanations.strongest``; None for a stack.
@@ -95,14 +95,15 @@ class Predictor:
 def load_predictor(
     folder: Path, manifest_sha256: str, off: frozenset[str] = frozenset(), report_progress: Callable[[str], None] = lambda _note: None
 ) -> Predictor:
-    """The model of an artefact folder, ready to be asked, its artefacts checked against their hashes.
+    """Load the model of an artefact folder for prediction, after checking its artefacts against their hashes.
 
     A stack goes on without the members that are switched off or damaged.
 
     Args:
         folder: ``artefact_path`` beneath the folder of the artefacts.
         manifest_sha256: the manifest's hash as the table recorded it.
-        say: told of each member that is damaged.
+        off: names of the models that are switched off.
+        report_progress: called with a line about each member that is damaged.
 
     Raises:
         ArtefactError: an artefact, or that of every member, is missing or not the one that was written.
@@ -231,7 +232,7 @@ def _load(folder: Path, load: Callable[[Path], Loaded]) -> Loaded:
     try:
         return load(folder)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ArtefactError(f"{folder} does not hold the model that its manifest tells of; train the model again") from error
+        raise ArtefactError(f"{folder} does not hold the model that its manifest describes; train the model again") from error
 
 
 def sha256_of(path: Path) -> str:
@@ -248,7 +249,14 @@ def overall_scores(stores: Stores, trainings: Sequence[str] | None = None) -> di
 
 
 def training_charts(stores: Stores, model: str, training_id: str, kind: TargetKind) -> dict[str, bytes]:
-    """The charts (PNG, by name) of a training, drawn from its rows."""
+    """The charts (PNG, by name) of a training, drawn from its rows.
+
+    Args:
+        stores: the stores.
+        model: its name, for titles.
+        training_id: the training.
+        kind: the kind of target that it learnt.
+    """
     chosen = Selection(equals={TRAINING_ID: [training_id]})
     daily = rank_ic_by_session(stores.read(OUT_OF_FOLD_PREDICTIONS, chosen), kind.ranked_against)
     explained = stores.read(SHAP_VALUES, chosen)

@@ -1,4 +1,4 @@
-"""A finished training as rows: of the trainings, of what it said out of fold, and of how good that was."""
+"""Recording a finished training: its artefact, and its rows in the tables of the stage."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ from stock_pipeline.storage import Write, replace_groups, upsert
 
 @dataclass(frozen=True)
 class TrainingPredictions:
-    """What a training had to say: its scores out of fold, those of what it had learnt from, its explanations, and its trials.
+    """A training's out-of-fold scores, in-sample scores, explanations and trials; see ``training.Trained``.
 
-    See ``training.Trained``. A stack has no rows but ``out_of_fold``.
+    A stack has ``out_of_fold`` alone; the others are None.
     """
 
     out_of_fold: pl.DataFrame
@@ -34,14 +34,14 @@ class TrainingPredictions:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model that is to be kept.
+    """A final model that is to be recorded.
 
     Attributes:
         inputs: what its training depended on.
-        model: what goes into service.
-        sessions: that of each row that it was fitted on.
-        kind: of what it learnt.
-        exposures: what its scores are freed from; a stack's are not, as those of its members are.
+        model: the model itself, which predictions are made with.
+        sessions: the session of each row that it was fitted on.
+        kind: the kind of target that it learnt.
+        exposures: what its scores are neutralised against; none for a stack, as its members' scores already are.
         window: sessions of features that a score rests on.
     """
 
@@ -80,10 +80,10 @@ class Training:
 
 
 def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float | None]:
-    """The measures over all folds, and what one unit of score is worth in return: what a manifest tells of a model.
+    """The metrics of a manifest: the measures over all folds, and the return scale (return per unit of score).
 
-    The worth is null where scores stand for no return, or have been worth nothing: to predict the opposite of what a model says, because
-    it was wrong so far, would be one more way of overfitting.
+    The return scale is None where scores stand for no return, or where it is not positive: to reverse a model's scores because they
+    were wrong so far would be one more way of overfitting.
     """
     measures = dict(score_table(out_of_fold, kind.ranked_against).select(METRIC, VALUE).iter_rows())
     scale = return_scale(out_of_fold) if kind.prediction == PREDICTED_RETURN else 0.0
@@ -91,7 +91,7 @@ def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float |
 
 
 def manifest_of(fitted: Fitted, said: TrainingPredictions, held: Sequence[str]) -> Manifest:
-    """All about a model but its files; ``held`` names the model's trainings in the order in which they were made."""
+    """The manifest of a model, without its files; ``held`` names the model's trainings in the order in which they were made."""
     inputs, sessions = fitted.inputs, fitted.sessions.unique().sort()
     return Manifest(
         model=inputs.model,
@@ -114,11 +114,15 @@ def manifest_of(fitted: Fitted, said: TrainingPredictions, held: Sequence[str]) 
 
 
 def record(models_root: Path, model: Saveable, manifest: Manifest, said: TrainingPredictions, sessions: int, number: int) -> Training:
-    """Write the artefact, then say so in rows.
+    """Write the artefact, then make the rows of the training.
 
     Args:
+        models_root: the folder of all artefacts.
+        model: the final model, or its files.
+        manifest: its metadata.
+        said: its scores, explanations and trials.
         sessions: how many sessions the final model was fitted on.
-        number: of the training among those of the model.
+        number: the number of the training within the model, from 1.
     """
     artefact = write_artefact(models_root, model, manifest)
     named = {TRAINING_ID: manifest.training_id, MODEL: manifest.model, AS_OF: manifest.as_of}

@@ -1,4 +1,4 @@
-"""How good a model's scores are: a table of error and ranking measures, as a whole and in parts.
+"""Measures of a model's scores: errors and rank correlations, as a whole and in parts.
 
 Averages leave out the sessions that have no IC, see ``core.scores``.
 """
@@ -15,7 +15,7 @@ OBSERVATIONS: Final = "observations"
 ALL_FOLDS: Final = 0  # in MODEL_SCORES, the fold that stands for all of them together
 PART: Final = "part"
 TEST, TRAIN = "test", "train"
-# Which rows of MODEL_SCORES tell of all test sessions together.
+# Which rows of MODEL_SCORES are for all test sessions together.
 OVERALL: Final[dict[str, list[str] | list[int]]] = {PART: [TEST], FOLD: [ALL_FOLDS], PERIOD: [WHOLE]}
 
 
@@ -23,7 +23,7 @@ def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFr
     """The measures of one model's scores.
 
     - ``mae``, ``rmse``: error of the score against the target; ``baseline_mae``, ``baseline_rmse``: that of predicting 0 for every stock.
-    - ``r2``: 1 less the squared error over that of predicting 0, so 0 is the worth of knowing nothing (Gu, Kelly and Xiu 2020).
+    - ``r2``: 1 less the squared error over that of predicting 0, so 0 is a model that knows nothing (Gu, Kelly and Xiu 2020).
     - ``rank_ic``, ``ic``: mean over sessions of score against outcome; ``icir``: mean over standard deviation of the
       daily rank IC, not annualised (Grinold and Kahn 2000); ``rank_ic_t``: icir times the root of the number of sessions, which
       takes sessions as independent and so flatters labels that overlap.
@@ -96,7 +96,7 @@ def scores_of(test: pl.DataFrame, train: pl.DataFrame | None, outcome: str = FOR
 
 
 def overall(scores: pl.DataFrame) -> pl.DataFrame:
-    """The rows of ``scores_of`` that tell of all test sessions together."""
+    """The rows of ``scores_of`` for all test sessions together."""
     return scores.filter(pl.col(name).is_in(values) for name, values in OVERALL.items())
 
 

@@ -1,4 +1,4 @@
-"""From what an estimator says to a model's score: for the return, freed from most of what is only a bet on the market."""
+"""From an estimator's output to a model's score, which for the return is partly neutralised against the exposures."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,7 +16,7 @@ SHARE: Final = 0.25
 
 
 def scored(rows: pl.DataFrame, said: NDArray[Any], exposures: Sequence[str]) -> pl.DataFrame:
-    """The rows with the column score: what the estimator said, less a quarter of what the exposures explain of it within each session.
+    """The rows with the column score: the estimator's output, less a quarter of what the exposures explain of it within each session.
 
     Args:
         rows: session and ``exposures``; every stock of a session, as on the night itself.
@@ -30,5 +30,5 @@ def scored(rows: pl.DataFrame, said: NDArray[Any], exposures: Sequence[str]) -> 
 
 
 def neutralised_scores(said: NDArray[np.float64], exposures: NDArray[Any], sessions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What several models said, shape (rows, models), less a quarter of what the exposures, shape (rows, exposures), explain."""
+    """The outputs of several models, shape (rows, models), less a quarter of what the exposures, shape (rows, exposures), explain."""
     return (1 - SHARE) * said + SHARE * residuals(said, exposures.astype(np.float64), sessions)

@@ -1,9 +1,9 @@
-"""The meta-learner: base models' scores, ranked within their session, as one weighted mean.
+"""The stack, a meta-learner: the weighted mean of the base models' scores, ranked within their session.
 
 The weights come from out-of-fold scores and are pulled towards equal ones, the less the more rows there are. Free weights overfit:
 base models resemble each other, their advantages are small beside the noise, and on real panels non-negative least squares gave
 everything to one model and gained nothing out of sample. Equal weights are hard to beat (Bates and Granger 1969; Smith and Wallis
-2009), unless a model has been of no use for years: that is told by so many rows that it should lose its weight.
+2009), unless a model has been of no use for years: so many rows then show that it should lose its weight.
 """
 
 import json
@@ -71,8 +71,8 @@ def widen(out_of_fold: pl.DataFrame) -> pl.DataFrame:
     """
     key = [SESSION, SYMBOL]
     scores = out_of_fold.pivot(on=MODEL, index=key, values=SCORE, sort_columns=True)
-    told = out_of_fold.sort(MODEL, *key).select(*key, TARGET, FORWARD_RETURN).unique(key, keep="first")
-    return told.join(scores, on=key, how="inner").sort(key)
+    outcomes = out_of_fold.sort(MODEL, *key).select(*key, TARGET, FORWARD_RETURN).unique(key, keep="first")
+    return outcomes.join(scores, on=key, how="inner").sort(key)
 
 
 def stack_weights(wide: pl.DataFrame, models: Sequence[str], equal_rows: float = EQUAL_ROWS) -> dict[str, float]:
@@ -104,7 +104,7 @@ def stack_weights(wide: pl.DataFrame, models: Sequence[str], equal_rows: float =
 
 
 def stack_scale(wide: pl.DataFrame, weights: Mapping[str, float]) -> float:
-    """What makes an expected target of the weighted mean of ranks: the slope of the target on it, pulled towards a usual one.
+    """The factor from the weighted mean of ranks to an expected target: the slope of the target on it, shrunk to a usual one.
 
     Without it the stack's errors could be compared with no one else's. It is positive, so it changes no ranking.
 
@@ -141,7 +141,9 @@ def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequenc
     Weights for a fold rest on sessions up to the last that the fold's models trained on, so purge and embargo hold for the stack
     too. Folds without such scores, the first at least, get equal weights.
 
-    Arguments as for ``stack_weights``; ``splits`` are those that the base models were trained on.
+    Args:
+        wide, models, equal_rows: as for ``stack_weights``.
+        splits: those that the base models were trained on.
 
     Returns:
         model, fold, session, symbol, score, target and forward_return, sorted by session and symbol, without the stocks that no
@@ -158,10 +160,10 @@ def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequenc
 
 
 def return_scale(frame: pl.DataFrame) -> float:
-    """What one unit of score is worth: the slope, through the origin, of forward return less its session's mean on the score.
+    """The expected return per unit of score: the slope, through the origin, of forward return less its session's mean on the score.
 
-    Times a score it gives an expected return over the session's mean. Fit it on out-of-fold rows; it is about zero,
-    or negative, where scores are worthless.
+    A score times it is an expected return over the session's mean. Fit it on out-of-fold rows; it is about zero, or negative,
+    where scores have no skill.
 
     Args:
         frame: session, score and forward_return; rows that lack one are left out.

@@ -1,4 +1,4 @@
-"""A training in a process of its own: whatever becomes of it, the pipeline goes on, and its memory goes back to the system."""
+"""Training in a subprocess: the pipeline goes on when it crashes, and its memory goes back to the system."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class SavedModel:
 
 @contextmanager
 def train_in_subprocess(plan: Plan, panel: pl.DataFrame, report_progress: ReportProgress) -> Iterator[Trained[SavedModel]]:
-    """Train in a process of its own; the files are there while the context lasts.
+    """Train in a subprocess; the model's files are there while the context lasts.
 
     Arguments as for ``train``; what the plan holds must be importable by name.
 
@@ -81,7 +81,7 @@ def _run(plan: Plan, folder: Path, report_progress: ReportProgress) -> None:
 
 
 def _listen(pipe: Connection, report_progress: ReportProgress) -> str | None:
-    """Pass notes on until the process is done, and return what went wrong, None where nothing did or the process died."""
+    """Pass notes on until the process is done, and return the error; None where there was none, or the process died."""
     while True:
         try:
             kind, text = pipe.recv()
@@ -108,13 +108,13 @@ def _end(code: int) -> str:
 
 
 def _read(folder: Path) -> Trained[SavedModel]:
-    told = json.loads((folder / PARAMETERS).read_text(encoding="utf-8"))
+    known = json.loads((folder / PARAMETERS).read_text(encoding="utf-8"))
     frames = {name: pl.read_ipc(folder / f"{name}.arrow") for name in FRAMES}
-    return Trained(SavedModel(folder / MODEL_FOLDER, told["parameters"], told["window"]), **frames)
+    return Trained(SavedModel(folder / MODEL_FOLDER, known["parameters"], known["window"]), **frames)
 
 
 def _work(plan: Plan, folder: Path, pipe: Connection) -> None:
-    """What the process does."""
+    """The body of the subprocess."""
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the parent too, which then stops us
@@ -134,14 +134,14 @@ def _work(plan: Plan, folder: Path, pipe: Connection) -> None:
 
 def _write(trained: Trained[Estimator], folder: Path) -> None:
     trained.model.save(folder / MODEL_FOLDER)
-    told = {"parameters": trained.model.parameters(), "window": trained.model.window}
-    (folder / PARAMETERS).write_text(json.dumps(told), encoding="utf-8")
+    known = {"parameters": trained.model.parameters(), "window": trained.model.window}
+    (folder / PARAMETERS).write_text(json.dumps(known), encoding="utf-8")
     for name in FRAMES:
         getattr(trained, name).write_ipc(folder / f"{name}.arrow")
 
 
 def _end_with_parent() -> None:
-    """End at once when the parent is gone, however it went: nobody would wait for the result."""
+    """End at once when the parent is gone, for whatever reason: nothing would use the result."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

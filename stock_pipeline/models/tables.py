@@ -66,7 +66,7 @@ TRAININGS: Final = _table(
 
 OUT_OF_FOLD_PREDICTIONS: Final = _table(
     name="out_of_fold_predictions",
-    description="What each training said of sessions that it had not seen, beside what came of them.",
+    description="Each training's scores of sessions that it had not seen, beside their targets and returns.",
     columns=(
         _TRAINING_ID,
         _MODEL,
@@ -74,7 +74,7 @@ OUT_OF_FOLD_PREDICTIONS: Final = _table(
         Column(SESSION, pl.Date, "session on whose night the score could have been given"),
         Column(SYMBOL, pl.String, "stock"),
         Column(SCORE, pl.Float64, "the model's score; higher is better"),
-        Column(TARGET, pl.Float64, "what the model was to say: for a model of the return its rank within the session, freed of exposures"),
+        Column(TARGET, pl.Float64, "what the model was to predict; for the return its neutralised rank within the session"),
         Column(FORWARD_RETURN, pl.Float64, "return that followed, as a share"),
     ),
     key=(TRAINING_ID, SYMBOL, SESSION),
@@ -82,7 +82,7 @@ OUT_OF_FOLD_PREDICTIONS: Final = _table(
 
 MODEL_SCORES: Final = _table(
     name="scores",
-    description="How good each training's scores are, out of fold and on what it learnt from, one row for each part and measure.",
+    description="Measures of each training's scores, out of fold and in sample, one row for each part and measure.",
     columns=(
         _TRAINING_ID,
         Column(PART, pl.String, "test: sessions that the model had not seen; train: some of those it learnt from", allowed=(TEST, TRAIN)),
@@ -91,7 +91,8 @@ MODEL_SCORES: Final = _table(
         Column(
             METRIC,
             pl.String,
-            "measure: mae, rmse, r2, baseline_mae, baseline_rmse, rank_ic, icir, rank_ic_t, ic, positive_ic_share and its bounds _low and _high",
+            "measure: mae, rmse, r2, baseline_mae, baseline_rmse, rank_ic, icir, rank_ic_t, ic, "
+            "positive_ic_share and its bounds _low and _high",
         ),
         _MODEL,
         _AS_OF,
@@ -104,7 +105,7 @@ MODEL_SCORES: Final = _table(
 
 SHAP_VALUES: Final = _table(
     name="shap_values",
-    description="What each feature added to the scores of a sample of history, by the model that went into service.",
+    description="Contributions of each feature to the scores of a sample of history, by the final model.",
     columns=(
         _TRAINING_ID,
         _MODEL,

@@ -1,4 +1,4 @@
-"""Training: a model scored on sessions that it never saw, and the model that goes into service, fitted on all of them."""
+"""Training: out-of-fold scores on sessions that a model never saw, and the final model, fitted on all of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ Model = TypeVar("Model")
 
 @dataclass(frozen=True)
 class Trained(Generic[Model]):
-    """What a training gives.
+    """The results of a training.
 
     Attributes:
-        model: the one fitted on every row with a target, as an estimator or as its files.
+        model: the final model, fitted on every row with a target, as an estimator or as its files.
         out_of_fold: model, fold, session, symbol, score, target and forward_return of the test sessions, sorted by session and symbol.
-        seen: the same of some sessions that each fold's model learnt from.
-        explained: session, symbol, feature, contribution and value of a sample of history; no row where the model cannot tell.
-        tried: trial, parameters (JSON), rank_ic and chosen, where more than one set was tried.
+        in_sample: the same of some sessions that each fold's model learnt from.
+        explained: session, symbol, feature, contribution and value of a sample of history; no row where the model has none.
+        trials: trial, parameters (JSON), rank_ic and chosen, where more than one set was tried.
     """
 
     model: Model
@@ -45,11 +45,12 @@ class Trained(Generic[Model]):
 
 
 def train(plan: Plan, panel: pl.DataFrame, report_progress: ReportProgress = lambda _note: None) -> Trained[Estimator]:
-    """Choose parameters, score them out of fold, and fit the model that goes into service.
+    """Choose parameters, score them out of fold, and fit the final model.
 
     Args:
+        plan: how to train.
         panel: what ``datasets.reading.read_training_panel`` returns.
-        say: told of each step as it begins.
+        report_progress: called with a note as each step begins.
 
     Raises:
         InputError: the panel has no row with a target, a split lets training labels reach into its test range, or a range holds no
@@ -71,9 +72,14 @@ def train(plan: Plan, panel: pl.DataFrame, report_progress: ReportProgress = lam
 def score_folds(
     plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping[str, Any], report_progress: ReportProgress = lambda _note: None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Train on each fold's training range and score its test range: ``out_of_fold`` and ``seen`` of ``Trained``.
+    """Train on each fold's training range and score its test range: ``out_of_fold`` and ``in_sample`` of ``Trained``.
 
-    ``samples`` are every row of the panel ``ordered``, which is sorted by session and symbol.
+    Args:
+        plan: how to train.
+        ordered: the panel with its target (null where not known), sorted by session and symbol.
+        samples: every row of ``ordered``.
+        parameters: of the model, by name; those left out take their defaults.
+        report_progress: called with a note as each fold begins.
 
     Raises:
         InputError: a split lets training labels reach into its test range, or a range holds no row with a target.
@@ -94,8 +100,13 @@ def score_folds(
 def fit(plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping[str, Any], first: date, last: date) -> Estimator:
     """The model fitted on the rows with a target of the sessions from ``first`` to ``last``.
 
+    Args:
+        plan, ordered, samples, parameters: as for ``score_folds``.
+        first: the first session to learn from.
+        last: the last session to learn from.
+
     Raises:
-        InputError: there is none.
+        InputError: there is no such row.
     """
     places = _places(ordered, first, last)
     y = ordered[TARGET].slice(places.start, places.stop - places.start).to_numpy()
@@ -108,10 +119,10 @@ def fit(plan: Plan, ordered: pl.DataFrame, samples: Samples, parameters: Mapping
 
 
 def _out_of(plan: Plan, estimator: Estimator, ordered: pl.DataFrame, samples: Samples, fold: int) -> pl.DataFrame:
-    """What the model says of the samples, beside what came of them: those with a target."""
-    told = scored(ordered[samples.rows], estimator.predict(samples), plan.entry.target.exposures)
+    """The model's scores of the samples with a target, beside their outcomes."""
+    scores = scored(ordered[samples.rows], estimator.predict(samples), plan.entry.target.exposures)
     chosen = (pl.lit(plan.entry.name).alias(MODEL), pl.lit(fold, pl.Int32).alias(FOLD), SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
-    return told.select(chosen).drop_nulls([TARGET, FORWARD_RETURN])
+    return scores.select(chosen).drop_nulls([TARGET, FORWARD_RETURN])
 
 
 def _some_sessions(samples: Samples) -> Samples:

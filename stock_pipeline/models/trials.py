@@ -33,7 +33,8 @@ def choose_parameters(
     looked at, so the out-of-fold scores stay honest however many sets are tried. The sets are drawn at random, after the
     model's own (Bergstra and Bengio 2012).
 
-    Arguments as for ``training.score_folds``.
+    Args:
+        plan, ordered, samples, report_progress: as for ``training.score_folds``.
 
     Returns:
         The parameters, by name (none for the model's own), and what was tried: trial, parameters (JSON), rank_ic, chosen.
@@ -52,8 +53,8 @@ def choose_parameters(
         estimator = entry.make(plan.conditions, **parameters)
         estimator.fit(samples.take(fits), ordered[TARGET].filter(fits).to_numpy())
         rows = ordered.filter(validates).select(SESSION, FORWARD_RETURN, TARGET)
-        told = rows.with_columns(pl.Series(SCORE, estimator.predict(samples.take(validates))))
-        mean = rank_ic_by_session(told, entry.target.ranked_against)[RANK_IC].mean()
+        scores = rows.with_columns(pl.Series(SCORE, estimator.predict(samples.take(validates))))
+        mean = rank_ic_by_session(scores, entry.target.ranked_against)[RANK_IC].mean()
         found.append(float(mean) if isinstance(mean, float) else -1.0)
     best = int(np.argmax(found))
     tried = {TRIAL: range(1, len(sets) + 1), "parameters": [json.dumps(one, sort_keys=True) for one in sets], RANK_IC: found}

@@ -44,7 +44,7 @@ PERIODS_SHOWN = ("60 sessions", WHOLE)
 
 
 def measure_performance(context: StageContext) -> StageOutput | None:
-    """Join what the models said to what came of it."""
+    """Join the models' predictions to their outcomes, and measure each session."""
     if not context.has_news():
         return None
     outcomes = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])
@@ -78,7 +78,7 @@ def _results_of_versions(context: StageContext, outcomes: pl.DataFrame) -> pl.Da
 
 
 def log_performance(context: StageContext) -> StageOutput | None:
-    """Measure what each model's live predictions were worth lately and on the whole."""
+    """Measure the performance of each model's live predictions, over the last sessions and on the whole."""
     if not context.has_news():
         return None
     records = {day: _top_decile(context, day) for day in context.nights_to_make(PERFORMANCE_LOG)}
@@ -94,7 +94,7 @@ def log_performance(context: StageContext) -> StageOutput | None:
 
 
 def _top_decile(context: StageContext, as_of: date) -> pl.DataFrame:
-    """What the top decile of each session earned, as far as it was known on a night; see ``top_decile_by_session``."""
+    """The results of each session's top decile, as far as they were known on a night; see ``top_decile_by_session``."""
     outcomes = read_outcomes(context.stores, as_of, context.settings.labels.horizons[0])
     return top_decile_by_session(live_predictions(context.stores, as_of), outcomes, context.settings.trading.cost_bps_per_side)
 
@@ -102,7 +102,7 @@ def _top_decile(context: StageContext, as_of: date) -> pl.DataFrame:
 STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(DAILY_PERFORMANCE),),
-        description="How good the models' scores turned out to be, session by session.",
+        description="Performance of the models' scores, session by session.",
         tables=(DAILY_PERFORMANCE, LIVE_RESULTS),
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS, DAILY_FEATURES, *BAR_TABLES),
         body=measure_performance,
@@ -112,7 +112,7 @@ STAGES: Sequence[Stage] = (
     ),
     Stage(
         keys=(key_of(PERFORMANCE_LOG),),
-        description="What each model's live predictions were worth over the last sessions and on the whole.",
+        description="Performance of each model's live predictions over the last sessions and on the whole.",
         tables=(PERFORMANCE_LOG,),
         views=(MODEL_PERFORMANCE,),
         reads=(DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS),

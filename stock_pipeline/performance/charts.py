@@ -1,4 +1,4 @@
-"""Charts of the stage: a figure of each session, added up, so that a steady slope is a steady skill."""
+"""Charts of the stage: a measure of each session, cumulated, so that a steady slope means steady skill."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""What the models' live predictions were worth, had the top decile of each session been bought: pure, frames in, frames out."""
+"""Performance of the models' live predictions, had the top decile of each session been bought."""
 
 from datetime import date
 from typing import Any, Final
@@ -21,10 +21,10 @@ _WINS, _GAINS, _LOSSES = "wins", "gains", "losses"
 
 
 def top_decile_by_session(predictions: pl.DataFrame, outcomes: pl.DataFrame, cost_bps_per_side: float, share: float = 0.1) -> pl.DataFrame:
-    """What each model's best stocks earned on each session of which outcomes are known, and how its scores went with the returns.
+    """The results of each model's top decile on each session with known outcomes, and the correlation of its scores with returns.
 
-    The stocks are chosen among all that the model scored, for no one knows on the night which of them will have an outcome; one
-    without was not to be bought. They weigh the same, are bought at the next open and sold an open later. A session of which none
+    The stocks are chosen among all that the model scored, as it is not known on the night which of them will have an outcome; one
+    without is left out. They weigh the same, are bought at the next open and sold an open later. A session of which none
     could be bought earned nothing. Every trade pays both its sides, even where the next session buys the same stock again.
 
     Args:
@@ -66,7 +66,7 @@ def _correlations(known: pl.DataFrame) -> pl.DataFrame:
 
 
 def performance_log(daily: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """The figures of each model over its last 20, 60 and 250 sessions, where it has as many, and over all of them.
+    """The performance of each model over its last 20, 60 and 250 sessions, where it has as many, and over all of them.
 
     Args:
         daily: what ``top_decile_by_session`` returns.

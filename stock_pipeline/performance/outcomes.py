@@ -1,4 +1,4 @@
-"""What each session's scores were worth by the returns that followed, and those of every version by what it learnt."""
+"""Performance of each session's scores against the returns that followed, and of every version's against its own target."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Reading the record of the active models (out of fold before their time, live since), and what every version said live."""
+"""Reading the predictions of the active versions (out of fold before they were active, live since), and those of every version."""
 
 from datetime import date
 
@@ -23,9 +23,10 @@ COLUMNS = (SESSION, SYMBOL, MODEL, TRAINING_ID, SCORE)
 
 
 def predictions_on_record(stores: Stores) -> pl.DataFrame:
-    """session, symbol, model, training_id, score and origin: live predictions, and out-of-fold ones of the active versions.
+    """The live predictions, and the out-of-fold ones of the active versions, of the models that rank stocks.
 
-    Of the models that rank stocks: to a volatility ahead no return answers.
+    Returns:
+        session, symbol, model, training_id, score and origin.
     """
     versions = active_versions(stores)
     active = versions.filter(pl.col(MODEL).is_in(ranking_models()))[TRAINING_ID].to_list()
@@ -35,9 +36,9 @@ def predictions_on_record(stores: Stores) -> pl.DataFrame:
 
 
 def live_predictions(stores: Stores, last: date | None = None) -> pl.DataFrame:
-    """What the models that rank stocks said up to the session ``last``, of each model and session the version that spoke for it.
+    """The live predictions up to the session ``last`` of the models that rank stocks: those of each session's active version.
 
-    Versions in shadow spoke for no one; see ``registry.reading.serving_predictions``.
+    Shadow versions are left out; see ``registry.reading.serving_predictions``.
 
     Returns:
         session, symbol, model, training_id and score, sorted by model, session and symbol.
@@ -48,7 +49,7 @@ def live_predictions(stores: Stores, last: date | None = None) -> pl.DataFrame:
 
 
 def predictions_of_every_version(stores: Stores, first: date, last: date) -> pl.DataFrame:
-    """What every version of every model said live from the session ``first`` to ``last``, whether or not it was active.
+    """The live predictions of every version of every model from the session ``first`` to ``last``, whether or not it was active.
 
     Returns:
         session, symbol, model, training_id, version, score and kind (of the target that the version learnt).

@@ -1,4 +1,4 @@
-"""When performance is measured without news: a schedule every few hours, so that the log stands whatever automation does."""
+"""A schedule that measures performance every few hours, so that the log is complete whatever automation does."""
 
 import dagster as dg
 
@@ -18,7 +18,7 @@ def performance_schedule(settings: Settings) -> dg.ScheduleDefinition:
         PERFORMANCE_JOB,
         selection=dg.AssetSelection.assets(*(dg.AssetKey(key_of(table)) for table in (DAILY_PERFORMANCE, PERFORMANCE_LOG))),
         tags=run_tags(settings, "nightly"),
-        description="Join predictions to the outcomes known by now, and log what each model was worth.",
+        description="Join predictions to the outcomes known by now, and log the performance of each model.",
     )
 
     def where_there_are_bars(_context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

@@ -1,4 +1,4 @@
-"""The tables of the stage: each training's sessions, and what each model was worth over a period."""
+"""The tables of the stage: performance of each training by session, and of each model over a period."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ DAILY_PERFORMANCE = TableSchema(
     store="ml",
     stage="performance",
     name="daily_performance",
-    description="How well the scores of a training predicted the returns that followed a session.",
+    description="Performance of a training's scores against the returns that followed each session.",
     columns=(
         Column(MODEL, pl.String, "model of the catalogue"),
         Column(TRAINING_ID, pl.String, "training that produced the scores"),
@@ -53,7 +53,7 @@ PERFORMANCE_LOG = TableSchema(
     store="ml",
     stage="performance",
     name="performance_log",
-    description="What each model's live predictions were worth over a period: the top decile bought at the next open, sold an open later.",
+    description="Performance of each model's live predictions over a period: the top decile bought at the next open, sold an open later.",
     columns=(
         Column(AS_OF, pl.Date, "session after whose close it was measured"),
         Column(MODEL, pl.String, "model of the catalogue, or stack"),

@@ -9,7 +9,7 @@ from stock_pipeline.portfolio.suggest import TOTAL_SCORE, WEIGHT
 
 
 def suggestion_bars(suggestions: pl.DataFrame, profile: str, count: int = 15) -> bytes:
-    """A PNG of the first ``count`` suggestions of ``profile``: a bar for the weight, beside it name, sector and figures.
+    """A PNG of the first ``count`` suggestions of ``profile``: a bar for each weight, beside it name, sector and figures.
 
     ``suggestions`` holds the rows of one session, of any number of profiles.
     """

@@ -1,4 +1,4 @@
-"""The risk profiles: which stocks an investor would look at, and how much a predicted return outweighs low volatility."""
+"""The risk profiles: which stocks are eligible, and how predicted return is weighed against low volatility."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,10 +10,10 @@ ALL: Final = "all"
 
 @dataclass(frozen=True)
 class RiskProfile:
-    """One kind of investor.
+    """The preferences of one kind of investor.
 
     Prices are in dollars a share, dollar volumes in dollars a session. ``maximum_volatility_rank`` is a place among all
-    candidates, from 0 (calmest) to 1 (wildest). The two weights need not add up to 1. ``maximum_per_sector`` and ``size``
+    candidates, from 0 (lowest volatility) to 1 (highest). The two weights need not add up to 1. ``maximum_per_sector`` and ``size``
     count stocks.
     """
 
@@ -31,7 +31,7 @@ class RiskProfile:
 PROFILES: tuple[RiskProfile, ...] = (
     RiskProfile(
         name="default",
-        description="Predicted return first, but none of the wildest fifth of the stocks.",
+        description="Predicted return first, without the fifth of the stocks with the highest volatility.",
         minimum_price=5.0,
         minimum_dollar_volume=5e6,
         maximum_volatility_rank=0.8,
@@ -42,7 +42,7 @@ PROFILES: tuple[RiskProfile, ...] = (
     ),
     RiskProfile(
         name="conservative",
-        description="Calm, heavily traded stocks spread over many sectors; predicted return comes second.",
+        description="Heavily traded stocks of low volatility, spread over many sectors; predicted return comes second.",
         minimum_price=10.0,
         minimum_dollar_volume=2e7,
         maximum_volatility_rank=0.5,
@@ -66,7 +66,7 @@ PROFILES: tuple[RiskProfile, ...] = (
 
 
 def chosen_profiles(name: str) -> tuple[RiskProfile, ...]:
-    """The profile of that name, or every one of them for "all".
+    """The profile of that name, or all of them for "all".
 
     Raises:
         InputError: there is none; the message lists those there are.

@@ -10,7 +10,7 @@ from stock_pipeline.storage.reading import Selection
 
 
 def latest_suggestions(stores: Stores, profile: str) -> pl.DataFrame:
-    """The suggestions of a profile after the last session that has any, best first: rows of SUGGESTED_STOCKS.
+    """Read the suggestions of a profile after the last session that has any, best first: rows of SUGGESTED_STOCKS.
 
     Raises:
         InputError: no stocks have been suggested yet.

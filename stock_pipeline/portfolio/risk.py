@@ -1,4 +1,4 @@
-"""How risky and how liquid each stock has been lately."""
+"""Recent volatility and liquidity of each stock."""
 
 from datetime import date
 from typing import Final
@@ -18,7 +18,7 @@ SESSIONS_A_YEAR = 252
 def risk_figures(panel: pl.DataFrame, session: date) -> pl.DataFrame:
     """Close, volatility and dollar volume of each stock that traded on ``session``, from the last 20 sessions of bars.
 
-    An unexplained jump of the price counts towards volatility: a stock whose prices are in doubt should look risky.
+    An unexplained jump counts towards volatility: a stock whose prices are suspect should look risky.
 
     Args:
         panel: symbol, session, close, volume (shares); later sessions are not looked at. The closes are adjusted backwards from

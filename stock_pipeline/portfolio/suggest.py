@@ -30,7 +30,7 @@ def suggest_stocks(candidates: pl.DataFrame, profile: RiskProfile) -> pl.DataFra
 
     Returns:
         profile, rank, symbol, name, sector, close, volatility, dollar_volume, predicted_return, risk_score (place of the
-        volatility among all candidates, 0 calmest, 1 wildest), total_score, weight and reason; no rows where nothing suits.
+        volatility among all candidates, 0 lowest, 1 highest), total_score, weight and reason; no rows where nothing suits.
     """
     eligible = _eligible(candidates, profile)
     scored = eligible.select(pl.col(SCORE).count() > 0).item()

@@ -28,10 +28,10 @@ SUGGESTED_STOCKS = TableSchema(
             "expected return from the next open to the open after; null without a model",
             nullable=True,
         ),
-        Column(RISK_SCORE, pl.Float64, "place of the volatility among all candidates, 0 calmest, 1 wildest", minimum=0, maximum=1),
+        Column(RISK_SCORE, pl.Float64, "place of the volatility among all candidates, 0 lowest, 1 highest", minimum=0, maximum=1),
         Column(TOTAL_SCORE, pl.Float64, "what the profile ranks by, 0 worst, 1 best", minimum=0, maximum=1),
         Column(WEIGHT, pl.Float64, "part of the money, inverse to volatility; a profile's weights add up to 1", minimum=0, maximum=1),
-        Column(REASON, pl.String, "why the stock is here, in words"),
+        Column(REASON, pl.String, "why the stock is suggested, in words"),
     ),
     key=(SESSION, PROFILE, SYMBOL),
 )

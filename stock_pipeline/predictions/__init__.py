@@ -1,1 +1,1 @@
-"""What a model says of each stock after a session's close, and the signals that follow from it."""
+"""Predictions of each stock after a session's close, and the signals made from them."""

@@ -26,14 +26,14 @@ from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
 from stock_pipeline.storage import replace_groups, replace_sessions
 from stock_pipeline.storage.reading import Selection
 
-REASONS = 5  # features told for each prediction
+REASONS = 5  # features reported for each prediction
 
 
 def make_predictions(context: StageContext) -> StageOutput | None:
     """Predict the last session that has features, and before it those of missed nights.
 
-    A prediction once made stands; the last session is predicted again when another version has come into service. Versions in shadow
-    predict beside the active ones. Which is which is read once, so that a promotion in the meantime cannot mix two registries.
+    A prediction once made stands; the last session is predicted again when another version has become active. Shadow versions
+    predict beside the active ones. The registry is read once, so that a promotion in the meantime cannot mix two states of it.
     """
     lineup = Lineup(all_versions(context.stores), switched_off(context.stores))
     sessions = context.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=context.as_of, distinct=True))[SESSION]
@@ -61,7 +61,7 @@ def make_predictions(context: StageContext) -> StageOutput | None:
 
 
 def make_signals(context: StageContext) -> StageOutput | None:
-    """Turn the stack's predictions into what to do at the next open; without a stack, those of the first model there is."""
+    """Turn the stack's predictions into signals for the next open; without a stack, those of the first model there is."""
     if not context.has_news():
         return None
     since = _last_session(context, SIGNALS)
@@ -92,7 +92,7 @@ def _last_session(context: StageContext, schema: TableSchema) -> date | None:
 
 @dataclass(frozen=True)
 class Lineup:
-    """Who predicts: every version with the columns of its training, and the models that are switched off."""
+    """The registry's state for predictions: every version with the columns of its training, and the models that are switched off."""
 
     versions: pl.DataFrame
     off: frozenset[str]
@@ -117,7 +117,7 @@ def _predictions(context: StageContext, lineup: Lineup, session: date, is_last: 
 
 
 def _versions_to_predict(context: StageContext, lineup: Lineup, session: date, done: frozenset[str]) -> list[LoadedVersion]:
-    """The versions that are to predict a session and have not, loaded: of each model the one that serves, and those in shadow."""
+    """The versions that are to predict a session and have not, loaded: the active one of each model, and its shadows."""
     heard = lineup.versions.filter(~pl.col(MODEL).is_in(lineup.off))
     claims = [eligible_versions(heard, model, session) for model in heard[MODEL].unique().sort()]
     claims += [shadow.select(MODEL, VERSION) for shadow in in_shadow_on(heard, session).iter_slices(1)]
@@ -126,7 +126,7 @@ def _versions_to_predict(context: StageContext, lineup: Lineup, session: date, d
 
 
 def _first_sound(context: StageContext, lineup: Lineup, claim: pl.DataFrame, done: frozenset[str]) -> LoadedVersion | None:
-    """The first of the versions whose artefact is whole, unless it has predicted already: a damaged one gives way to the last good one."""
+    """The first version whose artefact is intact, None if it has predicted already: a damaged one gives way to the last good one."""
     for row in claim.join(lineup.versions, on=[MODEL, VERSION], how="inner", maintain_order="left").iter_rows(named=True):
         if row[TRAINING_ID] in done:
             return None
@@ -146,7 +146,7 @@ def _best_model(predictions: pl.DataFrame) -> pl.DataFrame:
 STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(DAILY_PREDICTIONS),),
-        description="What the active versions say of every stock.",
+        description="Predictions of every stock by the active and shadow versions.",
         tables=(DAILY_PREDICTIONS, EXPLANATIONS),
         reads=(DAILY_FEATURES, MODEL_VERSIONS, MODEL_SWITCHES, *via((key_of(MODEL_VERSIONS),), TRAININGS), *BAR_TABLES),
         body=make_predictions,
@@ -154,7 +154,7 @@ STAGES: Sequence[Stage] = (
     ),
     Stage(
         keys=(key_of(SIGNALS),),
-        description="What to buy and sell at the next open.",
+        description="Signals to buy, hold or sell at the next open.",
         tables=(SIGNALS,),
         reads=(DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_SWITCHES),
         body=make_signals,

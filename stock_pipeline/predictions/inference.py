@@ -1,4 +1,4 @@
-"""Inference: what the active versions say of the stocks of one session."""
+"""Inference: loading versions and predicting the stocks of one session."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _UNKNOWN: Final = pl.lit(None, pl.Float64)
 
 @dataclass(frozen=True)
 class LoadedVersion:
-    """A active version or in shadow, loaded."""
+    """An active or shadow version, loaded."""
 
     version: int
     training_id: str
@@ -45,7 +45,11 @@ def load_version(
 ) -> LoadedVersion:
     """Load a version, its artefacts checked against their hashes; see ``models.reading.load_predictor``.
 
-    ``row`` is a version with the columns of its training, as ``registry.reading`` gives it.
+    Args:
+        models_root: the folder of all artefacts.
+        row: the version with the columns of its training, as ``registry.reading`` gives it.
+        off: names of the models that are switched off.
+        report_progress: called with a line about each member that is damaged.
 
     Raises:
         ArtefactError: an artefact, or that of every member, is missing or not the one that was written.
@@ -55,11 +59,13 @@ def load_version(
 
 
 def predict(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, past_volatility: pl.DataFrame) -> pl.DataFrame:
-    """What the version says of every stock of a session: rows of DAILY_PREDICTIONS.
+    """The version's predictions of every stock of a session: rows of DAILY_PREDICTIONS.
 
     Args:
+        loaded: the version.
         inputs: symbol, session and the features as models see them with the exposures (see ``datasets.reading.read_inputs``), of the
-            session and as many before it as ``service.predictor.window`` asks for.
+            session and as many before it as ``loaded.predictor.window`` asks for.
+        session: the session to predict after.
         past_volatility: symbol, session and past_volatility, for the volatility ahead.
 
     Raises:
@@ -68,11 +74,11 @@ def predict(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, past_vol
     _refuse_missing(loaded, inputs.columns)
     score = pl.col(SCORE)
     rank = score.rank("min", descending=True).over(SESSION)
-    told = loaded.predictor.score(inputs, session).drop_nulls(SCORE).join(past_volatility, on=[SYMBOL, SESSION], how="left")
+    scores = loaded.predictor.score(inputs, session).drop_nulls(SCORE).join(past_volatility, on=[SYMBOL, SESSION], how="left")
     kind = loaded.predictor.kind
     meanings = dict.fromkeys((PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict}
     return (
-        told.with_columns(pl.lit(loaded.predictor.return_scale, pl.Float64).alias(RETURN_SCALE))
+        scores.with_columns(pl.lit(loaded.predictor.return_scale, pl.Float64).alias(RETURN_SCALE))
         .select(
             SESSION,
             SYMBOL,
@@ -88,9 +94,13 @@ def predict(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, past_vol
 
 
 def explanations(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, count: int) -> pl.DataFrame:
-    """The ``count`` features that moved each score of a session the most: rows of EXPLANATIONS; none where the model cannot tell.
+    """The ``count`` features that moved each score of a session the most: rows of EXPLANATIONS; none where the model has none.
 
-    Arguments as for ``predict``; a stack is explained by its members.
+    A stack has none here: it is explained by its members.
+
+    Args:
+        loaded, inputs, session: as for ``predict``.
+        count: features for each stock.
     """
     explained = loaded.predictor.explain(inputs, session, count)
     if explained is None:

@@ -33,7 +33,7 @@ _PREDICTION = (
     Column(MODEL, pl.String, "model of the catalogue"),
     Column(TRAINING_ID, pl.String, "training that produced the artefact"),
 )
-_SCORE = Column(SCORE, pl.Float64, "what the model says of the stock; higher is better, comparable within model and session only")
+_SCORE = Column(SCORE, pl.Float64, "the model's score of the stock; higher is better, comparable within model and session only")
 _RANK = Column(RANK, pl.Int32, "place of the score within model and session, 1 is best", minimum=1)
 _VERSION = Column(VERSION, pl.Int32, "registry version that made the prediction", minimum=0)
 _PREDICTED_RETURN = Column(
@@ -45,7 +45,7 @@ _PREDICTED_RETURN = Column(
 
 DAILY_PREDICTIONS = _table(
     name="daily_predictions",
-    description="What each active or shadow version of a model said of each stock after a session's close.",
+    description="Predictions of each stock after a session's close, by each active or shadow version of a model.",
     columns=(
         *_PREDICTION,
         _VERSION,
@@ -86,14 +86,14 @@ EXPLANATIONS = _table(
 
 SIGNALS = _table(
     name="signals",
-    description="What the leading model says to do with each stock at the open of the next session.",
+    description="The leading model's signal for each stock at the open of the next session.",
     columns=(
         Column(SESSION, pl.Date, "session after whose close the signal was made"),
         Column(NEXT_SESSION, pl.Date, "session at whose open the signal is meant to be filled"),
         Column(SYMBOL, pl.String, "ticker of the stock"),
         Column(MODEL, pl.String, "model whose score the signal rests on"),
         _VERSION,
-        Column(SIGNAL, pl.String, "best share of the scores buy, worst share sell, the rest hold", allowed=(BUY, HOLD, SELL)),
+        Column(SIGNAL, pl.String, "buy for the best share of the scores, sell for the worst, hold for the rest", allowed=(BUY, HOLD, SELL)),
         _SCORE,
         _RANK,
         _PREDICTED_RETURN,

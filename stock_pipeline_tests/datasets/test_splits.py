@@ -145,7 +145,7 @@ def test_the_guard_compares_dates_and_does_not_count_the_sessions_that_have_labe
 @pytest.mark.parametrize("position", [0, 50])
 def test_the_guard_refuses_what_it_is_not_told_the_ends_of(position: int) -> None:
     told = {day: end for day, end in ends(2).items() if day != DAYS[position]}
-    with pytest.raises(InputError, match=f"not told when the labels of {DAYS[position]} are known; make labels and splits anew"):
+    with pytest.raises(InputError, match=f"not known when the labels of {DAYS[position]} end; make labels and splits again"):
         check_split(Split(1, DAYS[0], DAYS[50], DAYS[53], DAYS[60]), told)
 
 

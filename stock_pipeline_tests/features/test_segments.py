@@ -3,7 +3,7 @@ import pytest
 
 from stock_pipeline.core.columns import CLOSE, HIGH, PRICE_FACTOR, SESSION, SHARE_FACTOR, SYMBOL, VOLUME
 from stock_pipeline.features.bars import PLACE, usable_bars
-from stock_pipeline.features.segments import EMPTY_BEFORE, SPELL, TARGET, segments
+from stock_pipeline.features.segments import EMPTY_BEFORE, SEGMENT, TARGET, segments
 from stock_pipeline_tests.factories.feature_bars import bars
 
 SPAN = 3
@@ -18,18 +18,18 @@ def found(panel: pl.DataFrame, first_place: int = 0, span: int = SPAN, most_rows
     return pl.concat(segments(usable_bars(panel), first_place, span, most_rows))
 
 
-def test_without_actions_each_symbol_is_one_spell_as_it_was() -> None:
+def test_without_actions_each_symbol_is_one_segment_as_it_was() -> None:
     panel = pl.concat([stepped([1, 2, 3], [1, 1, 1]), stepped([7, 8], [1, 1], symbol="B")])
     rows = found(panel)
     assert rows.select(SYMBOL, CLOSE, TARGET).rows() == [("A", 1, True), ("A", 2, True), ("A", 3, True), ("B", 7, True), ("B", 8, True)]
-    assert rows[SPELL].n_unique() == 2
+    assert rows[SEGMENT].n_unique() == 2
     assert set(rows[EMPTY_BEFORE]) == {SPAN - 1}
 
 
-def test_an_action_begins_a_spell_whose_history_is_made_comparable_with_it() -> None:
+def test_an_action_begins_a_segment_whose_history_is_made_comparable_with_it() -> None:
     rows = found(stepped([100, 100, 50, 51, 52], [1, 1, 0.5, 1, 1], [1, 1, 2, 1, 1]))
-    by_spell = [part.select(PLACE, CLOSE, VOLUME, TARGET).rows() for _, part in rows.group_by(SPELL, maintain_order=True)]
-    assert by_spell == [
+    by_segment = [part.select(PLACE, CLOSE, VOLUME, TARGET).rows() for _, part in rows.group_by(SEGMENT, maintain_order=True)]
+    assert by_segment == [
         [(0, 100, 100, True), (1, 100, 100, True)],
         [(0, 50, 200, False), (1, 50, 200, False), (2, 50, 100, True), (3, 51, 100, True), (4, 52, 100, True)],
     ]
@@ -37,7 +37,7 @@ def test_an_action_begins_a_spell_whose_history_is_made_comparable_with_it() -> 
 
 def test_history_reaches_back_over_several_actions_and_as_far_as_the_span() -> None:
     rows = found(stepped([100, 100, 50, 25, 26], [1, 1, 0.5, 0.5, 1]), span=4)
-    last = rows.filter(pl.col(SPELL) == rows[SPELL].max())
+    last = rows.filter(pl.col(SEGMENT) == rows[SEGMENT].max())
     assert last.select(PLACE, CLOSE, HIGH, TARGET).rows() == [
         (0, 25, 25, False),
         (1, 25, 25, False),
@@ -66,14 +66,14 @@ def test_a_symbol_that_is_listed_late_has_empty_sessions_before_it() -> None:
 
 
 @pytest.mark.parametrize("most_rows", [1, 4, 7, 1000])
-def test_blocks_do_not_tear_a_spell_and_leave_none_out(most_rows: int) -> None:
+def test_blocks_do_not_tear_a_segment_and_leave_none_out(most_rows: int) -> None:
     panel = pl.concat([stepped([1.0, 2.0, 1.0, 3.0], [1, 1, 0.5, 1], symbol=symbol) for symbol in "ABCDE"])
     whole = found(panel)
     parts = list(segments(usable_bars(panel), 0, SPAN, most_rows))
     assert pl.concat(parts).equals(whole)
     largest = 4
     assert all(part.height < most_rows + largest for part in parts)
-    assert sum(part[SPELL].n_unique() for part in parts) == whole[SPELL].n_unique() == 10
+    assert sum(part[SEGMENT].n_unique() for part in parts) == whole[SEGMENT].n_unique() == 10
     targets = whole.filter(TARGET).select(SYMBOL, SESSION)
     assert targets.equals(panel.select(SYMBOL, SESSION))
 

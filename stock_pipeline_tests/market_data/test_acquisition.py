@@ -59,7 +59,7 @@ def test_the_sources_of_the_run_win_over_those_of_the_settings(tmp_path: Path) -
     assert names(chosen_sources(settings, "sample", None)) == ["sample"]
     assert names(chosen_sources(settings, "yahoo, ibkr,yahoo", None)) == ["yahoo", "ibkr"]
     assert names(chosen_sources(plain_settings(tmp_path), None, None)) == ["sample"]
-    with pytest.raises(InputError, match="source sample is a world of its own and is not asked together with others; give it alone"):
+    with pytest.raises(InputError, match="source sample cannot be combined with other sources; give it alone"):
         chosen_sources(settings, "sample,yahoo", None)
     with pytest.raises(InputError, match="source 'nowhere' is not known; choose one of sample, sample-long, files, ibkr, yahoo"):
         chosen_sources(settings, "yahoo,nowhere", None)

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import HIGH, LOW, SESSION, SYMBOL, VOLUME
-from stock_pipeline.market_data.checks import BAR_CHECKS, BLOCKING, QUARANTINE, WARNING, check_name, doubly_in_force, unsound_bars
+from stock_pipeline.market_data.checks import BAR_CHECKS, BLOCKING, QUARANTINE, WARNING, doubly_in_force, unsound_bars
 from stock_pipeline.market_data.flags import JUMP_FLAG, REVERSAL, SCALE
 from stock_pipeline.market_data.tables import INGESTION_FAILURES
 from stock_pipeline.orchestration.context import CheckOutcome
@@ -78,16 +78,16 @@ def test_too_few_of_the_expected_symbols_are_named_with_what_the_sources_said(st
 
 def test_doubts_and_refusals_of_the_last_session_warn_with_counts_and_examples(bring: Bring) -> None:
     outcome = bring(*series("A", [10.0, 10.0]), bar("A", DAYS[2], 100.0), bar("B", DAYS[2], -1.0), bar("C", DAYS[0], -1.0))
-    assert failed(outcome) & set(WARNING) == {check_name(JUMP_FLAG), check_name(SCALE), QUARANTINE}
+    assert failed(outcome) & set(WARNING) == {JUMP_FLAG, SCALE, QUARANTINE}
     refused = outcome.checks[QUARANTINE]
     assert (refused.facts["offending"], refused.facts["in_all"]) == (1, 2)
     assert rows(refused)["reason"].to_list() == ["non_positive_price"]
 
 
 def test_a_jump_that_the_last_session_takes_back_is_flagged_of_the_session_before(bring: Bring) -> None:
-    verdict = bring(*series("A", [10.0, 20.0, 10.1]), *series("B", [5.0, 5.1, 5.0])).checks[check_name(REVERSAL)]
+    verdict = bring(*series("A", [10.0, 20.0, 10.1]), *series("B", [5.0, 5.1, 5.0])).checks[REVERSAL]
     assert (verdict.passed, verdict.facts["offending"]) == (False, 1)
-    assert bring(*series("A", [10.0, 20.0, 10.1, 10.2]), *series("B", [5.0, 5.1, 5.0, 5.1])).checks[check_name(REVERSAL)].passed
+    assert bring(*series("A", [10.0, 20.0, 10.1, 10.2]), *series("B", [5.0, 5.1, 5.0, 5.1])).checks[REVERSAL].passed
 
 
 def test_unsound_bars_in_the_store_fail_what_blocks(stores: Stores, bring: Bring) -> None:

@@ -1,1 +1,1 @@
-"""What models learn: a file for each kind of target, made so that 0 is what one would say who knows nothing of the stock."""
+"""The kinds of targets, one file each. Every target is centred so that 0 is the prediction without any knowledge of the stock."""

@@ -1,4 +1,4 @@
-"""The target of the return: a stock's rank within its session, less what its exposures to the market explain of it.
+"""The target of the return: a stock's rank within its session, neutralised against its exposures.
 
 What moves all volatile or all rising stocks together on one day is a bet on the market, not on a stock; it is most of the noise in a
 session's ranks.

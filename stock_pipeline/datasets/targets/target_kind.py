@@ -1,4 +1,4 @@
-"""The kind of a target: what a model learns, and what its scores then mean."""
+"""The definition of a kind of target: what a model learns, and what its scores then mean."""
 
 from dataclasses import dataclass, field
 
@@ -17,13 +17,13 @@ class TargetKind:
         name: as it is stored with trainings and in manifests.
         outcomes: the columns of a panel that the target is made of.
         make: the target as an expression (Float64, null where the outcome is not known) on a panel with those columns.
-        exposures: columns of ranks that target and scores are freed from; without them the target stays as it is made.
+        exposures: columns of ranks that target and scores are neutralised against; without them the target stays as it is made.
         prediction: the column of a prediction that a score stands for.
-        predict: that column as an expression on score, past_volatility and return_scale (null where a score's worth is not known).
+        predict: that column as an expression on score, past_volatility and return_scale (null where it is not known).
         ranked_against: the column that scores are ranked against.
-        ranks_stocks: whether its scores rank stocks by what is to be had from them.
+        ranks_stocks: whether its scores rank stocks by expected return.
         is_stacked: whether its models enter the stack.
-        betrays_leaks: whether a high rank IC is too good to be true, as it is of anything that is hardly predictable.
+        betrays_leaks: whether a high rank IC suggests look-ahead, because the target is hardly predictable.
         charts: names of the charts of its out-of-fold scores that other kinds do not have.
     """
 
@@ -42,7 +42,7 @@ class TargetKind:
     def with_target(self, panel: pl.DataFrame) -> pl.DataFrame:
         """The panel (session, ``outcomes`` and ``exposures``) with the column target: Float64, null where the outcome is not known.
 
-        A target that is freed from exposures is ranked again within its session, from -0.5 to 0.5.
+        A target that is neutralised against exposures is ranked again within its session, from -0.5 to 0.5.
         """
         made = panel.with_columns(self.make.alias(TARGET))
         if not self.exposures:

@@ -1,4 +1,4 @@
-"""What a drift statistic is, and the bins of those that compare histograms."""
+"""The description of a drift statistic, and the bins of those that compare histograms."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ def _candle(name: str, formula: str, expression: pl.Expr, source: str = f"Nison 
 
 
 def _of_range(distance: pl.Expr) -> pl.Expr:
-    """The distance over the session's range; 0 where the price stood still, as Qlib has it."""
+    """The distance over the session's range; 0 where high and low are equal, as in Qlib."""
     return pl.when(_HIGH == _LOW).then(0.0).otherwise(distance / (_HIGH - _LOW))
 
 

@@ -1,4 +1,4 @@
-"""How a kind of Alpha158's features becomes one feature per window, and a series' way up and down in it three kinds."""
+"""Builders of Alpha158's features: one feature per window, and the three kinds made of a series' rises and falls."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,7 +31,7 @@ def in_each_window(
         expression: makes the expression of a window, from its sessions and the columns of ``inputs``.
         made_of: the series that the expression of a window shares with other kinds.
         family: as in ``Feature``.
-        idea: who published it, where it is older than Alpha158.
+        idea: the publication, where the idea is older than Alpha158; None where it is not.
         of_changes: each of the window's values reaches back to the session before it, so that the formula spans one more.
     """
     source = QLIB if idea is None else f"{idea}, in {QLIB}"

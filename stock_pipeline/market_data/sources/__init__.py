@@ -1,1 +1,1 @@
-"""Where market data comes from: one file per source."""
+"""The sources of market data, one file each."""

@@ -1,4 +1,4 @@
-"""How an archive, which has all of its data at hand, answers what is asked."""
+"""Answering requests from an archive, whose data is all there."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ FIRST, LAST, ABOUT = "first", "last", "about"
 
 
 def answer(data: MarketData, requests: Sequence[Request] | None, source: str) -> Answer:
-    """All of ``data`` where ``requests`` is None, else what they ask for, in one answer and in the order of ``data``.
+    """One answer with what the requests ask for, in the order of ``data``; with all of ``data`` where ``requests`` is None.
 
     Bars and actions are those of the sessions asked for; instruments and fundamentals are left out where they were not asked for.
-    Of two requests for one symbol the first session is the earlier one, the last session the later one.
+    Two requests for one symbol are answered as one, from the earlier first session to the later last session.
 
     Returns:
-        The rows, and a failure for each symbol without a bar: UnknownSymbolError where ``data`` has no row of it whatever,
-        else NoDataError. What else ``data`` knows of such a symbol is in the answer nevertheless.
+        The rows, and a failure for each symbol without a bar: UnknownSymbolError where ``data`` has no row of it at all,
+        else NoDataError. Other rows of such a symbol are in the answer nevertheless.
     """
     if requests is None:
         return Answer(data)

@@ -21,7 +21,7 @@ MAGNITUDES = {"K": 1e3, "M": 1e6, "B": 1e9}
 
 
 def dates(text: pl.Series) -> pl.Series:
-    """The dates that ``text`` says, all in the one format that reads most of it; a time of day is passed over."""
+    """The dates in ``text``, all read in the one format that fits most cells; a time of day is passed over."""
     distinct = _distinct(text)
     attempts = _attempts(distinct)
     best = min(attempts.values(), key=lambda attempt: attempt.null_count())
@@ -29,7 +29,7 @@ def dates(text: pl.Series) -> pl.Series:
 
 
 def doubtful_date(text: pl.Series) -> str | None:
-    """A date that may be read month first and day first, with two results, where nothing in ``text`` tells which is meant."""
+    """An ambiguous date, which may be read month first or day first, where nothing in ``text`` shows which is meant; else None."""
     distinct = _distinct(text)
     attempts = _attempts(distinct)
     month_first, day_first = attempts[MONTH_FIRST], attempts[DAY_FIRST]
@@ -45,7 +45,7 @@ def in_years(found: pl.Series) -> pl.Series:
 
 
 def numbers(text: pl.Series, decimal_sign: str = POINT) -> pl.Series:
-    """The numbers that ``text`` says: also 1,234.5, 1 234.5, 1'234.5, $12.3 and 67.9M, or with decimal commas 1.234,5 and 12,3."""
+    """The numbers in ``text``: also 1,234.5, 1 234.5, 1'234.5, $12.3 and 67.9M, or with decimal commas 1.234,5 and 12,3."""
     if decimal_sign == POINT:
         read = text.cast(pl.Float64, strict=False)
         odd = text.filter(text.is_not_null() & read.is_null())
@@ -58,7 +58,7 @@ def numbers(text: pl.Series, decimal_sign: str = POINT) -> pl.Series:
 
 
 def sure_signs(text: pl.Series) -> set[str]:
-    """The decimal signs, points or commas, that numbers such as 1,234.5 or 12,34 cannot have but as such."""
+    """The decimal signs, points or commas, that are certain: in numbers such as 1,234.5 or 12,34 no other reading is possible."""
     as_is = text.cast(pl.Float64, strict=False).is_not_null()
     odd = _plain(_distinct(text.filter(~as_is)))
     signs = {sign for sign in (POINT, COMMA) if odd.str.contains(_sure(sign)).any()}
@@ -71,14 +71,14 @@ def sure_signs(text: pl.Series) -> set[str]:
 
 
 def doubtful_number(text: pl.Series) -> str | None:
-    """A cell such as 10,500 or 10.500, where every cell with a point or a comma looks like that, in thousands or with decimals."""
+    """An ambiguous number such as 10,500 or 10.500, where every cell with a point or a comma may group thousands or have decimals."""
     signed = _distinct(text.filter(text.str.contains(r"\d[.,]|[.,]\d")))
     doubtful = signed.len() > 0 and _plain(signed).str.contains(DOUBTFUL).all()
     return str(signed.min()) if doubtful else None
 
 
 def both_readings(doubtful: str) -> str:
-    """What a doubtful number may mean, in ways to write it that leave no doubt: "10500 or 10.5000"."""
+    """Both readings of an ambiguous number, written unambiguously: "10500 or 10.5000"."""
     digits = re.sub(r"[^\d.,]", "", doubtful)
     return f"{re.sub('[.,]', '', digits)} or {float(digits.replace(COMMA, POINT)):.4f}"
 

@@ -1,4 +1,4 @@
-"""What a source may answer instead of data. Each error has a short ``word`` that the ingestion report shows as the reason."""
+"""The errors of sources. Each has a short ``word`` that the ingestion report shows as the reason."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from stock_pipeline.core.errors import StockPipelineError
 
 
 class SourceError(StockPipelineError):
-    """A source could not give what was asked. ``about_all`` says that the next symbol would fare no better."""
+    """A source could not give what was asked. ``about_all``: the error concerns the source, so other symbols would fail too."""
 
     word: ClassVar[str] = "failed"
     about_all: ClassVar[bool] = False
@@ -16,7 +16,7 @@ class SourceError(StockPipelineError):
 
 
 class SourceDownError(SourceError, word="source down", about_all=True):
-    """Nobody answers, or the connection was lost."""
+    """The source does not answer, or the connection was lost."""
 
 
 class WrongClientError(SourceError, word="client refused", about_all=True):

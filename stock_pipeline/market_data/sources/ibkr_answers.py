@@ -1,4 +1,4 @@
-"""What is said to Interactive Brokers and what it says, in our own words. No connection here."""
+"""Translating requests to Interactive Brokers and its answers. No connection here."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MEANINGS: tuple[tuple[frozenset[int], str, type[errors.SourceError], str], ...] 
 
 @dataclass(frozen=True)
 class Instrument:
-    """What Interactive Brokers says an instrument is. Text that it does not tell is empty."""
+    """An instrument as Interactive Brokers describes it. Text that it does not give is empty."""
 
     contract: Contract
     name: str
@@ -57,7 +57,7 @@ class Instrument:
 
 
 def meaning(code: int, text: str) -> errors.SourceError:
-    """The error that a code and its text stand for; RefusedRequestError where they are none that we know."""
+    """The error that a code and its text stand for; RefusedRequestError where they are unknown."""
     said = " ".join(text.split())
     found = ((kind, remedy) for codes, word, kind, remedy in MEANINGS if code in codes and word in said.lower())
     kind, remedy = next(found, (errors.RefusedRequestError, FALL_BACK))

@@ -1,4 +1,4 @@
-"""A connection to Interactive Brokers' gateway that asks and never orders; all that goes wrong there has a name here."""
+"""A connection to Interactive Brokers' gateway for market data, which never places orders, and its errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNHEARD = logging.NullHandler()
 
 
 class Gateway:
-    """One connection. To be made, used and closed in one event loop."""
+    """One connection, which is to be made, used and closed in one event loop."""
 
     def __init__(self, settings: IbkrSettings) -> None:
         from ib_async import IB
@@ -46,7 +46,7 @@ class Gateway:
         """Connect for reading only.
 
         Raises:
-            SourceDownError: nobody listens there, or nobody who speaks this protocol.
+            SourceDownError: nothing listens there, or nothing that speaks this protocol.
             WrongClientError: the client id is in use.
         """
         from ib_async import StartupFetchNONE
@@ -84,7 +84,7 @@ class Gateway:
         Raises:
             SourceError: they cannot be had.
         """
-        own = dataclasses.replace(contract)  # by which its errors are told from those of another request
+        own = dataclasses.replace(contract)  # by which its errors are distinguished from those of another request
         return await self._asked(own, self._bars(own, request), seconds)
 
     async def _bars(self, contract: Contract, request: Request) -> list[BarData]:

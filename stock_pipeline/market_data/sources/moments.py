@@ -21,7 +21,7 @@ EARLIEST, LATEST = 10**8, 4_102_444_800
 
 
 def sessions(cells: pl.Series) -> pl.Series:
-    """The sessions that dates, moments, text or whole numbers tell; null where a cell tells none, such as an ``odd_instant``.
+    """The sessions of dates, moments, text or whole numbers; null where a cell has none, such as an ``odd_instant``.
 
     A moment with a time zone other than UTC, or with none, belongs to the day that it says. An instant of UTC belongs to its day
     where it is a midnight, else to New York's.
@@ -35,7 +35,7 @@ def sessions(cells: pl.Series) -> pl.Series:
 
 
 def odd_instant(cells: pl.Series) -> int | None:
-    """The row of the first instant of UTC that does not tell its session: it is no midnight, and nothing begins or ends then."""
+    """The row of the first instant of UTC whose session is not known: it is no midnight, and nothing begins or ends then."""
     if cells.dtype.is_temporal() and not _is_utc(cells):
         return None
     distinct = cells.drop_nulls().unique(maintain_order=True)
@@ -47,7 +47,7 @@ def odd_instant(cells: pl.Series) -> int | None:
 
 
 def times_of_day(cells: pl.Series) -> pl.Series | None:
-    """The times of day that the cells say, as text, null where one says none; None where it is all dates."""
+    """The times of day in the cells, as text, null where a cell has none; None where all are dates."""
     if cells.dtype.is_integer():
         instants = _instants(cells)
         return None if instants is None else _clock(instants)
@@ -80,7 +80,7 @@ def _told(instants: pl.Series) -> pl.Series:
 
 
 def _instants(cells: pl.Series) -> pl.Series | None:
-    """The instants of UTC that the cells tell, null where one tells none; None where none of them does."""
+    """The instants of UTC in the cells, null where a cell has none; None where no cell has one."""
     if cells.dtype.is_temporal():
         return cells
     if cells.dtype.is_integer():

@@ -1,4 +1,4 @@
-"""When Interactive Brokers may be asked for bars again without being asked too often. Seconds on the caller's own clock."""
+"""Pacing of requests for bars to Interactive Brokers. Times are seconds on the caller's own clock."""
 
 import math
 from collections import deque
@@ -13,9 +13,9 @@ Asked = tuple[float, Hashable, Hashable]  # when, for which contract, and what e
 
 
 class Pace:
-    """Holds requests back until they keep to the law.
+    """Delays requests so that they keep within the limits.
 
-    The law: at most ``per_ten_minutes`` requests in any 10 minutes, at most 5 for one contract in any 2 seconds, and 15 seconds
+    The limits: at most ``per_ten_minutes`` requests in any 10 minutes, at most 5 for one contract in any 2 seconds, and 15 seconds
     between identical ones. Not for several threads at once; tasks of one event loop may share it.
     """
 

@@ -49,6 +49,6 @@ def _bars() -> pl.DataFrame:
 def _instruments() -> pl.DataFrame:
     # The file is part of an installed package, so it is no more dangerous than the package's code.
     root = ElementTree.parse(packaged_file(PACKAGE, "data", "SP_500.xml")).getroot()  # noqa: S314
-    told = {SYMBOL: "ticker", NAME: "name", SECTOR: "sector", INDUSTRY: "industry"}
-    rows = [{ours: node.get(theirs) for ours, theirs in told.items()} | {CURRENCY: DOLLARS} for node in root]
+    fields = {SYMBOL: "ticker", NAME: "name", SECTOR: "sector", INDUSTRY: "industry"}
+    rows = [{ours: node.get(theirs) for ours, theirs in fields.items()} | {CURRENCY: DOLLARS} for node in root]
     return shaped(pl.DataFrame(rows), INSTRUMENTS).unique(SYMBOL, keep="first", maintain_order=True)

@@ -117,7 +117,7 @@ def read_fundamentals(pattern: str) -> pl.DataFrame:
         The columns of FUNDAMENTALS, without rows whose value is not given. Rows that are wholly the same are one.
 
     Raises:
-        InputError: besides, two rows tell one figure, captured on the same day, differently.
+        InputError: besides, two rows report one figure, captured on the same day, differently.
     """
     setting = "source.fundamentals_path"
     figures = _read_all(pattern, setting, _fundamentals_of).unique(maintain_order=True)
@@ -127,7 +127,7 @@ def read_fundamentals(pattern: str) -> pl.DataFrame:
 
 
 def read_memberships(pattern: str) -> pl.DataFrame:
-    """Who belongs to the universe: symbol, first day, last day (empty: still a member). A symbol may have several rows.
+    """The members of the universe: symbol, first day, last day (empty: still a member). A symbol may have several rows.
 
     Returns:
         symbol, first, last (null for a member of today), in the order of symbol and first.
@@ -171,8 +171,8 @@ def _refuse_differing(rows: pl.DataFrame, key: list[str], about: str) -> None:
     if differing.height:
         first, second = differing.sort(key, maintain_order=True).head(2).to_dicts()
         values = [" ".join(str(row[name]) for name in (VALUE, CURRENCY) if row.get(name) is not None) for row in (first, second)]
-        told = about.format(*(first[name] for name in key))
-        raise InputError(f"{told} told as {values[0]} and as {values[1]}; keep one, or give the days in a column captured")
+        subject = about.format(*(first[name] for name in key))
+        raise InputError(f"{subject} reported as {values[0]} and as {values[1]}; keep one, or give the days in a column captured")
 
 
 def _fundamentals_of(path: Path) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What a source of market data is: the questions that it is asked, the answers that it gives."""
+"""The interface of a source of market data: requests, answers and their frames."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -49,7 +49,7 @@ def shaped(frame: pl.DataFrame, columns: DataTypes) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class MarketData:
-    """What a source gave, before any check: frames with the columns of BARS, ACTIONS, INSTRUMENTS and FUNDAMENTALS.
+    """The frames that a source gave, before any check, with the columns of BARS, ACTIONS, INSTRUMENTS and FUNDAMENTALS.
 
     Volume is in shares, on the same basis as the prices. A value that the source lacks is null; a ``basis`` never is.
     """
@@ -65,7 +65,7 @@ FRAMES = tuple(frame.name for frame in fields(MarketData))
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked about one symbol: bars and actions of ``first`` to ``last``, both included.
+    """A request for one symbol: bars and actions of ``first`` to ``last``, both included.
 
     ``about`` asks for the instrument's particulars and its fundamentals too, as far as the source offers them.
     """
@@ -78,17 +78,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a source said of one or more symbols: data, and for the symbols that it could not serve the reason."""
+    """A source's answer for one or more symbols: data, and the error of each symbol that it could not serve."""
 
     data: MarketData = field(default_factory=MarketData)
     failures: Mapping[str, SourceError] = field(default_factory=dict)
 
 
 class Source(Protocol):
-    """A place where market data comes from.
+    """A source of market data.
 
     An *archive* ends where its data ends; a source that is no archive is *live* and goes on to the last completed session.
-    A *closed* source does not share a data directory with another: its panel is a world of its own.
+    A *closed* source does not share a data directory with another: its panel has nothing to do with theirs.
     """
 
     name: str  # what the source is called in settings, on the command line and on every row that it gave

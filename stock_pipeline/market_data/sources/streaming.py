@@ -1,4 +1,4 @@
-"""What an asynchronous client gives, for plain code to iterate over."""
+"""Iterating over the results of an asynchronous client from synchronous code."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""CSV and Parquet files that the user brings: which columns they have, and what their cells say, or else a clear refusal."""
+"""Reading the user's CSV and Parquet files: finding the columns, parsing the cells, and refusing files with a clear message."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ class Column:
 
     @property
     def title(self) -> str:
-        """What the user is told that the column is called."""
+        """The name of the column in messages to the user."""
         return USUAL_NAMES.get(self.name, self.name)
 
 
@@ -190,7 +190,7 @@ def _decimal_sign(table: Table, columns: Sequence[Column], found: Mapping[str, s
     """The decimal sign of the whole file: a comma only where something proves it, and where no comma separates its cells.
 
     Raises:
-        InputError: numbers such as 10,500 may be read in two ways, and no other number of the file tells which is meant.
+        InputError: numbers such as 10,500 may be read in two ways, and no other number of the file shows which is meant.
     """
     english = table.separator == COMMA
     texts = [(column, table.frame[found[column.name]]) for column in columns if column.dtype == pl.Float64]

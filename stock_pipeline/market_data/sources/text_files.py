@@ -75,7 +75,7 @@ def cells_of(text: TextFile) -> pl.DataFrame:
 
 
 def line_of(text: TextFile, row: int) -> int | None:
-    """The line of the file on which a row of ``cells_of`` begins, None where it cannot be told."""
+    """The line of the file on which a row of ``cells_of`` begins, None where it cannot be determined."""
     try:
         line, _cells = next(islice(_records(text), row + 1, None))
     except (StopIteration, csv.Error):

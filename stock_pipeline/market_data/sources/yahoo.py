@@ -175,7 +175,7 @@ class YahooSource:
 
 
 class _Visit:
-    """What the workers of one fetch share: whether there is still time, and whether anybody answers."""
+    """The state that the workers of one fetch share: whether there is still time, and whether Yahoo answers."""
 
     def __init__(self, clock: Callable[[], float], budget_seconds: float) -> None:
         self.over = threading.Event()
@@ -186,10 +186,10 @@ class _Visit:
         self._last_words = ""
 
     def check(self) -> None:
-        """Whether another request is worth its while.
+        """Raise an error once another request would be in vain.
 
         Raises:
-            SourceDownError: several symbols in a row found nobody there.
+            SourceDownError: several requests in a row found no one answering.
             OutOfTimeError: the time is used up, or nobody waits for the answer any more.
         """
         with self._lock:
@@ -255,7 +255,7 @@ def _prepare_client() -> None:
 
     logging.getLogger("yfinance").addHandler(UNHEARD)
     yf.config.debug.hide_exceptions = False
-    # Its use of pandas is not ours to mend, and would be told of for every symbol.
+    # Its use of pandas is not ours to mend, and would be reported for every symbol.
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"yfinance\.")
     _use_private_folder()
     YfData.cache_get.cache_clear()  # it would remember a 404 for as long as the process lives

@@ -1,4 +1,4 @@
-"""Yahoo Finance's words and ours: symbols, reasons for an error, and frames. Nothing here asks Yahoo."""
+"""Translating Yahoo Finance's symbols, errors and answers. No connection here."""
 
 import re
 from collections.abc import Mapping
@@ -56,11 +56,11 @@ def yahoo_symbol(symbol: str) -> str:
 
 
 def meaning(error: Exception) -> errors.SourceError:
-    """What an exception of the client says of the symbol or of the source."""
+    """The SourceError that an exception of the client stands for."""
     from curl_cffi.requests import exceptions
     from yfinance.exceptions import YFDataException, YFPricesMissingError, YFRateLimitError
 
-    told = f"{type(error).__name__}: {error}"
+    said = f"{type(error).__name__}: {error}"
     if isinstance(error, errors.SourceError):
         return error
     if isinstance(error, YFRateLimitError):
@@ -70,8 +70,8 @@ def meaning(error: Exception) -> errors.SourceError:
     if isinstance(error, exceptions.Timeout):
         return errors.RequestTimeoutError("Yahoo did not answer within source.yahoo.request_seconds")
     if isinstance(error, (YFDataException, exceptions.RequestException)):
-        return errors.SourceDownError(f"Yahoo cannot be reached, {told}")
-    return errors.UnreadableAnswerError(f"Yahoo's answer cannot be read, {told}")
+        return errors.SourceDownError(f"Yahoo cannot be reached, {said}")
+    return errors.UnreadableAnswerError(f"Yahoo's answer cannot be read, {said}")
 
 
 def _meaning_of_reason(reason: str) -> errors.SourceError:
@@ -90,7 +90,7 @@ def raw_market_data(request: Request, history: "pd.DataFrame", currency: str | N
 
     Yahoo divides the prices and dividends before a split by its ratio; each is multiplied here by the ratios of all splits after
     it, volumes are divided. So ``history`` must reach up to now, whatever ``request.last`` is. The adjusted close is null in every
-    bar: it would be scaled to today, and the actions tell more.
+    bar: it would be scaled to today, and the actions say more.
 
     Args:
         request: the symbol, and the sessions to keep.
@@ -136,8 +136,8 @@ def _bars(request: Request, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _actions(rows: pl.DataFrame) -> pl.DataFrame:
-    told = rows.unpivot(list(EVENTS), index=[SYMBOL, SESSION], variable_name=KIND, value_name=VALUE)
-    return shaped(told.filter(pl.col(VALUE) > 0).sort(SESSION, KIND), ACTIONS)
+    said = rows.unpivot(list(EVENTS), index=[SYMBOL, SESSION], variable_name=KIND, value_name=VALUE)
+    return shaped(said.filter(pl.col(VALUE) > 0).sort(SESSION, KIND), ACTIONS)
 
 
 def instrument(symbol: str, summary: Mapping[str, Any], metadata: Mapping[str, Any]) -> pl.DataFrame:
@@ -157,7 +157,7 @@ def instrument(symbol: str, summary: Mapping[str, Any], metadata: Mapping[str, A
 
 def fundamentals(symbol: str, answer: Mapping[str, Any]) -> pl.DataFrame:
     """The rows of FUNDAMENTALS from the timeseries answer: STATEMENT_TYPES, each with its own currency; ``captured`` is null."""
-    told = [
+    said = [
         (STATEMENT_TYPES[name], value)
         for series in answer["timeseries"]["result"] or []
         for name in STATEMENT_TYPES.keys() & series.keys()
@@ -166,6 +166,6 @@ def fundamentals(symbol: str, answer: Mapping[str, Any]) -> pl.DataFrame:
     ]
     rows = [
         (symbol, date.fromisoformat(value["asOfDate"]), period, item, value["reportedValue"]["raw"], value.get("currencyCode"), None)
-        for (period, item), value in told
+        for (period, item), value in said
     ]
     return pl.DataFrame(rows, schema=FUNDAMENTALS, orient="row").sort(PERIOD, ITEM, PERIOD_END)

@@ -1,4 +1,4 @@
-"""DirectionClassifier: how probable a rise is, by boosted trees whose answer is calibrated on sessions that they did not see."""
+"""DirectionClassifier: the probability of a rise, by boosted trees calibrated on sessions that they did not see."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class DirectionClassifier(TreeModel):
     """The probability that a stock rises, less 0.5: 0 is a coin, 0.5 certainty of a rise.
 
     LightGBM's trees are fitted on the log loss; Platt scaling (Platt 1999) then turns their sum into a probability. It is fitted on
-    the last fifth of the training sessions, which the trees that it judges did not see. Afterwards the trees are grown anew on all
+    the last fifth of the training sessions, which the trees that it judges did not see. Afterwards the trees are grown again on all
     samples under the same calibration, because the latest sessions are the likest to the ones to come; trees of more samples are
     if anything the better ones, so the calibration errs on the side of caution. Trees that tell nothing, and panels of too few
     sessions to know (below 25, or with one class only in a part), get slope 0: every score is then the base rate less 0.5.

@@ -14,7 +14,7 @@ Device = Literal["cpu", "cuda"]
 
 @dataclass(frozen=True)
 class Conditions:
-    """Under what a model is fitted, besides the data and its own parameters: random seed, threads, and where it computes."""
+    """What a fit depends on besides the data and the model's own parameters: random seed, threads and device."""
 
     seed: int
     threads: int
@@ -56,7 +56,7 @@ class Estimator(Protocol):
         ...
 
     def explain(self, samples: Samples) -> NDArray[np.float64] | None:
-        """What each feature adds to each sample's score, shape (samples, features), or None where the model cannot tell.
+        """The contribution of each feature to each sample's score, shape (samples, features), or None where the model has none.
 
         A score (or the transform of it that the class names, where scores do not add up) less the sum of its contributions is one
         constant, the same for every sample.
@@ -75,7 +75,7 @@ class Estimator(Protocol):
 
 @dataclass(eq=False)
 class Parametrised:
-    """What the estimators of the catalogue share. A subclass is a dataclass whose own fields are its parameters, by keyword."""
+    """The base of the catalogue's estimators. A subclass is a dataclass whose own fields are its parameters, by keyword."""
 
     conditions: Conditions
     feature_names: tuple[str, ...] = field(default=(), init=False)
@@ -90,7 +90,7 @@ class Parametrised:
 
 
 def check_fit_input(samples: Samples, y: NDArray[np.float64]) -> None:
-    """Passes where there is at least one sample, and one finite target for each.
+    """Refuse to fit without a sample, or without one finite target for each.
 
     Raises:
         ValueError: the numbers do not fit each other, or a target is not a number.

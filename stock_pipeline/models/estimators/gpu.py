@@ -1,4 +1,4 @@
-"""Whether there is a GPU for the models that torch computes, which is also what says whether there is one at all."""
+"""Whether torch can use a GPU here, which also decides whether there is one at all."""
 
 
 def torch_obstacle() -> str | None:

@@ -1,4 +1,4 @@
-"""LightGBM's boosted trees (Ke et al. 2017): growing, adding up, explaining, filing. What they mean is for the model that owns them."""
+"""LightGBM's boosted trees (Ke et al. 2017): growing, summing, explaining and saving. Their meaning is up to the model that owns them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,7 +49,15 @@ class LightGBMTrees:
     def grow(
         cls, samples: Samples, y: NDArray[np.float64], conditions: Conditions, objective: Mapping[str, Any], trees: int
     ) -> "LightGBMTrees":
-        """Boost ``trees`` trees; ``objective`` is the loss in LightGBM's own words, with the learning rate."""
+        """Boost trees on the samples.
+
+        Args:
+            samples: the samples.
+            y: their targets, shape (samples,).
+            conditions: seed and threads.
+            objective: the loss and the learning rate, in LightGBM's own parameters.
+            trees: boosting rounds.
+        """
         lightgbm = _library()
         leaf = min_data_in_leaf(len(y))
         settings = {

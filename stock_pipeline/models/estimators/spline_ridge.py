@@ -1,4 +1,4 @@
-"""Spline ridge: a smooth curve for each feature, added up; a plain baseline that anyone can read.
+"""Spline ridge: the sum of a smooth curve for each feature; a simple, interpretable baseline.
 
 Each feature is spread over cubic cardinal B-splines (de Boor 1978, A Practical Guide to Splines) on evenly spaced knots, and
 the outcome is regressed on all of them with a ridge penalty (Hoerl and Kennard 1970).

@@ -1,4 +1,4 @@
-"""CatBoost's symmetric trees as arrays: one sample takes NumPy 30 microseconds, CatBoost's Python interface 140."""
+"""CatBoost's symmetric trees as arrays. NumPy scores one sample in 30 microseconds, CatBoost's Python interface in 140."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class SymmetricTrees:
 
     @property
     def count(self) -> int:
-        """How many trees."""
+        """The number of trees."""
         return len(self.start)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""How the threads of the numeric libraries behave."""
+"""Setting how the threads of the numeric libraries wait."""
 
 import os
 

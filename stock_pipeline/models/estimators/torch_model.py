@@ -1,4 +1,4 @@
-"""What the neural networks share: training within a budget, prediction in chunks, and files without pickle.
+"""The base of the neural networks: training within a budget, prediction in chunks, and files without pickle.
 
 A network here is a dictionary of named tensors and a function of them, not an object of torch's: so torch is imported only when a
 model is fitted or scores, and the few operations of one sample's score are nearly all that it costs.
@@ -101,7 +101,7 @@ class TorchModel(Parametrised, ABC):
         return scores * self._scale + self._mean
 
     def explain(self, samples: Samples) -> NDArray[np.float64] | None:  # noqa: ARG002
-        """None: a network does not tell what each feature adds."""
+        """Return None: a network has no exact contributions."""
         return None
 
     def save(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""How the neural networks are trained: the budget, the steps, what is dropped and what is kept."""
+"""The training of the neural networks: sample budget, batches, learning-rate schedule, dropout and weight averaging."""
 
 import math
 import os
@@ -36,7 +36,7 @@ RELU_GAIN: Final = math.sqrt(2)
 
 @dataclass(frozen=True)
 class Training:
-    """How a network is trained.
+    """The parameters of a network's training.
 
     Attributes:
         most_samples: samples shown in all, over all the epochs; what bounds the time of a fit on a long panel.
@@ -99,7 +99,7 @@ def dropping(share: float, generator: "torch.Generator") -> "Drop":
 
 
 def keep(x: "Tensor", shape: Sequence[int] | None = None) -> "Tensor":  # noqa: ARG001
-    """What stands in for dropout in prediction: all the activations as they are."""
+    """Take the place of dropout in prediction: all the activations as they are."""
     return x
 
 
@@ -139,7 +139,7 @@ def drawn(generator: "torch.Generator", *shape: int, inputs: int, gain: float = 
 
 @contextmanager
 def threads_used(number: int) -> Iterator[None]:
-    """Torch on so many threads, and afterwards on as many as before."""
+    """Run torch on this number of threads, and afterwards on as many as before."""
     torch = library()
     before = torch.get_num_threads()
     torch.set_num_threads(number)

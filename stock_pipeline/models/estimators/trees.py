@@ -1,4 +1,4 @@
-"""What every model of trees shares: how leaves grow with the data, and the file of what a fit depended on."""
+"""The base of every model of trees: the size of leaves, and the file with what a fit depended on."""
 
 import json
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""What the two models of XGBoost's trees (Chen and Guestrin 2016) share; they differ in how the trees are grown."""
+"""The base of the two models of XGBoost's trees (Chen and Guestrin 2016), which differ in how the trees are grown."""
 
 import ctypes
 import json

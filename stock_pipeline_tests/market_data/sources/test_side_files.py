@@ -87,7 +87,7 @@ def test_two_splits_of_one_session_are_refused(tmp_path: Path, captured: str) ->
     written(tmp_path, "symbol,date,kind,value,captured", f"A,2010-08-20,split,2,{captured}", name="1.csv")
     written(tmp_path, "symbol,date,kind,value,captured", f"A,2010-08-20,split,3,{captured}", name="2.csv")
     pattern = f"{tmp_path}/*.csv"
-    told = "splits of A on 2010-08-20 are told as 2.0 and as 3.0; keep one, or give the days in a column captured"
+    told = "splits of A on 2010-08-20 are reported as 2.0 and as 3.0; keep one, or give the days in a column captured"
     with pytest.raises(InputError) as caught:
         read_actions(pattern)
     assert str(caught.value) == f"setting source.actions_path {pattern!r}: {told}"
@@ -233,7 +233,7 @@ def test_a_figure_that_is_told_twice_is_one_and_one_told_differently_is_refused(
         with pytest.raises(InputError) as caught:
             read_fundamentals(pattern)
         about = f"setting source.fundamentals_path {pattern!r}: revenue of A for the quarter to 2010-06-30"
-        assert str(caught.value) == f"{about} is told as {told}; keep one, or give the days in a column captured"
+        assert str(caught.value) == f"{about} is reported as {told}; keep one, or give the days in a column captured"
 
 
 def test_figures_may_have_decimal_commas(tmp_path: Path) -> None:
