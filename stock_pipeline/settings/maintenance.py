@@ -1,4 +1,4 @@
-"""What is kept."""
+"""Retention of backups."""
 
 from pydantic import Field
 
@@ -6,6 +6,6 @@ from stock_pipeline.settings.kinds import Section
 
 
 class MaintenanceSettings(Section):
-    """What is kept."""
+    """Retention of backups."""
 
     backups_kept: int = Field(7, ge=1, description="sessions whose backups are kept")

@@ -139,7 +139,7 @@ def test_a_version_that_cannot_serve_gives_way_to_any() -> None:
     found = register(NOTHING, made, DAYS[3], RULE, by_error(made), {"t1": "it is damaged"})
     assert story(found)[1] == (2, 2, PROMOTION, UNUSABLE)
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
-    assert found.promotions[REASON][1] == "version 1 cannot serve: it is damaged"
+    assert found.promotions[REASON][1] == "version 1 cannot predict: it is damaged"
 
 
 def test_without_automatic_promotion_a_version_that_passes_waits_for_a_hand() -> None:
