@@ -42,7 +42,7 @@ def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings) -> dg
         try:
             result = execute_stage(stage, Run(stores, settings, scope.options, context.run.run_id), retries_left)
         except InputError as error:
-            raise dg.StageFailure(str(error), allow_retries=False) from error
+            raise dg.Failure(str(error), allow_retries=False) from error
         for key in stage.keys:
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),

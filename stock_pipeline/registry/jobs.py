@@ -152,13 +152,13 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
                 begun_row = start_job(run, open_job(run, request))
                 row, _ = run_job(begun_row, training_stages(stages, begun_row), run, report)
         except InputError as error:
-            raise dg.StageFailure(str(error), allow_retries=False) from error
+            raise dg.Failure(str(error), allow_retries=False) from error
         shown = {name: dg.MetadataValue.text(_text(row[name])) for name in SHOWN}
         context.add_output_metadata(found | shown)
         for model, reason in row["failed"].items():
             context.log.warning(f"{model} was not trained: {reason}")
         if row["error"] is not None:
-            raise dg.StageFailure(f"training job {row['job']} failed: {row['error']}", metadata=shown, allow_retries=False)
+            raise dg.Failure(f"training job {row['job']} failed: {row['error']}", metadata=shown, allow_retries=False)
 
     @dg.job(
         name=TRAINING_JOB,

@@ -85,17 +85,17 @@ def test_a_model_is_shown_with_its_versions_and_decisions(stores: Stores) -> Non
     models(stores, "rollback", NAME, "--reason", "it errs")
     found = told(stores, "show", NAME)
     assert [row["version"] for row in found["all_versions"]] == [4, 3, 2, 1]
-    assert [(row["version"], row["decision"], row["reason"]) for row in found["decisions"]] == [(1, "rolled back to", "it errs")]
+    assert [(row["version"], row["decision"], row["reason"]) for row in found["decisions"]] == [(1, "rolled_back", "it errs")]
     shown = models(stores, "show", NAME).output
-    assert "rolled back to" in shown and "it errs" in shown
+    assert "rolled_back" in shown and "it errs" in shown
 
 
 def test_a_version_that_passes_is_promoted_on_the_last_session_with_its_figures(stores: Stores) -> None:
     assert told(stores, "promote", NAME, 3)["active_version"] == 3
     assert statuses(stores) == STATUSES | {2: "retired", 3: "active"}
     row = stores.read(PROMOTIONS).row(0, named=True)
-    assert (row["as_of"], row["version"], row["rival"], row["by"], row["sessions"]) == (DAYS[5], 3, 2, "hand", 3)
-    assert (row["error"], row["champion_mae"]) == pytest.approx((0.1, 0.2))
+    assert (row["as_of"], row["version"], row["champion"], row["by"], row["sessions"]) == (DAYS[5], 3, 2, "person", 3)
+    assert (row["mae"], row["champion_mae"]) == pytest.approx((0.1, 0.2))
 
 
 def test_a_rejected_version_is_promoted_with_a_reason_alone(stores: Stores) -> None:
@@ -122,9 +122,9 @@ def test_what_a_hand_did_is_in_the_audit_trail(stores: Stores) -> None:
     with stores.ml.reader() as connection:
         query = "SELECT run_id, author, table_name FROM audit.writes WHERE author_kind = 'person' ORDER BY table_name"
         rows = connection.execute(query).fetchall()
-    assert [row[1:] for row in rows] == [("hand", "registry.model_versions"), ("hand", "registry.promotions")]
+    assert [row[1:] for row in rows] == [("person", "registry.model_versions"), ("person", "registry.promotions")]
     assert {run.startswith("by-hand-") for run, *_ in rows} == {True}
-    assert stores.watermark("ml", "registry/model_versions") == before  # the asset has yet to look at what the hand did
+    assert stores.watermark("ml", "registry/model_versions") == before  # the asset has yet to look at what the person did
 
 
 def spoil(stores: Stores, number: int) -> None:

@@ -76,8 +76,8 @@ def test_a_dry_run_leaves_its_row_and_what_was_scored_on_the_screen(desk: Desk) 
         (
             StandIns(leaking="models/mlp"),
             ["stack"],
-            {"mlp": "check no_leak failed: rank_ic 0.9"},
-            "nothing was registered: models/mlp: check no_leak failed: rank_ic 0.9",
+            {"mlp": "check plausible_ic failed: rank_ic 0.9"},
+            "nothing was registered: models/mlp: check plausible_ic failed: rank_ic 0.9",
         ),
     ],
     ids=["no-model", "registry", "leak"],
@@ -275,7 +275,7 @@ def op_of(desk: Desk, stages: Sequence[Stage], config: dict[str, Any]) -> dg.Exe
 
 @pytest.mark.parametrize(("config", "told"), [({"models": ["oracle"]}, "model 'oracle'"), ({"sessions": 0}, "asked for sessions 0")])
 def test_the_op_refuses_wrong_input_and_opens_no_job(config: dict[str, Any], told: str, desk: Desk) -> None:
-    with pytest.raises(dg.StageFailure, match=told):
+    with pytest.raises(dg.Failure, match=told):
         op_of(desk, StandIns().stages(), config)
     assert desk.numbers() == []
 
@@ -283,6 +283,6 @@ def test_the_op_refuses_wrong_input_and_opens_no_job(config: dict[str, Any], tol
 def test_a_job_that_failed_fails_its_op(desk: Desk) -> None:
     stages = StandIns(failing={"models/mlp": "no memory"}).stages()
     config = training_request(["mlp"], "manual", "a-key").run_config["ops"][OP]["config"]
-    with pytest.raises(dg.StageFailure, match="training job 1 failed: no model could be trained"):
+    with pytest.raises(dg.Failure, match="training job 1 failed: no model could be trained"):
         op_of(desk, stages, config)
     assert desk.job(1)["failed"] == {"mlp": "no memory"}

@@ -183,7 +183,7 @@ def test_a_training_that_fails_is_judged_by_the_one_before(workshop: Workshop) -
     check, seen = small(10, blocking=True), list[int]()
     workshop.run_all(declared(lambda _context: output(5), checks=(check,), tolerates_failure=True))
     ran = workshop.run_all(declared(failing(ValueError("no")), checks=(check,), tolerates_failure=True), after(seen))
-    assert {name: found.passed for name, found in checks(ran).items()} == {"data_date": True, LAST_EXECUTION.name: False, "small": True}
+    assert {name: found.passed for name, found in checks(ran).items()} == {"up_to_date": True, LAST_EXECUTION.name: False, "small": True}
     assert seen == [1]
 
 

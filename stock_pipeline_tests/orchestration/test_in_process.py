@@ -50,11 +50,11 @@ def test_materialisations_and_checks_are_there_for_the_web_ui_to_show(settings: 
         assert (shown["result"], shown["size"], shown["dagster/row_count"]) == ("up to date", 5, 1)
         assert (event.asset_materialization.tags or {})["dagster/code_version"] == code_version(stage, settings)
         records = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-            [dg.AssetCheckKey(KEY, name) for name in ("data_date", "sound", "small")]
+            [dg.AssetCheckKey(KEY, name) for name in ("up_to_date", "sound", "small")]
         )
         found = {key.name: record.event.dagster_event.asset_check_evaluation_data for key, record in records.items()}  # type: ignore[union-attr]
         assert {name: (data.passed, data.blocking, data.severity.value) for name, data in found.items()} == {
-            "data_date": (True, False, "WARN"),
+            "up_to_date": (True, False, "WARN"),
             "sound": (False, True, "ERROR"),
             "small": (True, False, "WARN"),
         }

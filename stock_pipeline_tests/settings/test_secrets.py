@@ -46,7 +46,11 @@ PLACES: list[tuple[str, dict[str, str], str]] = [
     (f"token: !{SECRET}!{SECRET} x", {}, "stock_pipeline.yaml cannot be read as YAML: something is wrong in line 1"),
     (f"token: *{SECRET}", {}, "stock_pipeline.yaml cannot be read as YAML: something is wrong in line 1, column 8"),
     (f"token: \x07{SECRET}", {}, "stock_pipeline.yaml cannot be read as YAML: it holds an impossible character"),
-    (f"token: {SECRET}\nday: 2026-02-30", {}, "stock_pipeline.yaml cannot be read as YAML: it holds an impossible character, date or number"),
+    (
+        f"token: {SECRET}\nday: 2026-02-30",
+        {},
+        "stock_pipeline.yaml cannot be read as YAML: it holds an impossible character, date or number",
+    ),
 ]
 
 
