@@ -1,4 +1,4 @@
-"""The settings with which commands and Dagster begin: loaded, and found to name only what the catalogues have."""
+"""The settings that commands and Dagster start with: loaded, and checked to name only sources and models of the catalogues."""
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.catalogue import source_entry

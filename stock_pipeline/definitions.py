@@ -50,13 +50,13 @@ def all_stages(settings: Settings) -> tuple[Stage, ...]:
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
-    """All that Dagster knows of the project, for these settings."""
+    """The Dagster definitions of the project for these settings."""
     stages = all_stages(settings)
     ingestion = ingestion_job(market_data.STAGES[0].keys[0][0], settings)
-    journey = dg.define_asset_job(WHOLE_JOURNEY, selection=dg.AssetSelection.all(), description="From source to drift report.")
+    full_run = dg.define_asset_job(WHOLE_JOURNEY, selection=dg.AssetSelection.all(), description="From source to drift report.")
     return dg.Definitions(
         assets=[build_asset(stage, stages, settings) for stage in stages],
-        jobs=[ingestion, journey, training_job(settings, stages)],
+        jobs=[ingestion, full_run, training_job(settings, stages)],
         schedules=[ingestion_schedule(ingestion, settings), performance_schedule(settings)],
         sensors=[*automation_sensors(stages, settings), watchdog(settings), damaged_models(settings), drift_retraining(settings)],
         resources=resources(settings),
@@ -71,18 +71,18 @@ def defs() -> dg.Definitions:
     """The code location, with the settings as they are when Dagster loads it.
 
     Raises:
-        InputError: a setting cannot be used, or every night would fail for it.
+        InputError: a setting cannot be used, or would make every night fail.
     """
     settings = checked_settings()
     if settings.schedule.enabled:
-        _refuse_sources_that_no_night_can_ask(settings)
+        _refuse_sources_unfit_for_a_schedule(settings)
     return build_definitions(settings)
 
 
-def _refuse_sources_that_no_night_can_ask(settings: Settings) -> None:
-    """Only a run that a person starts can be given a path or other sources; the schedule and the watchdog go by the settings."""
+def _refuse_sources_unfit_for_a_schedule(settings: Settings) -> None:
+    """Refuse a source that needs options of a manual run; the schedule and the watchdog use the settings alone."""
     try:
         chosen_sources(settings, None, None)
     except InputError as error:
-        told = f"{place_of('source.name')}: field source.name is {settings.source.name!r}, with which every night would fail: {error}"
-        raise InputError(f"{told}; or set schedule.enabled to false") from error
+        problem = f"{place_of('source.name')}: field source.name is {settings.source.name!r}, with which every night would fail: {error}"
+        raise InputError(f"{problem}; or set schedule.enabled to false") from error

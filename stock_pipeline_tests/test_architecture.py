@@ -28,6 +28,8 @@ NEVER_AT_START = frozenset({"torch", "lightgbm", "xgboost", "catboost", "mlflow"
 HEAVY = NEVER_AT_START | {"scipy", "sklearn", "exchange_calendars", "pandas"}
 UNSAFE = frozenset({"pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve"})
 LONGEST_FILE = 350
+MANY_PARAMETERS = 4  # from so many on, a function explains them in an ``Args:`` section of its docstring
+PYDANTIC_HOOKS = frozenset({"settings_customise_sources"})  # whose parameters pydantic explains
 
 # A room is entered by what it says of itself: how it is read, its tables, its vocabulary. All else in it is its own.
 DOORS = frozenset({"reading", "tables", "catalogue"})
@@ -213,6 +215,58 @@ def test_loading_the_definitions_loads_no_heavy_library() -> None:
     code = f"import sys, stock_pipeline.definitions; print(sorted({set(NEVER_AT_START)!r} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout.strip()) == (0, "[]"), ended.stderr
+
+
+def without_args_section(source: str) -> list[tuple[int, str]]:
+    """Public functions, and methods of public classes, with so many parameters that an ``Args:`` section is due and missing."""
+    body = ast.parse(source).body
+    methods = [node for owner in body if isinstance(owner, ast.ClassDef) and not owner.name.startswith("_") for node in owner.body]
+    functions = [node for node in (*body, *methods) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return sorted((node.lineno, node.name) for node in functions if owes_args_section(node))
+
+
+def owes_args_section(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    if function.name.startswith("_") or function.name in PYDANTIC_HOOKS or any(map(makes_command, function.decorator_list)):
+        return False
+    given = function.args
+    parameters = {one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)} - {"self", "cls"}
+    return len(parameters) >= MANY_PARAMETERS and "Args:" not in (ast.get_docstring(function) or "").splitlines()
+
+
+def makes_command(decorator: ast.expr) -> bool:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(called, ast.Attribute) and called.attr in ("command", "group")
+
+
+def test_public_functions_of_many_parameters_explain_them() -> None:
+    found = {str(path.relative_to(PROJECT)): without_args_section(path.read_text(encoding="utf-8")) for path in python_files(PACKAGE)}
+    assert [f"{path}:{line} {name}" for path, functions in found.items() for line, name in functions] == []
+
+
+def test_a_missing_args_section_is_seen_in_functions_and_methods_that_are_public() -> None:
+    source = "\n".join(
+        [
+            "def short(a, b, c): ...",
+            "def long(a, b, *, c, d): ...",
+            "def _own(a, b, c, d): ...",
+            "def explained(a, b, c, d):",
+            "    '''Does it.",
+            "",
+            "    Args:",
+            "        a: first.",
+            "    '''",
+            "@main.command()",
+            "def command(a, b, c, d): ...",
+            "class Public:",
+            "    def method(self, a, b, c, d): ...",
+            "    def short(self, a, b, c): ...",
+            "class _Own:",
+            "    def method(self, a, b, c, d): ...",
+            "def outer():",
+            "    def inner(a, b, c, d): ...",
+        ]
+    )
+    assert without_args_section(source) == [(2, "long"), (13, "method")]
 
 
 def test_nothing_is_ever_pickled() -> None:

@@ -32,7 +32,7 @@ WRONG = [
     ("MODELS__NAMES", "lightgbm,oracle", ["field models.names", "'oracle'", ", ".join(entry.name for entry in CATALOGUE)]),
     ("MODELS__NAMES", STACK, ["field models.names", f"'{STACK}'", "spline_ridge"]),
     ("FEATURES__SET", "all", ["field features.set is 'all'", "'core'", "'combined'"]),
-    ("AUTOMATION__TRAINING_CRON", "0 0 31 2 *", ["field automation.training_cron is '0 0 31 2 *'", "never comes true"]),
+    ("AUTOMATION__TRAINING_CRON", "0 0 31 2 *", ["field automation.training_cron is '0 0 31 2 *'", "never matches"]),
 ]
 
 

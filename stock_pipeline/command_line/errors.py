@@ -1,4 +1,4 @@
-"""Errors told in one sentence, and the exit codes."""
+"""Errors printed as one sentence, and the exit codes."""
 
 import sys
 from collections.abc import Callable

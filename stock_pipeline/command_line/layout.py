@@ -1,4 +1,4 @@
-"""Tables laid out for a width: what may be shortened is, in a fixed order; figures never. Pure: columns and cells in, lines out."""
+"""Tables laid out for a width. Text and dates are shortened in a fixed order, figures never. Pure: columns and cells in, lines out."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 
 GAP: Final = "  "
-NARROWEST: Final = {1: 8, 2: 12}  # cells that a column keeps which gives way first, and one that does so last
+NARROWEST: Final = {1: 8, 2: 12}  # least width in cells, by the rank of ``gives_way``
 YEAR = re.compile(r"\b\d{4}-(?=\d\d-\d\d)")
 
 
@@ -61,8 +61,8 @@ def words(title: str) -> Column:
 def laid_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int, keys: int = 1) -> LaidOut:
     """The table in lines of at most ``width`` cells, wider only where a figure beside the keys does not fit.
 
-    First headers wrap, then words are cut, then dates lose their year, the widest column first, then identifiers are cut; what is still
-    too wide stands in a block of its own below, beside the keys again.
+    Headers wrap first. Then words are cut, dates lose their year (the widest column first), and identifiers are cut. Columns that still
+    do not fit go into further blocks below, each with the keys repeated.
 
     Args:
         columns: the columns, at least as many as ``keys``.
@@ -86,7 +86,7 @@ def laid_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: in
 
 
 def _narrowed(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int, rank: int) -> list[int]:
-    """The widths of the columns where those cells may be cut that give way up to ``rank``, as wide as there is room."""
+    """The widths of the columns when cells that give way up to ``rank`` may be cut, as wide as there is room."""
     longest = [max(map(cell_len, own), default=0) for own in cells]
     widths = [max(cells_of, cell_len(column.title)) for column, cells_of in zip(columns, longest, strict=True)]
     for step in range(rank + 1):
@@ -101,7 +101,7 @@ def _floor(column: Column, longest: int, rank: int) -> int:
 
 
 def _shrink(widths: list[int], floors: Sequence[int], excess: int) -> None:
-    """Take cells away, each from the widest column that is wider than its floor, until nothing is in excess or all are at their floors."""
+    """Narrow the widest column above its floor, cell by cell, until the excess is gone or every column is at its floor."""
     while excess > 0:
         able = [number for number, floor in enumerate(floors) if widths[number] > floor]
         if not able:

@@ -1,4 +1,4 @@
-"""stock-pipeline: what the Dagster command line cannot show. Exit code 2 for wrong input, 1 for a failed run."""
+"""The command ``stock-pipeline``. Exit code 2 for wrong input, 1 for a failed run."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from stock_pipeline.command_line.errors import handles_errors
 
 
 class PlainGroup(click.Group):
-    """A group of commands whose errors are told in one sentence."""
+    """A group of commands whose errors are printed as one sentence."""
 
     @handles_errors
     def make_context(self, *given: Any, **extra: Any) -> click.Context:

@@ -1,4 +1,4 @@
-"""``stock-pipeline models``: look at the versions of the models and decide on them by hand."""
+"""``stock-pipeline models``: show the versions of the models and decide on them manually."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +24,7 @@ def models() -> None:
 @AS_JSON
 @AS_CSV
 def list_models(as_json: bool, as_csv: bool) -> None:
-    """Every model: which version serves, which are in shadow, and the last decision."""
+    """Every model: its active version, its shadow versions, and the last decision."""
     from stock_pipeline.command_line.tables import show_nothing_yet, show_registry
     from stock_pipeline.registry.overview import models_overview
 
@@ -41,7 +41,7 @@ def list_models(as_json: bool, as_csv: bool) -> None:
 @click.argument("model", type=text)
 @AS_JSON
 def show(model: str, as_json: bool) -> None:
-    """One model: its versions and every decision about them."""
+    """Show one model: its versions and every decision about them."""
     from stock_pipeline.command_line.tables import show_model, show_nothing_yet
     from stock_pipeline.registry.overview import model_in_full
 
@@ -53,11 +53,11 @@ def show(model: str, as_json: bool) -> None:
 @models.command()
 @click.argument("model", type=text)
 @click.argument("version", type=number)
-@click.option("--force", is_flag=True, help="Pass over the rule; say why with --reason.")
+@click.option("--force", is_flag=True, help="Promote against the rule; say why with --reason.")
 @click.option("--reason", type=text, help="Why, for the record.")
 @AS_JSON
 def promote(model: str, version: int, force: bool, reason: str | None, as_json: bool) -> None:
-    """Put VERSION of MODEL into service, if the rule lets it pass."""
+    """Make VERSION of MODEL active, if it passes the promotion rule."""
     from stock_pipeline.registry.manual import promote_version
 
     if force and not (reason and reason.strip()):
@@ -69,11 +69,11 @@ def promote(model: str, version: int, force: bool, reason: str | None, as_json: 
 
 @models.command()
 @click.argument("model", type=text)
-@click.option("--to", "version", type=number, help="Version to go back to. By default the one that served before.")
-@click.option("--reason", type=text, default="rolled back by hand", show_default=True, help="Why, for the record.")
+@click.option("--to", "version", type=number, help="Version to go back to. By default the one that was active before.")
+@click.option("--reason", type=text, default="rolled back manually", show_default=True, help="Why, for the record.")
 @AS_JSON
 def rollback(model: str, version: int | None, reason: str, as_json: bool) -> None:
-    """Go back to the version of MODEL that served before. Predictions that were made stay."""
+    """Go back to the version of MODEL that was active before. Predictions already made stay."""
     from stock_pipeline.registry.manual import roll_back_version
 
     _, stores = open_home()
@@ -83,16 +83,16 @@ def rollback(model: str, version: int | None, reason: str, as_json: bool) -> Non
 
 @models.command()
 @click.argument("model", type=text)
-@click.option("--reason", type=text, default="switched off by hand", show_default=True, help="Why, for the record.")
+@click.option("--reason", type=text, default="switched off manually", show_default=True, help="Why, for the record.")
 @AS_JSON
 def disable(model: str, reason: str, as_json: bool) -> None:
-    """Switch MODEL off: it predicts nothing, and the stack goes on without it. Without the stack, stocks are suggested without models."""
+    """Switch MODEL off: it makes no predictions, and the stack leaves it out. Without the stack, suggestions use no model."""
     _switch(model, False, reason, as_json)
 
 
 @models.command()
 @click.argument("model", type=text)
-@click.option("--reason", type=text, default="switched on by hand", show_default=True, help="Why, for the record.")
+@click.option("--reason", type=text, default="switched on manually", show_default=True, help="Why, for the record.")
 @AS_JSON
 def enable(model: str, reason: str, as_json: bool) -> None:
     """Switch MODEL on again."""
@@ -101,7 +101,7 @@ def enable(model: str, reason: str, as_json: bool) -> None:
 
 @models.command()
 def sync() -> None:
-    """Bring MLflow up to the registry: runs, versions and aliases; all of them where its folder was thrown away."""
+    """Bring MLflow up to date with the registry: runs, versions and aliases. A deleted MLflow folder is made again."""
     from stock_pipeline.registry.mirroring import mirrored_versions
     from stock_pipeline.registry.mlflow_mirror import mirror
 

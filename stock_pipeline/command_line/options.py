@@ -1,4 +1,4 @@
-"""Options that several commands share, how lists are read, how JSON and CSV are printed, and the stores that the settings name."""
+"""Options that several commands share, parsing of lists, printing of JSON and CSV, and the stores of the settings."""
 
 import csv
 import io
@@ -31,17 +31,17 @@ def open_home() -> tuple["Settings", "Stores"]:
 
 
 def names_in(text: str | None) -> tuple[str, ...] | None:
-    """The names in a list with commas between; None where nothing was given."""
+    """The names in a comma-separated list; None where nothing was given."""
     return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def print_json(content: object) -> None:
-    """Print for a program to read; what JSON does not know is printed as text."""
+    """Print the content as JSON; values without a JSON type are printed as text."""
     click.echo(json.dumps(content, indent=2, default=str))
 
 
 def print_csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print a header and a line for each row; a null is empty, a list has semicolons between, a control character is told."""
+    """Print a header and a line for each row; a null is empty, a list has semicolons between, a control character is escaped."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(names)

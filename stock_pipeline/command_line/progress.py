@@ -46,7 +46,7 @@ class RunWatcher:
         self._progress.stop()
 
     def __call__(self, event: Event) -> None:
-        """Show one event, and pass it on."""
+        """Pass one event to the listener, then show it."""
         if self._listener is not None:
             self._listener(event)
         if isinstance(event, Started):

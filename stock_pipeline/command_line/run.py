@@ -1,4 +1,4 @@
-"""``stock-pipeline run``: the whole journey once, checked beforehand, shown while it works, and summed up at the end."""
+"""``stock-pipeline run``: one full run, checked beforehand, shown while it works, and summed up at the end."""
 
 import sys
 import time
@@ -33,7 +33,7 @@ TOP = 10
 @MODELS
 @click.option("--train/--no-train", default=True, help="Whether to train the models. Without it the active ones predict.")
 def run(source: str | None, path: str | None, as_of: str | None, models: str | None, train: bool) -> None:
-    """Run the whole journey once, from source to drift report, and show what it made."""
+    """Run the full pipeline once, from source to drift report, and show what it made."""
     from stock_pipeline.orchestration.options import RunOptions, parse_session
 
     options = RunOptions(source=source, path=path, as_of=parse_session(as_of, "--as-of"))
@@ -42,13 +42,18 @@ def run(source: str | None, path: str | None, as_of: str | None, models: str | N
 
 
 def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool = True, listener: "Listener | None" = None) -> bool:
-    """Execute every stage in order and show what was made; returns whether each of them was.
+    """Execute every stage in order and show what was made; returns whether every stage succeeded.
 
-    Where a model could not be trained, the others are, and what was made without it is shown all the same. Without ``train`` the versions
-    in service predict. ``listener`` is told of every event before it is shown.
+    Where one model could not be trained, the others are still trained, and the results without it are shown.
+
+    Args:
+        options: what the run is asked to do: source, path, session.
+        models: the base models to train; None: those of the settings.
+        train: whether to train; otherwise the active versions predict.
+        listener: receives every event before it is shown; None: nobody does.
 
     Raises:
-        InputError: something asked for cannot be had; nothing has been written.
+        InputError: an option or a setting cannot be used; nothing has been written.
     """
     from stock_pipeline.checked_settings import checked_settings
     from stock_pipeline.command_line.progress import RunWatcher

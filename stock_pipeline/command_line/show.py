@@ -1,4 +1,4 @@
-"""``stock-pipeline status``, ``suggest`` and ``mlflow``: what the last run left."""
+"""``stock-pipeline status``, ``suggest`` and ``mlflow``: the results of the last run."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ from stock_pipeline.orchestration.clock import utc_now
 @click.command()
 @AS_JSON
 def status(as_json: bool) -> None:
-    """Show whether all is well, and how every asset and every model stands; exit code 1 where something is wrong."""
+    """Show whether all is well, and the status of every asset and every model; exit code 1 where something is wrong."""
     from stock_pipeline.command_line.tables import show_assets, show_models, show_verdict
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.status import asset_status
@@ -74,7 +74,7 @@ def mlflow(port: int) -> None:
 
     command = server_command(checked_settings().home, port)
     click.echo(f"MLflow on http://127.0.0.1:{port}, ends with Ctrl+C")
-    # In our own place, so that whatever ends us ends the server.
+    # The server replaces this process, so that ending this process ends the server.
     os.execv(command[0], command)  # noqa: S606  (our own command)
 
 

@@ -34,7 +34,7 @@ JOB_COLUMNS: Final = {
 REGISTRY_COLUMNS: Final = {
     "model": identifier("model"),
     "on": identifier("on"),
-    "active_version": figure("in service"),
+    "active_version": figure("active"),
     "active_since": day("since"),
     "versions": figure("versions"),
     "in_shadow": figure("in shadow"),
@@ -44,7 +44,7 @@ VERSION_COLUMNS: Final = {
     "version": figure("version"),
     "status": identifier("status"),
     "as_of": day("trained as of"),
-    "active_from": day("served from"),
+    "active_from": day("active from"),
     "active_to": day("to"),
     "rows": figure("rows"),
     "rank_ic": figure("rank IC"),
@@ -99,7 +99,7 @@ PERCENT: Final = frozenset({"total_return", "benchmark_total_return", "annual_vo
 
 
 def show_made(ended: Sequence[Finished], stopped: Sequence[Blocked], seconds: float) -> None:
-    """Show what each asset of a run did, the errors in full, and the checks that stopped it."""
+    """Show the outcome of each asset of a run, its errors in full, and the blocking checks that failed."""
     rows = ((event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", outcome_of(event)) for event in ended)
     show_table(f"Made in {seconds:.0f} s", (ASSET, figure("rows written"), figure("seconds"), RESULT), rows)
     for event in ended:
@@ -112,14 +112,14 @@ def show_made(ended: Sequence[Finished], stopped: Sequence[Blocked], seconds: fl
 
 
 def show_dry_run(notes: Mapping[str, str]) -> None:
-    """Show what each model scored in a training of which nothing was kept."""
+    """Show the scores of each model in a dry run, which keeps nothing."""
     heading("Dry run, nothing was written")
     for asset, note in notes.items():
         say(note, lead=f"{asset.partition('/')[2]}:", lead_style="bold")
 
 
 def show_verdict(verdict: HomeVerdict, home: object) -> None:
-    """Show in a word whether all is well, what is not, and which data directory that is about."""
+    """Show whether all is well, every problem, and the data directory."""
     say(verdict.sentence, BAD if verdict.problems else GOOD)
     for problem in verdict.problems:
         say(problem.what, lead=f"{problem.of}:")
@@ -128,7 +128,7 @@ def show_verdict(verdict: HomeVerdict, home: object) -> None:
 
 
 def show_nothing_yet(home: object) -> None:
-    """Say which data directory it is in which nothing has been made yet."""
+    """Say that nothing has been made in the data directory yet."""
     say(nothing_in(home))
 
 
@@ -138,7 +138,7 @@ def show_assets(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Show the active version of every model, how good it was out of fold, and why the last training of those failed that did."""
+    """Show the active version of every model, its scores out of fold, and why its last training failed, if it did."""
     _show_rows("Models", MODEL_COLUMNS, rows)
     for row in rows:
         if row.get("problem") is not None:
@@ -152,13 +152,13 @@ def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_registry(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Show every model: what serves, what is in shadow, and what was decided last."""
+    """Show every model: its active version, its shadow versions, and the last decision."""
     shown = ({**row, "on": row["enabled"], "in_shadow": ", ".join(map(str, row["shadow_versions"])) or None} for row in rows)
     _show_rows("Registry", REGISTRY_COLUMNS, shown)
 
 
 def show_model(found: Mapping[str, Any]) -> None:
-    """Show one model's versions and decisions, newest first; below each table what is too long for it."""
+    """Show one model's versions and decisions, newest first; long texts stand below their table."""
     versions = found["all_versions"]
     _show_rows(
         f"Versions of {found['model']}", VERSION_COLUMNS, ({**row, "rank_ic": _measure("rank_ic", row["rank_ic"])} for row in versions)
@@ -172,7 +172,7 @@ def show_model(found: Mapping[str, Any]) -> None:
 
 
 def show_jobs(rows: Sequence[Mapping[str, Any]], page: int, pages: int, count: int) -> None:
-    """Show a page of the training jobs, and below it what went wrong.
+    """Show a page of the training jobs, and below it their errors.
 
     Args:
         rows: the jobs of the page, as ``training_jobs.as_json_row`` gives them.
@@ -193,7 +193,7 @@ def show_jobs(rows: Sequence[Mapping[str, Any]], page: int, pages: int, count: i
 
 
 def show_job(row: Mapping[str, Any]) -> None:
-    """Show one training job, a line for each thing that is known of it."""
+    """Show one training job, a line for each field."""
     for name, value in row.items():
         say(_in_full(value), lead=f"{name.replace('_', ' ')}:", lead_style="bold")
 
@@ -203,9 +203,9 @@ def show_suggestions(rows: pl.DataFrame, profile: RiskProfile, held: int | None 
 
     Args:
         rows: rows of SUGGESTED_STOCKS, those to show.
-        profile: the risk profile that they are suggested to.
-        held: how many are suggested to it after the session; None: all that are shown.
-        asked: how many were asked for; where there are fewer, that is said. None: all there are.
+        profile: the risk profile that they are suggested for.
+        held: how many stocks the profile holds; None: as many as are shown.
+        asked: how many were asked for; a note says where there are fewer. None: no limit, and no note.
     """
     when = f" after the close of {rows['session'][0]}" if rows.height else ""
     _show_rows(f"Suggested stocks, profile {profile.name}{when}", SUGGESTION_COLUMNS, map(_suggestion, rows.iter_rows(named=True)), 2)
@@ -229,7 +229,7 @@ def _suggestion(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def show_backtest(summary: pl.DataFrame) -> None:
-    """Show the figures of every model's record."""
+    """Show the backtest metrics of every model."""
     shown = []
     for (model,), rows in summary.sort(MODEL).group_by(MODEL, maintain_order=True):
         values = dict(rows.select(METRIC, VALUE).iter_rows())
@@ -238,7 +238,7 @@ def show_backtest(summary: pl.DataFrame) -> None:
 
 
 def show_drift(drift: pl.DataFrame) -> None:
-    """Show how many features have drifted how far."""
+    """Show how many features have each severity of drift, by statistic."""
     statistics = drift["statistic"].unique().sort().to_list()
     graded = ((severity, drift.filter(pl.col("severity") == severity)["statistic"]) for severity in SEVERITIES)
     rows = ((severity, *((found == name).sum() for name in statistics)) for severity, found in graded)
@@ -246,13 +246,13 @@ def show_drift(drift: pl.DataFrame) -> None:
 
 
 def show_web_ui() -> None:
-    """Show how to go on."""
+    """Show where to look next: the web UI."""
     heading()
     say("Every table, with its chart, in the web UI: make ui, then open http://127.0.0.1:3000")
 
 
 def _show_rows(title: str, columns: Mapping[str, Column], rows: Iterable[Mapping[str, Any]], keys: int = 1) -> None:
-    """Show what each row has under the names of the columns."""
+    """Show the values of each row under the titles of the columns."""
     show_table(title, tuple(columns.values()), ([_shown(row.get(key), column) for key, column in columns.items()] for row in rows), keys)
 
 
@@ -273,7 +273,7 @@ def _in_full(value: object) -> str:
 
 
 def outcome_of(event: Finished) -> str:
-    """How a stage ended, in a word or two."""
+    """The outcome of a stage: failed, up to date or made."""
     return "failed" if event.error is not None else "up to date" if event.up_to_date else "made"
 
 

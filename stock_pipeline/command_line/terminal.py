@@ -1,4 +1,4 @@
-"""The only place that prints for people to read. Nothing that is printed is taken for markup, for emoji codes or for control sequences."""
+"""The only place that prints for people to read. Markup, emoji codes and control sequences in what is printed are never interpreted."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ GOOD, BAD, HEADING = "green", "red", "bold"
 
 
 def terminal() -> Console:
-    """The console: as wide as COLUMNS says, else as the terminal is, else 100 cells; it has no markup, emoji codes or highlights."""
+    """The console, without markup, emoji codes or highlights. Its width is COLUMNS, else that of the terminal, else 100 cells."""
     columns = os.environ.get("COLUMNS", "")
     width = int(columns) if columns.isdecimal() and len(columns) < 6 and int(columns) > 0 else None
     if width is None and not sys.stdout.isatty():
@@ -35,7 +35,7 @@ def say(text: object, style: str = "", lead: str = "", lead_style: str = BAD) ->
     """Print text, its words wrapped at the width of the terminal and indented from the second line on; a long path stays whole.
 
     Args:
-        text: what to say; control characters are told, not obeyed.
+        text: what to say; control characters are escaped.
         style: how rich draws it, such as "bold".
         lead: words before it that are drawn otherwise.
         lead_style: how rich draws these.
@@ -87,7 +87,7 @@ def show_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[ob
 
 
 def _put(console: Console, text: Text) -> None:
-    """Print lines as they are; what the encoding of the output lacks is drawn otherwise."""
+    """Print lines as they are; characters that the encoding of the output lacks are replaced."""
     try:
         text.plain.encode(console.encoding)
     except UnicodeEncodeError:

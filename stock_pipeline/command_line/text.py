@@ -1,4 +1,4 @@
-"""Text made fit for a terminal: control characters told rather than obeyed, values too long to read shortened. Needs no library."""
+"""Text made fit for a terminal: control characters are escaped, and long values are shortened. Needs no library."""
 
 import unicodedata
 from typing import Final
@@ -10,7 +10,7 @@ WORD_HEAD, WORD_TAIL = 60, 20
 
 
 def plain(text: object) -> str:
-    r"""The text in one line, with nothing in it that a terminal would obey: a line break is a space, an escape is written ``\x1b``."""
+    r"""The text in one line without control characters: a line break becomes a space, an escape is written ``\x1b``."""
     return "".join(map(_seen, str(text)))
 
 
@@ -21,19 +21,19 @@ def sentence(text: object) -> str:
 
 
 def shortened(text: str, longest: int, head: int, tail: int) -> str:
-    """The text, or its head and its tail with its length between them where it is longer than ``longest``.
+    """The text; where it is longer than ``longest``, its head and its tail with its length between them.
 
     Args:
         text: any text.
-        longest: up to how many characters it stays as it is.
-        head: how many characters are kept of the beginning of a longer one.
-        tail: how many are kept of its end.
+        longest: characters up to which it stays as it is.
+        head: characters kept of the beginning of a longer text.
+        tail: characters kept of its end.
     """
     return text if len(text) <= longest else f"{text[:head]}...({len(text):,} characters)...{text[-tail:]}"
 
 
 def is_control(character: str) -> bool:
-    """Whether it is a control character, or half of one that is no character alone."""
+    """Whether it is a control character, or a lone surrogate."""
     return unicodedata.category(character) in {"Cc", "Cs"}
 
 

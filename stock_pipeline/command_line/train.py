@@ -1,4 +1,4 @@
-"""``stock-pipeline train`` and ``training-jobs``: models trained, now or in the background, and what became of it."""
+"""``stock-pipeline train`` and ``training-jobs``: train models, now or in the background, and show the jobs."""
 
 import os
 import subprocess
@@ -30,13 +30,13 @@ SECONDS_TO_TAKE_OVER = 30.0  # for a process of its own to take the lock over fr
 @click.option("--sessions", type=number, help="Learn from so many of the last sessions. By default datasets.sessions.")
 @click.option("--folds", type=number, help="Walk-forward folds. By default datasets.folds.")
 @click.option("--trials", type=number, help="Sets of parameters to try per model. By default models.trials.")
-@click.option("--dry-run", is_flag=True, help="Train and score, but keep nothing but the row of the job; Dagster is told nothing.")
+@click.option("--dry-run", is_flag=True, help="Train and score, but keep nothing but the row of the job; nothing is reported to Dagster.")
 @click.option("--background", is_flag=True, help="Train in a process of its own, and return at once.")
 @click.option("--reason", type=text, default="manual", show_default=True, help="For the record: schedule, drift, missing or manual.")
-@click.option("--job", type=number, hidden=True, help="Carry out this job, which waits.")
+@click.option("--job", type=number, hidden=True, help="Run this waiting job.")
 @AS_JSON
 def train(background: bool, job: int | None, as_json: bool, models: str | None, **asked: Any) -> None:
-    """Train models on what is stored as a job on record, then weigh them and register what came of it."""
+    """Train models on the stored data as a training job, then weigh them in the stack and register their versions."""
     from stock_pipeline.orchestration.execution import Run
     from stock_pipeline.registry.training_jobs import TrainingRequest, chosen_models
 
@@ -50,7 +50,7 @@ def train(background: bool, job: int | None, as_json: bool, models: str | None, 
 
 
 def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> None:
-    """Carry out a job that waits, or a new one, showing how far it is; exits with FAILED where not all went well."""
+    """Run a waiting job, or a new one, and show its progress; exits with FAILED where a stage failed."""
     from stock_pipeline.command_line.progress import RunWatcher
     from stock_pipeline.command_line.tables import show_dry_run, show_job, show_made, show_models
     from stock_pipeline.command_line.terminal import heading
@@ -84,7 +84,7 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
 
 
 def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> None:
-    """Open a job and start a process of its own for it, which lives on after this one."""
+    """Open a job and start a process for it that outlives this one."""
     from stock_pipeline.core.layout import Layout
     from stock_pipeline.orchestration.in_process import alone
     from stock_pipeline.registry import jobs, ledger
@@ -106,7 +106,7 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
         print_json(as_json_row(row))
         return
     click.echo(f"Training job {number} has been started; its log is {plain(log)}.")
-    click.echo(f"How it stands: `stock-pipeline training-jobs show {number}`, all of them: `stock-pipeline training-jobs list`.")
+    click.echo(f"Its status: `stock-pipeline training-jobs show {number}`; all jobs: `stock-pipeline training-jobs list`.")
 
 
 @click.group("training-jobs")
@@ -133,9 +133,9 @@ def list_jobs(page: int, per_page: int, as_json: bool, as_csv: bool, **chosen: s
     if as_csv:
         print_csv(found.columns, rows)
         return
-    told = {"jobs": rows, "page": page, "per_page": per_page, "count": count}
+    content = {"jobs": rows, "page": page, "per_page": per_page, "count": count}
     print_result(
-        told,
+        content,
         as_json,
         lambda: show_jobs(rows, page, -(-count // per_page), count) if stores.exist else show_nothing_yet(stores.home.absolute()),
     )
@@ -157,7 +157,7 @@ def show(number: int, as_json: bool) -> None:
 @training_jobs.command()
 @click.argument("number", type=number)
 def delete(number: int) -> None:
-    """Delete the row of a job that has ended. What it trained stays, and its number is not given again."""
+    """Delete the row of a job that has ended. What it trained stays, and its number is not used again."""
     from stock_pipeline.registry.ledger import change_jobs
     from stock_pipeline.registry.training_jobs import job_of, without_job
 

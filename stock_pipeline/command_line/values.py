@@ -1,4 +1,4 @@
-"""What options and arguments may be given, refused otherwise in one sentence. click names the types in its help as they are named here."""
+"""The types of options and arguments; other values are refused in one sentence. click shows the names of these functions in its help."""
 
 from typing import Final
 
@@ -13,28 +13,28 @@ LONGEST: Final = 4_096  # characters of a text: as many as the path of a file ma
 
 
 def number(value: object) -> int:
-    """The whole number, from 1 to a million, that an option was given.
+    """The value of an option as a whole number from 1 to a million.
 
     Raises:
-        click.BadParameter: it is none.
+        click.BadParameter: it is not one.
     """
     return _whole(str(value), MOST)
 
 
 def port(value: object) -> int:
-    """The number of a port that an option was given.
+    """The value of an option as the number of a port.
 
     Raises:
-        click.BadParameter: it is none.
+        click.BadParameter: it is not one.
     """
     return _whole(str(value), MOST_PORTS)
 
 
 def text(value: object) -> str:
-    """The line that an option was given: at most 4,096 characters, none of them a control character.
+    """The value of an option as a line of at most 4,096 characters, none of them a control character.
 
     Raises:
-        click.BadParameter: it is longer, or has one.
+        click.BadParameter: it is longer, or has a control character.
     """
     line = str(value)
     if len(line) > LONGEST:
@@ -45,11 +45,11 @@ def text(value: object) -> str:
 
 
 def usage_sentence(error: click.UsageError) -> str:
-    """What was wrong with how a command was called, in one sentence with a value and the remedy, or with where the options are told."""
+    """One sentence on a wrong call of a command: the value and the remedy, or where to find the options."""
     if isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter) and error.param and error.ctx:
         return sentence(f"{error.param.get_error_hint(error.ctx).strip(QUOTE)} {error.message}")
-    told = sentence(error.format_message()).removesuffix(".")
-    return told if error.ctx is None else f"{told} (see `{error.ctx.command_path} --help`)"
+    problem = sentence(error.format_message()).removesuffix(".")
+    return problem if error.ctx is None else f"{problem} (see `{error.ctx.command_path} --help`)"
 
 
 def _whole(written: str, most: int) -> int:

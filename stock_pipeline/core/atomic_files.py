@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, whatever is killed."""
+"""Files and folders that are written whole or not at all, whichever process is killed."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """A place beside ``path`` for a file or a folder: renamed to ``path`` when the block ends, removed when it fails.
 
-    A file of that name is replaced; a folder of that name must not be there. What an earlier process that was killed left is removed first.
+    A file of that name is replaced; a folder of that name must not exist. Remains of an earlier process are removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.unfinished")
@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` in UTF-8; whoever reads it meanwhile sees the old file or the new one."""
+    """Write ``text`` to ``path`` in UTF-8; a process that reads it meanwhile sees the old file or the new one."""
     with replacing(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 

@@ -10,7 +10,7 @@ from stock_pipeline.core.errors import InputError
 if TYPE_CHECKING:
     from exchange_calendars import ExchangeCalendar
 
-# exchange_calendars spans only the last twenty years unless told otherwise.
+# exchange_calendars spans only the last twenty years by default.
 FIRST_DAY = "1970-01-01"
 
 

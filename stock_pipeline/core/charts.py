@@ -14,7 +14,14 @@ BLUE, ORANGE, GREEN, RED, GREY = "#2563a8", "#e07b28", "#2e8b57", "#c23b3b", "#8
 
 
 def new_figure(width: float = 9.0, height: float = 4.0, rows: int = 1, columns: int = 1) -> tuple["Figure", list["Axes"]]:
-    """A figure of ``width`` x ``height`` inches and its axes, row by row. It belongs to no global state, so no one need close it."""
+    """A figure and its axes, row by row. It belongs to no global state, so nobody needs to close it.
+
+    Args:
+        width: of the whole figure, in inches.
+        height: of the whole figure, in inches.
+        rows: rows of axes.
+        columns: columns of axes.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -12,9 +12,8 @@ VOLUME: Final = "volume"  # in shares
 ADJ_CLOSE: Final = "adj_close"  # close adjusted for splits and dividends, as the source gave it
 JUMP: Final = "jump"  # true where the price jumped overnight and no corporate action explains it
 PRICES: Final = (OPEN, HIGH, LOW, CLOSE)
-PRICE_FACTOR: Final = (
-    "price_factor"  # by what the prices before the bar are multiplied to be comparable with it; 1 where nothing took effect
-)
+# the factor that makes prices before the bar comparable with it; 1 where no corporate action took effect
+PRICE_FACTOR: Final = "price_factor"
 SHARE_FACTOR: Final = "share_factor"  # the same for the volumes
 
 KNOWN_FROM: Final = "known_from"  # the first night on which this version of the row was known
@@ -29,8 +28,8 @@ FORWARD_RETURN: Final = "forward_return"
 DIRECTION: Final = "direction"
 FORWARD_VOLATILITY: Final = "forward_volatility"
 OUTCOME: Final = "outcome"  # whether a label is known, and why not
-KNOWN_ON: Final = "known_on"  # the session on which a label's outcome is known, come or yet to come
-PAST_VOLATILITY: Final = "past_volatility"  # the yardstick of the volatility ahead
+KNOWN_ON: Final = "known_on"  # the session on which a label's outcome is known, past or future
+PAST_VOLATILITY: Final = "past_volatility"  # the baseline of forward volatility
 TARGET: Final = "target"  # what models learn, made of the outcomes
 
 MODEL: Final = "model"

@@ -1,11 +1,11 @@
-"""Where things lie under the data directory."""
+"""The paths of everything under the data directory."""
 
 from datetime import date, datetime
 from pathlib import Path
 
 
 class Layout:
-    """The files and folders of one data directory, ``home``. Nothing is made here."""
+    """The files and folders of one data directory, ``home``. Nothing is created here."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -25,5 +25,5 @@ class Layout:
         return self.home / "reports" / f"drift-{as_of}.html"
 
     def job_log(self, job: int, requested_at: datetime) -> Path:
-        """What the process of a training job printed. A number may come again, as in a backup put back; with the moment it is unique."""
+        """The log file of a training job's process. A number may repeat, as after a restored backup; with the moment it is unique."""
         return self.home / "logs" / f"training-{job}-{requested_at:%Y%m%dT%H%M%S%f}.log"

@@ -1,4 +1,4 @@
-"""Locks between processes. The system takes a lock from a process that dies."""
+"""Locks between processes. The operating system releases the lock of a process that dies."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

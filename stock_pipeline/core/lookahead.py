@@ -1,6 +1,6 @@
-"""Proof against look-ahead: cut the future off, or replace it by another one, and nothing before may move.
+"""Tests for look-ahead: with the future cut off, or replaced by another one, no earlier value may change.
 
-It works on any function that turns a panel into values per symbol and session, so features and labels are tried by the same code.
+They work on any function that turns a panel into values per symbol and session, so features and labels share the code.
 """
 
 from bisect import bisect_right
@@ -23,7 +23,7 @@ _SHARE_KEPT = 0.8
 
 @dataclass(frozen=True)
 class Violation:
-    """A column that knew of sessions after ``cut_session``: how many of its rows moved, and the first of them."""
+    """A column that knew of sessions after ``cut_session``: how many of its rows changed, and the first of them."""
 
     column: str
     kind: Kind
@@ -40,18 +40,18 @@ def lookahead_violations(
     seed: int,
     reach: int = 0,
 ) -> list[Violation]:
-    """What ``compute`` says at or before each cut and would not have said with no future, or with another one.
+    """The values of ``compute`` at or before each cut that change when the future is cut off or altered.
 
-    For each cut the values are computed from the panel up to it, and from a panel whose later bars have random prices, volumes,
-    steps and jumps and in part are missing. Both must equal the values from the whole panel to the last bit, nulls and rows included.
+    For each cut the values are computed from the panel up to it, and from one whose later bars are partly missing and have
+    random prices, volumes, factors and jumps. Both must equal the values from the whole panel to the last bit, nulls and rows included.
 
     Args:
         compute: from a panel to a frame of symbol, session and any further columns, one row per symbol and session.
         panel: bars with symbol, session, open, high, low, close, volume and whatever else ``compute`` reads.
-        cut_sessions: after which of the panel's sessions to cut.
-        seed: of the altered future.
-        reach: sessions that a value may rightly look ahead: 0 for features, the horizon for labels. What lies in the last
-            ``reach`` sessions up to the cut is not judged.
+        cut_sessions: sessions of the panel after which to cut.
+        seed: random seed of the altered future.
+        reach: sessions that a value may rightly look ahead: 0 for features, the horizon for labels. Values in the last ``reach``
+            sessions up to the cut are not judged.
 
     Returns:
         One violation per column, kind and cut, in the order of the cuts, none where all is well.
@@ -73,7 +73,7 @@ def lookahead_violations(
 
 
 def _another_future(bars: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """The same sessions and symbols with other prices and volumes, and whatever else is told of them; some of the bars gone.
+    """The same sessions and symbols with other numbers and booleans, and some of the bars missing.
 
     Text stays, as a symbol's sector does.
     """
@@ -101,7 +101,7 @@ def _moved(expected: pl.DataFrame, got: pl.DataFrame, kind: Kind, cut: date) -> 
 
 
 def sampled(panel: pl.DataFrame, symbols: int, seed: int) -> pl.DataFrame:
-    """The rows of so many of the panel's symbols, drawn by ``seed``; all of them where there are no more."""
+    """The rows of at most ``symbols`` of the panel's symbols, drawn with the random seed ``seed``."""
     there = panel[SYMBOL].unique().sort()
     return panel.filter(pl.col(SYMBOL).is_in(there.sample(min(symbols, there.len()), seed=seed).implode()))
 

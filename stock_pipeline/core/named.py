@@ -1,4 +1,4 @@
-"""Finding what a user names among what there is."""
+"""Look-up of an entry by the name that a user gives."""
 
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
@@ -11,7 +11,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """What users call it."""
+        """The name by which users choose it."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Rows in order. To see that they are takes a fraction of what sorting them again does, and most frames come sorted."""
+"""Sorting of rows. Checking the order is much cheaper than sorting again, and most frames come sorted."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ import polars as pl
 
 
 def strictly_ordered(frame: pl.DataFrame, names: Sequence[str]) -> bool:
-    """Whether each row is greater than the one before by these columns, the first of them first; so no two are equal.
+    """Whether the rows are sorted by these columns, the first of them first, and no two rows are equal.
 
-    False where a value that decides is null.
+    False where a null decides.
     """
     if not names or frame.height < 2:
         return True

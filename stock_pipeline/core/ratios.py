@@ -1,4 +1,4 @@
-"""Return against risk: ratios of a series of returns, a year. Undefined ratios are None, never NaN or infinite."""
+"""Annualised ratios of return to risk. Undefined ratios are None, never NaN or infinite."""
 
 import math
 from typing import Final
@@ -15,13 +15,13 @@ SMALLEST_DEVIATION: Final = 1e-12
 
 
 def sharpe_ratio(returns: Returns) -> float | None:
-    """Mean over standard deviation, a year (Sharpe, 1994); of returns less a benchmark's it is the information ratio."""
+    """The annualised mean over standard deviation (Sharpe, 1994); of returns less a benchmark's it is the information ratio."""
     deviation = sample_deviation(returns)
     return float(returns.mean()) / deviation * math.sqrt(SESSIONS_A_YEAR) if deviation else None
 
 
 def sortino_ratio(returns: Returns) -> float | None:
-    """Mean over the root mean square of the losses, gains counting as zero, a year (Sortino and van der Meer, 1991)."""
+    """The annualised mean over the root mean square of the losses, gains counting as zero (Sortino and van der Meer, 1991)."""
     if returns.size < 2:
         return None
     downside = math.sqrt(float((np.minimum(returns, 0.0) ** 2).mean()))
@@ -29,7 +29,7 @@ def sortino_ratio(returns: Returns) -> float | None:
 
 
 def sample_deviation(returns: Returns) -> float | None:
-    """Sample standard deviation, exactly 0 where only rounding tells the returns apart; None below two."""
+    """Sample standard deviation, exactly 0 where returns differ by rounding alone; None below two returns."""
     if returns.size < 2:
         return None
     deviation = float(returns.std(ddof=1))

@@ -1,4 +1,4 @@
-"""What companies report, in words that more than one room uses: the items, and how long a period is."""
+"""Names for company reports that more than one room uses: the items, and the lengths of a period."""
 
 from typing import Final
 

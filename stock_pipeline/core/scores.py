@@ -1,4 +1,4 @@
-"""What scores are worth, session by session: the one place where later rooms find rank ICs and errors.
+"""The performance of scores by session: the one place that computes rank ICs and errors.
 
 Sessions of fewer than ``MIN_STOCKS`` stocks, or where every score or every outcome is the same, have no correlation: their IC is null.
 """
@@ -13,7 +13,7 @@ import polars as pl
 from stock_pipeline.core.columns import BASELINE_MAE, FORWARD_RETURN, IC, MAE, PREDICTIONS, RANK_IC, SCORE, SESSION, STOCKS, TARGET
 
 MIN_STOCKS: Final = 3
-# Few stocks or sessions give a high rank IC by luck; so many standard errors they do not.
+# Few stocks or sessions can give a high rank IC by luck, but not one of so many standard errors.
 CERTAIN: Final = 3.0
 
 
@@ -36,7 +36,7 @@ def ic_by_session(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.Data
 
 
 def daily_metrics(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
-    """What scores were worth, session by session.
+    """The performance of scores by session: errors against the target, and rank IC.
 
     Args:
         rows: session, score, target and ``outcome``; rows that lack score or target are left out.
@@ -56,11 +56,11 @@ def daily_metrics(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
 
 
 def is_plausible(metrics: Mapping[str, float | None], suspicious: float) -> bool:
-    """False where the mean rank IC lies above ``suspicious`` and by no luck: daily returns are not that predictable, a leak is likely.
+    """False where the mean rank IC lies significantly above ``suspicious``: daily returns are not that predictable, a leak is likely.
 
     Args:
         metrics: measures over all test sessions, rank_ic and rank_ic_t among them; one that is not known raises no suspicion.
-        suspicious: for example 0.1; rank ICs of daily returns that others have published lie between 0.02 and 0.05.
+        suspicious: for example 0.1; published rank ICs of daily returns lie between 0.02 and 0.05.
     """
     rank_ic, t_value = metrics.get(RANK_IC), metrics.get("rank_ic_t")
     return rank_ic is None or t_value is None or rank_ic <= suspicious or t_value <= CERTAIN

@@ -31,7 +31,7 @@ class Column:
     allowed: tuple[str, ...] | None = None  # the only values that a text column may hold
 
     def violations(self) -> list[tuple[str, pl.Expr]]:
-        """What may be wrong with the column: pairs of a phrase and an expression that is true on the offending rows."""
+        """The rules of the column: pairs of a phrase for the violation and an expression that is true on the offending rows."""
         column = pl.col(self.name)
         found: list[tuple[str, pl.Expr]] = []
         if not self.nullable:
@@ -94,12 +94,12 @@ class TableSchema:
         return pl.DataFrame(schema=self.dtypes)
 
     def with_row(self, frame: pl.DataFrame, row: Mapping[str, object]) -> pl.DataFrame:
-        """The rows of this table with ``row`` in the place of the one that has its key, if one has; in the order of the key."""
+        """The rows with ``row`` added, in place of a row of the same key if there is one; sorted by the key."""
         same_key = pl.all_horizontal(pl.col(name) == row[name] for name in self.key)
         return pl.concat([frame.filter(~same_key), pl.DataFrame([row], schema=self.dtypes)]).sort(self.key)
 
     def require(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The names, once each of them is known to be a column: the allow-list for identifiers.
+        """The names, after a check that each is a column: the allow-list for identifiers.
 
         Raises:
             SchemaError: a name is not a column of this table.
@@ -111,7 +111,7 @@ class TableSchema:
         return wanted
 
     def validate(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The frame with this table's columns in their order and types, once it satisfies every rule.
+        """The frame in this table's column order and types, after a check of every rule.
 
         Raises:
             SchemaError: columns are missing or unknown, a type does not fit, a value breaks its column's rule, or the key
@@ -157,14 +157,14 @@ class TableSchema:
 
 @dataclass(frozen=True)
 class View:
-    """A query that the store keeps under a name, for whoever looks into it with SQL."""
+    """A query that the store keeps under a name, for people who use SQL."""
 
     store: StoreName  # where it lies, as do the tables that it reads
     stage: str  # the schema inside the store
     name: str
     sql: str
     reads: tuple[TableSchema, ...]  # the tables that must be there before it
-    # names that ``sql`` uses and whoever reads the view gives values for, as in ``FROM stage.name(value)``
+    # names in ``sql`` for which the reader gives values, as in ``FROM stage.name(value)``
     parameters: tuple[str, ...] = ()
 
     @property
@@ -174,7 +174,7 @@ class View:
 
 
 def _fits(given: pl.DataType, wanted: DataType) -> bool:
-    """Whether a column may be cast without a value losing its meaning, as a fraction does in an integer or a number in a date."""
+    """Whether a cast keeps the meaning of values; a fraction would lose it in an integer, as would a number in a date."""
     if given == pl.Null or given == wanted:
         return True
     target = wanted() if isinstance(wanted, type) else wanted

@@ -1,1 +1,1 @@
-"""Maintenance: what keeps the stores small and safe."""
+"""Maintenance: backups of the stores, and the archive of old artefacts."""

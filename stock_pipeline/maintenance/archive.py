@@ -1,4 +1,4 @@
-"""The archive of artefacts: a compressed file for each, from which the folder can be had again."""
+"""The archive of artefacts: a compressed file for each, from which its folder can be restored."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ def put_away(home: Path, model: str, training_id: str) -> Path | None:
     After a crash at any moment the file is whole or absent.
 
     Raises:
-        ArtefactError: what was written does not hold what the folder does.
+        ArtefactError: the file written differs from the folder.
     """
     source, target = Layout(home).models / artefact_path(model, training_id), archive_of(home, model, training_id)
     if not source.is_dir():
@@ -37,7 +37,7 @@ def put_away(home: Path, model: str, training_id: str) -> Path | None:
 
 
 def remove_folder(home: Path, model: str, training_id: str) -> bool:
-    """Delete the folder of an artefact that the archive holds; whether there was one."""
+    """Delete the folder of an artefact that the archive holds; returns whether there was one."""
     folder = Layout(home).models / artefact_path(model, training_id)
     if not folder.is_dir() or not archive_of(home, model, training_id).is_file():
         return False
@@ -51,4 +51,4 @@ def _compare(written: Path, source: Path, name: str) -> None:
         members = [member for member in file.getmembers() if member.isfile()]
         held = {member.name: content.read() for member in members if (content := file.extractfile(member)) is not None}
     if held != wanted:
-        raise ArtefactError(f"{written} does not hold what {source} does; look at the disk, and let the archive run again")
+        raise ArtefactError(f"{written} differs from {source}; check the disk, then run the archive again")

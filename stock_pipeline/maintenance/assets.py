@@ -1,4 +1,4 @@
-"""The assets of maintenance: backups, and the archive of versions whose time is over."""
+"""The assets of maintenance: backups, and the archive of old versions."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ ARCHIVE = ("maintenance", "archive")
 
 
 def keep_backups(context: StageContext) -> StageOutput | None:
-    """Copy both stores once the night is done, and let the oldest copies go."""
+    """Copy both stores at the end of the night, and delete the oldest copies."""
     if context.is_up_to_date:
         return None
     made = back_up(context.stores, context.as_of)
@@ -47,10 +47,10 @@ def keep_backups(context: StageContext) -> StageOutput | None:
 
 
 def keep_archive(context: StageContext) -> StageOutput | None:
-    """Archive the versions whose time is over, and let old shadow results go.
+    """Archive the versions that retention no longer keeps in place, and delete old shadow results.
 
-    A folder is deleted only by the run after the one that archived it, when the registry says so: whatever is killed, a version
-    that may serve has its artefact.
+    A folder is deleted only by a later run, once the registry has the version as archived. So a version that can become active keeps
+    its artefact, whichever process is killed.
     """
     if context.is_up_to_date:
         return None
@@ -79,7 +79,7 @@ def keep_archive(context: StageContext) -> StageOutput | None:
 
 
 def _needed(context: StageContext, versions: pl.DataFrame) -> list[str]:
-    """The trainings that a stack which is not archived consists of."""
+    """The trainings of the members of every stack that is not archived."""
     stacks = versions.filter((pl.col(MODEL) == STACK) & (pl.col(STATUS) != ARCHIVED))[TRAINING_ID]
     parameters = context.read(TRAININGS, Selection(columns=("parameters",), equals={TRAINING_ID: stacks.to_list()}))["parameters"]
     return [training for text in parameters for training in json.loads(text)["members"].values()]
@@ -88,7 +88,7 @@ def _needed(context: StageContext, versions: pl.DataFrame) -> list[str]:
 STAGES: Sequence[Stage] = (
     Stage(
         keys=(ARCHIVE,),
-        description="Artefacts of versions whose time is over, put into the archive; what is active stays.",
+        description="Artefacts of old versions, put into the archive; those of active versions stay.",
         tables=(),
         reads=(LIVE_RESULTS, *via((key_of(MODEL_VERSIONS),), TRAININGS)),
         amends=(MODEL_VERSIONS, PROMOTIONS, LIVE_RESULTS),

@@ -26,7 +26,7 @@ def back_up(stores: Stores, as_of: date) -> pl.DataFrame:
 
 
 def outdated(backups: pl.DataFrame, kept: int) -> list[date]:
-    """The sessions whose backups go when only the last ``kept`` stay."""
+    """The sessions whose backups are to be deleted when only the last ``kept`` stay."""
     sessions: list[date] = backups[AS_OF].unique().sort(descending=True).to_list()
     return sessions[kept:]
 

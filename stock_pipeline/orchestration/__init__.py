@@ -1,4 +1,4 @@
-"""How a stage is declared and executed, and the glue to Dagster: resources, the asset factory, freshness, schedules, sensors, jobs.
+"""The declaration and execution of stages, and the glue to Dagster: resources, the asset factory, freshness, schedules, sensors, jobs.
 
 What does not belong here: anything about markets or models.
 """

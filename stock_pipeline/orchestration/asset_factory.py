@@ -1,4 +1,4 @@
-"""From the declaration of a stage to Dagster's asset: dependencies, version, checks and automation follow from it."""
+"""Builds Dagster's assets from the declarations of stages: dependencies, version, checks and automation."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ OWNERS = ["team:stock-pipeline"]
 
 
 def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings) -> dg.AssetsDefinition:
-    """The Dagster asset (or assets made together) of a stage, one of ``stages``, with automation, freshness and retries from settings."""
+    """The Dagster asset (or assets made together) of one of ``stages``, with automation, freshness and retries of the settings."""
 
     @dg.multi_asset(
         name=stage.name.replace("/", "__"),
@@ -54,7 +54,7 @@ def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings) -> dg
 
 
 def code_version(stage: Stage, settings: Settings) -> str:
-    """The version of the stage's code and of the settings that its rows depend on, as Dagster shows it."""
+    """The code version that Dagster shows: that of the stage, and a hash of the settings that its rows depend on."""
     values = values_of(settings, stage.settings)
     digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
     return f"{stage.code_version} {digest}" if values else stage.code_version

@@ -1,4 +1,4 @@
-"""When assets are made without a hand: the schedule of ingestion, automation conditions, retries, freshness."""
+"""When assets are made automatically: the schedule of ingestion, automation conditions, retries, freshness."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -23,27 +23,27 @@ def limits(settings: Settings, cadence: Cadence) -> TaskSettings:
 
 
 def retry_policy(settings: Settings, cadence: Cadence) -> dg.RetryPolicy:
-    """How often a failed asset is tried again within its run, ever later."""
+    """The retry policy of a cadence: retries within the run, with exponential backoff."""
     task = limits(settings, cadence)
     return dg.RetryPolicy(max_retries=task.retries, delay=task.retry_delay_seconds, backoff=dg.Backoff.EXPONENTIAL, jitter=JITTER)
 
 
 def freshness_policy(settings: Settings) -> dg.FreshnessPolicy:
-    """A window from settings, wide enough for a long weekend: cron policies raise false alarms on holidays."""
+    """A time window from the settings, wide enough for a long weekend: cron policies raise false alarms on holidays."""
     window = timedelta(hours=settings.automation.freshness_hours)
     return dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window * 0.8)
 
 
 def condition_of(settings: Settings, cadence: Cadence) -> dg.AutomationCondition[Any] | None:
-    """When an asset of that cadence is due.
+    """The condition under which an asset of that cadence is due; None for ingestion, which runs by schedule.
 
-    Nightly assets follow what lies upstream, once its blocking checks have passed, which ``eager`` alone does not ask.
-    Models are trained when missing, unless that has just failed, and at their own times; of nothing that fails its checks either. Either is
-    due when its code or a setting that its rows depend on has changed.
+    Nightly assets follow their upstream assets, once the blocking checks of these have passed, which ``eager`` alone does not require.
+    Models are trained when missing, unless that has just failed, and at the scheduled times, also only after those checks. Both are due
+    when their code or a setting that their rows depend on has changed.
     """
     if cadence == "ingestion":
         return None
-    condition: Any = dg.AutomationCondition  # whose types tell assets and checks apart where their algebra does not
+    condition: Any = dg.AutomationCondition  # its types distinguish assets from checks where its operators do not
     changed = condition.code_version_changed().since_last_handled() & ~condition.any_deps_missing() & ~condition.in_progress()
     changed = changed.with_label("code_or_settings_changed")
     if cadence == "nightly":
@@ -78,7 +78,7 @@ def run_tags(settings: Settings, cadence: Cadence) -> dict[str, str]:
 
 
 def ingestion_job(group: str, settings: Settings) -> "UnresolvedAssetJobDefinition":
-    """The job that brings market data in; everything else follows by itself."""
+    """The job that ingests market data; automation makes everything else."""
     return dg.define_asset_job(
         INGESTION_JOB,
         selection=dg.AssetSelection.groups(group),
@@ -88,7 +88,7 @@ def ingestion_job(group: str, settings: Settings) -> "UnresolvedAssetJobDefiniti
 
 
 def ingestion_schedule(job: "UnresolvedAssetJobDefinition", settings: Settings) -> dg.ScheduleDefinition:
-    """Ingestion on trading days at the time of the settings. Missed nights need no catching up: one run heals any gap."""
+    """The schedule of ingestion, on sessions at the time of the settings. Missed nights need no backfill: one run fills any gap."""
     hour, minute = settings.schedule.time.split(":")
 
     def on_trading_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

@@ -1,4 +1,4 @@
-"""The one look at the clock outside of ingestion: for the audit trail, never for data."""
+"""The only use of the clock outside of ingestion: for the audit trail, never for data."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What a stage's body receives, and what it gives back."""
+"""The input and the output of a stage's body."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,26 +17,26 @@ from stock_pipeline.storage.reading import Selection
 
 @dataclass(frozen=True)
 class StageContext:
-    """One execution of a stage: as of which session it works, how far it has come, and where it reads."""
+    """One execution of a stage: its session, its watermark, its stores and its settings."""
 
     asset: str  # name of the stage
     store: StoreName  # which it writes to
-    news: tuple[TableSchema, ...]  # the tables in which a change is news for it
+    news: tuple[TableSchema, ...]  # the tables whose changes make the stage due
     stores: Stores
     settings: Settings  # with what the run has chosen for its training
     options: RunOptions  # what the run was asked to do
-    watermark: date | None  # the session that the stage itself has reached
+    watermark: date | None  # the session that the stage itself has reached; None: it has made nothing yet
     market_watermark: date | None  # the session that ingestion has reached
-    full_refresh: bool  # whether everything is to be made again: asked for, or because the code or a setting is another
+    full_refresh: bool  # whether everything is to be made again: asked for, or as the code or a setting has changed
     moment: datetime  # when the execution began, UTC; for the audit trail and for ingestion, never for data
-    report_progress: Callable[[str], None] = field(default=lambda _note: None)  # tells whoever watches what is being done
+    report_progress: Callable[[str], None] = field(default=lambda _note: None)  # receives notes on what is being done
 
     @property
     def as_of(self) -> date:
         """The session whose night's knowledge the stage works with.
 
-        Where the stage had come further than the session asked for, what has changed is made again as far as it had come: the sessions
-        beyond would else be left as they were, and count as made. Only a run that says itself what to make goes back.
+        Where the watermark lies beyond the session asked for, this is the watermark: later sessions would otherwise keep outdated rows and
+        count as made. Only a full refresh or a run with its own choice of training goes back.
 
         Raises:
             InputError: the session asked for lies beyond what has been ingested.
@@ -54,16 +54,15 @@ class StageContext:
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether the stage has already reached the session, so that there is nothing to do."""
+        """Whether the stage has already reached the session, so that nothing is to be done."""
         if self.full_refresh or self.options.choose_training or self.options.dry_run:
             return False
         return self.watermark is not None and self.watermark >= self.as_of
 
     def first_to_make(self, sessions: Sequence[date], of: Sequence[TableSchema] | None = None) -> date | None:
-        """The first of ``sessions`` that is to be made: beyond the watermark, or changed upstream since; None where there is none.
+        """The first of ``sessions`` to be made: it lies beyond the watermark, or has changed upstream since; None where there is none.
 
-        So that a restatement reaches everything made of it, whatever it finds already there. The changes that count are those of the
-        tables ``of``, or of all that are news.
+        So a restatement reaches all rows that depend on it. ``of`` are the tables whose changes count; None: all tables of ``news``.
         """
         if self.full_refresh or self.watermark is None:
             return sessions[0] if sessions else None
@@ -73,13 +72,11 @@ class StageContext:
         return wanted[0] if wanted else None
 
     def has_news(self) -> bool:
-        """Whether there is anything to do: a session to reach, or rows upstream that have changed since."""
+        """Whether anything is to be done: a session to reach, or upstream rows that have changed since."""
         return not self.is_up_to_date or self.stores.changed_from(self.news, self.store, self.asset) is not None
 
     def nights_to_make(self, schema: TableSchema) -> list[date]:
-        """The nights whose rows of ``schema``, a log with a row for each night, are to be made: this one, and after a change of a setting
-        those on record before it.
-        """
+        """The nights of a log, a table with rows for each night, to be made: this one, and in a full refresh all stored ones before it."""
         session = schema.session_column
         if not self.full_refresh or session is None:
             return [self.as_of]
@@ -87,8 +84,13 @@ class StageContext:
         return sorted({*held, self.as_of})
 
     def rows_of_nights(self, schema: TableSchema, frame: pl.DataFrame, least_share: float = 0.0, may_be_empty: bool = False) -> Write:
-        """The write of such a log: the nights in ``frame`` take the place of those stored, of all of them but later ones where everything
-        is made again.
+        """The write of a log: the nights in ``frame`` replace the same stored nights, or in a full refresh all but later ones.
+
+        Args:
+            schema: of the log.
+            frame: its new rows.
+            least_share: of a night's stored rows, 0 to 1; a payload with fewer is refused.
+            may_be_empty: whether a payload without rows is valid.
         """
         if self.full_refresh:
             later = self.read(schema, Selection(first=self.as_of + timedelta(days=1)))
@@ -110,7 +112,7 @@ Facts = Mapping[str, float | int | str | pl.DataFrame]
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """Whether a check holds, and what people are to see of it; a frame is shown as a table."""
+    """Whether a check passed, and the facts shown with it; a frame is shown as a table."""
 
     passed: bool
     facts: Facts = field(default_factory=dict)
@@ -118,10 +120,10 @@ class CheckOutcome:
 
 @dataclass(frozen=True)
 class StageOutput:
-    """What a body made: rows to write, the session that they reach, and what people look at in the web UI."""
+    """The output of a body: rows to write, the session that they reach, and what the web UI shows."""
 
     writes: tuple[Write, ...]
     watermark: date
-    charts: Callable[[], Mapping[str, bytes]] = dict  # draws PNG files, by name, for whoever wants to look
+    charts: Callable[[], Mapping[str, bytes]] = dict  # draws PNG files, by name, when they are shown
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # small frames
-    facts: Mapping[str, float | int | str | None] = field(default_factory=dict)  # single figures that the UI plots over time
+    facts: Mapping[str, float | int | str | None] = field(default_factory=dict)  # single figures that the web UI plots over time

@@ -1,4 +1,4 @@
-"""Stores and settings that show a body only what its stage declares, so that tests find whatever it reads beyond."""
+"""Stores and settings that limit a body to what its stage declares, so that tests find undeclared reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class UndeclaredReadError(StockPipelineError):
 
 
 def declared_stores(stores: Stores, stage: Stage) -> Stores:
-    """The stores, of which only the tables can be read that the stage makes or declares to read."""
+    """The stores, limited to reads of the tables that the stage makes or declares."""
     return _DeclaredStores(stores.home, stores.market, stores.ml, stage.name, stage.readable)
 
 
 def declared_settings(settings: Settings, stage: Stage) -> Settings:
-    """The settings, of which only those can be read that the stage declares."""
+    """The settings, limited to those that the stage declares."""
     return cast(Settings, _DeclaredSection(settings, "", (*stage.settings, *stage.settings_ahead, *ALWAYS_READ), stage.name))
 
 

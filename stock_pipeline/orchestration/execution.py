@@ -1,6 +1,6 @@
-"""Executing a stage on stores: what the asset factory, training jobs, tests and benchmarks call. Knows nothing of Dagster.
+"""Execution of stages, as the asset factory, training jobs, tests and benchmarks call it. Independent of Dagster.
 
-Around a body stand: the night that it works as of, one transaction for what it made, the audit trail, progress, and its checks.
+Around each body it provides the session, one transaction for the output, the audit trail, progress, and the checks.
 """
 
 import json
@@ -28,41 +28,41 @@ from stock_pipeline.storage.audit import Seen, TaskRun, TaskState, Watermark
 
 @dataclass(frozen=True)
 class Run:
-    """What the stages of one run share."""
+    """The context that the stages of one run share."""
 
     stores: Stores
-    settings: Settings  # as they are; what ``options`` choose for a training is applied to them
+    settings: Settings  # as loaded; ``options`` for a training are applied on top of them
     options: RunOptions = field(default_factory=RunOptions)  # what the run is asked to do
     run_id: str = field(default_factory=lambda: str(uuid4()))  # for the audit trail
-    clock: Callable[[], datetime] = utc_now  # tells the moment, UTC, at which an execution begins
+    clock: Callable[[], datetime] = utc_now  # returns the present moment, UTC
     strict: bool = False  # whether a body that reads a table or a setting which its stage does not declare fails
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """What became of one execution."""
+    """The result of one execution."""
 
     stage: Stage
     state: TaskState  # how it ended; failed only where the stage shows its failures as a check
-    output: StageOutput | None  # what the body made; None where there was nothing to do or it failed
-    reports: tuple[WriteReport, ...]  # what was written, a report per table
+    output: StageOutput | None  # of the body; None where nothing was to be done or it failed
+    reports: tuple[WriteReport, ...]  # a report for each table written
     counts: Mapping[str, int]  # rows of each table of the stage, by qualified name
     reached: date | None  # the session that the stage has reached
-    wanted: date | None  # the session that it was to reach
+    wanted: date | None  # the session that it had to reach
     checks: Mapping[str, CheckOutcome]  # the verdicts, by name of the check
     seconds: float  # how long it took
-    error: str | None = None  # the sentence of the failure
-    remade: str | None = None  # which changed setting had everything made again
+    error: str | None = None  # why it failed, in one sentence
+    remade: str | None = None  # the changed setting for which everything was made again
     dry_run: bool = False  # whether nothing was to be written
 
     @property
     def rows(self) -> int:
-        """How many rows were inserted."""
+        """The number of rows inserted."""
         return sum(report.inserted for report in self.reports)
 
     @property
     def up_to_date(self) -> bool:
-        """Whether the stage has reached the session that it was to reach."""
+        """Whether the stage has reached the session that it had to reach."""
         return self.reached is not None and self.wanted is not None and self.reached >= self.wanted
 
     @property
@@ -73,21 +73,21 @@ class StageResult:
 
 
 def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
-    """Execute a stage: read how far it has come, run its body, write what it made, judge its checks.
+    """Execute a stage: read its watermark, run its body, write the output, judge its checks.
 
-    A failure that a stage shows as a check is raised as long as the caller would try again.
+    A failure that the stage shows as a check is raised as long as retries are left.
 
     Raises:
-        InputError: the user's input is wrong; trying again would not help.
-        Exception: whatever the body or the writing raised, once it is in the audit trail.
+        InputError: the user's input is wrong; a retry would not help.
+        Exception: the error of the body or of the write, once it is in the audit trail.
     """
     moment, began = run.clock(), time.perf_counter()
     announce(Started(stage.name))
 
-    def record(state: TaskState, rows: int, error: str | None, remade: str | None) -> float:
+    def finish(state: TaskState, rows: int, error: str | None, remade: str | None) -> float:
         seconds = time.perf_counter() - began
         announce(Finished(stage.name, rows, seconds, state == "up to date", error, remade))
-        if not run.options.dry_run:  # of which nothing is kept, and which is no last result of the asset's
+        if not run.options.dry_run:  # a dry run keeps nothing, and is not the asset's last result
             _record(stage, run, TaskRun(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error, seen))
         return seconds
 
@@ -107,12 +107,12 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
             output, reports, error = None, (), sentence_of(problem)
         result = _outcome(stage, night, output, reports, error)
     except Exception as problem:
-        record("failed", 0, sentence_of(problem), None)
+        finish("failed", 0, sentence_of(problem), None)
         raise
     remade = remade if result.state == "succeeded" else None
     if remade is not None and (fewer := sum(report.deleted - report.inserted for report in reports)) > 0:
         remade += f", rows: {fewer:,} fewer"
-    seconds = record(result.state, result.rows, error, remade)
+    seconds = finish(result.state, result.rows, error, remade)
     for name, verdict in result.blocked.items():
         announce(Blocked(stage.name, name, facts_of(verdict)))
     return replace(result, seconds=seconds, remade=remade)
@@ -120,14 +120,14 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
 
 @dataclass(frozen=True)
 class StageFailure:
-    """An execution that raised, in one sentence; what is downstream of the stage is left out."""
+    """An execution that raised, with the error in one sentence; everything downstream of the stage is left out."""
 
     stage: Stage
     error: str
 
 
 def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[StageResult | StageFailure]:
-    """Execute stages in their order, and leave out those downstream of one that failed or whose blocking check did."""
+    """Execute stages in their order, leaving out those downstream of a failed stage or of a failed blocking check."""
     barred: set[Key] = set()
     for stage in stages:
         result: StageResult | StageFailure
@@ -149,7 +149,7 @@ def sentence_of(error: BaseException) -> str:
 
 
 def facts_of(verdict: CheckOutcome) -> str:
-    """What is short enough for a sentence."""
+    """The facts of a check for a sentence, frames left out."""
     return ", ".join(f"{name} {value}" for name, value in verdict.facts.items() if not isinstance(value, pl.DataFrame))
 
 
@@ -192,7 +192,7 @@ def _outcome(
     changed = output is not None and (not reports or any(report.changed for report in reports))
     state: TaskState = "failed" if error is not None else "succeeded" if changed else "up to date"
     checks = {name: verdict for check in stage.checks for name, verdict in check.judge(context).items()}
-    # Ingestion has only now learnt how far the source goes, so what it reached is what was wanted.
+    # Ingestion learns only now how far the source goes, so the session that it reached is the one wanted.
     wanted = context.options.as_of or (reached if stage.cadence == "ingestion" else context.as_of)
     return StageResult(stage, state, output, reports, counts, reached, wanted, checks, 0.0, error, dry_run=context.options.dry_run)
 
@@ -201,5 +201,5 @@ def _record(stage: Stage, run: Run, task: TaskRun) -> None:
     try:
         run.stores.record_task(stage.store, task)
     except Exception as problem:
-        # A trail that cannot be written must not hide the error that it was to tell of, nor undo what is committed.
+        # A failed audit row must neither hide the error of the stage nor undo what is committed.
         logging.getLogger(__name__).warning("the audit row of %s could not be written: %s", stage.name, problem)

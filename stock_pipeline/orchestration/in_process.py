@@ -1,6 +1,6 @@
-"""What whoever executes stages in this process does around them: be alone in the data directory, and tell the Dagster instance.
+"""Execution of stages in this process, around which it locks the data directory and reports to the Dagster instance.
 
-No run of Dagster's is made: its events cost more than many a stage, and its pools would be kept by a process that is killed.
+It makes no Dagster run: the events of one cost more than many a stage, and a killed process would keep its pools.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from stock_pipeline.settings import Settings
 
 @contextmanager
 def recording(settings: Settings) -> Iterator[Callable[[StageResult], None]]:
-    """Open the Dagster instance; gives what records an outcome's materialisations and checks in it.
+    """Open the Dagster instance; yields a function that records a result's materialisations and checks in it.
 
     The instance is the one under the data directory, or in DAGSTER_HOME.
 
@@ -39,12 +39,12 @@ def recording(settings: Settings) -> Iterator[Callable[[StageResult], None]]:
 
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
-    """Be the only run in the data directory that a command has started.
+    """Hold the lock of the data directory, so that only one command runs in it.
 
     Raises:
-        InputError: another is at work, or the directory cannot be made, or DAGSTER_HOME is not a folder.
+        InputError: another command is running, or the directory cannot be made, or DAGSTER_HOME is not a folder.
     """
-    given_dagster_home()  # tried before anything is written
+    given_dagster_home()  # checked before anything is written
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What one run is asked to do, whoever asks."""
+"""The options of one run, from the command line or from Dagster."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,17 +9,17 @@ from stock_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What one run is asked to do, beyond the settings."""
+    """The options of one run, beyond the settings."""
 
-    as_of: date | None = None  # session to work as of; the last that there is when None
+    as_of: date | None = None  # session to work as of; None: the last one
     full_refresh: bool = False  # rebuild from the first session instead of bringing tables up to date
     source: str | None = None  # source of market data, in place of the one in the settings
     path: str | None = None  # file or glob for the source files
-    sessions: int | None = None  # train on so many of the last sessions, in place of datasets.sessions
+    sessions: int | None = None  # number of the last sessions to train on, in place of datasets.sessions
     folds: int | None = None  # walk-forward folds, in place of datasets.folds
     models: tuple[str, ...] | None = None  # models that the stack weighs, in place of models.names
     trials: int | None = None  # sets of parameters to try per model, in place of models.trials
-    dry_run: bool = False  # do all but write: train and score, keep nothing
+    dry_run: bool = False  # train and score, but write nothing
 
     def __post_init__(self) -> None:
         for name in ("sessions", "folds", "trials"):
@@ -29,11 +29,11 @@ class RunOptions:
 
     @property
     def choose_training(self) -> bool:
-        """Whether the run says itself how to train."""
+        """Whether the run overrides how to train."""
         return any(choice is not None for choice in (self.sessions, self.folds, self.trials))
 
     def applied_to(self, settings: Settings) -> Settings:
-        """The settings with what the run says of its training."""
+        """The settings with the run's options for its training."""
         datasets = {name: value for name, value in (("sessions", self.sessions), ("folds", self.folds)) if value is not None}
         models = {name: value for name, value in (("names", self.models), ("trials", self.trials)) if value is not None}
         changed = {"datasets": settings.datasets.model_copy(update=datasets), "models": settings.models.model_copy(update=models)}
@@ -41,7 +41,7 @@ class RunOptions:
 
 
 def parse_session(text: str | None, name: str) -> date | None:
-    """The session that a text such as 2010-08-20 names; None where there is none. ``name`` is what the user calls it.
+    """The date in a text such as 2010-08-20; None for None. ``name`` is the option, for the message.
 
     Raises:
         InputError: it is not a date.

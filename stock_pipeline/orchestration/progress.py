@@ -1,4 +1,4 @@
-"""Telling whoever watches a run what it is doing."""
+"""Progress events of a run, and their listener."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Finished:
-    """A stage has ended: with rows, or with the sentence of its error. ``remade`` says which setting had everything made again."""
+    """A stage has ended, with rows or with an error in one sentence. ``remade`` names the setting for which everything was made again."""
 
     asset: str
     rows: int
@@ -35,7 +35,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Blocked:
-    """A blocking check has failed on an asset, so that nothing is made of it; ``facts`` is what the check measured."""
+    """A blocking check of an asset has failed, so nothing downstream is made; ``facts`` is what the check measured."""
 
     asset: str
     check: str

@@ -1,6 +1,6 @@
-"""What Dagster is told of an outcome: a materialisation for each key of the stage, and a result for each of its checks.
+"""The report of a result to Dagster: a materialisation for each key of the stage, and a result for each of its checks.
 
-Of a dry run it is told nothing: a materialisation would set automation off, and a check would tell of what is not there.
+A dry run is not reported: a materialisation would trigger automation, and a check would judge rows that do not exist.
 """
 
 import base64
@@ -16,12 +16,12 @@ from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.orchestration.stage import CheckSpec, Key, Stage
 
 UP_TO_DATE = CheckSpec("up_to_date", "The table has reached the session that the run works as of.", warns=True)
-LAST_EXECUTION = CheckSpec("last_execution", "The last execution did not fail; what lies downstream goes on without it.")
+LAST_EXECUTION = CheckSpec("last_execution", "The last execution did not fail. Where it did, downstream assets are made without it.")
 CODE_VERSION_TAG = "dagster/code_version"
 
 
 def check_specs(stage: Stage, key: Key) -> list[CheckSpec]:
-    """The checks that the asset of a key carries: all of them the first, the others only whether they are up to date."""
+    """The checks of an asset: the first key of a stage has all of them, the others only ``up_to_date``."""
     if key != stage.keys[0]:
         return [UP_TO_DATE]
     made = [LAST_EXECUTION] if stage.tolerates_failure else []
@@ -29,7 +29,7 @@ def check_specs(stage: Stage, key: Key) -> list[CheckSpec]:
 
 
 def check_results(result: StageResult, key: Key) -> Iterator[dg.AssetCheckResult]:
-    """The result of each of those checks."""
+    """The result of each check in ``check_specs``."""
     reached: Facts = {"reached": str(result.reached), "as_of": str(result.wanted)}
     made = CheckOutcome(result.error is None, {} if result.error is None else {"reason": result.error})
     verdicts = {UP_TO_DATE.name: CheckOutcome(result.up_to_date, reached), LAST_EXECUTION.name: made, **result.checks}
@@ -43,13 +43,13 @@ def check_results(result: StageResult, key: Key) -> Iterator[dg.AssetCheckResult
 
 
 def shown_of(result: StageResult, key: Key, instance: dg.DagsterInstance) -> dict[str, Any]:
-    """What people see of an asset; what an earlier materialisation showed where nothing has changed."""
+    """The metadata of an asset for the web UI; that of the last materialisation where nothing has changed."""
     table, output = result.stage.table_of(key), result.output
     shown: dict[str, Any] = {"result": _result(result), "watermark": str(result.reached)}
-    anew = None
+    new = None
     if output is not None and result.state == "succeeded":
-        anew = output_metadata(output) if key == result.stage.keys[0] else preview(output, table)
-    shown |= anew or _previously_shown(key, instance)
+        new = output_metadata(output) if key == result.stage.keys[0] else preview(output, table)
+    shown |= new or _previously_shown(key, instance)
     if table is not None:
         shown["dagster/row_count"] = result.counts[table.qualified_name]
     return shown | {"seconds": round(result.seconds, 3)}
@@ -58,7 +58,7 @@ def shown_of(result: StageResult, key: Key, instance: dg.DagsterInstance) -> dic
 def events_of(
     result: StageResult, code_version: str, instance: dg.DagsterInstance
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """The outcome of a stage that was not executed as a step of Dagster's, for its event log; nothing of a dry run, which made nothing."""
+    """The events of a stage that was executed outside of a Dagster step, for the event log; none for a dry run."""
     if result.dry_run:
         return
     blocking = {spec.name for check in result.stage.checks for spec in check.specs if spec.blocking}
@@ -92,7 +92,7 @@ def _previously_shown(key: Key, instance: dg.DagsterInstance) -> dict[str, Any]:
 
 MOST_ROWS = 50  # of a table shown in the web UI
 PREVIEW_ROWS = 20
-SAID_ANEW = frozenset({"result", "watermark", "seconds"})  # by every materialisation, whatever it made
+ALWAYS_NEW = frozenset({"result", "watermark", "seconds"})  # set by every materialisation
 
 
 def column_schema(schema: TableSchema) -> dg.TableSchema:
@@ -125,18 +125,18 @@ def frame_shown(frame: pl.DataFrame) -> dg.MetadataValue[Any]:
 
 
 def output_metadata(output: StageOutput) -> dict[str, Any]:
-    """Everything that people look at: facts first, then charts, then tables, which may be long."""
+    """The metadata of an output: facts first, then charts, then tables, which may be long."""
     shown: dict[str, Any] = {name: value for name, value in output.facts.items() if value is not None}
     shown |= {name: chart(content) for name, content in output.charts().items()}
     return shown | {name: frame_shown(frame) for name, frame in output.tables.items()}
 
 
 def preview(output: StageOutput, schema: TableSchema | None) -> dict[str, Any]:
-    """The first rows that were written to a table that has no chart of its own; nothing where none were."""
+    """The first rows written to a table; nothing where none were."""
     written = next((write.frame for write in output.writes if write.schema is schema), None)
     return {} if written is None or written.is_empty() else {"rows": frame_shown(written.head(PREVIEW_ROWS))}
 
 
 def carried_over(previous: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, dg.MetadataValue[Any]]:
-    """What an earlier materialisation showed, to be shown again where nothing has changed."""
-    return {name: value for name, value in previous.items() if not name.startswith("dagster/") and name not in SAID_ANEW}
+    """The metadata of an earlier materialisation that is shown again where nothing has changed."""
+    return {name: value for name, value in previous.items() if not name.startswith("dagster/") and name not in ALWAYS_NEW}

@@ -1,4 +1,4 @@
-"""Dagster resources: the two stores, and what one run is asked to do."""
+"""Dagster resources: the two stores, and the options of one run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StoreResource(DuckDBResource):
-    """One of the stores. As a DuckDBResource it hands out connections, read-only and always closed; ``open`` gives it whole."""
+    """One of the stores. As a DuckDBResource it gives read-only connections, which are always closed; ``open`` gives the whole store."""
 
     store: Literal["market", "ml"]
     wait_seconds: float = 120.0
@@ -36,22 +36,22 @@ class StoreResource(DuckDBResource):
 
 
 class RunScope(dg.ConfigurableResource[None]):
-    """What one run is asked to do. In the launchpad: ``resources: scope: config: as_of: "2010-08-20"``.
+    """The options of one run. In the launchpad: ``resources: scope: config: as_of: "2010-08-20"``.
 
-    A run of assets cannot be dry, for Dagster counts on the materialisations and checks that it planned; the job ``training`` can.
+    A run of assets has no dry run, as Dagster expects the materialisations and checks that it planned; the job ``training`` has one.
     """
 
-    as_of: str | None = Field(default=None, description="session to work as of, YYYY-MM-DD; by default the last that there is")
+    as_of: str | None = Field(default=None, description="session to work as of, YYYY-MM-DD; by default the last one")
     full_refresh: bool = Field(default=False, description="rebuild from the first session instead of bringing tables up to date")
     source: str | None = Field(default=None, description="source of market data, in place of the one in the settings")
     path: str | None = Field(default=None, description="file or glob for the source files")
-    sessions: int | None = Field(default=None, description="train on so many of the last sessions, in place of datasets.sessions")
+    sessions: int | None = Field(default=None, description="number of the last sessions to train on, in place of datasets.sessions")
     folds: int | None = Field(default=None, description="walk-forward folds, in place of datasets.folds")
     trials: int | None = Field(default=None, description="sets of parameters to try per model, in place of models.trials")
 
     @property
     def options(self) -> RunOptions:
-        """What is asked, once nothing is found wrong with it.
+        """The options, validated.
 
         Raises:
             InputError: ``as_of`` is not a date, or a number is less than 1.

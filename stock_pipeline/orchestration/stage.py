@@ -1,4 +1,4 @@
-"""The declaration of a stage: plain data and a body. What it reads and which settings its rows depend on are said here and nowhere else."""
+"""The declaration of a stage: plain data and a body. Only this declares what it reads and which settings its rows depend on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class CheckSpec:
     """A check as the web UI names it."""
 
     name: str
-    description: str  # what holds where it passes
+    description: str  # the statement that is true where it passes
     blocking: bool = False  # whether nothing is made downstream of an asset that fails it
     warns: bool = False  # whether a failure is a warning rather than an error
 
@@ -26,15 +26,14 @@ class StageCheck:
     """Checks that are judged together, after every execution of the stage, from what is stored."""
 
     specs: tuple[CheckSpec, ...]
-    judge: Callable[
-        [StageContext], Mapping[str, CheckOutcome]
-    ]  # reads what is stored and returns the verdict on each of the checks, by name
+    # reads what is stored and returns the outcome of each check, by name
+    judge: Callable[[StageContext], Mapping[str, CheckOutcome]]
     reads: tuple[TableSchema, ...] = ()  # tables that only the checks read, not the body
 
 
 @dataclass(frozen=True)
 class Via:
-    """A table of which a stage reads only the rows that have come through these assets: those they made, or admitted."""
+    """A table of which a stage reads only the rows that these assets made or admitted."""
 
     table: TableSchema
     keys: tuple[Key, ...]
@@ -47,29 +46,27 @@ class Stage:
     keys: tuple[Key, ...]  # asset keys (stage, name); the first names the whole and carries the charts
     description: str
     tables: tuple[TableSchema, ...]  # tables that the body writes; the one that bears a key's name is shown with that asset
-    # tables that the body reads. From them follow the assets that the stage depends on and whether there is news for it.
+    # tables that the body reads; they determine the assets that the stage depends on, and whether it has news
     reads: tuple[TableSchema | Via, ...]
-    body: Callable[
-        [StageContext], StageOutput | None
-    ]  # receives a StageContext and returns a StageOutput, or None where there is nothing to do
-    # tables that the body reads although they are made after it: feedback of earlier nights. It is news, but no dependency; as it comes
-    # with a new night, such a stage follows ingestion.
+    # returns None where nothing is to be done
+    body: Callable[[StageContext], StageOutput | None]
+    # tables that the body reads although they are made after it: feedback of earlier nights. Changes in them are news, but they are no
+    # dependency; as feedback comes with a new night, such a stage depends on ingestion.
     reads_back: tuple[TableSchema, ...] = ()
     amends: tuple[TableSchema, ...] = ()  # tables of other stages that the body changes once the night has read them
-    views: tuple[View, ...] = ()  # views that the store keeps for whoever looks into it, made before the body runs
-    # the settings, sections or single ones with dots between, that the rows depend on: where one of them has changed, the rows are made
-    # again
+    views: tuple[View, ...] = ()  # views that the store keeps for people who use SQL, made before the body runs
+    # settings that the rows depend on, as sections or as dotted names: where one has changed, the rows are made again
     settings: tuple[str, ...] = ()
-    # settings that count only for what is made from now on: a decision once taken stands, a bar once told is kept
+    # settings that count only for new rows: a decision once taken stands, a bar once stored is kept
     settings_ahead: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ("polars", "duckdb")
     # ``ingestion`` runs by schedule, ``nightly`` when something upstream has changed, ``training`` when missing or due
     cadence: Cadence = "nightly"
     store: StoreName = "ml"  # the store that is written to; one writer at a time has it
-    code_version: str = "1"  # to be raised when the same input gives other rows
+    code_version: str = "1"  # to be incremented when the same input gives other rows
     checks: tuple[StageCheck, ...] = ()  # judged after every execution; they carry the first key
-    # a failure (after the last retry) is a failed check of the asset rather than the end of the run, so that what lies downstream goes on
-    # with what there is
+    # whether a failure, after the last retry, is a failed check of the asset instead of the end of the run; downstream assets then use
+    # what is stored
     tolerates_failure: bool = False
 
     def __repr__(self) -> str:
@@ -77,12 +74,12 @@ class Stage:
 
     @property
     def name(self) -> str:
-        """``stage/name`` of the first key: how the audit trail and the watermarks call the asset."""
+        """``stage/name`` of the first key: the asset's name in the audit trail and in the watermarks."""
         return "/".join(self.keys[0])
 
     @property
     def news(self) -> tuple[TableSchema, ...]:
-        """The tables in which a change is news for the stage."""
+        """The tables whose changes make the stage due."""
         return (*(read.table if isinstance(read, Via) else read for read in self.reads), *self.reads_back)
 
     @property
@@ -102,12 +99,12 @@ def key_of(schema: TableSchema) -> Key:
 
 
 def via(keys: tuple[Key, ...], *tables: TableSchema) -> tuple[Via, ...]:
-    """Tables of which a stage reads only the rows that have come through the assets of these keys."""
+    """Tables of which a stage reads only the rows that the assets of these keys made or admitted."""
     return tuple(Via(table, keys) for table in tables)
 
 
 def dependencies(stage: Stage, stages: Sequence[Stage]) -> tuple[Key, ...]:
-    """The keys of the assets, among those of all stages, that make what a stage reads, in the order of its reads; never its own."""
+    """The keys of the assets that make what a stage reads, in the order of its reads, without its own."""
     found: dict[Key, None] = {}
     for read in stage.reads:
         found |= dict.fromkeys(read.keys if isinstance(read, Via) else _makers(read, stages))
@@ -123,19 +120,19 @@ def _makers(table: TableSchema, stages: Iterable[Stage]) -> list[Key]:
 
 
 def effects_of_settings(stages: Iterable[Stage], names: Iterable[str]) -> dict[str, str]:
-    """What a change of each single setting does, where a stage reads it: which rooms make their rows again, or count it from then on."""
+    """The effect of a change of each setting that a stage reads: the rooms that make their rows again, or use it from then on."""
     every = tuple(stages)
     found = {}
     for name in names:
         again = dict.fromkeys(stage.keys[0][0] for stage in every if is_declared(name, stage.settings))
         ahead = dict.fromkeys(stage.keys[0][0] for stage in every if is_declared(name, stage.settings_ahead))
-        told = [f"made again: {', '.join(again)}"] if again else []
-        told += [f"from then on: {', '.join(later)}"] if (later := [room for room in ahead if room not in again]) else []
-        if told:
-            found[name] = "; ".join(told)
+        effects = [f"made again: {', '.join(again)}"] if again else []
+        effects += [f"from then on: {', '.join(later)}"] if (later := [room for room in ahead if room not in again]) else []
+        if effects:
+            found[name] = "; ".join(effects)
     return found
 
 
 def is_declared(name: str, declared: Iterable[str]) -> bool:
-    """Whether a single setting is among those declared, or in a section among them."""
+    """Whether a setting, or a section that holds it, is declared."""
     return any(name == known or name.startswith(f"{known}.") for known in declared)

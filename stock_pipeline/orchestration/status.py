@@ -1,4 +1,4 @@
-"""How every asset stands: its table, how far it has come, and what became of its last execution."""
+"""The status of every asset: its table, its watermark, and the result of its last execution."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether all is well with a data directory, and what is not: judged from the status of its assets and its training jobs. Pure."""
+"""The verdict on a data directory, from the status of its assets and its training jobs: well, or wrong with its problems. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MODELS_ROOM: Final = "models/"
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is not well."""
+    """One thing that is wrong."""
 
     of: str  # an asset, such as models/lightgbm, or a training job
     what: str  # what is wrong with it, in a clause
@@ -19,9 +19,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class HomeVerdict:
-    """How a data directory stands as a whole."""
+    """The verdict on a data directory as a whole."""
 
-    state: Literal["well", "wrong", "empty"]  # "empty": nothing was ever made in it, which is no fault
+    state: Literal["well", "wrong", "empty"]  # "empty": nothing was ever made in it, which is no error
     sentence: str
     problems: tuple[Problem, ...] = ()
 
@@ -40,7 +40,7 @@ def nothing_in(home: object) -> str:
 def verdict_on(home: object, assets: Sequence[Mapping[str, Any]], reached: date | None, jobs: Iterable[Mapping[str, Any]]) -> HomeVerdict:
     """The verdict on a data directory: wrong where an asset or a model's last training failed, or rows end before the last session.
 
-    Assets without a table, such as the models, which are trained in their own cadence, may end before it.
+    Assets without a table, such as the models, which are trained at their own times, may end before it.
 
     Args:
         home: the data directory, for the sentence.
@@ -50,7 +50,7 @@ def verdict_on(home: object, assets: Sequence[Mapping[str, Any]], reached: date 
     """
     if reached is None and all(row["last_run"] is None for row in assets):
         return HomeVerdict("empty", nothing_in(home))
-    found = tuple(_unique((*_failed(assets), *_behind(assets, reached), *_jobs_gone_wrong(jobs))))
+    found = tuple(_unique((*_failed(assets), *_behind(assets, reached), *_failed_jobs(jobs))))
     if not found:
         return HomeVerdict("well", f"All is well: every table has reached {reached}, and nothing failed.")
     many = f"{len(found)} things are" if len(found) > 1 else "1 thing is"
@@ -58,7 +58,7 @@ def verdict_on(home: object, assets: Sequence[Mapping[str, Any]], reached: date 
 
 
 def _unique(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """The first problem of everything that has one: what failed is behind for that reason."""
+    """The first problem of each asset or job: a failed one is also behind for that reason."""
     seen: set[str] = set()
     for problem in problems:
         if problem.of not in seen:
@@ -83,7 +83,7 @@ def _behind(assets: Iterable[Mapping[str, Any]], reached: date | None) -> Iterat
         yield Problem(row["asset"], f"{at}; the last session ingested is {reached}")
 
 
-def _jobs_gone_wrong(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+def _failed_jobs(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
     """The models that their last training job did not train, and the last job where it failed as a whole. Dry runs do not count."""
     ended = [row for row in jobs if row["state"] in ENDED and not row["dry_run"]]
     if ended and ended[0]["error"] is not None:

@@ -30,7 +30,7 @@ DECISIONS_SHOWN = (AS_OF, MODEL, VERSION, tables.DECISION, tables.REASON)
 
 
 def register_versions(context: StageContext) -> StageOutput | None:
-    """Make a version of every training that has none, and decide on it and on the shadow versions that have evidence enough."""
+    """Make a version of every training that has none, and decide on it and on the shadow versions that have enough outcomes."""
     if not context.has_news():
         return None
     rule, stores = context.settings.registry.promotion, context.stores
@@ -39,18 +39,18 @@ def register_versions(context: StageContext) -> StageOutput | None:
     candidates = _candidates(context, held.versions)
     now = register(held, candidates, context.as_of, rule, out_of_fold(stores), _unusable(context))
     now = judge_shadows(now, context.as_of, rule, in_shadow(stores))
-    record_decision = now.promotions.join(held.promotions, on=[MODEL, tables.NUMBER], how="anti")
-    for row in record_decision.iter_rows(named=True):
+    decisions = now.promotions.join(held.promotions, on=[MODEL, tables.NUMBER], how="anti")
+    for row in decisions.iter_rows(named=True):
         context.report_progress(f"{row[MODEL]} {row[VERSION]} {row[tables.DECISION]}")
     versions = now.versions
-    # No job may have made the trainings: those of the weekly training, or of a model that was missing.
+    # Trainings may come without a job: the weekly training, or that of a missing model.
     trained = [candidate.model for candidate in candidates]
     jobs_ever, before = stores.rows_ever(tables.TRAINING_JOBS), set(held.versions[MODEL])
     jobs = job_writes(stores, lambda rows: job_of_run(rows, trained, before, context.moment, jobs_ever)) if trained else []
     return StageOutput(
         writes=(*stored.writes(now), *jobs),
         watermark=context.as_of,
-        charts=lambda: {"times_in_service": active_periods(now.promotions, context.as_of)} if versions.height else {},
+        charts=lambda: {"active_periods": active_periods(now.promotions, context.as_of)} if versions.height else {},
         tables={
             "decisions": now.promotions.sort(AS_OF, MODEL, tables.NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
             "versions": versions.sort(AS_OF, MODEL, descending=True),
@@ -63,7 +63,7 @@ def register_versions(context: StageContext) -> StageOutput | None:
 
 
 def mirror_to_mlflow(context: StageContext) -> StageOutput | None:
-    """Show every version in MLflow. The registry is the truth: MLflow may be thrown away and is made again from it."""
+    """Show every version in MLflow. The registry is the source of truth: a deleted MLflow store is made again from it."""
     if not context.settings.registry.mirror_to_mlflow or not context.has_news():
         return None
     mirrored = mirrored_versions(context.stores)
@@ -83,14 +83,14 @@ def _candidates(context: StageContext, versions: pl.DataFrame) -> list[Candidate
     found = []
     for row in trainings.sort(AS_OF, MODEL, tables.NUMBER).iter_rows(named=True) if scores else ():
         own = scores.get(row[TRAINING_ID], {})
-        # A training that its check took for a leak lies there still when a later one has passed.
+        # A training that failed its check for a leak stays stored after a later one has passed.
         if not target_kind(row["target"]).betrays_leaks or is_plausible(own, limit):
             found.append(Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], own.get("mae"), own.get("baseline_mae"), own.get(RANK_IC)))
     return found
 
 
 def _unusable(context: StageContext) -> dict[str, str]:
-    """The trainings that cannot serve, and why: they learned from other features than are made now, or are active and damaged."""
+    """The trainings that cannot predict, and why: they learned from other features than are made now, or are active and damaged."""
     trainings = context.read(TRAININGS, Selection(columns=(TRAINING_ID, "features_hash")))
     others = trainings.filter(pl.col("features_hash") != _features_hash(context))[TRAINING_ID]
     return damaged_trainings(context.stores) | dict.fromkeys(others, "it learned from features that are not made now")
@@ -102,11 +102,11 @@ def _features_hash(context: StageContext) -> str:
 
 def _are_whole(context: StageContext) -> dict[str, CheckOutcome]:
     damaged = damaged_trainings(context.stores)
-    return {ARTEFACTS: CheckOutcome(not damaged, damaged or {"note": "every file is the one that was written"})}
+    return {ARTEFACTS: CheckOutcome(not damaged, damaged or {"note": "every file is as it was written"})}
 
 
 WHOLE_ARTEFACTS = StageCheck(
-    (CheckSpec(ARTEFACTS, "The artefacts of the active versions, and of the stack's members, are there and undamaged."),), _are_whole
+    (CheckSpec(ARTEFACTS, "The artefacts of the active versions, and of the stack's members, exist and are undamaged."),), _are_whole
 )
 
 STAGES: Sequence[Stage] = (

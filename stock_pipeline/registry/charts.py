@@ -1,4 +1,4 @@
-"""Charts of the registry: which version of each model served when."""
+"""Charts of the registry: when each version of a model was active."""
 
 from datetime import date, timedelta
 
@@ -12,9 +12,9 @@ MARKS = {REJECTION: ("x", "C3"), SHADOWING: ("o", "C7")}
 
 
 def active_periods(promotions: pl.DataFrame, until: date) -> bytes:
-    """A PNG with a row for each model: a bar for each time a version served, a mark for each version refused or put into shadow.
+    """A PNG with a row for each model: a bar for each period of an active version, a mark for each version rejected or moved to shadow.
 
-    ``promotions`` holds rows of PROMOTIONS, of which at least one put a version into service.
+    ``promotions`` holds rows of PROMOTIONS, of which at least one made a version active.
     """
     models = promotions[MODEL].unique().sort(descending=True).to_list()
     figure, (ax,) = new_figure()
@@ -30,7 +30,7 @@ def active_periods(promotions: pl.DataFrame, until: date) -> bytes:
             days = of_model.filter(pl.col(DECISION) == decision)[AS_OF].to_list()
             ax.plot(days, [place] * len(days), mark, color=colour, markersize=6, label=decision if place == 0 else None)
     ax.set_yticks(range(len(models)), models, fontsize=8)
-    ax.set_title("Versions in service", fontsize=10)
+    ax.set_title("Active versions", fontsize=10)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     figure.autofmt_xdate()

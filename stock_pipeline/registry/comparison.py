@@ -1,4 +1,4 @@
-"""Two versions compared on the same sessions: their errors, their rank ICs, and whether one's is lower beyond chance."""
+"""The comparison of two versions on the same sessions: errors, rank ICs, and a test for a lower rank IC."""
 
 from dataclasses import asdict, dataclass
 from math import ceil, pi, sqrt
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from stock_pipeline.core.columns import BASELINE_MAE, MAE, PREDICTIONS, RANK_IC, SCORE, SESSION, SYMBOL
 
-_LEAST_SESSIONS: Final = 8  # below it the test would rest on a single pair of waves
+_LEAST_SESSIONS: Final = 8  # with fewer the test would rest on a single pair of cosines
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two versions were worth on the same sessions, by the columns of PROMOTIONS; the champion is the active one.
+    """The performance of two versions on the same sessions, with the columns of PROMOTIONS; the champion is the active one.
 
     t_statistic and p_value, of the daily rank IC less the champion's, are None where there are too few sessions.
     """
@@ -33,7 +33,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class LowerMean:
-    """A t statistic of a mean, and the probability of one as low where the true mean is zero."""
+    """A t statistic of a mean, and the probability of one as low if the true mean is zero."""
 
     t_statistic: float
     p_value: float
@@ -52,7 +52,7 @@ def on_common_rows(candidate: pl.DataFrame, champion: pl.DataFrame) -> tuple[pl.
 
 
 def compare(candidate: pl.DataFrame, champion: pl.DataFrame) -> Comparison | None:
-    """Two versions, by their ``daily_metrics``, compared on the sessions on which both made predictions; None where there are none."""
+    """The comparison of two versions by their ``daily_metrics`` on the sessions that both predicted; None where there are none."""
     both = candidate.join(champion, on=SESSION, suffix="_champion").sort(SESSION)
     if both.is_empty():
         return None
@@ -61,7 +61,7 @@ def compare(candidate: pl.DataFrame, champion: pl.DataFrame) -> Comparison | Non
     def mean(name: str) -> pl.Expr:
         return (pl.col(name) * weight).sum() / weight.sum()
 
-    told = both.select(
+    measured = both.select(
         sessions=pl.len(),
         predictions=weight.cast(pl.Int64).sum(),
         mae=mean(MAE),
@@ -71,7 +71,7 @@ def compare(candidate: pl.DataFrame, champion: pl.DataFrame) -> Comparison | Non
         champion_rank_ic=pl.col(f"{RANK_IC}_champion").mean(),
     ).row(0, named=True)
     test = lower_mean((both[RANK_IC] - both[f"{RANK_IC}_champion"]).drop_nulls().to_numpy())
-    return Comparison(**told, **({} if test is None else asdict(test)))
+    return Comparison(**measured, **({} if test is None else asdict(test)))
 
 
 def lower_mean(series: NDArray[np.float64]) -> LowerMean | None:

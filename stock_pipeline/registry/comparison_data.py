@@ -1,4 +1,4 @@
-"""What versions were worth on the same sessions, as the store tells it: out of fold, or in shadow."""
+"""Comparisons of two stored versions on the same sessions: out of fold, or in shadow."""
 
 import polars as pl
 
@@ -14,7 +14,7 @@ from stock_pipeline.storage.reading import Selection
 
 
 def out_of_fold(stores: Stores) -> Compare:
-    """Two trainings on the stocks and sessions that both scored out of fold: purged and embargoed, so that neither had seen them."""
+    """A comparison of two trainings on the stocks and sessions that both scored out of fold, purged and embargoed."""
 
     def both(candidate: str, champion: str) -> Comparison | None:
         own, other = (stores.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: [name]})) for name in (candidate, champion))
@@ -25,7 +25,7 @@ def out_of_fold(stores: Stores) -> Compare:
 
 
 def in_shadow(stores: Stores) -> Compare:
-    """Two trainings on the nights that both predicted, by their outcomes."""
+    """A comparison of two trainings on the outcomes of the nights that both predicted."""
     results = stores.read(LIVE_RESULTS)
 
     def both(candidate: str, champion: str) -> Comparison | None:

@@ -1,4 +1,4 @@
-"""Training jobs carried out, whoever asked for them: the stages are executed in order, and the job's row says what came of it."""
+"""Execution of training jobs: the stages run in order, and the job's row records the result."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ Report = Callable[[StageResult], None]
 
 
 def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
-    """Open a job and return its number, which no job has had before, not even one deleted since.
+    """Open a job and return its number, which no earlier job had, deleted ones included.
 
     Raises:
         InputError: nothing has been ingested yet, or another job has not ended.
@@ -39,7 +39,7 @@ def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
     change_jobs(run.stores, lambda held: training_jobs.close_dead_jobs(held, now), now)
 
     def with_one_more(held: pl.DataFrame) -> pl.DataFrame:
-        # How many there were is asked once the rows have been read, so that where another opens a job between, the write is refused.
+        # The count is read after the rows, so that the write is refused where another process opens a job in between.
         return training_jobs.with_new_job(held, request, now, run.stores.rows_ever(TRAINING_JOBS))
 
     waiting = training_jobs.unfinished_job(change_jobs(run.stores, with_one_more, now))
@@ -48,7 +48,7 @@ def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
 
 
 def start_job(run: Run, number: int) -> dict[str, Any]:
-    """Have a job that waits begin, and return its row, ready for JSON. To be called under ``ledger.training_lock``.
+    """Start a waiting job, and return its row, ready for JSON. To be called under ``ledger.training_lock``.
 
     Raises:
         InputError: there is no such job, or it is not waiting.
@@ -59,10 +59,15 @@ def start_job(run: Run, number: int) -> dict[str, Any]:
 
 
 def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: Report) -> tuple[dict[str, Any], bool]:
-    """Carry out the job of ``row``, which has begun; ``report`` is told of every outcome. To be called under ``ledger.training_lock``.
+    """Run a started job, and return its row, ready for JSON, and whether every stage succeeded.
 
-    The options are those of the job, whatever ``run`` has. Returns the job's row, ready for JSON, and whether every stage
-    of it went well.
+    To be called under ``ledger.training_lock``.
+
+    Args:
+        row: of the job.
+        stages: those of the job, in order.
+        run: stores, settings and clock; its options are replaced by those of the job.
+        report: receives the result of every stage that did not raise.
     """
     chosen = training_jobs.models_weighed(run.settings.models.names, row["models"])
     options = RunOptions(full_refresh=True, models=chosen, dry_run=row["dry_run"], **{name: row[name] for name in training_jobs.CHOICES})
@@ -86,9 +91,9 @@ def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: R
 
 
 def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Stage]:
-    """Of all stages those of a job, in their order: the models, then the stack and the registry.
+    """The stages of a job among all stages, in their order: the models, then the stack and the registry.
 
-    A dry run leaves the stack (unless it was named) and the registry alone.
+    A dry run leaves out the registry, and the stack unless it was named.
     """
     dry_run = row["dry_run"]
     trained = {*row["models"]} if dry_run else {*row["models"], STACK}
@@ -115,7 +120,7 @@ def _problem(result: StageResult | StageFailure) -> str | None:
 
 
 def _unregistered(stages: Sequence[Stage], results: Sequence[StageResult | StageFailure]) -> str | None:
-    """Why nothing came of the whole; None where something did."""
+    """Why nothing was registered; None where the registry succeeded."""
     registry = next(stage.name for stage in stages if stage.keys[0][0] == REGISTRY)
     for result in results:
         if result.stage.name == registry:
@@ -125,13 +130,13 @@ def _unregistered(stages: Sequence[Stage], results: Sequence[StageResult | Stage
 
 
 def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinition:
-    """The Dagster job ``training``, of one op: what people fill in to have models trained, and what sensors request."""
+    """The Dagster job ``training``, of one op, for the launchpad and for sensors."""
 
-    @dg.op(name=OP, description="Train models, then weigh them and register what came of it.")
+    @dg.op(name=OP, description="Train models, then weigh them in the stack and register their versions.")
     def train_models(context: dg.OpExecutionContext, config: TrainingConfig) -> None:
         run = Run(open_stores(settings.home, settings.lock_wait_seconds), settings, run_id=context.run_id)
 
-        found: dict[str, Any] = {}  # what a dry run would have shown on its assets
+        found: dict[str, Any] = {}  # the metadata that a dry run shows here instead of on its assets
 
         def report(outcome: StageResult) -> None:
             if outcome.dry_run and outcome.output is not None:
@@ -157,7 +162,7 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
 
     @dg.job(
         name=TRAINING_JOB,
-        description="Train models on what is stored, and register what came of it; see `stock-pipeline training-jobs list`.",
+        description="Train models on the stored data, and register their versions; see `stock-pipeline training-jobs list`.",
         tags=run_tags(settings, "training"),
     )
     def training() -> None:

@@ -1,4 +1,4 @@
-"""The only writer of the registry's tables: in the name of its stage, of a person or of a job. Nothing written meanwhile is lost."""
+"""The only writer of the registry's tables, for its stage, a person or a job. No concurrent write is lost."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -18,7 +18,7 @@ from stock_pipeline.storage import Author, Stores, Write, append, replace_all, u
 
 JOB_AUTHOR: Final = "training_jobs"
 ATTEMPTS: Final = 5
-# Whoever only looks after the dead holds the lock for a moment.
+# Closing dead jobs holds the lock only for a moment.
 SECONDS_TO_WAIT: Final = 2.0
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]
@@ -33,7 +33,7 @@ class StoredRegistry:
     promotions: int
 
     def writes(self, after: Registry) -> tuple[Write, ...]:
-        """What puts ``after``, which rests on the stored one, in its place."""
+        """The writes that replace the stored registry by ``after``, which was made from it."""
         return (
             upsert(MODEL_VERSIONS, after.versions, may_be_empty=True, expected_version=self.versions),
             append(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions),
@@ -41,13 +41,13 @@ class StoredRegistry:
 
 
 def stored_registry(stores: Stores) -> StoredRegistry:
-    """The registry, to be changed."""
+    """The stored registry, with the versions of its tables for a later write."""
     versions, promotions = stores.read_versioned(MODEL_VERSIONS), stores.read_versioned(PROMOTIONS)
     return StoredRegistry(Registry(versions.frame, promotions.frame), versions.version, promotions.version)
 
 
 def job_writes(stores: Stores, change: Change) -> list[Write]:
-    """What puts the training jobs after ``change`` in the place of the stored ones; nothing where they are the same."""
+    """The write of the training jobs after ``change``; none where nothing changed."""
     held = stores.read_versioned(TRAINING_JOBS)
     rows = change(held.frame)
     if rows.equals(held.frame):
@@ -56,18 +56,25 @@ def job_writes(stores: Stores, change: Change) -> list[Write]:
 
 
 def write_manual_decision(stores: Stores, stored: StoredRegistry, after: Registry, moment: datetime) -> None:
-    """Write a person's decision."""
+    """Write a person's decision.
+
+    Args:
+        stores: both stores.
+        stored: the registry as it was read.
+        after: the registry after the decision.
+        moment: of the decision, UTC.
+    """
     stores.write("ml", _person(moment), stored.writes(after), watermark=None)
 
 
 def switch_model(stores: Stores, change: Change, moment: datetime) -> None:
-    """Write a person's change of the switches."""
+    """Write a person's change of the switches, the rows of MODEL_SWITCHES."""
     held = stores.read_versioned(MODEL_SWITCHES)
     stores.write("ml", _person(moment), [upsert(MODEL_SWITCHES, change(held.frame), expected_version=held.version)], watermark=None)
 
 
 def change_jobs(stores: Stores, change: Change, moment: datetime) -> pl.DataFrame:
-    """The training jobs after ``change``, which is worked out again where another has written to the table meanwhile."""
+    """The training jobs after ``change``, which is computed again where another process has written in the meantime."""
     stores.prepare(TABLES)
     for attempt in range(1, ATTEMPTS + 1):
         writes = job_writes(stores, change)
@@ -84,7 +91,7 @@ def change_jobs(stores: Stores, change: Change, moment: datetime) -> pl.DataFram
 
 
 def living_jobs(stores: Stores, moment: datetime) -> pl.DataFrame:
-    """The training jobs, once those whose process is gone have been closed; none where there are no stores yet."""
+    """The training jobs, after closing those whose process has died; none where there are no stores yet."""
     if not stores.exist:
         return TRAINING_JOBS.empty()
     held = stores.read(TRAINING_JOBS)
@@ -93,15 +100,15 @@ def living_jobs(stores: Stores, moment: datetime) -> pl.DataFrame:
     try:
         with training_lock(stores, wait_seconds=0.0):
             return change_jobs(stores, lambda jobs: close_dead_jobs(jobs, moment), moment)
-    except InputError:  # a job is at work
+    except InputError:  # a job is running
         return held
 
 
 def training_lock(stores: Stores, wait_seconds: float = SECONDS_TO_WAIT) -> AbstractContextManager[None]:
-    """The lock that the process holds which carries a training job out.
+    """The lock of the process that runs a training job.
 
     Raises:
-        InputError: on entering, a job is at work; the sentence names it.
+        InputError: on entering, where another job is running; the sentence names it.
     """
 
     def busy() -> InputError:

@@ -1,4 +1,4 @@
-"""The life of a version: which status may follow which, and how a version moves. Nothing else changes a status."""
+"""The life cycle of a version: the allowed transitions between statuses. Nothing else changes a status."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,17 +16,17 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
     tables.SHADOW: frozenset({tables.ACTIVE, tables.REJECTED}),
     tables.ACTIVE: frozenset({tables.RETIRED}),
     tables.RETIRED: frozenset({tables.ACTIVE, tables.ARCHIVED}),
-    tables.REJECTED: frozenset({tables.ACTIVE, tables.ARCHIVED}),  # into service only by force, see ``by_hand``
+    tables.REJECTED: frozenset({tables.ACTIVE, tables.ARCHIVED}),  # active only by force, see ``manual.promote``
     tables.ARCHIVED: frozenset(),
 }
 
 
 @dataclass(frozen=True)
 class SignOff:
-    """Who let a version move, and why."""
+    """The author and the reason of a decision about a version."""
 
     night: date  # the session on whose night
-    by: str  # automation or hand
+    by: str  # automation or person
     reason: str  # for people
 
 
@@ -51,16 +51,23 @@ def active_version(versions: pl.DataFrame, model: str) -> dict[str, Any] | None:
 
 
 def apply_transition(versions: pl.DataFrame, model: str, version: int, status: str, signed: SignOff) -> pl.DataFrame:
-    """The registry after a version has taken a status; one that comes into service retires the one that was.
+    """The versions after one has taken a status; a version that becomes active retires the active one.
 
-    A version that comes back on the night on which it was retired goes on as if it had never left.
+    A version that becomes active again on the night on which it was retired keeps its first active session.
+
+    Args:
+        versions: rows of MODEL_VERSIONS.
+        model: name of the model.
+        version: number of the version.
+        status: the new status.
+        signed: who decided, on which night, and why.
 
     Raises:
         InputError: there is no such version, or the status cannot follow the one it has.
     """
     row = version_of(versions, model, version)
     if status not in TRANSITIONS[row[tables.STATUS]]:
-        raise InputError(f"version {version} of {model} is {row[tables.STATUS]}, and what is {row[tables.STATUS]} cannot become {status}")
+        raise InputError(f"version {version} of {model} is {row[tables.STATUS]}, so it cannot become {status}")
     before = active_version(versions, model) if status == tables.ACTIVE else None
     if before is not None:
         versions = apply_transition(
@@ -79,5 +86,5 @@ def apply_transition(versions: pl.DataFrame, model: str, version: int, status: s
 
 def active_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:
     """The version of each model that was active on the night of ``session``."""
-    in_service = (pl.col(tables.ACTIVE_FROM) <= session) & (pl.col(tables.ACTIVE_TO).is_null() | (pl.col(tables.ACTIVE_TO) > session))
-    return versions.filter(in_service)
+    active = (pl.col(tables.ACTIVE_FROM) <= session) & (pl.col(tables.ACTIVE_TO).is_null() | (pl.col(tables.ACTIVE_TO) > session))
+    return versions.filter(active)

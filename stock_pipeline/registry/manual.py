@@ -1,6 +1,6 @@
-"""What a person does to the registry, carried out: read, decided, and written in one transaction with its audit rows.
+"""Manual decisions on the registry, each written in one transaction with its audit rows.
 
-``now`` is the moment (UTC) for the audit trail; decisions bear the last session that was ingested.
+``now`` is the moment (UTC) for the audit trail; decisions are dated by the last session ingested.
 """
 
 from dataclasses import asdict
@@ -28,10 +28,18 @@ NAMES: Final = (*(entry.name for entry in CATALOGUE), STACK)  # of all models, t
 
 
 def promote_version(stores: Stores, settings: Settings, model: str, version: int, forced: str | None, now: datetime) -> None:
-    """Promote a version, by the rule or, with a reason in ``forced``, against it; see ``promote``.
+    """Promote a version, by the rule or by force; see ``promote``.
+
+    Args:
+        stores: both stores.
+        settings: for the promotion rule.
+        model: name of the model.
+        version: number of the version.
+        forced: the reason to promote against the rule; None: the rule decides.
+        now: the moment, UTC.
 
     Raises:
-        InputError: there is no such model or version, it is refused, or its artefact is missing or damaged.
+        InputError: there is no such model or version, it does not pass, or its artefact is missing or damaged.
     """
     night = _session(stores, model)
     stored = ledger.stored_registry(stores)
@@ -43,7 +51,14 @@ def promote_version(stores: Stores, settings: Settings, model: str, version: int
 
 
 def roll_back_version(stores: Stores, model: str, version: int | None, reason: str, now: datetime) -> int:
-    """Go back to the version that served before, or to the one given; returns its number. See ``roll_back``.
+    """Go back to an earlier version, and return its number; see ``roll_back``.
+
+    Args:
+        stores: both stores.
+        model: name of the model.
+        version: number of the version; None: the one that was active before.
+        reason: for the record.
+        now: the moment, UTC.
 
     Raises:
         InputError: there is no such model or version, or its artefact is missing or damaged.
@@ -60,25 +75,32 @@ def roll_back_version(stores: Stores, model: str, version: int | None, reason: s
 def switch_model(stores: Stores, model: str, enabled: bool, reason: str, now: datetime) -> None:
     """Switch a model off or on.
 
+    Args:
+        stores: both stores.
+        model: name of the model.
+        enabled: whether it is switched on.
+        reason: for the record.
+        now: the moment, UTC.
+
     Raises:
-        InputError: there is no such model, or it is so already.
+        InputError: there is no such model, or it is switched so already.
     """
     change = partial(with_switch, model=model, enabled=enabled, night=_session(stores, model), reason=reason)
     ledger.switch_model(stores, change, now)
 
 
 def refuse_unknown(model: str) -> None:
-    """Refuse a name that no model has.
+    """Refuse the name of an unknown model.
 
     Raises:
-        InputError: with the names that there are.
+        InputError: there is no such model; the sentence lists the models.
     """
     if model not in NAMES:
         raise InputError(f"there is no model {model!r}; the models are {', '.join(NAMES)}")
 
 
 def _session(stores: Stores, model: str) -> date:
-    """The session that a decision about the model bears."""
+    """The session by which a decision about the model is dated."""
     refuse_unknown(model)
     session = ledger.session_reached(stores)
     stores.prepare(tables.TABLES)
@@ -90,18 +112,25 @@ def _refuse_damaged(stores: Stores, model: str, version: int) -> None:
     try:
         check_artefact(stores.layout.models / Path(row["artefact"]), row["sha256"])
     except ArtefactError as error:
-        raise InputError(f"version {version} of {model} cannot serve: {error}") from error
+        raise InputError(f"version {version} of {model} cannot be active: {error}") from error
 
 
 def promote(
     registry: Registry, model: str, version: int, night: date, rule: PromotionSettings, compare: Compare, forced: str | None = None
 ) -> Registry:
-    """The registry after a hand has promoted a version on the night of a session: by the rule, or against it for the reason ``forced``.
+    """The registry after a person has promoted a version, by the rule or by force.
 
-    ``compare`` is as for ``registration.judge_shadows`` where the version is in shadow, otherwise as for ``registration.register``.
+    Args:
+        registry: before the decision.
+        model: name of the model.
+        version: number of the version.
+        night: session by which the decision is dated.
+        rule: the promotion rule.
+        compare: of a shadow version as for ``registration.judge_shadows``, else as for ``registration.register``.
+        forced: the reason to promote against the rule; None: the rule decides.
 
     Raises:
-        InputError: there is no such version, it is active already, rejected or archived, or the rule refuses it.
+        InputError: there is no such version, it is active already, rejected or archived, or it does not pass the rule.
     """
     row = version_of(registry.versions, model, version)
     _refuse_status(row, forced)
@@ -116,7 +145,7 @@ def promote(
         if compared is None:
             raise InputError(
                 f"version {version} of {model} shares no session with version {active[VERSION]}, so the two cannot be compared; "
-                "promote it all the same with --force and --reason"
+                "promote it anyway with --force and --reason"
             )
         ground = tables.IN_SHADOW if row[tables.STATUS] == tables.SHADOW else tables.HOLDOUT
         if ground == tables.IN_SHADOW and (compared.sessions < rule.shadow_sessions or compared.predictions < rule.shadow_predictions):
@@ -126,23 +155,30 @@ def promote(
             )
         passed, reason = judge(compared, best_kept(registry.versions, model), rule)
         if not passed:
-            raise InputError(f"version {version} of {model} is refused: {reason}; promote it all the same with --force and --reason")
+            raise InputError(f"version {version} of {model} does not pass: {reason}; promote it anyway with --force and --reason")
         figures |= asdict(compared)
     return registry.apply_decision(row, tables.ACTIVE, tables.PROMOTION, ground, SignOff(night, tables.PERSON, reason), **figures)
 
 
 def roll_back(registry: Registry, model: str, version: int | None, night: date, reason: str) -> Registry:
-    """The registry after the model has gone back to an earlier version: the one that served before, or the one given.
+    """The registry after the model has gone back to an earlier version.
+
+    Args:
+        registry: before the decision.
+        model: name of the model.
+        version: number of the version; None: the one that was active before.
+        night: session by which the decision is dated.
+        reason: for the record.
 
     Raises:
-        InputError: the model has no such version, none served before, or it is not one that has served.
+        InputError: the model has no such version, none was active before, or it is not a retired one.
     """
     active = active_version(registry.versions, model)
-    before = version if version is not None else _served_before(registry.versions, model, active)
+    before = version if version is not None else _active_before(registry.versions, model, active)
     row = version_of(registry.versions, model, before)
     if row[tables.STATUS] != tables.RETIRED:
         raise InputError(
-            f"version {before} of {model} is {row[tables.STATUS]}; going back takes a version that has served and is retired, "
+            f"version {before} of {model} is {row[tables.STATUS]}; only a retired version can be rolled back to, "
             f"see `stock-pipeline models show {model}`"
         )
     champion = None if active is None else active[VERSION]
@@ -154,8 +190,15 @@ def roll_back(registry: Registry, model: str, version: int | None, night: date, 
 def with_switch(switches: pl.DataFrame, model: str, enabled: bool, night: date, reason: str) -> pl.DataFrame:
     """The rows of MODEL_SWITCHES after a model has been switched on or off.
 
+    Args:
+        switches: rows of MODEL_SWITCHES.
+        model: name of the model.
+        enabled: whether it is switched on.
+        night: session by which the change is dated.
+        reason: for the record.
+
     Raises:
-        InputError: it is so already.
+        InputError: it is switched so already.
     """
     if is_enabled(switches, model) == enabled:
         raise InputError(f"{model} is switched {'on' if enabled else 'off'} already; nothing was changed")
@@ -173,18 +216,18 @@ def _refuse_status(row: dict[str, Any], forced: str | None) -> None:
     if row[tables.STATUS] == tables.ACTIVE:
         raise InputError(f"{named} is active already; nothing was changed")
     if row[tables.STATUS] == tables.ARCHIVED:
-        raise InputError(f"{named} is archived, its artefact is not in place; choose another, or train the model again")
+        raise InputError(f"{named} is archived, so its artefact is not in place; choose another, or train the model again")
     if row[tables.STATUS] == tables.REJECTED and forced is None:
-        raise InputError(f"{named} was rejected: {row[tables.REASON]}; promote it all the same with --force and --reason")
+        raise InputError(f"{named} was rejected: {row[tables.REASON]}; promote it anyway with --force and --reason")
     if row[tables.STATUS] == tables.RETIRED and forced is None:
-        raise InputError(f"{named} has served and is retired; go back to it with `stock-pipeline models rollback {row[MODEL]}`")
+        raise InputError(f"{named} was active before and is retired; go back to it with `stock-pipeline models rollback {row[MODEL]}`")
 
 
-def _served_before(versions: pl.DataFrame, model: str, active: dict[str, Any] | None) -> int:
+def _active_before(versions: pl.DataFrame, model: str, active: dict[str, Any] | None) -> int:
     """The version that was retired last."""
-    served = versions.filter((pl.col(MODEL) == model) & (pl.col(tables.STATUS) == tables.RETIRED))
+    retired = versions.filter((pl.col(MODEL) == model) & (pl.col(tables.STATUS) == tables.RETIRED))
     if active is not None:
-        served = served.filter(pl.col(VERSION) < active[VERSION])
-    if served.is_empty():
-        raise InputError(f"{model} has no earlier version that has served, so there is none to go back to")
-    return int(served.sort(tables.ACTIVE_TO, VERSION)[VERSION][-1])
+        retired = retired.filter(pl.col(VERSION) < active[VERSION])
+    if retired.is_empty():
+        raise InputError(f"{model} has no earlier version that was active, so there is none to go back to")
+    return int(retired.sort(tables.ACTIVE_TO, VERSION)[VERSION][-1])

@@ -1,4 +1,4 @@
-"""What MLflow is to show of the versions, gathered from the stores."""
+"""The versions that MLflow is to show, read from the stores."""
 
 import json
 from functools import partial

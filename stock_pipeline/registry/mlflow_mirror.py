@@ -25,7 +25,7 @@ MOST_CHARACTERS = 500  # of a parameter's value
 
 @dataclass(frozen=True)
 class MirroredVersion:
-    """What MLflow is to show of a version; ``charts`` (PNG, by name) are drawn only for a run that is new."""
+    """A version as MLflow is to show it; ``charts`` (PNG, by name) are drawn only for a new run."""
 
     model: str
     version: int
@@ -38,9 +38,9 @@ class MirroredVersion:
 
 
 def mirror(home: Path, versions: list[MirroredVersion]) -> int:
-    """Bring MLflow's local store under ``home`` up to the versions, and return how many runs were added.
+    """Bring MLflow's local store under ``home`` up to date with the versions, and return the number of runs added.
 
-    A version that has a run keeps it; only its status is brought up to date. Each model is a registered model, its versions bear the
+    A version that has a run keeps it; only its status is brought up to date. Each model is a registered model, its versions have the
     registry's numbers as tags, and the aliases ``active`` and ``shadow`` (the newest one there) follow the registry.
     """
     client, experiment = _client(home)
@@ -49,7 +49,7 @@ def mirror(home: Path, versions: list[MirroredVersion]) -> int:
     for version in versions:
         found = runs.get(version.training_id, [])
         finished = [run_id for run_id, status in found if status == FINISHED]
-        for unfinished in (run_id for run_id, status in found if status != FINISHED):  # whoever was adding it was killed
+        for unfinished in (run_id for run_id, status in found if status != FINISHED):  # the process that added it was killed
             client.delete_run(unfinished)
         run_id = finished[0] if finished else _add_run(client, experiment, version)
         added += not finished
@@ -62,7 +62,7 @@ def mirror(home: Path, versions: list[MirroredVersion]) -> int:
 
 
 def _runs(client: "MlflowClient", experiment: str) -> dict[str, list[tuple[str, str]]]:
-    """The runs of each training: their ids and how they ended."""
+    """The runs of each training: their ids and statuses."""
     found: dict[str, list[tuple[str, str]]] = {}
     token: str | None = None
     while token != "":
@@ -74,7 +74,7 @@ def _runs(client: "MlflowClient", experiment: str) -> dict[str, list[tuple[str, 
 
 
 def _register(client: "MlflowClient", model: str, versions: list[MirroredVersion], runs: Mapping[str, str]) -> None:
-    """Bring a registered model up to its versions, in their order, and set its aliases."""
+    """Bring a registered model up to date with its versions, in their order, and set its aliases."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -105,19 +105,19 @@ def server_command(home: Path, port: int) -> list[str]:
     """
     folder = Layout(home).mlflow.resolve()
     if not (folder / STORE_FILE).is_file():
-        raise InputError(f"{folder / STORE_FILE} is not there, so nothing has been shown in MLflow yet; run `stock-pipeline run` first")
-    told = ["--backend-store-uri", f"sqlite:///{folder / STORE_FILE}", "--default-artifact-root", (folder / "artifacts").as_uri()]
-    return [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", *told]
+        raise InputError(f"{folder / STORE_FILE} does not exist, so MLflow has nothing to show yet; run `stock-pipeline run` first")
+    store = ["--backend-store-uri", f"sqlite:///{folder / STORE_FILE}", "--default-artifact-root", (folder / "artifacts").as_uri()]
+    return [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", *store]
 
 
 def _client(home: Path) -> tuple["MlflowClient", str]:
-    # A user of MLflow who loads what we wrote must never be led to unpickle anything.
+    # Loading our artefacts through MLflow must never unpickle anything.
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
 
     folder = Layout(home).mlflow.resolve()
-    # The first to open an empty store makes its tables; two at once would trip over each other.
+    # The first process to open an empty store makes its tables; two at once would collide.
     with exclusive(folder / ".lock"):
         client = MlflowClient(tracking_uri=f"sqlite:///{folder / STORE_FILE}")
         experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -131,10 +131,10 @@ def _add_run(client: "MlflowClient", experiment: str, version: MirroredVersion) 
     run_id: str = client.create_run(experiment, run_name=f"{version.model} {version.version}", tags=tags).info.run_id
     from mlflow.entities import Metric, Param
 
-    told = [Param(name, str(value)[:MOST_CHARACTERS]) for name, value in version.parameters.items()]
+    parameters = [Param(name, str(value)[:MOST_CHARACTERS]) for name, value in version.parameters.items()]
     measured = [Metric(name, figure, 0, 0) for name, figure in version.metrics.items() if figure is not None]
-    client.log_batch(run_id, metrics=measured, params=told)
-    if version.artefact.is_dir():  # that of an archived version has gone
+    client.log_batch(run_id, metrics=measured, params=parameters)
+    if version.artefact.is_dir():  # an archived version has none
         client.log_artifacts(run_id, str(version.artefact), artifact_path="model")
     with TemporaryDirectory() as folder:
         for name, content in version.charts().items():

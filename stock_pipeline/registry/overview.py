@@ -1,4 +1,4 @@
-"""The registry as people ask for it, ready for JSON: every model in a line, one model in full, and how good the serving ones are."""
+"""Summaries of the registry, ready for JSON: a row for each model, one model in full, and the scores of active versions."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ from stock_pipeline.storage.reading import Selection
 
 
 def models_overview(stores: Stores) -> list[dict[str, Any]]:
-    """One row per model of the catalogue and the stack: whether it is on, which version serves, which are in shadow, what came last."""
+    """One row per model and the stack: whether it is on, its active version, its shadow versions, and its last decision."""
     if not stores.exist:
         return [_line(name, MODEL_VERSIONS.empty(), PROMOTIONS.empty(), frozenset()) for name in NAMES]
     versions, promotions, off = stores.read(MODEL_VERSIONS), stores.read(PROMOTIONS), switched_off(stores)

@@ -1,4 +1,4 @@
-"""Reading the registry: which versions serve, stand in shadow or are damaged, and whether a training job is at work."""
+"""Reading the registry: active, shadow and damaged versions, and the training job that is running."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -26,20 +26,20 @@ def active_versions(stores: Stores) -> pl.DataFrame:
 
 
 def all_versions(stores: Stores) -> pl.DataFrame:
-    """Every version with the columns of its training: read once, it pins for a whole run which of them serves."""
+    """Every version with the columns of its training; a run reads it once, so that its active versions stay the same."""
     trainings = stores.read(TRAININGS).drop(MODEL, AS_OF)
     return stores.read(tables.MODEL_VERSIONS).join(trainings, on=TRAINING_ID, how="inner", maintain_order="left")
 
 
 def switched_off(stores: Stores) -> frozenset[str]:
-    """The models whose predictions are not made."""
+    """The models that are switched off and make no predictions."""
     return frozenset(stores.read(tables.MODEL_SWITCHES).filter(~pl.col(tables.ENABLED))[MODEL])
 
 
 def eligible_versions(versions: pl.DataFrame, model: str, session: date) -> pl.DataFrame:
-    """Model and version of those that may speak for the model on the night of ``session``: the active one, then earlier ones.
+    """Model and version of those that may predict for the model on the night of ``session``: the active one, then earlier ones.
 
-    The earlier ones are those retired that learned from the same features, latest first. ``versions`` are as from ``all_versions``.
+    The earlier ones are retired versions that learned from the same features, latest first. ``versions`` are as from ``all_versions``.
     """
     of_model = versions.filter(pl.col(MODEL) == model)
     active = active_on(of_model, session)
@@ -52,14 +52,14 @@ def eligible_versions(versions: pl.DataFrame, model: str, session: date) -> pl.D
 
 
 def in_shadow_on(versions: pl.DataFrame, session: date) -> pl.DataFrame:
-    """The versions that predict beside the active ones on the night of ``session``."""
+    """The shadow versions on the night of ``session``."""
     return versions.filter((pl.col(tables.STATUS) == tables.SHADOW) & (pl.col(AS_OF) <= session))
 
 
 def serving_predictions(versions: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
-    """The predictions of the version that spoke for its model on their session: in service that night, or else the last one retired.
+    """The predictions that counted on each session: those of the version active that night, or else of the last one retired.
 
-    ``predictions`` have model, version, session and whatever else; those of shadow versions or rejected go.
+    ``predictions`` have model, version, session and any other columns; those of shadow and rejected versions are left out.
     """
     served = pl.col(tables.ACTIVE_FROM) <= pl.col(SESSION)
     active = served & (pl.col(tables.ACTIVE_TO).is_null() | (pl.col(tables.ACTIVE_TO) > pl.col(SESSION)))
@@ -72,16 +72,16 @@ def serving_predictions(versions: pl.DataFrame, predictions: pl.DataFrame) -> pl
 
 
 def job_at_work(stores: Stores, moment: datetime) -> str | None:
-    """What the training job is doing that has not ended at ``moment`` (UTC), as the first half of a sentence; None where there is none.
+    """The status of the unfinished training job at ``moment`` (UTC), as the first half of a sentence; None where there is none.
 
-    Jobs whose process is gone are closed first, see ``ledger.living_jobs``.
+    Jobs whose process has died are closed first, see ``ledger.living_jobs``.
     """
     row = unfinished_job(living_jobs(stores, moment))
     return None if row is None else sentence_of(row)
 
 
 def damaged_trainings(stores: Stores) -> dict[str, str]:
-    """The trainings that active versions rest on, a stack's on those of its members too, whose artefact is not sound, and why."""
+    """The trainings of active versions, and of the members of an active stack, whose artefact is missing or damaged, and why."""
     found = {}
     for row in _in_use(stores):
         try:
@@ -92,10 +92,10 @@ def damaged_trainings(stores: Stores) -> dict[str, str]:
 
 
 def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
-    """The models to retrain, and why: those whose active version is damaged, and those that were tried in vain and have none.
+    """The models to retrain, and why: the active version is damaged, or there is none since the last training failed.
 
-    A model that was never tried is left to its automation condition. For a damaged member of the stack that is not among ``names``, the
-    base models of the settings, the stack is to be trained.
+    A model that was never trained is left to its automation condition. For a damaged member of the stack that is not among ``names``,
+    the base models of the settings, the stack is to be retrained.
     """
     active, tasks = active_versions(stores), stores.last_task_runs()
     found = {}
@@ -108,7 +108,7 @@ def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
     for training, problem in damaged.items():
         model = trained[training]
         found.setdefault(model if model in names else STACK, problem)
-    # A stack follows every training; where a model is to be trained first, there is no more to ask of it.
+    # The stack follows every training, so it need not be requested together with a model.
     others = {name: why for name, why in found.items() if name != STACK}
     return others or found
 

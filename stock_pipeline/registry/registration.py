@@ -1,4 +1,4 @@
-"""New trainings become versions, and shadow versions come of age: every decision with its figures. Pure: rows in, rows out."""
+"""Registration of new trainings as versions, and decisions on shadow versions, with their figures. Pure: rows in, rows out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from stock_pipeline.registry.lifecycle import SignOff, active_version, apply_tra
 from stock_pipeline.registry.promotion import judge
 from stock_pipeline.settings import PromotionSettings
 
-# What the active version and another are worth on the same sessions, by training; None where they share none.
+# Compares two trainings, a version's and the active one's, on the sessions that they share; None where they share none.
 Compare = Callable[[str, str], Comparison | None]
 
 
@@ -39,7 +39,15 @@ class Registry:
     promotions: pl.DataFrame
 
     def record_decision(self, version: Mapping[str, Any], decision: str, ground: str, signed: SignOff, **figures: Any) -> "Registry":
-        """The registry with one more decision on record, its status left alone."""
+        """The registry with one more decision on record; statuses stay as they are.
+
+        Args:
+            version: row of MODEL_VERSIONS.
+            decision: one of ``tables.DECISIONS``.
+            ground: one of ``tables.GROUNDS``.
+            signed: who decided, on which night, and why.
+            figures: columns of PROMOTIONS with the figures of the decision.
+        """
         of_model = self.promotions.filter(pl.col(MODEL) == version[MODEL])
         number = int(of_model[tables.NUMBER].max() or 0) + 1  # type: ignore[arg-type]
         row = dict.fromkeys(tables.PROMOTIONS.column_names) | {
@@ -58,7 +66,16 @@ class Registry:
     def apply_decision(
         self, version: Mapping[str, Any], status: str, decision: str, ground: str, signed: SignOff, **figures: Any
     ) -> "Registry":
-        """The registry after a decision that gives the version a status; see ``lifecycle.apply_transition``."""
+        """The registry after a decision that gives the version a status; see ``lifecycle.apply_transition``.
+
+        Args:
+            version: row of MODEL_VERSIONS.
+            status: its new status.
+            decision: one of ``tables.DECISIONS``.
+            ground: one of ``tables.GROUNDS``.
+            signed: who decided, on which night, and why.
+            figures: columns of PROMOTIONS with the figures of the decision.
+        """
         after = Registry(apply_transition(self.versions, version[MODEL], version[VERSION], status, signed), self.promotions)
         return after.record_decision(version, decision, ground, signed, **figures)
 
@@ -71,10 +88,15 @@ def register(
     compare: Compare,
     unusable: Mapping[str, str] = MappingProxyType({}),
 ) -> Registry:
-    """The registry after each candidate, oldest first, has become a version and been decided on, on the night of a session.
+    """The registry after each candidate, in the order given, has become a version and been decided on.
 
-    ``compare`` tells the candidate's training and that of the active version, on the same sessions out of fold; ``unusable`` are the
-    trainings that cannot serve, however good they were, and why.
+    Args:
+        registry: before the candidates.
+        candidates: trainings without a version, oldest first.
+        night: session by which the decisions are dated.
+        rule: the promotion rule.
+        compare: compares the candidate's training with the active one, on the same sessions out of fold.
+        unusable: trainings that cannot predict, and why; an active version of one is replaced without comparison.
     """
     for candidate in candidates:
         version = _new_version(registry.versions, candidate)
@@ -83,7 +105,7 @@ def register(
         if active is None:
             registry = _activate(registry, version, tables.FIRST, SignOff(night, tables.AUTOMATION, "no version was active"))
         elif active[TRAINING_ID] in unusable:
-            reason = f"version {active[VERSION]} cannot serve: {unusable[active[TRAINING_ID]]}"
+            reason = f"version {active[VERSION]} cannot predict: {unusable[active[TRAINING_ID]]}"
             registry = _activate(registry, version, tables.UNUSABLE, SignOff(night, tables.AUTOMATION, reason), champion=active[VERSION])
         elif rule.mode == "shadow":
             reason = f"it predicts beside version {active[VERSION]} until {rule.shadow_sessions} sessions and "
@@ -97,9 +119,13 @@ def register(
 
 
 def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, compare: Compare) -> Registry:
-    """The registry after every shadow version that has evidence enough has been decided on, oldest first.
+    """The registry after a decision on every shadow version that has enough outcomes, oldest first.
 
-    ``compare`` tells the training of the shadow version and that of the active version, on the nights that both predicted.
+    Args:
+        registry: before the decisions.
+        night: session by which the decisions are dated.
+        rule: the promotion rule.
+        compare: compares the shadow version's training with the active one, on the nights that both predicted.
     """
     for version in registry.versions.filter(pl.col(tables.STATUS) == tables.SHADOW).sort(MODEL, VERSION).iter_rows(named=True):
         active = active_version(registry.versions, version[MODEL])
@@ -114,7 +140,7 @@ def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, comp
 
 
 def best_kept(versions: pl.DataFrame, model: str) -> float | None:
-    """The lowest error of the model's versions that serve or have served and are kept, as a multiple of that of predicting 0."""
+    """The lowest error of the model's active and retired versions, as a multiple of that of predicting 0; None where there is none."""
     kept = versions.filter(
         (pl.col(MODEL) == model) & pl.col(tables.STATUS).is_in([tables.ACTIVE, tables.RETIRED]) & (pl.col(BASELINE_MAE) > 0)
     )
@@ -137,7 +163,7 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
         "rank_ic": candidate.rank_ic,
         "changed_on": candidate.as_of,
         tables.BY: tables.AUTOMATION,
-        tables.REASON: "it is to be decided on",
+        tables.REASON: "it awaits a decision",
     }
 
 
@@ -161,22 +187,28 @@ def _judge_version(
         passed, reason = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
     figures = {"champion": active[VERSION], **({} if compared is None else asdict(compared))}
     if passed and not rule.automatic:
-        waits = SignOff(night, tables.AUTOMATION, f"it would be promoted, and waits for a hand: {reason}")
-        # Said once: a shadow version comes before the rule every night.
-        said = registry.promotions.filter(
+        waits = SignOff(night, tables.AUTOMATION, f"it would be promoted, and waits for a person: {reason}")
+        # Recorded once: a shadow version is judged every night.
+        recorded = registry.promotions.filter(
             (pl.col(MODEL) == version[MODEL])
             & (pl.col(VERSION) == version[VERSION])
             & (pl.col(tables.DECISION) == tables.AWAITING_APPROVAL)
         )
-        return registry if said.height else registry.record_decision(version, tables.AWAITING_APPROVAL, ground, waits, **figures)
+        return registry if recorded.height else registry.record_decision(version, tables.AWAITING_APPROVAL, ground, waits, **figures)
     status, outcome = (tables.ACTIVE, tables.PROMOTION) if passed else (tables.REJECTED, tables.REJECTION)
     return registry.apply_decision(version, status, outcome, ground, SignOff(night, tables.AUTOMATION, reason), **figures)
 
 
 def versions_to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.DataFrame:
-    """The versions whose time is over: retired or rejected for more than ``days``, or not among the last ``kept`` of their model.
+    """The retired and rejected versions to archive: those too old, or beyond the number kept of their model.
 
-    Versions in service, in shadow or waiting for a decision count among those kept and stay, whatever their age.
+    Active and shadow versions and candidates count among those kept and stay, whatever their age.
+
+    Args:
+        versions: rows of MODEL_VERSIONS.
+        night: session from which age is counted.
+        kept: number of the last versions per model that stay in place.
+        days: calendar days after retirement or rejection beyond which a version is archived.
     """
     newest = pl.col(VERSION).rank("ordinal", descending=True).over(MODEL)
     aged = (pl.lit(night) - pl.col("changed_on")).dt.total_days() > days

@@ -1,4 +1,4 @@
-"""The sensor that has models retrained which have nothing sound to serve with."""
+"""The sensor that requests a retraining of models without an undamaged active version."""
 
 import dagster as dg
 
@@ -22,7 +22,7 @@ def damaged_models(settings: Settings) -> dg.SensorDefinition:
         job_name=TRAINING_JOB,
         minimum_interval_seconds=settings.automation.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED,
-        description="Has models retrained whose artefact is missing or damaged, or whose training failed and left no version.",
+        description="Retrains models whose artefact is missing or damaged, or whose training failed and left no active version.",
     )
     def look() -> dg.RunRequest | dg.SkipReason:
         if not wanted:
@@ -35,7 +35,7 @@ def damaged_models(settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason(at_work)
         found = models_to_mend(stores, [entry.name for entry in parse_models(settings.models.names or ())])
         if not found:
-            return dg.SkipReason("every active version is whole, and no training failed that left none")
+            return dg.SkipReason("every active version is undamaged, and no failed training left a model without one")
         return training_request(list(found), "missing", f"{DAMAGED_MODELS}-{'-'.join(found)}-{session_reached(stores)}")
 
     return look

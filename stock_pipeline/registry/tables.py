@@ -1,4 +1,4 @@
-"""The tables of the registry: versions, decisions about them, what they turned out to be worth, switches and training jobs."""
+"""The tables of the registry: versions, decisions about them, live results, switches and training jobs."""
 
 from functools import partial
 from typing import Final
@@ -28,27 +28,27 @@ _BY = Column(BY, pl.String, "who decided", allowed=(AUTOMATION, PERSON))
 
 MODEL_VERSIONS: Final = _table(
     name="model_versions",
-    description="Every version of every model, where it stands, and which of them is active.",
+    description="Every version of every model, with its status.",
     columns=(
         _MODEL,
         _VERSION,
         Column(TRAINING_ID, pl.String, "training that the version came from"),
         Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
-        Column(STATUS, pl.String, "where the version stands", allowed=STATUSES),
-        Column(ACTIVE_FROM, pl.Date, "session on whose night it last came into service; null where it never did", nullable=True),
-        Column(ACTIVE_TO, pl.Date, "session on whose night another took its place; null while it is active", nullable=True),
+        Column(STATUS, pl.String, "status of the version", allowed=STATUSES),
+        Column(ACTIVE_FROM, pl.Date, "session on whose night it last became active; null where it never did", nullable=True),
+        Column(ACTIVE_TO, pl.Date, "session on whose night another version replaced it; null while it is active", nullable=True),
         Column(MAE, pl.Float64, "mean absolute error out of fold", nullable=True, minimum=0),
         Column(BASELINE_MAE, pl.Float64, "the same of predicting 0 for every stock", nullable=True, minimum=0),
         Column("rank_ic", pl.Float64, "mean rank IC out of fold", nullable=True, minimum=-1, maximum=1),
         Column("changed_on", pl.Date, "session of the last change of its status"),
         _BY,
-        Column(REASON, pl.String, "why it stands where it stands"),
+        Column(REASON, pl.String, "reason for its status"),
     ),
     key=(MODEL, VERSION),
     session_column=AS_OF,
 )
 
-# What may be decided of a version. The first three are the outcome of a judgement.
+# The decisions about a version. The first three follow from the promotion rule.
 PROMOTION, REJECTION, AWAITING_APPROVAL, SHADOWING, ROLLBACK, ARCHIVAL = DECISIONS = (
     "promoted",
     "rejected",
@@ -57,12 +57,12 @@ PROMOTION, REJECTION, AWAITING_APPROVAL, SHADOWING, ROLLBACK, ARCHIVAL = DECISIO
     "rolled_back",
     "archived",
 )
-# What a decision rests on.
+# The grounds of a decision.
 FIRST, UNUSABLE, HOLDOUT, IN_SHADOW, FORCED, AGE = GROUNDS = ("first", "unusable", "holdout", "shadow", "forced", "age")
 
 PROMOTIONS: Final = _table(
     name="promotions",
-    description="Every decision about a version, with the figures that it rests on and its reason. Nothing is ever taken out.",
+    description="Every decision about a version, with its figures and its reason. No row is ever deleted.",
     columns=(
         _MODEL,
         Column(NUMBER, pl.Int32, "number of the decision, counted from 1 within the model", minimum=1),
@@ -78,7 +78,7 @@ PROMOTIONS: Final = _table(
             "ground",
             pl.String,
             "first: no version was active; unusable: the active one is damaged or learned from features not made now; holdout: the same "
-            "sessions out of fold; shadow: the outcomes of nights; forced: a hand's reason; age: retention",
+            "sessions out of fold; shadow: the outcomes of nights; forced: a person's reason; age: retention",
             allowed=GROUNDS,
         ),
         Column("champion", pl.Int32, "version that was active; null where none was", nullable=True, minimum=1),
@@ -90,7 +90,7 @@ PROMOTIONS: Final = _table(
         Column("rank_ic", pl.Float64, "mean rank IC of the version there", nullable=True, minimum=-1, maximum=1),
         Column("champion_rank_ic", pl.Float64, "that of the active version", nullable=True, minimum=-1, maximum=1),
         Column("t_statistic", pl.Float64, "EWC t of the daily rank IC less that of the active version", nullable=True),
-        Column("p_value", pl.Float64, "probability of a t as low where both are alike", nullable=True, minimum=0, maximum=1),
+        Column("p_value", pl.Float64, "probability of a t as low if both have the same mean rank IC", nullable=True, minimum=0, maximum=1),
         _BY,
         Column(REASON, pl.String, "the decision in words"),
     ),
@@ -98,10 +98,10 @@ PROMOTIONS: Final = _table(
     session_column=AS_OF,
 )
 
-# Written by the performance stage, once outcomes are known: the registry reads here what the versions of earlier nights were worth.
+# Written by the performance stage, once outcomes are known; the registry reads here the performance of versions on earlier nights.
 LIVE_RESULTS: Final = _table(
     name="live_results",
-    description="What the predictions of each active or shadow version turned out to be worth, session by session.",
+    description="Performance of the predictions of each active or shadow version, by session.",
     columns=(
         _MODEL,
         _VERSION,
@@ -118,7 +118,7 @@ LIVE_RESULTS: Final = _table(
 ENABLED: Final = "enabled"
 MODEL_SWITCHES: Final = _table(
     name="model_switches",
-    description="Models that were switched off or on again by hand; a model without a row is on.",
+    description="Models that were switched off or on again manually; a model without a row is on.",
     columns=(
         _MODEL,
         Column(ENABLED, pl.Boolean, "whether its predictions are made"),
@@ -139,14 +139,14 @@ REASONS: Final = ("schedule", "drift", "missing", "manual")
 
 TRAINING_JOBS: Final = _table(
     name="training_jobs",
-    description="Every training that was asked for: of which models, why, and what became of it.",
+    description="Every training that was asked for: its models, its reason and its result.",
     columns=(
-        Column(JOB, pl.Int32, "number of the job, from 1; that of a deleted job is not given again", minimum=1),
+        Column(JOB, pl.Int32, "number of the job, from 1; that of a deleted job is not used again", minimum=1),
         Column(REASON, pl.String, "why it was asked for", allowed=REASONS),
         Column("models", pl.String, "models to train, as a JSON list"),
-        Column("sessions", pl.Int32, "learn from so many of the last sessions; null: as the settings say", nullable=True, minimum=1),
-        Column("folds", pl.Int32, "walk-forward folds; null: as the settings say", nullable=True, minimum=1),
-        Column("trials", pl.Int32, "sets of parameters to try per model; null: as the settings say", nullable=True, minimum=1),
+        Column("sessions", pl.Int32, "number of the last sessions to learn from; null: as in the settings", nullable=True, minimum=1),
+        Column("folds", pl.Int32, "walk-forward folds; null: as in the settings", nullable=True, minimum=1),
+        Column("trials", pl.Int32, "sets of parameters to try per model; null: as in the settings", nullable=True, minimum=1),
         Column(DRY_RUN, pl.Boolean, "whether nothing was to be kept"),
         Column(STATE, pl.String, "how far it has come", allowed=STATES),
         Column(REQUESTED_AT, pl.Datetime("us"), "when it was asked for, UTC"),
@@ -160,7 +160,7 @@ TRAINING_JOBS: Final = _table(
     session_column=None,
 )
 
-# What automation, hands and jobs write; LIVE_RESULTS is the performance stage's.
+# What automation, people and jobs write; LIVE_RESULTS is the performance stage's.
 TABLES: Final = (MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, TRAINING_JOBS)
 
 ACTIVE_MODELS: Final = _view(

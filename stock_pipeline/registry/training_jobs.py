@@ -1,4 +1,4 @@
-"""The rules of training jobs: how one is opened, begins and ends, and which of them are shown. Pure: rows in, rows out."""
+"""The rules of training jobs: opening, starting, ending and paging. Pure: rows in, rows out."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -12,24 +12,24 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.models.catalogue import STACK, parse_models
 from stock_pipeline.registry import tables
 
-DIED: Final = "its process ended without a word"
+DIED: Final = "its process ended without a result"
 TIME_TO_BEGIN: Final = timedelta(minutes=2)
 MODELS: Final = "models"
 SUCCEEDED: Final = "succeeded"
 MODELS_FAILED: Final = "failed"
-CHOICES: Final = ("sessions", "folds", "trials")  # what a request may say in place of the settings
+CHOICES: Final = ("sessions", "folds", "trials")  # options of a request that replace those of the settings
 STARTED_AT, FINISHED_AT = "started_at", "finished_at"
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What a training job is to do."""
+    """The request of a training job."""
 
     models: tuple[str, ...]  # base models to train, and "stack" where it is named itself; the stack follows them in any case
     reason: str = "manual"  # one of ``REASONS``
-    sessions: int | None = None  # learn from so many of the last sessions; None: as the settings say
-    folds: int | None = None  # walk-forward folds; None: as the settings say
-    trials: int | None = None  # sets of parameters to try per model; None: as the settings say
+    sessions: int | None = None  # number of the last sessions to learn from; None: as in the settings
+    folds: int | None = None  # walk-forward folds; None: as in the settings
+    trials: int | None = None  # sets of parameters to try per model; None: as in the settings
     dry_run: bool = False  # train and score, and keep nothing
 
     def __post_init__(self) -> None:
@@ -41,9 +41,9 @@ class TrainingRequest:
 
 
 def chosen_models(own: Sequence[str] | None, names: Sequence[str] | None) -> tuple[str, ...]:
-    """The models to train, in the order of the catalogue, the stack last where it is named: those asked for, or the settings' ``own``.
+    """The models to train, in the order of the catalogue, the stack last where it is named.
 
-    None stands for all of the catalogue in ``own``, and for ``own`` in ``names``.
+    ``names`` are those asked for; None: ``own``, those of the settings. ``own`` of None means all of the catalogue.
 
     Raises:
         InputError: a model is not known, or the list is empty.
@@ -57,7 +57,7 @@ def chosen_models(own: Sequence[str] | None, names: Sequence[str] | None) -> tup
 
 
 def models_weighed(own: tuple[str, ...] | None, trained: Sequence[str]) -> tuple[str, ...] | None:
-    """The models that the stack goes on weighing: all that the settings name (``own``), not those alone that are trained; None for all."""
+    """The models that the stack weighs: all of the settings (``own``) besides those trained; None for all of the catalogue."""
     return own and tuple(entry.name for entry in parse_models([*own, *(name for name in trained if name != STACK)]))
 
 
@@ -81,7 +81,7 @@ def with_new_job(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime,
         jobs: the rows as they are.
         request: what the job is to do.
         moment: when it is asked for, UTC.
-        jobs_ever: how many jobs there have been, those deleted since included; their numbers are not given again.
+        jobs_ever: how many jobs there have been, those deleted since included; their numbers are not used again.
 
     Raises:
         InputError: another has not ended yet, or the reason is not known.
@@ -93,41 +93,47 @@ def with_new_job(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime,
 
 
 def with_started_job(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.DataFrame:
-    """The rows once a job that was waiting is carried out.
+    """The rows of TRAINING_JOBS after a waiting job has started.
 
     Raises:
         InputError: there is no such job, or it is not waiting.
     """
     row = job_of(jobs, number)
     if row[tables.STATE] != tables.PENDING:
-        raise InputError(f"job {number} is {row[tables.STATE]}, so it cannot begin; ask for another with `stock-pipeline train`")
+        raise InputError(f"job {number} is {row[tables.STATE]}, so it cannot start; ask for another with `stock-pipeline train`")
     return tables.TRAINING_JOBS.with_row(jobs, row | {tables.STATE: tables.RUNNING, STARTED_AT: moment})
 
 
 def with_finished_job(
     jobs: pl.DataFrame, number: int, moment: datetime, succeeded: Sequence[str], failed: Mapping[str, str], error: str | None = None
 ) -> pl.DataFrame:
-    """The rows once a job has ended: FAILED where there is an error of the whole, or where no model that was asked for was trained.
+    """The rows of TRAINING_JOBS after a job has ended; FAILED where it has an error, or where none of its models was trained.
 
-    ``failed`` tells why each of the models that were not trained was not.
+    Args:
+        jobs: the rows as they are.
+        number: of the job.
+        moment: when it ended, UTC.
+        succeeded: the models that were trained.
+        failed: the models that were not trained, with the reasons.
+        error: why the job as a whole failed; None: it did not.
     """
     row = job_of(jobs, number)
     if error is None and not set(succeeded) & set(json.loads(row[MODELS])):
         error = "no model could be trained"
-    told = {
+    ended = {
         tables.STATE: tables.COMPLETED if error is None else tables.FAILED,
         FINISHED_AT: moment,
         SUCCEEDED: json.dumps(list(succeeded)),
         MODELS_FAILED: json.dumps(dict(failed)),
         tables.JOB_ERROR: error,
     }
-    return tables.TRAINING_JOBS.with_row(jobs, row | told)
+    return tables.TRAINING_JOBS.with_row(jobs, row | ended)
 
 
 def close_dead_jobs(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
-    """The rows once those have been closed whose process is gone; to be asked only by who knows that none is at work.
+    """The rows after closing jobs whose process has died; to be called only under ``ledger.training_lock``, when no job is running.
 
-    A job that waits has ``TIME_TO_BEGIN`` for its process to start.
+    A waiting job has ``TIME_TO_BEGIN`` for its process to start.
     """
     state = pl.col(tables.STATE)
     dead = (state == tables.RUNNING) | ((state == tables.PENDING) & (pl.col(tables.REQUESTED_AT) < moment - TIME_TO_BEGIN))
@@ -137,13 +143,13 @@ def close_dead_jobs(jobs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
 
 
 def unfinished_job(jobs: pl.DataFrame) -> dict[str, Any] | None:
-    """The row of the job that waits or is at work, if there is one."""
+    """The row of the job that is waiting or running; None where there is none."""
     found = jobs.filter(pl.col(tables.STATE).is_in([tables.PENDING, tables.RUNNING]))
     return found.row(-1, named=True) if found.height else None
 
 
 def sentence_of(row: Mapping[str, Any]) -> str:
-    """What a job that has not ended is doing, as the first half of a sentence."""
+    """The status of an unfinished job, as the first half of a sentence."""
     named = f"training job {row[tables.JOB]} ({row[tables.REASON]})"
     if row[tables.STATE] == tables.RUNNING:
         return f"{named} has been at work since {row[STARTED_AT]:%Y-%m-%d %H:%M} UTC"
@@ -163,7 +169,7 @@ def job_of(jobs: pl.DataFrame, number: int) -> dict[str, Any]:
 
 
 def without_job(jobs: pl.DataFrame, number: int) -> pl.DataFrame:
-    """The rows without that of a job that has ended.
+    """The rows of TRAINING_JOBS without a job that has ended.
 
     Raises:
         InputError: there is no such job, or it has not ended.
@@ -175,7 +181,14 @@ def without_job(jobs: pl.DataFrame, number: int) -> pl.DataFrame:
 
 
 def page_of_jobs(jobs: pl.DataFrame, state: str | None, reason: str | None, page: int, per_page: int) -> tuple[pl.DataFrame, int]:
-    """One page of the jobs of a state and a reason (of all where None), latest first, and how many jobs there are on all pages.
+    """One page of the jobs, latest first, and the number of jobs on all pages.
+
+    Args:
+        jobs: rows of TRAINING_JOBS.
+        state: one of ``tables.STATES``, in any case; None: all.
+        reason: one of ``tables.REASONS``; None: all.
+        page: number of the page, from 1.
+        per_page: jobs on a page.
 
     Raises:
         InputError: state or reason is not known, or there is no such page.
@@ -198,12 +211,12 @@ def as_json_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def latest_first(jobs: pl.DataFrame) -> list[dict[str, Any]]:
-    """Every job as ``readable`` gives it, the latest first."""
+    """Every job as a row from ``as_json_row``, the latest first."""
     return [as_json_row(row) for row in jobs.sort(tables.JOB, descending=True).iter_rows(named=True)]
 
 
 def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[str], moment: datetime, jobs_ever: int = 0) -> pl.DataFrame:
-    """The rows with one of a training that no job had asked for, such as the weekly one; as they are where a job is at work, whose it is.
+    """The rows with one more for a training without a job, such as the weekly one; unchanged where a running job made it.
 
     Its reason is "missing" where one of the models ``trained`` is not among those that had a version ``before``, else "schedule".
 
@@ -212,7 +225,7 @@ def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[st
         trained: the models that were trained; a name may come twice.
         before: the models that had a version before the training.
         moment: when they were trained, UTC.
-        jobs_ever: as for ``opened``.
+        jobs_ever: as for ``with_new_job``.
     """
     if unfinished_job(jobs) is not None or not trained:
         return jobs

@@ -17,11 +17,11 @@ class TaskSettings(Section):
 
 
 class AutomationSettings(Section):
-    """How automation runs: the nightly stages and the training of models each have their limits."""
+    """Limits of automated runs, for the nightly stages and for the training of models, and their times."""
 
     nightly: TaskSettings = TaskSettings()
     training: TaskSettings = TaskSettings(timeout_seconds=7200, retries=1)
-    interval_seconds: Seconds = Field(30, description="how often automation looks for something to do")
+    interval_seconds: Seconds = Field(30, description="how often automation looks for stages that are due")
     training_cron: Annotated[str, AfterValidator(sound_cron)] = Field(
         "30 4 * * 6", description="when models are trained again, as five cron fields on the schedule's clock"
     )

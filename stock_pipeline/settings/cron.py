@@ -1,4 +1,4 @@
-"""Cron lines: five fields, each of them sound, that together come true on some day."""
+"""Cron lines: five valid fields that together match some day."""
 
 import re
 from calendar import monthrange
@@ -17,16 +17,19 @@ LEAP_YEAR = 2024
 
 
 def sound_cron(text: str) -> str:
-    """The text, if it is five cron fields that come true on some day.
+    """The text, if it is five cron fields that match some day.
 
-    Where weekdays are given besides, Dagster still cannot go by a day that no month has, so that is refused as well.
+    A day that no month has is refused even where weekdays are given, as Dagster cannot use it.
+
+    Raises:
+        ValueError: it is not, with the remedy.
     """
     fields = text.lower().split()
     if len(fields) != len(FIELDS) or not all(map(_is_sound, fields, FIELDS)):
         raise ValueError("it should be minute, hour, day, month and weekday, as in 30 4 * * 6")
     first_day = min(_numbers(fields[DAY], FIELDS[DAY]))
     if all(first_day > monthrange(LEAP_YEAR, month)[1] for month in _numbers(fields[MONTH], FIELDS[MONTH])):
-        raise ValueError(f"it never comes true, as no month in it has a day {first_day}; give another day or month, as in 30 4 * * 6")
+        raise ValueError(f"it never matches, as no month in it has a day {first_day}; give another day or month, as in 30 4 * * 6")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Every setting in words, from the sections themselves."""
+"""The documentation of every setting, made from the sections."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ from stock_pipeline.settings.values import all_values
 
 
 def descriptions(section: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """The name of every single setting, such as ``labels.horizons``, and what it is for."""
+    """The name of every single setting, such as ``labels.horizons``, and its description."""
     for name, field in section.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
@@ -19,7 +19,7 @@ def descriptions(section: type[BaseModel] = Settings, prefix: str = "") -> Itera
 
 
 def as_markdown(effects: Mapping[str, str]) -> str:
-    """A table of all settings: name, default, meaning, and what a change of it does: nothing told where it concerns how things run."""
+    """A table of all settings: name, default, meaning, and the effect of a change from ``effects``, empty where it has none on rows."""
     defaults = all_values(Settings.model_construct())
     rows = [f"| `{name}` | {_shown(defaults[name])} | {text} | {effects.get(name, '')} |" for name, text in descriptions()]
     return "\n".join(["| setting | default | meaning | a change |", "| --- | --- | --- | --- |", *rows])

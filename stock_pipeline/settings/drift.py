@@ -1,4 +1,4 @@
-"""What drift compares with what."""
+"""The sessions that drift compares."""
 
 from pydantic import Field
 
@@ -6,6 +6,6 @@ from stock_pipeline.settings.kinds import Section, Sessions
 
 
 class DriftSettings(Section):
-    """What is compared with what."""
+    """The sessions that drift compares."""
 
-    window_sessions: Sessions = Field(20, description="last sessions that are compared with those before")
+    window_sessions: Sessions = Field(20, description="number of last sessions, which are compared with all sessions before them")

@@ -1,4 +1,4 @@
-"""What models learn from."""
+"""The features that models learn from."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from stock_pipeline.settings.kinds import Section
 
 
 class FeatureSettings(Section):
-    """What models learn from."""
+    """The features that models learn from."""
 
     set: Literal["core", "extended", "alpha158", "combined"] = Field(
         "core", description="what models learn from: `core`, `extended`, `alpha158` or `combined`; see [features](features.md)"

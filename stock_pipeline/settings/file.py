@@ -1,4 +1,4 @@
-"""What the settings file holds, read without ever telling a line of it: it may hold a secret in a wrong place."""
+"""The content of the settings file. Errors never quote it, as it may hold a secret in a wrong place."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SettingsFile(PydanticBaseSettingsSource):
-    """The settings file as a source of settings; nothing where there is no such file."""
+    """The settings file as a source of settings; empty where there is no such file."""
 
     def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
         super().__init__(settings_cls)
@@ -25,7 +25,7 @@ class SettingsFile(PydanticBaseSettingsSource):
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """What the file gives, its relative paths seen from its folder.
+        """The settings in the file, with its relative paths made absolute from its folder.
 
         Raises:
             InputError: it cannot be read, or does not hold settings by name.
@@ -54,8 +54,8 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         problem = f"cannot be read as YAML: {_without_quoting(error)}"
     except (yaml.YAMLError, ValueError, RecursionError):
-        problem = "cannot be read as YAML: it holds a character, a date or a number that cannot be"
-    if problem is not None:  # told outside of the handlers, as an error that is chained to this one would quote the file
+        problem = "cannot be read as YAML: it holds an impossible character, date or number"
+    if problem is not None:  # raised outside of the handlers, as an error chained to this one would quote the file
         raise InputError(f"{path} {problem}; correct it, and put text with special characters in quotes")
     if found is None:
         return {}
@@ -65,10 +65,10 @@ def read_settings_file(path: Path) -> dict[str, Any]:
 
 
 def _without_quoting(error: "MarkedYAMLError") -> str:
-    """The place, and the parser's own words where they quote a character at most: those on tags and aliases quote names."""
+    """The parser's message with its place, or a neutral one where the parser's would quote names, as it does for tags and aliases."""
     from yaml.parser import ParserError
     from yaml.scanner import ScannerError
 
     problem, mark = error.problem or "", error.problem_mark
-    told = problem if isinstance(error, ScannerError | ParserError) and "tag handle" not in problem else "something is not as it should be"
-    return told if mark is None else f"{told} in line {mark.line + 1}, column {mark.column + 1}"
+    message = problem if isinstance(error, ScannerError | ParserError) and "tag handle" not in problem else "something is wrong"
+    return message if mark is None else f"{message} in line {mark.line + 1}, column {mark.column + 1}"

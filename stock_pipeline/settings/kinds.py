@@ -1,4 +1,4 @@
-"""What the sections share: their base class, kinds of numbers, and rules that a value must satisfy."""
+"""The base class of the sections, the kinds of numbers, and the rules that a value must satisfy."""
 
 import re
 from typing import Annotated
@@ -18,7 +18,7 @@ Seconds = Annotated[int, Field(ge=1)]
 
 
 def no_larger_than_sensible(value: object) -> object:
-    """The value, if it is no number or one of a sensible size."""
+    """The value, if it is not a number or a number of sensible size."""
     if isinstance(value, int | float) and abs(value) > LARGEST:
         raise ValueError(f"it is too large; give a number up to {LARGEST}")
     return value
@@ -43,7 +43,7 @@ def known_time_zone(name: str) -> str:
 
 def _time_of_day(given: object) -> object:
     if not isinstance(given, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", given):
-        advice = "" if isinstance(given, str) else "; put it in quotes, as YAML takes it for something else without"
+        advice = "" if isinstance(given, str) else "; put it in quotes, as YAML reads it as another type without"
         raise ValueError(f"it should be a time from 00:00 to 23:59, such as 22:45{advice}")
     return given
 

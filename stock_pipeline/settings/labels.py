@@ -1,4 +1,4 @@
-"""What the models are to predict."""
+"""The labels that models learn to predict."""
 
 from typing import Annotated
 
@@ -9,25 +9,25 @@ from stock_pipeline.settings.kinds import A_CENTURY_OF_DAYS, Section, Sessions
 from stock_pipeline.settings.lists import as_list
 
 
-def _one_or_more_apart(horizons: tuple[int, ...]) -> tuple[int, ...]:
+def _distinct_horizons(horizons: tuple[int, ...]) -> tuple[int, ...]:
     if not horizons or len(set(horizons)) < len(horizons):
         raise ValueError("it should name one horizon or more, none of them twice, as in [1, 5]")
     return horizons
 
 
-def _enough_for_a_deviation(sessions: int) -> int:
+def _at_least_two_sessions(sessions: int) -> int:
     if sessions < 2:
         raise ValueError("it should be 2 sessions or more, as a standard deviation needs two returns")
     return sessions
 
 
 class LabelSettings(Section):
-    """What the models are to predict."""
+    """The labels that models learn to predict."""
 
-    horizons: Annotated[tuple[Sessions, ...], NoDecode, BeforeValidator(as_list), AfterValidator(_one_or_more_apart)] = Field(
+    horizons: Annotated[tuple[Sessions, ...], NoDecode, BeforeValidator(as_list), AfterValidator(_distinct_horizons)] = Field(
         (1, 5),
-        description="sessions from the fill at the next open to the way out, for each return to label; models learn to predict the first",
+        description="sessions from entry at the next open to exit, for each return to label; models learn to predict the first",
     )
-    volatility_horizon: Annotated[int, AfterValidator(_enough_for_a_deviation)] = Field(
+    volatility_horizon: Annotated[int, AfterValidator(_at_least_two_sessions)] = Field(
         5, le=A_CENTURY_OF_DAYS, description="sessions over which forward volatility is measured, 2 or more"
     )

@@ -1,4 +1,4 @@
-"""Lists among the settings: of YAML or JSON, or as text with commas between, such as ``AAPL, MSFT``."""
+"""Lists among the settings: YAML, JSON, or text separated by commas, such as ``AAPL, MSFT``."""
 
 import json
 from typing import Annotated
@@ -10,7 +10,7 @@ ADVICE = 'write it with commas, as in A,B, or as JSON, as in ["A", "B"]'
 
 
 def as_list(given: object) -> object:
-    """The list that is meant: text is JSON where it begins with a bracket, and has commas between otherwise; a number stands alone."""
+    """The value as a list: text is JSON where it begins with a bracket, else separated by commas; a number is a list of one."""
     if isinstance(given, int | float) and not isinstance(given, bool):
         return [given]
     if not isinstance(given, str):

@@ -1,8 +1,8 @@
 """Every setting with its default, from ``stock_pipeline.yaml`` and ``STOCK_PIPELINE_*`` variables.
 
 The environment wins over the file; nested settings are written with two underscores, as in
-``STOCK_PIPELINE_SCHEDULE__TIME``. Nothing is read when this module is imported. No error is chained to those raised here: where Dagster
-tells of an error it tells of those behind it as well, and pydantic's and the parser's quote what they were given.
+``STOCK_PIPELINE_SCHEDULE__TIME``. Nothing is read when this module is imported. No error is chained to those raised here: Dagster
+shows chained errors as well, and those of pydantic and of the parser quote their input.
 """
 
 import os
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What was passed in wins over the environment, the environment over the file."""
+        """The sources of settings: arguments win over the environment, the environment over the file."""
         return init_settings, env_settings, SettingsFile(settings_cls, settings_file())
 
 
@@ -106,7 +106,7 @@ def load_settings() -> Settings:
 
 
 def place_of(setting: str) -> str:
-    """Where a setting was given, for sentences on its value, as in "variable STOCK_PIPELINE_SOURCE__NAME" for ``source.name``."""
+    """The place that gave a setting, for messages about its value, as in "variable STOCK_PIPELINE_SOURCE__NAME" for ``source.name``."""
     return Place(PREFIX, settings_file()).of(setting.split("."))
 
 

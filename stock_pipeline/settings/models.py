@@ -25,6 +25,5 @@ class ModelSettings(Section):
     )
     suspicious_rank_ic: Share = Field(
         0.1,
-        description="rank IC out of fold above which, unless luck explains it, a model is taken for one that knows the future, "
-        "and nothing is made of it",
+        description="rank IC out of fold above which, unless luck explains it, a model is taken for one with look-ahead, and is not used",
     )

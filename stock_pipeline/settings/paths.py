@@ -1,4 +1,4 @@
-"""Paths among the settings: absolute once loaded, relative ones of the file from its folder, those of a variable from the working one."""
+"""Paths among the settings, made absolute: relative ones start at the folder of the file, or for variables at the working directory."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ class IsPath:
 
 
 def anchored(given: Mapping[str, Any], section: type[BaseModel], folder: Path) -> dict[str, Any]:
-    """What a settings file gives, with its relative paths made absolute from ``folder``, where the file lies."""
+    """The settings of a file, with its relative paths made absolute from ``folder``, where the file lies."""
     found = dict(given)
     for name, field in section.model_fields.items():
         value, inner = found.get(name), field.annotation
@@ -26,7 +26,7 @@ def anchored(given: Mapping[str, Any], section: type[BaseModel], folder: Path) -
 
 
 def _folder(given: object) -> object:
-    """The data directory as an absolute path; what is no path is left to be refused as such."""
+    """The data directory as an absolute path; other values are left for pydantic to refuse."""
     return Path.cwd() / _expanded(str(given)) if isinstance(given, str | Path) else given
 
 
@@ -35,7 +35,7 @@ def _pattern(given: object) -> object:
 
 
 def _pattern_in(folder: Path, pattern: str) -> str:
-    """A path or a glob from ``folder``, whose own name is no glob whatever it holds."""
+    """A path or a glob below ``folder``, whose own name is never read as a glob."""
     return pattern if Path(pattern).is_absolute() else str(Path(glob.escape(str(folder))) / pattern)
 
 

@@ -1,7 +1,7 @@
-"""What is wrong with the settings, in one sentence: file or variable, field, value, remedy.
+"""Errors in the settings, in one sentence: file or variable, field, value, remedy.
 
-A value is told only of a setting that there is. Whatever stands under a name that there is not, or where a section should be, may be a
-secret in a wrong place: the name is told, never the value.
+A value is quoted only for a setting that exists. A value under an unknown name, or in place of a section, may be a secret in a wrong
+place: the name is quoted, never the value.
 """
 
 import json
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 WHERE_NAMES_ARE = "see docs/settings.md for the names"
 NO_SUCH_SETTING = f"there is no such setting; {WHERE_NAMES_ARE}"
-LONGEST = 60  # characters of a value that are told
+LONGEST = 60  # characters of a value that are quoted
 
 Loc = Sequence[str | int]
 
@@ -46,7 +46,7 @@ class Place:
         return None
 
     def unreadable(self, settings: type[BaseModel]) -> str:
-        """The sentence on the variable that should hold a section as JSON, and does not."""
+        """The sentence on the variable that should hold a section as JSON but does not."""
         for name, value in os.environ.items():
             loc = name.lower().removeprefix(self.prefix.lower()).split("__")
             if name.upper().startswith(self.prefix) and kind_of(settings, loc) == "section" and not _is_json(value):
@@ -55,22 +55,22 @@ class Place:
 
 
 def sentence(error: ValidationError, settings: type[BaseModel], place: Place) -> str:
-    """The first thing that is wrong."""
+    """The sentence on the first problem."""
     problem = error.errors(include_url=False)[0]
     loc, given = problem["loc"], problem.get("input")
     kind = kind_of(settings, loc)
     head = f"{place.of(loc)}: field {'.'.join(map(str, loc))}"
     if kind == "unknown":
-        told = f"{head} is set, but {NO_SUCH_SETTING}"
+        message = f"{head} is set, but {NO_SUCH_SETTING}"
     elif kind == "section":
-        told = f"{head} is a section, so it holds no value of its own; {_how_to_give(settings, loc, place.variable_of(loc))}"
+        message = f"{head} is a section, so it holds no value of its own; {_how_to_give(settings, loc, place.variable_of(loc))}"
     else:
-        told = f"{head} is {_shown(given)}, but {_remedy(problem['type'], problem['msg'], given)}"
-    return " ".join(told.split())
+        message = f"{head} is {_shown(given)}, but {_remedy(problem['type'], problem['msg'], given)}"
+    return " ".join(message.split())
 
 
 def kind_of(settings: type[BaseModel], loc: Loc) -> Literal["section", "setting", "unknown"]:
-    """What there is at that place: a section, a single setting (or a part of its list), or nothing."""
+    """The kind of the place: a section, a single setting (or a part of its list), or unknown."""
     section: type[BaseModel] | None = settings
     for name in loc:
         if section is None:
@@ -112,8 +112,8 @@ def _remedy(kind: str, message: str, given: object) -> str:
         return "it should be a list, as in [A, B] or A, B"
     if kind.startswith(("date_", "datetime_")):
         return "it should be a date, such as 2010-01-04"
-    told = message.removeprefix("Value error, ")
-    return told[0].lower() + told[1:]
+    remedy = message.removeprefix("Value error, ")
+    return remedy[0].lower() + remedy[1:]
 
 
 def _is_json(text: str) -> bool:

@@ -8,7 +8,7 @@ from stock_pipeline.settings.kinds import Days, Section, Share
 
 
 class PromotionSettings(Section):
-    """When a new version takes the place of the active one."""
+    """The rule by which a new version replaces the active one."""
 
     mode: Literal["holdout", "shadow"] = Field(
         "holdout",
@@ -16,17 +16,17 @@ class PromotionSettings(Section):
         "scored out of fold; `shadow`, after nights of predictions beside it",
     )
     automatic: bool = Field(
-        True, description="whether a version that passes is promoted; otherwise it is held until `stock-pipeline models promote`"
+        True, description="whether a version that passes is promoted; otherwise it waits for `stock-pipeline models promote`"
     )
     tolerance: Share = Field(0.1, description="a new version may have an error larger by this share and still take over")
     beats_baseline: bool = Field(True, description="guard: its error must be below that of predicting 0 for every stock")
-    not_inferior: bool = Field(True, description="guard: its daily rank IC must not be lower beyond chance (EWC t test)")
+    not_inferior: bool = Field(True, description="guard: its daily rank IC must not be significantly lower (EWC t test)")
     degradation_guard: bool = Field(
         True, description="guard: it must keep within the tolerance of the best version kept, so that small slips do not add up"
     )
-    significance: float = Field(0.05, gt=0, lt=0.5, description="of that test, above 0 and below 0.5")
+    significance: float = Field(0.05, gt=0, lt=0.5, description="significance level of that test, above 0 and below 0.5")
     shadow_predictions: int = Field(100, ge=1, description="predictions with outcomes that a shadow version needs before it is decided on")
-    shadow_sessions: int = Field(20, ge=2, description="sessions with outcomes that it needs, 2 or more")
+    shadow_sessions: int = Field(20, ge=2, description="sessions with outcomes that a shadow version needs, 2 or more")
 
 
 class RetrainingSettings(Section):
@@ -34,7 +34,7 @@ class RetrainingSettings(Section):
 
     on_schedule: bool = Field(True, description="train at the times of `automation.training_cron`")
     when_damaged: bool = Field(
-        True, description="retrain models whose artefact is missing or damaged, or whose training failed and left none in service"
+        True, description="retrain models whose artefact is missing or damaged, or whose training failed and left no active version"
     )
     on_drift: bool = Field(True, description="retrain when features have drifted")
     drift_share: float = Field(0.5, gt=0, le=1, description="share of the features whose drift must be HIGH or CRITICAL")

@@ -12,4 +12,4 @@ class ScheduleSettings(Section):
 
     enabled: bool = Field(True, description="whether the nightly schedule and the watchdog run")
     time: TimeOfDay = Field("22:45", description="when ingestion starts on trading days")
-    time_zone: Annotated[str, AfterValidator(known_time_zone)] = Field("America/New_York", description="whose clock that is")
+    time_zone: Annotated[str, AfterValidator(known_time_zone)] = Field("America/New_York", description="time zone of that time")

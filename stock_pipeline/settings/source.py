@@ -1,4 +1,4 @@
-"""Where market data comes from, and how each source is asked."""
+"""The sources of market data, and how each is requested."""
 
 from datetime import date
 
@@ -10,11 +10,11 @@ from stock_pipeline.settings.paths import FilesPattern
 
 
 class IbkrSettings(Section):
-    """How Interactive Brokers' gateway (or TWS) is reached. It is asked to read only."""
+    """The connection to Interactive Brokers' gateway (or TWS), which is read only."""
 
     host: str = Field("127.0.0.1", description="where TWS or IB Gateway listens")
     port: int = Field(4002, ge=1, le=65535, description="its port: 4002 and 4001 of a gateway (paper and live), 7497 and 7496 of TWS")
-    client_id: int = Field(17, ge=1, description="by which it tells its clients apart, from 1 on; give each data directory its own")
+    client_id: int = Field(17, ge=1, description="number of this client at the gateway, from 1 on; give each data directory its own")
     connect_seconds: Seconds = Field(10, description="how long to wait for the connection")
     request_seconds: int = Field(60, ge=1, description="how long to wait for an answer")
     requests_at_once: int = Field(5, ge=1, description="requests under way at the same time")
@@ -29,17 +29,17 @@ class IbkrSettings(Section):
 
 
 class YahooSettings(Section):
-    """How Yahoo Finance is asked."""
+    """The requests to Yahoo Finance."""
 
     requests_at_once: int = Field(4, ge=1, description="requests under way at the same time")
     request_seconds: Seconds = Field(30, description="how long to wait for an answer")
-    retries: int = Field(4, ge=0, description="how often a request is made again after an answer that says too many")
+    retries: int = Field(4, ge=0, description="how often a request is repeated after an answer that there were too many")
     retry_delay_seconds: float = Field(2.0, gt=0, description="how long to wait before the first retry; each later one waits twice as long")
     budget_seconds: int = Field(900, ge=1, description="what is not answered by then goes to the next source")
 
 
 class SourceSettings(Section):
-    """Where market data comes from: the first source, and those that are asked for what it could not give."""
+    """The sources of market data: the first one, and the fallbacks for what it could not give."""
 
     name: str = Field("sample", description="source of market data that is asked first; the README lists them")
     fallbacks: Names = Field((), description="sources to ask, in this order, for what the first could not give, as a list")
@@ -49,16 +49,14 @@ class SourceSettings(Section):
     instruments_path: FilesPattern = Field(
         None, description="names, exchanges, sectors and industries for the source files: a file or a glob"
     )
-    universe_path: FilesPattern = Field(
-        None, description="who belongs to the universe from when to when: a file or a glob with symbol, first and last"
-    )
+    universe_path: FilesPattern = Field(None, description="members of the universe: a file or a glob with symbol, first and last")
     renames_path: FilesPattern = Field(None, description="changes of symbol: a file or a glob with old, new and session")
     symbols: NamesOrAll = Field(
         None,
         description="only these symbols, as a list; when left out all of a file's, and of a live source the members of the universe, "
         "or those in the store",
     )
-    currency: Currency = Field("USD", description="prices that are said to be in another currency are refused")
+    currency: Currency = Field("USD", description="prices stated in another currency are refused")
     history_from: date = Field(date(2010, 1, 4), description="first session that a live source is asked for")
     refetch_sessions: int = Field(
         5, ge=0, le=A_CENTURY_OF_DAYS, description="sessions that a live source is asked for again, to notice restatements"

@@ -1,4 +1,4 @@
-"""What trading costs, wherever returns after costs are told."""
+"""The cost of trading, wherever returns after costs are reported."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from stock_pipeline.settings.kinds import Section
 
 
 class TradingSettings(Section):
-    """What trading costs."""
+    """The cost of trading."""
 
     cost_bps_per_side: float = Field(
         10.0,

@@ -31,11 +31,11 @@ def values_of(settings: Settings, names: Iterable[str]) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
-def difference(held: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """What changed from ``held`` to ``now``, as in "backtest.top_share is 0.2, was 0.1"; None where nothing did."""
-    changed = [name for name in now if name not in held or held[name] != now[name]]
-    told = (f"{name} is {json.dumps(now[name])}" + (f", was {json.dumps(held[name])}" if name in held else "") for name in changed)
-    return "; ".join(told) or None
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """The changes from ``before`` to ``now`` in words, as in "backtest.top_share is 0.2, was 0.1"; None where nothing did."""
+    changed = [name for name in now if name not in before or before[name] != now[name]]
+    parts = (f"{name} is {json.dumps(now[name])}" + (f", was {json.dumps(before[name])}" if name in before else "") for name in changed)
+    return "; ".join(parts) or None
 
 
 def _leaves(section: BaseModel, dumped: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -19,7 +19,7 @@ TaskState = Literal["succeeded", "up to date", "failed"]
 
 @dataclass(frozen=True)
 class Author:
-    """Who writes, and when (UTC), for the audit trail: an asset, a person or a job. Only an asset has a watermark."""
+    """The author of a write for the audit trail, an asset, a person or a job, and the moment (UTC). Only an asset has a watermark."""
 
     kind: AuthorKind
     name: str
@@ -30,12 +30,20 @@ class Author:
 
     @classmethod
     def of_asset(cls, name: str, code_version: str, run_id: str, written_at: datetime, settings: str = "{}") -> "Author":
-        """An asset that a run executes; another ``code_version``, or other ``settings`` (JSON), would make other rows."""
+        """An asset that a run executes.
+
+        Args:
+            name: of the asset.
+            code_version: another version may make other rows.
+            run_id: of the run that executes it.
+            written_at: when it writes, UTC.
+            settings: those that its rows depend on, as a JSON object.
+        """
         return cls("asset", name, code_version, run_id, written_at, settings)
 
     @classmethod
     def of_person(cls, name: str, run_id: str, written_at: datetime) -> "Author":
-        """Somebody who gave a command."""
+        """A person who gave a command."""
         return cls("person", name, __version__, run_id, written_at)
 
     @classmethod
@@ -58,13 +66,13 @@ class WriteReport:
 
     @property
     def changed(self) -> bool:
-        """Whether the table is another than before."""
+        """Whether the table was changed."""
         return self.inserted > 0 or self.deleted > 0
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The numbers of the last writes to the two stores that whoever reads them now sees."""
+    """The number of the last write to each store that a reader sees now."""
 
     market: int
     ml: int
@@ -86,7 +94,7 @@ class TaskRun:
 
 @dataclass(frozen=True)
 class Watermark:
-    """The last session that an asset has brought its tables to, and the version of the code and the settings (JSON) that did it."""
+    """The last session that an asset has brought its tables to, with the code version and the settings (JSON) that it used."""
 
     session: date
     code_version: str
@@ -94,14 +102,14 @@ class Watermark:
 
 
 def record_write(connection: duckdb.DuckDBPyConnection, author: Author, report: WriteReport) -> None:
-    """Add the row that says what a write did, inside the write's own transaction, with the next number of the store."""
+    """Add the audit row of a write, inside the write's own transaction, with the next number of the store."""
     table, *figures = astuple(report)
     number = last_sequence(connection) + 1
     _insert(connection, WRITES, [number, author.run_id, author.kind, author.name, table, author.written_at, *figures])
 
 
 def advance_watermark(connection: duckdb.DuckDBPyConnection, author: Author, watermark: date) -> None:
-    """Move the asset's watermark forward to the session, made by its version of the code and its settings; it never moves back."""
+    """Move the asset's watermark forward to the session, with its code version and its settings; it never moves back."""
     held = read_watermark(connection, author.name)
     reached = watermark if held is None else max(watermark, held.session)
     if held == Watermark(reached, author.code_version, author.settings):
@@ -111,9 +119,9 @@ def advance_watermark(connection: duckdb.DuckDBPyConnection, author: Author, wat
 
 
 def read_watermark(connection: duckdb.DuckDBPyConnection, asset: str) -> Watermark | None:
-    """How far the asset has brought its tables."""
+    """The asset's watermark; None where it has none yet."""
     rows = read(connection, WATERMARKS, Selection(equals={ASSET: [asset]})).rows(named=True)
-    # Where it is not on record by which settings rows were made, it was by none that are known.
+    # The settings of older rows may not be on record; they then count as none.
     return Watermark(rows[0]["watermark"], rows[0]["code_version"], rows[0]["settings"] or "{}") if rows else None
 
 
@@ -130,7 +138,7 @@ def version_of(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def rows_ever(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    """How many rows the table has ever gained, those that have gone since included; a row put in the place of another is none gained."""
+    """The number of rows the table has ever gained, including deleted ones; a replaced row does not count as gained."""
     query = "SELECT coalesce(sum(greatest(rows_inserted - rows_deleted, 0)), 0) FROM audit.writes WHERE table_name = ?"
     return int(connection.execute(query, [table]).fetchall()[0][0])
 
@@ -143,7 +151,7 @@ def last_sequence(connection: duckdb.DuckDBPyConnection) -> int:
 def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], seen: int) -> date | None:
     """The earliest session whose rows in any of the tables were changed by a write later than the one numbered ``seen``.
 
-    A change that has no session, because its table has none or because it only took rows away, may concern every one of them.
+    A change without a session, because its table has none or because it only deleted rows, may concern every session.
     """
     marks = ", ".join("?" * len(tables))
     query = f"SELECT min(coalesce(first_session, DATE '0001-01-01')) FROM audit.writes WHERE sequence > ? AND table_name IN ({marks})"  # noqa: S608
@@ -152,7 +160,7 @@ def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], s
 
 
 def last_seen(connection: duckdb.DuckDBPyConnection, asset: str) -> Seen | None:
-    """Up to which writes the asset has seen in executions that did not fail; None where there was none."""
+    """The last writes that the asset has seen in executions that did not fail; None where there was none."""
     query = "SELECT max(seen_market), max(seen_ml) FROM audit.task_runs WHERE asset = ? AND state <> 'failed'"
     market, ml = connection.execute(query, [asset]).fetchall()[0]
     return None if market is None else Seen(market, ml)

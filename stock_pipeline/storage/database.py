@@ -44,7 +44,7 @@ class Database:
 
         Raises:
             StockPipelineError: the store does not exist yet.
-            StoreBusyError: a writer held the store all the time that we waited.
+            StoreBusyError: a writer held the store for the whole waiting time.
         """
         if not self.path.exists():
             raise StockPipelineError(f"{self.path} does not exist yet; run `stock-pipeline run` first")
@@ -59,7 +59,7 @@ class Database:
         """A connection inside one transaction: committed on leaving, rolled back when anything is raised.
 
         Raises:
-            StoreBusyError: another process held the store all the time that we waited.
+            StoreBusyError: another process held the store for the whole waiting time.
         """
         connection = self._connect(read_only=False)
         try:
@@ -74,13 +74,13 @@ class Database:
             connection.close()
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
-        return self._patiently(lambda: duckdb.connect(self.path, read_only=read_only, config=HARDENING))
+        return self._retry_while_locked(lambda: duckdb.connect(self.path, read_only=read_only, config=HARDENING))
 
-    def _patiently(self, attempt: Callable[[], T]) -> T:
-        """What ``attempt``, which opens the file, gives: tried again for as long as we wait while another process holds it.
+    def _retry_while_locked(self, attempt: Callable[[], T]) -> T:
+        """The result of ``attempt``, which opens the file; tried again for ``wait_seconds`` while another process holds it.
 
         Raises:
-            StoreBusyError: another process held the store all the time that we waited.
+            StoreBusyError: another process held the store for the whole waiting time.
         """
         deadline = time.monotonic() + self.wait_seconds
         pause = FIRST_PAUSE_SECONDS
@@ -99,14 +99,14 @@ class Database:
     def copy_to(self, target: Path) -> int:
         """Copy every committed transaction to ``target`` while others may read the store, and return the copy's size in bytes.
 
-        The copy is made beside the target and moved into place when it is whole. It is also compact: DuckDB's own files never
-        shrink, their copies hold what is alive.
+        The copy is made beside the target and moved into place when it is complete. It is also compact: DuckDB's own files never
+        shrink, but their copies leave deleted rows out.
 
         Raises:
-            StoreBusyError: a writer held the store all the time that we waited.
+            StoreBusyError: a writer held the store for the whole waiting time.
         """
         with replacing(target) as unfinished, duckdb.connect(":memory:") as connection:
-            self._patiently(lambda: connection.execute(f"ATTACH {_literal(self.path)} AS source (READ_ONLY)"))
+            self._retry_while_locked(lambda: connection.execute(f"ATTACH {_literal(self.path)} AS source (READ_ONLY)"))
             connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
             connection.execute("COPY FROM DATABASE source TO target")
             connection.execute("DETACH target")

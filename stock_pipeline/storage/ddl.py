@@ -1,4 +1,4 @@
-"""Table schemas and views as SQL. Identifiers come from them alone and are quoted; nothing from outside is ever spliced in."""
+"""Table schemas and views as SQL. Identifiers come from them alone and are quoted; no other text is ever spliced in."""
 
 from collections.abc import Iterable
 
@@ -45,7 +45,7 @@ def create_statement(schema: TableSchema) -> str:
 
 
 def add_column_statement(schema: TableSchema, column: Column) -> str:
-    """The statement that gives an existing table a new column, null in the rows that are there."""
+    """The statement that gives an existing table a new column, null in its existing rows."""
     return f"ALTER TABLE {table_identifier(schema)} ADD COLUMN {_definition(column)}"
 
 
@@ -55,7 +55,7 @@ def allow_nulls_statement(schema: TableSchema, name: str) -> str:
 
 
 def view_statement(view: View) -> str:
-    """The statement that makes the view, or puts it in the place of the one of that name."""
+    """The statement that creates the view, or replaces the one of that name."""
     if view.parameters:
         return f"CREATE OR REPLACE MACRO {table_identifier(view)}({quoted_list(view.parameters)}) AS TABLE {view.sql}"
     return f"CREATE OR REPLACE VIEW {table_identifier(view)} AS {view.sql}"

@@ -37,7 +37,7 @@ class Migration:
 
     @property
     def rewrites(self) -> list[str]:
-        """The tables that it names as those that it rewrites; none where it is to be applied whatever there is."""
+        """The tables that it says it rewrites; none where it applies to every store."""
         named = REWRITES.match(self.sql)
         return named["tables"].split(", ") if named else []
 
@@ -73,7 +73,7 @@ def missing_migrations(connection: duckdb.DuckDBPyConnection, database: Database
 
 
 def apply(connection: duckdb.DuckDBPyConnection, step: Migration) -> None:
-    """Apply a migration, and note it in the ledger."""
+    """Apply a migration, and record it in the ledger."""
     known = {f"{stage}.{name}" for stage, name in connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()}
     if not step.rewrites or known.intersection(step.rewrites):
         connection.execute(step.sql)

@@ -1,4 +1,4 @@
-"""What a payload means for the rows that its table holds already: one function for each way of writing."""
+"""The ways of writing: one function for each, which says what a payload does to the stored rows."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,13 @@ class Write:
 
     schema: TableSchema
     frame: pl.DataFrame
-    replaces: tuple[
-        str, ...
-    ]  # columns of the key. Stored rows that agree in them with a row of the payload go, unless the payload has them.
-    keeps_stored: bool = False  # stored rows stay even so, and what the payload says of them is passed over
+    # columns of the key; stored rows that agree in them with a row of the payload are deleted, unless the payload has them too
+    replaces: tuple[str, ...]
+    keeps_stored: bool = False  # stored rows stay as they are, and the payload's rows with their keys are ignored
     # a payload that would leave a group, the rows that agree in the scope, with less than this share of its rows is refused, because a
     # source that broke looks just like that
     least_share: float = 0.0
-    may_be_empty: bool = False  # no rows are a true answer; otherwise they are refused for the same reason
+    may_be_empty: bool = False  # whether a payload without rows is valid; otherwise it is refused for the same reason
     quarantined: int = 0  # how many rows were left out as unsound, for the audit trail
     # the table's version (``Stores.read_versioned``) from before its rows were read to make the payload. Where another has written to it
     # since, the write is refused, lest that be lost.
@@ -33,17 +32,38 @@ class Write:
 def upsert(
     schema: TableSchema, frame: pl.DataFrame, *, may_be_empty: bool = False, quarantined: int = 0, expected_version: int | None = None
 ) -> Write:
-    """Replace the stored rows with the payload's keys (in a versioned table all their versions) and add the others; the rest stays."""
+    """Replace the stored rows with the payload's keys (in a versioned table all their versions) and add the others; the rest stays.
+
+    Args:
+        schema: of the table.
+        frame: the payload.
+        may_be_empty: whether a payload without rows is valid.
+        quarantined: rows that were left out as unsound, for the audit trail.
+        expected_version: of the table when it was read; None: whatever it is.
+    """
     return Write(schema, frame, schema.key, may_be_empty=may_be_empty, quarantined=quarantined, expected_version=expected_version)
 
 
 def append(schema: TableSchema, frame: pl.DataFrame, *, may_be_empty: bool = False, expected_version: int | None = None) -> Write:
-    """Add the rows whose key is not stored yet; a row that is stored stays as it is, whatever the payload says of it."""
+    """Add the rows whose key is not stored yet; stored rows stay as they are.
+
+    Args:
+        schema: of the table.
+        frame: the payload.
+        may_be_empty: whether a payload without rows is valid.
+        expected_version: of the table when it was read; None: whatever it is.
+    """
     return Write(schema, frame, schema.key, keeps_stored=True, may_be_empty=may_be_empty, expected_version=expected_version)
 
 
 def replace_sessions(schema: TableSchema, frame: pl.DataFrame, *, least_share: float = SOUND_SHARE, may_be_empty: bool = False) -> Write:
     """Replace the sessions that the payload has, by the table's session column; the other sessions stay.
+
+    Args:
+        schema: of the table.
+        frame: the payload.
+        least_share: of a session's stored rows, 0 to 1; a payload with fewer is refused.
+        may_be_empty: whether a payload without rows is valid.
 
     Raises:
         SchemaError: no session is part of the table's key.
@@ -58,6 +78,13 @@ def replace_groups(
 ) -> Write:
     """Replace the groups that the payload has, a group being the rows with the same values of ``by``; the other groups stay.
 
+    Args:
+        schema: of the table.
+        frame: the payload.
+        by: columns of the key.
+        least_share: of a group's stored rows, 0 to 1; a payload with fewer is refused.
+        may_be_empty: whether a payload without rows is valid.
+
     Raises:
         SchemaError: a column of ``by`` is not part of the table's key.
     """
@@ -69,5 +96,12 @@ def replace_groups(
 
 
 def replace_all(schema: TableSchema, frame: pl.DataFrame, *, may_be_empty: bool = False, expected_version: int | None = None) -> Write:
-    """Replace the whole table: what the payload does not have goes."""
+    """Replace the whole table: stored rows that the payload lacks are deleted.
+
+    Args:
+        schema: of the table.
+        frame: the payload.
+        may_be_empty: whether a payload without rows is valid.
+        expected_version: of the table when it was read; None: whatever it is.
+    """
     return Write(schema, frame, (), may_be_empty=may_be_empty, expected_version=expected_version)

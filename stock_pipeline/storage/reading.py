@@ -1,4 +1,4 @@
-"""Reading a table as a Polars frame. Columns come from the schema's allow-list; values are bound, never spliced in."""
+"""Reading a table as a Polars frame. Column names come from the schema's allow-list; values are bound, never spliced in."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Selection:
 def read(connection: duckdb.DuckDBPyConnection, schema: TableSchema, selection: Selection) -> pl.DataFrame:
     """The selected rows, ordered by the table's key unless they are distinct.
 
-    Of a table that the file does not have there are none, and a column that it does not have is null.
+    A table that is not in the file has no rows, and a column that is not in it is null.
 
     Raises:
         SchemaError: a column is not one of the table's, or the selection needs a column that the table does not have.
@@ -62,7 +62,7 @@ class StoredColumn:
 
 
 def stored_columns(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> dict[str, StoredColumn]:
-    """The columns that the table has in the file, by name; none where there is no such table."""
+    """The columns of the table in the file, by name; none where there is no such table."""
     try:
         rows = connection.execute(f"DESCRIBE {table_identifier(schema)}").fetchall()
     except duckdb.CatalogException:

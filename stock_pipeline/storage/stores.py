@@ -25,7 +25,7 @@ from stock_pipeline.storage.writing import write_all
 
 @dataclass(frozen=True)
 class VersionedRows:
-    """Rows of a table, and its version from before they were read: what a write that rests on them expects."""
+    """Rows of a table, and its version from before they were read, for the ``expected_version`` of a write."""
 
     frame: pl.DataFrame
     version: int
@@ -41,12 +41,12 @@ class Stores:
 
     @property
     def layout(self) -> Layout:
-        """Where things lie under the data directory."""
+        """The paths under the data directory."""
         return Layout(self.home)
 
     @property
     def exist(self) -> bool:
-        """Whether both files are there."""
+        """Whether both files exist."""
         return self.market.path.exists() and self.ml.path.exists()
 
     def database(self, store: StoreName) -> Database:
@@ -54,7 +54,7 @@ class Stores:
         return self.market if store == "market" else self.ml
 
     def prepare(self, tables: Sequence[TableSchema], views: Sequence[View] = ()) -> None:
-        """Bring both stores to the schemas of these tables and views, creating them where they are missing; see ``schema_sync.prepare``."""
+        """Bring both stores up to the schemas of these tables and views, creating missing files; see ``schema_sync.prepare``."""
         for database in (self.market, self.ml):
             own = [table for table in tables if table.store == database.store]
             prepare(database, own, [view for view in views if view.store == database.store])
@@ -65,37 +65,42 @@ class Stores:
             return read(connection, schema, selection or Selection())
 
     def read_versioned(self, schema: TableSchema) -> VersionedRows:
-        """All rows of a table, ordered by its key, and the version that they are of."""
+        """All rows of a table, ordered by its key, and its version."""
         with self.database(schema.store).reader() as connection:
             version = audit.version_of(connection, schema.qualified_name)
             return VersionedRows(read(connection, schema, Selection()), version)
 
     @contextmanager
     def shared_reader(self, store: StoreName) -> Iterator[None]:
-        """Within it, reads of the store share one opening of its file, which takes longer than most of them; nobody can write to it."""
+        """Within the block, reads of the store share one opening of its file, which is slow; nobody can write to it meanwhile."""
         with self.database(store).reader():
             yield
 
     def count(self, schema: TableSchema) -> int:
-        """How many rows the table holds."""
+        """The number of rows of the table."""
         with self.database(schema.store).reader() as connection:
             return _count(connection, schema)
 
     def rows_ever(self, schema: TableSchema) -> int:
-        """How many rows the table has ever gained, those that have gone since included; see ``audit.rows_ever``."""
+        """The number of rows the table has ever gained, including deleted ones; see ``audit.rows_ever``."""
         with self.database(schema.store).reader() as connection:
             return audit.rows_ever(connection, schema.qualified_name)
 
     def content_hash(self, schema: TableSchema) -> str:
-        """A hash of everything in the table, whatever the order of its rows."""
+        """A hash of the table's content that does not depend on the order of its rows."""
         return content_hash(self.read(schema), schema.row_key)
 
     def write(self, store: StoreName, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
         """Write every table of one author, and an asset's watermark, in one transaction; see ``writing.write_all``.
 
+        Args:
+            store: the store that is written to.
+            author: for the audit trail.
+            writes: a write for each table.
+            watermark: the session that an asset has reached; None for a person or a job.
+
         Raises:
-            StockPipelineError: a table lies in another store, where this transaction does not reach, or an asset does not say how far it
-                has come, or another author does.
+            StockPipelineError: a table lies in the other store, an asset gives no watermark, or another author gives one.
         """
         if (author.kind == "asset") != (watermark is not None):
             raise StockPipelineError(f"the {author.kind} {author.name} writes with watermark {watermark}; an asset has one, others none")
@@ -105,26 +110,26 @@ class Stores:
         return write_all(self.database(store), author, writes, watermark)
 
     def watermark(self, store: StoreName, asset: str) -> Watermark | None:
-        """How far the asset has brought its tables."""
+        """The asset's watermark; None where it has none yet."""
         with self.database(store).reader() as connection:
             return audit.read_watermark(connection, asset)
 
     def market_session(self) -> date | None:
-        """The session that ingestion, which alone writes to it, has brought the market store to; None where there is nothing yet."""
+        """The last session in the market store, which only ingestion writes; None where there is none yet."""
         if not self.market.path.exists():
             return None
         with self.market.reader() as connection:
             return audit.last_watermark(connection)
 
     def progress_of(self, store: StoreName, asset: str, tables: Sequence[TableSchema]) -> tuple[Watermark | None, dict[str, int]]:
-        """How far the asset has brought its tables, and how many rows each has, by qualified name."""
+        """The asset's watermark, and the number of rows of each table, by qualified name."""
         with self.database(store).reader() as connection:
             return audit.read_watermark(connection, asset), {table.qualified_name: _count(connection, table) for table in tables}
 
     def changed_from(self, tables: Sequence[TableSchema], store: StoreName, asset: str) -> date | None:
-        """The earliest session whose rows in ``tables`` have changed since the asset (which writes to ``store``) last ran to its end.
+        """The earliest session whose rows in ``tables`` have changed since the asset's last run that did not fail; None where none has.
 
-        The first of all days where it never did: it may have been killed after it had written, and what it saw is not known.
+        ``date.min`` where there was no such run: the asset may have been killed after writing, and what it had read is unknown.
         """
         with self.database(store).reader() as connection:
             seen = audit.last_seen(connection, asset)
@@ -140,7 +145,7 @@ class Stores:
         return min(found, default=None)
 
     def seen(self) -> Seen:
-        """The numbers of the last writes to both stores: to be asked before reading, and told when what was read has been dealt with."""
+        """The numbers of the last writes to both stores: taken before reading, and recorded once the rows read have been processed."""
         numbers = []
         for database in (self.market, self.ml):
             with database.reader() as connection:

@@ -1,4 +1,4 @@
-"""The tables of storage itself: what was written, how far each asset has come, what has been applied. Every store has them."""
+"""The tables of storage itself: writes, watermarks, executions, migrations and views. Every store has them."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ ASSET: Final = "asset"
 
 
 def _audit(name: str, description: str, key: tuple[str, ...], *columns: Column) -> TableSchema:
-    # Which store it says does not matter: whoever uses these tables has a connection to the one that is meant.
+    # The store given here does not matter: these tables are used with an open connection to the store meant.
     return TableSchema("ml", "audit", name, description, columns, key, session_column=None)
 
 
@@ -26,7 +26,7 @@ WRITES: Final = _audit(
     Column("written_at", pl.Datetime("us"), "when, UTC"),
     Column("rows_in", pl.Int64, "rows of the payload", minimum=0),
     Column("rows_inserted", pl.Int64, "rows that were not stored before", minimum=0),
-    Column("rows_deleted", pl.Int64, "rows that went", minimum=0),
+    Column("rows_deleted", pl.Int64, "rows that were deleted", minimum=0),
     Column("rows_quarantined", pl.Int64, "rows that were left out as unsound", minimum=0),
     Column("first_session", pl.Date, "earliest session among the rows inserted", nullable=True),
     Column("content_hash", pl.String, "hash of the payload"),

@@ -1,4 +1,4 @@
-"""Point in time: how the versions of a row follow one another.
+"""Point in time: the order of the versions of a row.
 
 A version holds from the night ``known_from`` until the night ``known_to`` on which another took its place.
 """
@@ -17,7 +17,7 @@ ORDER = "__order"
 def notice_restatements(
     history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str], night: date, tolerance: float = 0.0
 ) -> pl.DataFrame:
-    """Date what a source without capture dates says: a first value from its own night, a changed one from ``night``.
+    """Date the rows of a source without capture dates: a first value from its own night, a changed one from ``night``.
 
     Args:
         history: every stored version of the rows concerned.
@@ -25,10 +25,10 @@ def notice_restatements(
         key: columns that name the row.
         values: columns whose change makes a restatement.
         night: the session on whose night the change was noticed.
-        tolerance: share by which a number may differ from the one held and still be the same.
+        tolerance: share by which a number may differ from the stored one and still count as the same.
 
     Returns:
-        ``incoming`` without the rows that say nothing new, with ``known_from`` moved to ``night`` where a value changed.
+        ``incoming`` without the rows that repeat stored values, with ``known_from`` moved to ``night`` where a value changed.
     """
     if history.is_empty():
         return incoming
@@ -41,9 +41,9 @@ def notice_restatements(
 
 
 def _is_same(name: str, dtype: pl.DataType, tolerance: float) -> pl.Expr:
-    told, held = pl.col(name), pl.col(f"{name}__held")
-    same = told.eq_missing(held)
-    return same | ((told - held).abs() <= tolerance * held.abs()).fill_null(value=False) if tolerance and dtype.is_float() else same
+    new, held = pl.col(name), pl.col(f"{name}__held")
+    same = new.eq_missing(held)
+    return same | ((new - held).abs() <= tolerance * held.abs()).fill_null(value=False) if tolerance and dtype.is_float() else same
 
 
 def _same_as(rows_back: int, names: Sequence[str]) -> pl.Expr:
@@ -56,10 +56,10 @@ def _same_as(rows_back: int, names: Sequence[str]) -> pl.Expr:
 def merge_versions(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.DataFrame:
     """The full history of every incoming key: stored and new versions in the order in which they were known.
 
-    Captures fed one by one in the order of their nights, all at once in any order, or twice give the same history. Two versions
-    known from the same night are one: the later told. A version that only repeats the one before it is dropped; so where a
-    forgotten capture is fed late and alone, nothing tells any more that a later night confirmed the older value, and the
-    captures after it must be fed again.
+    Captures merged one by one in the order of their nights, all at once in any order, or twice give the same history. Of two versions
+    known from the same night only the last one given counts. A version that only repeats the one before it is dropped. So where a
+    forgotten capture is merged late and alone, it is no longer known that a later night confirmed the older value, and the captures
+    after it must be merged again.
 
     Args:
         history: every stored version of (at least) the incoming keys, with ``known_from`` and ``known_to``.
@@ -71,14 +71,14 @@ def merge_versions(history: pl.DataFrame, incoming: pl.DataFrame, key: Sequence[
         The columns of ``history``, one row per version, those of one key in the order of ``known_from``.
     """
     names = [*key]
-    if history.is_empty() and strictly_ordered(incoming, names):  # nothing to weave: a first load
+    if history.is_empty() and strictly_ordered(incoming, names):  # nothing to merge: a first load
         return incoming.select(name for name in history.columns if name != KNOWN_TO).with_columns(pl.lit(None, pl.Date).alias(KNOWN_TO))
     concerned = history.join(incoming.select(names).unique(), on=names, how="semi").drop(KNOWN_TO)
     columns = [name for name in history.columns if name != KNOWN_TO]
-    told = pl.concat([concerned.select(columns), incoming.select(columns)]).with_row_index(ORDER)
-    told = told.sort([*names, KNOWN_FROM, ORDER])
-    told_again = _same_as(-1, [*names, KNOWN_FROM])  # the same night: the later one counts
-    ordered = told.filter(~told_again)
+    versions = pl.concat([concerned.select(columns), incoming.select(columns)]).with_row_index(ORDER)
+    versions = versions.sort([*names, KNOWN_FROM, ORDER])
+    superseded = _same_as(-1, [*names, KNOWN_FROM])  # the same night: the later one counts
+    ordered = versions.filter(~superseded)
     news = ordered.filter(~(_same_as(1, names) & _same_as(1, values)))
     next_from = pl.when(_same_as(-1, names)).then(pl.col(KNOWN_FROM).shift(-1))
     return news.with_columns(next_from.alias(KNOWN_TO)).select(history.columns)

@@ -1,4 +1,4 @@
-"""Writing: validate, then one transaction with the rows, the audit rows and the watermark. Run twice, it changes nothing."""
+"""Writing: validate, then one transaction with the rows, the audit rows and the watermark. A repeated write changes nothing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,19 @@ MOST_ROWS_AT_ONCE = 250_000
 
 
 def write_all(database: Database, author: Author, writes: Sequence[Write], watermark: date | None) -> list[WriteReport]:
-    """Write every table of one author in one transaction, with its audit rows and, of an asset, its watermark.
+    """Write every table of one author in one transaction, with its audit rows and, for an asset, its watermark.
 
-    A table or a column that the file lacks is made first. Tables whose rows are already there are left untouched and leave no audit
-    row; the watermark only moves forward.
+    Missing tables and columns are made first. Tables that hold the rows already are left untouched and get no audit row.
+
+    Args:
+        database: the store.
+        author: for the audit trail.
+        writes: a write for each table.
+        watermark: the session that an asset has reached, which only moves it forward; None: no watermark is written.
 
     Raises:
         SchemaError: a frame does not fit its table, or a column is stored with another type.
-        RefusedWriteError: a payload is empty or has shrunk, or its table is in another version than the one it was made from.
+        RefusedWriteError: a payload is empty or has shrunk, or its table has changed since it was read.
     """
     staged = [(write, write.schema.validate(write.frame)) for write in writes]
     for write, frame in staged:
@@ -51,7 +56,7 @@ def write_all(database: Database, author: Author, writes: Sequence[Write], water
 def _write_one(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame, digest: str) -> WriteReport:
     schema = write.schema
     if write.expected_version not in (None, audit.version_of(connection, schema.qualified_name)):
-        raise RefusedWriteError(f"{schema.qualified_name} was changed by another while this was being worked out; try again")
+        raise RefusedWriteError(f"{schema.qualified_name} was changed by another process in the meantime; try again")
     done = [_write_part(connection, write, part) for part in _parts(write, frame)]
     return WriteReport(
         schema.qualified_name,
@@ -76,18 +81,18 @@ def _parts(write: Write, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _write_part(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame) -> tuple[int, int, date | None]:
-    """How many rows were inserted, how many deleted, and the first session of the inserted ones."""
+    """Write part of a payload; returns rows inserted, rows deleted, and the first session of the inserted rows."""
     schema, among = write.schema, _among(write, frame)
     connection.register(STAGED, frame)
     try:
-        if not _any_held(connection, schema, among):
+        if not _has_stored_rows(connection, schema, among):
             inserted, first_session = _insert(connection, schema, STAGED)
             return inserted, 0, first_session
         deleted = 0
         if not write.keeps_stored:
             _refuse_shrunken(connection, write, among)
             deleted = _delete_replaced(connection, write, among)
-        inserted, first_session = _insert(connection, schema, _news(connection, schema, among))
+        inserted, first_session = _insert(connection, schema, _select_new_rows(connection, schema, among))
         return inserted, deleted, first_session
     finally:
         connection.unregister(STAGED)
@@ -95,7 +100,7 @@ def _write_part(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.D
 
 @dataclass(frozen=True)
 class _Among:
-    """A condition on the rows ``held``, and its values, which every row fulfils that is of a scope of the payload."""
+    """An SQL condition on the stored rows (``held``) that every row to be compared with the payload fulfils, and its values."""
 
     condition: str
     values: tuple[date, ...] = ()
@@ -109,7 +114,7 @@ def _among(write: Write, frame: pl.DataFrame) -> _Among:
     return _Among(f"held.{quoted(session)} BETWEEN ? AND ?", (frame[session].min(), frame[session].max()))  # type: ignore[arg-type]
 
 
-def _any_held(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Among) -> bool:
+def _has_stored_rows(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Among) -> bool:
     query = f"SELECT 1 FROM {table_identifier(schema)} AS held WHERE {among.condition} LIMIT 1"  # noqa: S608
     return bool(connection.execute(query, among.values).fetchall())
 
@@ -130,7 +135,7 @@ def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among:
         staged, held, *place = shrunken[0]
         raise RefusedWriteError(
             f"{write.schema.qualified_name}: the payload has {staged} rows of {', '.join(map(str, place))} where {held} are stored, "
-            f"less than the {write.least_share:.0%} that is taken for sound, so nothing was written"
+            f"less than the required {write.least_share:.0%}, so nothing was written"
         )
 
 
@@ -145,9 +150,9 @@ def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, among:
     )
 
 
-def _news(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Among) -> str:
-    """The name of a table of the payload's rows that are not stored yet."""
-    # What is left of the payload's keys after the deletion is identical to the payload, so the key alone tells what is new.
+def _select_new_rows(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Among) -> str:
+    """Select the payload's rows that are not stored yet; returns the name of their table."""
+    # What is left of the payload's keys after the deletion is identical to the payload, so the key alone decides what is new.
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {NEWS} AS SELECT {quoted_list(schema.column_names)} FROM {STAGED} AS staged WHERE NOT EXISTS "  # noqa: S608
         f"(SELECT 1 FROM {table_identifier(schema)} AS held WHERE {among.condition} AND {_equal(schema.row_key)})",
@@ -157,7 +162,7 @@ def _news(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Am
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, schema: TableSchema, rows: str) -> tuple[int, date | None]:
-    """Insert the rows of a table, and tell how many they are and their first session."""
+    """Insert the rows of a table; returns how many they are and their first session."""
     first = "min(NULL::DATE)" if schema.session_column is None else f"min({quoted(schema.session_column)})"
     first_session = connection.execute(f"SELECT {first} FROM {rows}").fetchall()[0][0]  # noqa: S608
     columns, order = quoted_list(schema.column_names), quoted_list(_storage_order(schema))

@@ -26,7 +26,7 @@ WRONG_INPUT = 2
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
-    """A model with four versions: retired, active, waiting for a hand, rejected. The third's errors are half of the second's."""
+    """A model with four versions: retired, active, waiting for a person, rejected. The third's errors are half of the second's."""
     stores = ingested(tmp_path, DAYS[5])
     put(stores, TRAININGS, [training(tmp_path, number) for number in STATUSES], DAYS[4])
     put(stores, MODEL_VERSIONS, [version(number, status) for number, status in STATUSES.items()], DAYS[4])
@@ -124,7 +124,7 @@ def test_what_a_hand_did_is_in_the_audit_trail(stores: Stores) -> None:
         rows = connection.execute(query).fetchall()
     assert [row[1:] for row in rows] == [("person", "registry.model_versions"), ("person", "registry.promotions")]
     assert {run.startswith("by-hand-") for run, *_ in rows} == {True}
-    assert stores.watermark("ml", "registry/model_versions") == before  # the asset has yet to look at what the hand did
+    assert stores.watermark("ml", "registry/model_versions") == before  # the asset has yet to look at what the person did
 
 
 def spoil(stores: Stores, number: int) -> None:
@@ -145,7 +145,7 @@ def lose(stores: Stores, number: int) -> None:
         (("promote", NAME, 4), "version 4 of lightgbm was rejected"),
         (("promote", NAME, 3, "--force"), "--force was given without a reason"),
         (("rollback", NAME, "--to", 3), "version 3 of lightgbm is candidate"),
-        (("rollback", STACK), "stack has no earlier version that has served"),
+        (("rollback", STACK), "stack has no earlier version that was active"),
         (("enable", NAME), "lightgbm is switched on already"),
     ],
 )
@@ -163,7 +163,7 @@ def test_a_damaged_version_does_not_come_into_service(harm: Any, told_of: str, s
             harm(stores, number)
         ended = models(stores, *arguments)
         assert ended.exit_code == WRONG_INPUT
-        assert f"version {number} of lightgbm cannot serve: " in ended.stderr and told_of in ended.stderr
+        assert f"version {number} of lightgbm cannot be active: " in ended.stderr and told_of in ended.stderr
     assert statuses(stores) == STATUSES
 
 

@@ -53,10 +53,10 @@ def test_a_hand_promotes_what_passes(status: str, ground: str) -> None:
     ("status", "error", "sessions", "told"),
     [
         (ACTIVE, 0.2, 20, "version 2 of a is active already"),
-        (REJECTED, 0.2, 20, "version 2 of a was rejected: no version was active; promote it all the same with --force and --reason"),
+        (REJECTED, 0.2, 20, "version 2 of a was rejected: no version was active; promote it anyway with --force and --reason"),
         (ARCHIVED, 0.2, 20, "version 2 of a is archived"),
         (RETIRED, 0.2, 20, "go back to it with `stock-pipeline models rollback a`"),
-        (CANDIDATE, 0.4, 20, "is refused: error 0.400000 on 20 sessions is 60.00% worse"),
+        (CANDIDATE, 0.4, 20, "does not pass: error 0.400000 on 20 sessions is 60.00% worse"),
         (CANDIDATE, 0.2, 0, "shares no session with version 1"),
         (SHADOW, 0.2, 19, "has 380 predictions of 19 sessions with outcomes in shadow, and needs 100 of 20"),
     ],
@@ -88,7 +88,7 @@ def test_one_step_back_and_another_and_no_further() -> None:
         (2, ROLLBACK, 3, "it errs"),
         (1, ROLLBACK, 2, "it errs too"),
     ]
-    with pytest.raises(InputError, match="a has no earlier version that has served"):
+    with pytest.raises(InputError, match="a has no earlier version that was active"):
         roll_back(twice, "a", None, DAYS[8], "on")
 
 

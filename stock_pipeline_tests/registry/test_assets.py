@@ -117,7 +117,7 @@ def test_a_damaged_version_gives_way_to_a_worse_one(stores: Stores) -> None:
     model_file(stores, artefact).unlink()
     train(stores, "t2", 2, "core", 0.40)
     assert registered(stores, "core") == [(1, "t1", RETIRED), (2, "t2", ACTIVE)]
-    assert "version 1 cannot serve" in stores.read(PROMOTIONS)["reason"][1]
+    assert "version 1 cannot predict" in stores.read(PROMOTIONS)["reason"][1]
     assert MODEL_FILE in stores.read(PROMOTIONS)["reason"][1]
 
 

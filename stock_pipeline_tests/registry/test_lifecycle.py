@@ -50,7 +50,7 @@ def test_a_status_follows_another_as_written_in_one_place_and_in_no_other_way(be
     if after in TRANSITIONS[before]:
         assert version_of(to(frame, 1, after), "a", 1)[STATUS] == after
     else:
-        with pytest.raises(InputError, match=f"version 1 of a is {before}, and what is {before} cannot become {after}"):
+        with pytest.raises(InputError, match=f"version 1 of a is {before}, so it cannot become {after}"):
             to(frame, 1, after)
 
 

@@ -150,7 +150,7 @@ def test_the_server_shows_the_store_of_the_data_directory_on_loopback_alone(mirr
 
 
 def test_there_is_no_server_before_anything_was_mirrored(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"mlflow\.db is not there.*run `stock-pipeline run` first"):
+    with pytest.raises(InputError, match=r"mlflow\.db does not exist.*run `stock-pipeline run` first"):
         server_command(tmp_path, 5000)
     assert list(tmp_path.iterdir()) == []
 

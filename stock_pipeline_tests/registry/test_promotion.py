@@ -19,10 +19,10 @@ def compared(mae: float, champion: float, zero: float = 0.3, p_value: float | No
     ("mae", "active", "passed", "told"),
     [
         (0.24, 0.25, True, "4.00% better than 0.250000"),
-        (0.25, 0.25, True, "no other than 0.250000"),
-        (0.27, 0.25, True, "8.00% worse than 0.250000 of the active, within the 10% allowed"),
-        (0.28, 0.25, False, "12.00% worse than 0.250000 of the active, beyond the 10% allowed"),
-        (0.0, 0.0, True, "no other"),
+        (0.25, 0.25, True, "no different than 0.250000"),
+        (0.27, 0.25, True, "8.00% worse than 0.250000 of the active version, within the 10% allowed"),
+        (0.28, 0.25, False, "12.00% worse than 0.250000 of the active version, beyond the 10% allowed"),
+        (0.0, 0.0, True, "no different"),
         (0.01, 0.0, False, "beyond the 10% allowed"),
         (float("nan"), 0.25, False, "beyond the 10% allowed"),
     ],
@@ -51,7 +51,7 @@ def test_more_tolerance_never_refuses_more(mae: float, active: float, less: floa
     ("guard", "of_version", "told"),
     [
         ("beats_baseline", compared(0.30, 0.31, zero=0.30), "predicting 0 for every stock has 0.300000"),
-        ("not_inferior", compared(0.25, 0.25, p_value=0.04), "its rank IC 0.0100 is lower than 0.0300 beyond chance (p 0.040)"),
+        ("not_inferior", compared(0.25, 0.25, p_value=0.04), "its rank IC 0.0100 is significantly lower than 0.0300 (p 0.040)"),
         ("degradation_guard", compared(0.25, 0.25, zero=0.25), "against predicting 0 it is 25.00% worse than the best version kept"),
     ],
 )

@@ -139,10 +139,10 @@ def test_a_version_that_cannot_serve_gives_way_to_any() -> None:
     found = register(NOTHING, made, DAYS[3], RULE, by_error(made), {"t1": "it is damaged"})
     assert story(found)[1] == (2, 2, PROMOTION, UNUSABLE)
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
-    assert found.promotions[REASON][1] == "version 1 cannot serve: it is damaged"
+    assert found.promotions[REASON][1] == "version 1 cannot predict: it is damaged"
 
 
-def test_without_automatic_promotion_a_version_that_passes_waits_for_a_hand() -> None:
+def test_without_automatic_promotion_a_version_that_passes_waits_for_a_person() -> None:
     rule = RULE.model_copy(update={"automatic": False})
     found = registered([candidate(0.2, "t1"), candidate(0.1, "t2"), candidate(0.9, "t3")], rule)
     assert found.versions[STATUS].to_list() == [ACTIVE, CANDIDATE, REJECTED]
@@ -163,7 +163,7 @@ def test_in_shadow_mode_a_version_waits_for_outcomes_and_is_then_decided_on() ->
     assert found.promotions["champion"].to_list()[3:] == [1, 2]  # the third is compared with the one that serves by then
 
 
-def test_a_shadow_that_passes_is_held_once_where_promotion_is_by_hand() -> None:
+def test_a_shadow_that_passes_is_held_once_where_promotion_is_manual() -> None:
     made = [candidate(0.2, "t1"), candidate(0.1, "t2")]
     rule = IN_SHADOWS.model_copy(update={"automatic": False})
     once = judge_shadows(registered(made, rule), DAYS[11], rule, by_error(made))

@@ -40,7 +40,7 @@ Serve = Callable[..., Artefact]
 
 @pytest.fixture
 def serve(stores: Stores) -> Serve:
-    """A training of a model with its artefact, in service where nothing else is said."""
+    """A training of a model with its artefact, active by default."""
 
     def served(model: str, training: str, version: int | None = 1, **parameters: object) -> Artefact:
         artefact = put_training(stores, model, training, SESSION, parameters)
@@ -118,7 +118,7 @@ def test_a_model_that_was_tried_in_vain_is_tried_again_and_one_never_tried_is_le
 
 def test_the_request_is_the_same_for_as_long_as_nothing_changes(stores: Stores, serve: Serve) -> None:
     serve("mlp", "t1")
-    assert look(stores) == dg.SkipReason("every active version is whole, and no training failed that left none")
+    assert look(stores) == dg.SkipReason("every active version is undamaged, and no failed training left a model without one")
     tried(stores, "lightgbm", "failed", "no memory")
     first = look(stores)
     assert (asked(first), asked(look(stores))) == (["lightgbm"], ["lightgbm"])

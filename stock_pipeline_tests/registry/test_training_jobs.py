@@ -97,7 +97,7 @@ def test_a_second_job_is_refused_until_the_first_has_ended() -> None:
 
 
 def test_only_a_job_that_waits_can_begin() -> None:
-    with pytest.raises(InputError, match="job 1 is RUNNING, so it cannot begin"):
+    with pytest.raises(InputError, match="job 1 is RUNNING, so it cannot start"):
         with_started_job(at_work(), 1, NOW)
     with pytest.raises(InputError, match="there is no training job 2"):
         with_started_job(waiting(), 2, NOW)

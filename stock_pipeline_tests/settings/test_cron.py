@@ -50,7 +50,7 @@ def test_a_cron_line_that_cannot_be_is_refused(given: Given, cron: str) -> None:
 def test_a_cron_line_that_never_comes_true_is_refused(given: Given, cron: str, day: int) -> None:
     given(f"automation: {{training_cron: '{cron}'}}")
     told = refusal()
-    assert told.startswith(f"file stock_pipeline.yaml: field automation.training_cron is {cron!r}, but it never comes true")
+    assert told.startswith(f"file stock_pipeline.yaml: field automation.training_cron is {cron!r}, but it never matches")
     assert f"no month in it has a day {day};" in told
 
 

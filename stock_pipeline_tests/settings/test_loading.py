@@ -156,7 +156,7 @@ def test_a_variable_that_is_no_setting_is_named(given: Given) -> None:
         ("home: [a", "cannot be read as YAML: expected ',' or ']', but got '<stream end>' in line 1, column 9"),
         ("home: a\n\tb: c", "cannot be read as YAML: "),
         (b"home: \xff\xfe", "cannot be read as YAML: byte 7 of it is not UTF-8"),
-        ("home: !!python/object/apply:os.getcwd []", "cannot be read as YAML: something is not as it should be in line 1, column 7"),
+        ("home: !!python/object/apply:os.getcwd []", "cannot be read as YAML: something is wrong in line 1, column 7"),
         ("- home", "does not hold settings by name; write lines such as `home: data`"),
         ("only words", "does not hold settings by name; write lines such as `home: data`"),
     ],

@@ -42,11 +42,15 @@ PLACES: list[tuple[str, dict[str, str], str]] = [
     (f"token: '{SECRET}", {}, "stock_pipeline.yaml cannot be read as YAML: found unexpected end of stream in line 1"),
     (f"token: [{SECRET}\nhome: data", {}, "stock_pipeline.yaml cannot be read as YAML: expected ',' or ']'"),
     (f"token: a: {SECRET}", {}, "stock_pipeline.yaml cannot be read as YAML: mapping values are not allowed here in line 1"),
-    (f"token: !{SECRET} x", {}, "stock_pipeline.yaml cannot be read as YAML: something is not as it should be in line 1, column 8"),
-    (f"token: !{SECRET}!{SECRET} x", {}, "stock_pipeline.yaml cannot be read as YAML: something is not as it should be in line 1"),
-    (f"token: *{SECRET}", {}, "stock_pipeline.yaml cannot be read as YAML: something is not as it should be in line 1, column 8"),
-    (f"token: \x07{SECRET}", {}, "stock_pipeline.yaml cannot be read as YAML: it holds a character"),
-    (f"token: {SECRET}\nday: 2026-02-30", {}, "stock_pipeline.yaml cannot be read as YAML: it holds a character, a date or a number"),
+    (f"token: !{SECRET} x", {}, "stock_pipeline.yaml cannot be read as YAML: something is wrong in line 1, column 8"),
+    (f"token: !{SECRET}!{SECRET} x", {}, "stock_pipeline.yaml cannot be read as YAML: something is wrong in line 1"),
+    (f"token: *{SECRET}", {}, "stock_pipeline.yaml cannot be read as YAML: something is wrong in line 1, column 8"),
+    (f"token: \x07{SECRET}", {}, "stock_pipeline.yaml cannot be read as YAML: it holds an impossible character"),
+    (
+        f"token: {SECRET}\nday: 2026-02-30",
+        {},
+        "stock_pipeline.yaml cannot be read as YAML: it holds an impossible character, date or number",
+    ),
 ]
 
 

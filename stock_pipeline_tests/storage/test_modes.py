@@ -114,7 +114,7 @@ def test_a_shrunken_payload_is_refused_and_nothing_changes(stores: Stores, count
     if not refused:
         assert write(stores, nightly(count)).deleted == 10 - count
         return
-    wanted = rf"trial\.readings: the payload has {count} rows of 2012-01-03 where 10 are stored, less than the 90%"
+    wanted = rf"trial\.readings: the payload has {count} rows of 2012-01-03 where 10 are stored, less than the required 90%"
     with pytest.raises(RefusedWriteError, match=wanted):
         write(stores, nightly(count), DAYS[3])
     assert state(stores) == before
@@ -129,7 +129,7 @@ def test_new_nights_do_not_make_up_for_one_that_has_shrunk(stores: Stores) -> No
 
 def test_the_share_that_is_taken_for_sound_is_the_write_s_own(stores: Stores) -> None:
     write(stores, nightly(10))
-    with pytest.raises(RefusedWriteError, match="less than the 50%"):
+    with pytest.raises(RefusedWriteError, match="less than the required 50%"):
         write(stores, nightly(4), least_share=0.5)
     assert write(stores, nightly(5), least_share=0.5).deleted == 5
     assert write(stores, nightly(1), least_share=0.0).deleted == 4

@@ -41,7 +41,7 @@ def test_a_table_that_another_has_changed_meanwhile_is_left_as_it_is(stores: Sto
     write(stores, nightly(3, value=2.0))
     write(stores, nightly(3))  # as it was, and yet not the same version
     before = state(stores)
-    with pytest.raises(RefusedWriteError, match=r"trial\.readings was changed by another while this was being worked out; try again"):
+    with pytest.raises(RefusedWriteError, match=r"trial\.readings was changed by another process in the meantime; try again"):
         write(stores, nightly(3, value=9.0), DAYS[2], mode=upsert, expected_version=seen.version)
     assert state(stores) == before
     now = stores.read_versioned(READINGS)
