@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 install: $(VENV)/.installed  ## make the virtual environment with the locked dependencies
 
-run: install  ## run the whole journey once on the embedded sample, or with ARGS='--source files --path my.csv'
+run: install  ## run the full pipeline once on the embedded sample, or with ARGS='--source files --path my.csv'
 	@$(BIN)/stock-pipeline run $(ARGS)
 
 ui: install  ## the web UI and the daemon with every schedule and sensor, on http://127.0.0.1:3000 (PORT=...)

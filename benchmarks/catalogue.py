@@ -33,5 +33,5 @@ CATALOGUE: Final[tuple[Benchmark, ...]] = (
     Benchmark("quality", "Rank IC of every model and the stack, walk-forward 2010 to 2017.", quality.measure, takes_data=True),
     Benchmark("development", "The same on 2008 and 2009, on which choices were made.", quality.develop, takes_data=True),
     Benchmark("life", "A month of nights: versions trained, shadowed, promoted, refused, rolled back.", life.measure, takes_data=True),
-    Benchmark("run", "Run the whole journey in a cold process, twice.", run.measure, takes_data=True),
+    Benchmark("run", "Run the full pipeline in a cold process, twice.", run.measure, takes_data=True),
 )

@@ -1,4 +1,4 @@
-"""``run``: the whole journey, from source to drift report, as a cold process; then again in the same data directory.
+"""``run``: the full pipeline, from source to drift report, as a cold process; then again in the same data directory.
 
 Nothing is left to do the second time, so its share of the first is what it costs to find that out.
 """

@@ -93,7 +93,7 @@ def _label_ends(panel: pl.DataFrame) -> dict[date, date]:
 
 def _figures(tests: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, Any]:
     metrics = dict(score_table(tests).select(METRIC, VALUE).iter_rows())
-    years = scores_of(tests, None).filter((pl.col(METRIC) == RANK_IC) & (pl.col(PERIOD) != "whole"))
+    years = scores_of(tests, None).filter((pl.col(METRIC) == RANK_IC) & (pl.col(PERIOD) != "all"))
     found: dict[str, Any] = {name: metrics[name] for name in (RANK_IC, "icir", "rank_ic_t", "positive_ic_share")}
     found["by_year"] = dict(years.select(PERIOD, VALUE).iter_rows())
     if seen is not None:

@@ -39,7 +39,7 @@ class Gauge:
 
 @handles_errors
 def main(record: Path, files: str | None) -> None:
-    """Run the whole journey; exit codes as those of the command line."""
+    """Run the full pipeline; exit codes as those of the command line."""
     from stock_pipeline.command_line.run import full_run
     from stock_pipeline.orchestration.options import RunOptions
 

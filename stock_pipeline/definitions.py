@@ -28,7 +28,7 @@ from stock_pipeline.registry.jobs import training_job
 from stock_pipeline.registry.sensors import damaged_models
 from stock_pipeline.settings import Settings, place_of
 
-WHOLE_JOURNEY = "whole_journey"
+FULL_RUN = "full_run"
 
 
 def all_stages(settings: Settings) -> tuple[Stage, ...]:
@@ -53,7 +53,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """The Dagster definitions of the project for these settings."""
     stages = all_stages(settings)
     ingestion = ingestion_job(market_data.STAGES[0].keys[0][0], settings)
-    full_run = dg.define_asset_job(WHOLE_JOURNEY, selection=dg.AssetSelection.all(), description="From source to drift report.")
+    full_run = dg.define_asset_job(FULL_RUN, selection=dg.AssetSelection.all(), description="From source to drift report.")
     return dg.Definitions(
         assets=[build_asset(stage, stages, settings) for stage in stages],
         jobs=[ingestion, full_run, training_job(settings, stages)],

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
-from stock_pipeline.definitions import WHOLE_JOURNEY, all_stages, build_definitions
+from stock_pipeline.definitions import FULL_RUN, all_stages, build_definitions
 from stock_pipeline.features.catalogue import FEATURE_SETS, FeatureSet
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.orchestration.asset_factory import code_version
@@ -191,8 +191,8 @@ def test_the_time_of_the_schedule_comes_from_the_settings() -> None:
     assert [(s["cron"], s["time_zone"]) for s in schedules.values()] == [("5 6 * * 1-5", "Europe/London"), ("0 */6 * * *", "Europe/London")]
 
 
-def test_one_job_makes_the_whole_journey(definitions: dg.Definitions, specs: list[dg.AssetSpec]) -> None:
-    assert asset_graph(definitions)["jobs"][WHOLE_JOURNEY]["assets"] == sorted(spec.key.to_user_string() for spec in specs)
+def test_one_job_makes_the_full_run(definitions: dg.Definitions, specs: list[dg.AssetSpec]) -> None:
+    assert asset_graph(definitions)["jobs"][FULL_RUN]["assets"] == sorted(spec.key.to_user_string() for spec in specs)
 
 
 def test_bars_features_labels_and_models_are_guarded_by_blocking_checks(definitions: dg.Definitions) -> None:

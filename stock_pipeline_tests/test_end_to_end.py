@@ -1,4 +1,4 @@
-"""The whole journey as a user runs it, on the embedded sample: what it leaves behind, and that running it again changes nothing.
+"""the full pipeline as a user runs it, on the embedded sample: what it leaves behind, and that running it again changes nothing.
 
 How a gap is filled, and how files of one's own are read, is test_catching_up.py's to show.
 """
@@ -57,7 +57,7 @@ NOTHING_TO_DO = {"features/fundamental_ratios", "maintenance/archive", "performa
 
 
 @dataclass(frozen=True)
-class Journey:
+class FullRun:
     """What one run left: what it printed, and the state of the stores right after it."""
 
     ended: subprocess.CompletedProcess[str]
@@ -68,7 +68,7 @@ class Journey:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("journey") / "data"
+    return tmp_path_factory.mktemp("full_run") / "data"
 
 
 @pytest.fixture(scope="module")
@@ -77,20 +77,20 @@ def stores(home: Path) -> Stores:
 
 
 @pytest.fixture(scope="module")
-def first(home: Path, stores: Stores) -> Journey:
-    return journey(home, stores)
+def first(home: Path, stores: Stores) -> FullRun:
+    return full_run(home, stores)
 
 
 @pytest.fixture(scope="module")
-def second(home: Path, stores: Stores, first: Journey) -> Journey:
+def second(home: Path, stores: Stores, first: FullRun) -> FullRun:
     assert first.ended.returncode == 0
-    return journey(home, stores)
+    return full_run(home, stores)
 
 
-def journey(home: Path, stores: Stores) -> Journey:
+def full_run(home: Path, stores: Stores) -> FullRun:
     ended = command(home, "run")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    return Journey(ended, shown(command(home, "status", "--json")), hashes(stores), writes(stores))
+    return FullRun(ended, shown(command(home, "status", "--json")), hashes(stores), writes(stores))
 
 
 def hashes(stores: Stores) -> dict[str, str]:
@@ -124,7 +124,7 @@ def test_the_sample_s_known_defects_are_quarantined_and_nothing_else(stores: Sto
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_model_serves_and_tells_what_it_learnt_from(model: str, first: Journey) -> None:
+def test_a_model_serves_and_tells_what_it_learnt_from(model: str, first: FullRun) -> None:
     told = model_told(first, model)
     assert (told["active_version"], told["problem"]) == (1, None)
     # Past volatility takes 20 returns; a stack learns from what its members said out of fold.
@@ -138,7 +138,7 @@ def test_a_model_serves_and_tells_what_it_learnt_from(model: str, first: Journey
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_model_s_scores_can_be_believed(model: str, first: Journey) -> None:
+def test_a_model_s_scores_can_be_believed(model: str, first: FullRun) -> None:
     scores = model_told(first, model)["scores"]
     if model == "risk":  # volatility persists, so that it can be predicted
         assert LEAK < scores["rank_ic"] < 0.6
@@ -151,13 +151,13 @@ def test_a_model_s_scores_can_be_believed(model: str, first: Journey) -> None:
     assert scores["positive_ic_share_low"] < scores["positive_ic_share"] <= scores["positive_ic_share_high"]
 
 
-def test_the_stack_weighs_the_models_of_the_return(first: Journey) -> None:
+def test_the_stack_weighs_the_models_of_the_return(first: FullRun) -> None:
     weights = {model: model_told(first, model)["weight"] for model in MODELS}
     assert {model for model, weight in weights.items() if weight is not None} == set(stacked_models(None))
     assert sum(weight or 0 for weight in weights.values()) == pytest.approx(1)
 
 
-def model_told(found: Journey, model: str) -> dict[str, Any]:
+def model_told(found: FullRun, model: str) -> dict[str, Any]:
     """What the status tells of a model."""
     return next(row for row in found.status["models"] if row["model"] == model)
 
@@ -201,7 +201,7 @@ def test_risk_and_direction_are_told_in_their_own_units_and_scores_are_explained
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
-def test_suggestions_are_ranked_and_weigh_one_together(profile: RiskProfile, home: Path, first: Journey) -> None:
+def test_suggestions_are_ranked_and_weigh_one_together(profile: RiskProfile, home: Path, first: FullRun) -> None:
     assert first.ended.returncode == 0
     ended = invoke(home, "suggest", "--profile", profile.name, "--top", "100", "--json")
     assert ended.exit_code == 0, ended.stderr
@@ -222,7 +222,7 @@ def test_suggestions_of_the_profiles_differ(stores: Stores) -> None:
     assert len(set(chosen)) == len(PROFILES)
 
 
-def test_the_drift_report_is_a_page_of_its_own(home: Path, first: Journey) -> None:
+def test_the_drift_report_is_a_page_of_its_own(home: Path, first: FullRun) -> None:
     assert first.ended.returncode == 0
     page = (home / "reports" / "drift-2010-08-20.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
@@ -231,7 +231,7 @@ def test_the_drift_report_is_a_page_of_its_own(home: Path, first: Journey) -> No
     assert "https://" not in page
 
 
-def test_backups_open_and_hold_what_the_stores_hold(home: Path, stores: Stores, first: Journey) -> None:
+def test_backups_open_and_hold_what_the_stores_hold(home: Path, stores: Stores, first: FullRun) -> None:
     assert first.ended.returncode == 0
     rows = stores.read(BACKUPS)
     assert rows["path"].to_list() == ["backups/2010-08-20/market.duckdb", "backups/2010-08-20/ml.duckdb"]
@@ -241,55 +241,55 @@ def test_backups_open_and_hold_what_the_stores_hold(home: Path, stores: Stores, 
         assert copies.content_hash(table) == first.hashes[table.qualified_name]
 
 
-def test_mlflow_mirrors_every_version(home: Path, first: Journey) -> None:
+def test_mlflow_mirrors_every_version(home: Path, first: FullRun) -> None:
     assert first.ended.returncode == 0
     assert (home / "mlflow" / "mlflow.db").stat().st_size > 0
     assert len(list((home / "mlflow" / "artifacts").glob("*/artifacts/model/manifest.json"))) == len(MODELS)
 
 
-def test_the_status_lists_every_asset_and_every_model(home: Path, stores: Stores, first: Journey) -> None:
+def test_the_status_lists_every_asset_and_every_model(home: Path, stores: Stores, first: FullRun) -> None:
     assert first.status["home"] == str(home)
     rows = first.status["assets"]
-    tables = {f"{table.stage}/{table.name}": table for table in TABLES}
+    tables = {f"{table.room}/{table.name}": table for table in TABLES}
     assert [row["asset"] for row in rows] == ["/".join(key) for key in KEYS]
     assert [row["model"] for row in first.status["models"]] == MODELS
     for row in rows:
         table = tables.get(row["asset"])
         assert row["table"] == (None if table is None else f"{table.store}.{table.qualified_name}")
         assert row["rows"] == (0 if table is None else stores.count(table))
-        made = "up to date" if row["asset"] in NOTHING_TO_DO else "succeeded"
+        made = "up_to_date" if row["asset"] in NOTHING_TO_DO else "succeeded"
         assert (row["watermark"], row["last_result"], row["error"]) == ("2010-08-20", made, None)
         assert row["last_run"].endswith("Z")
 
 
-def test_the_run_shows_what_it_made_and_how_to_go_on(first: Journey) -> None:
+def test_the_run_shows_what_it_made_and_how_to_go_on(first: FullRun) -> None:
     assert first.ended.returncode == 0
     for told in (*MODELS, "Suggested stocks, profile default after the close of 2010-08-20", "Sharpe", "CRITICAL", "make ui"):
         assert told in first.ended.stdout
     assert "Traceback" not in first.ended.stdout + first.ended.stderr
 
 
-def test_a_second_run_changes_nothing(first: Journey, second: Journey) -> None:
+def test_a_second_run_changes_nothing(first: FullRun, second: FullRun) -> None:
     assert second.hashes == first.hashes
     assert second.writes == first.writes
 
 
-def test_after_a_second_run_every_asset_says_that_it_is_up_to_date(first: Journey, second: Journey) -> None:
-    assert {row["last_result"] for row in second.status["assets"]} == {"up to date"}
+def test_after_a_second_run_every_asset_says_that_it_is_up_to_date(first: FullRun, second: FullRun) -> None:
+    assert {row["last_result"] for row in second.status["assets"]} == {"up_to_date"}
     assert all(row["last_run"] >= before["last_run"] for row, before in zip(second.status["assets"], first.status["assets"], strict=True))
     untimed = [{**row, "last_run": None, "last_result": None} for row in second.status["assets"]]
     assert untimed == [{**row, "last_run": None, "last_result": None} for row in first.status["assets"]]
     assert second.status["models"] == first.status["models"]
 
 
-def test_an_earlier_session_than_the_one_reached_is_refused(home: Path, stores: Stores, second: Journey) -> None:
+def test_an_earlier_session_than_the_one_reached_is_refused(home: Path, stores: Stores, second: FullRun) -> None:
     ended = invoke(home, "run", "--as-of", "2010-05-03")
     assert (ended.exit_code, ended.stdout) == (WRONG_INPUT, "")
     assert ended.stderr.startswith("Error: --as-of 2010-05-03 lies before 2010-08-20")
     assert hashes(stores) == second.hashes
 
 
-def test_another_sample_in_the_same_place_is_refused(home: Path, stores: Stores, second: Journey) -> None:
+def test_another_sample_in_the_same_place_is_refused(home: Path, stores: Stores, second: FullRun) -> None:
     ended = invoke(home, "run", "--source", "sample-long")
     assert (ended.exit_code, ended.stdout) == (WRONG_INPUT, "")
     assert "cannot be mixed" in ended.stderr

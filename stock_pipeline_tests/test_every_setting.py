@@ -1,4 +1,4 @@
-"""Every documented setting, once: changed, it has rows made again that come out otherwise, or its stages say that it does not."""
+"""Every documented setting, once: changed, it has rows rebuilt that come out otherwise, or its stages say that it does not."""
 
 import shutil
 from collections.abc import Sequence
@@ -124,7 +124,7 @@ def test_every_setting_that_rows_depend_on_is_tried() -> None:
 
 
 def test_a_stage_that_keeps_what_it_made_before_follows_every_setting_of_the_data_that_it_reads(tmp_path: Path) -> None:
-    """Its rows of earlier nights, or its training, are made again only by a setting of its own: no news reaches them."""
+    """Its rows of earlier nights, or its training, are rebuilt only by a setting of its own: no news reaches them."""
     stages, seen = all_stages(settings_of(tmp_path / "data", **{"features.set": "extended"})), set()
     for stage in stages:
         keeps = {"full_refresh", "nights_to_make", "rows_of_nights"} & set(stage.body.__code__.co_names)
@@ -157,11 +157,11 @@ def test_a_changed_setting_has_other_rows_made_once(name: str, world: Path, tmp_
             if made.output is None or (stage.tables and hashes(stores, stage) == before):
                 unaltered.add((name, stage.name))
             if stage.cadence != "ingestion":
-                assert execute(stage, stores, settings).state == "up to date", stage.name
+                assert execute(stage, stores, settings).state == "up_to_date", stage.name
     assert unaltered == {pair for pair in WITHOUT_EFFECT if pair[0] == name}
 
 
 def assert_made_again(made: StageResult, name: str) -> None:
-    assert made.state in ("succeeded", "up to date"), made.error
+    assert made.state in ("succeeded", "up_to_date"), made.error
     if made.state == "succeeded" and made.stage.name != "registry/mlflow_mirror":  # which was off before, and had made nothing
         assert made.remade is not None and name in made.remade

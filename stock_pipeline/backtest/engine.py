@@ -26,7 +26,7 @@ def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps_per_sid
         cost_bps_per_side: cost of one dollar bought or sold, in basis points, from 0 to 5000.
 
     Returns:
-        One row per session in order: session, fill, gross_return, cost, net_return, turnover, holdings, unpriced,
+        One row per session in order: session, fill, gross_return, cost, net_return, turnover, holdings, unfilled,
         benchmark_return, equity, benchmark_equity, drawdown. The benchmark holds every stock with a forward return in equal
         weight, free of cost.
 
@@ -53,7 +53,7 @@ def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps_per_sid
         # The peak starts at the money put in, so a loss on the first session is a drawdown.
         .with_columns((pl.col(tables.EQUITY) / pl.col(tables.EQUITY).cum_max().clip(lower_bound=1.0) - 1).alias(tables.DRAWDOWN))
         .select(
-            *(SESSION, tables.FILL, tables.GROSS_RETURN, tables.COST, tables.NET_RETURN, tables.TURNOVER, tables.HOLDINGS, tables.UNPRICED),
+            *(SESSION, tables.FILL, tables.GROSS_RETURN, tables.COST, tables.NET_RETURN, tables.TURNOVER, tables.HOLDINGS, tables.UNFILLED),
             *(tables.BENCHMARK_RETURN, tables.EQUITY, tables.BENCHMARK_EQUITY, tables.DRAWDOWN),
         )
     )
@@ -80,7 +80,7 @@ def _by_session(picked: pl.DataFrame) -> pl.DataFrame:
     return picked.group_by(_PLACE, SESSION, maintain_order=True).agg(
         returns.filter(held).mean().fill_null(0.0).alias(tables.GROSS_RETURN),
         held.sum().cast(pl.Int32).alias(tables.HOLDINGS),
-        (pl.col("picked") & ~pl.col("priced")).sum().cast(pl.Int32).alias(tables.UNPRICED),
+        (pl.col("picked") & ~pl.col("priced")).sum().cast(pl.Int32).alias(tables.UNFILLED),
         returns.mean().alias(tables.BENCHMARK_RETURN),
     )
 

@@ -12,7 +12,7 @@ COST: Final = "cost"
 NET_RETURN: Final = "net_return"
 TURNOVER: Final = "turnover"
 HOLDINGS: Final = "holdings"
-UNPRICED: Final = "unpriced"
+UNFILLED: Final = "unfilled"
 BENCHMARK_RETURN: Final = "benchmark_return"
 EQUITY: Final = "equity"
 BENCHMARK_EQUITY: Final = "benchmark_equity"
@@ -22,7 +22,7 @@ NEXT_OPEN: Final = "next_open"
 
 DAILY_RETURNS = TableSchema(
     store="ml",
-    stage="backtest",
+    room="backtest",
     name="daily_returns",
     description="Returns of a book of a model's best-scored stocks, by the session after whose close it was chosen.",
     columns=(
@@ -40,7 +40,7 @@ DAILY_RETURNS = TableSchema(
             minimum=0,
         ),
         Column(HOLDINGS, pl.Int32, "stocks in the book", minimum=0),
-        Column(UNPRICED, pl.Int32, "stocks picked but left out because no forward return is known", minimum=0),
+        Column(UNFILLED, pl.Int32, "stocks picked but left out because no forward return is known", minimum=0),
         Column(BENCHMARK_RETURN, pl.Float64, "mean forward return of all stocks that have one, without costs", minimum=-1),
         Column(EQUITY, pl.Float64, "growth, after costs, of 1 put in before the first session", minimum=0),
         Column(BENCHMARK_EQUITY, pl.Float64, "growth of 1 put into the benchmark", minimum=0),
@@ -51,7 +51,7 @@ DAILY_RETURNS = TableSchema(
 
 METRICS = TableSchema(
     store="ml",
-    stage="backtest",
+    room="backtest",
     name="metrics",
     description="Figures that sum up a model's backtest as it stood on a session.",
     columns=(

@@ -101,7 +101,7 @@ def enable(model: str, reason: str, as_json: bool) -> None:
 
 @models.command()
 def sync() -> None:
-    """Bring MLflow up to date with the registry: runs, versions and aliases. A deleted MLflow folder is made again."""
+    """Bring MLflow up to date with the registry: runs, versions and aliases. A deleted MLflow folder is rebuilt."""
     from stock_pipeline.registry.mirroring import mirrored_versions
     from stock_pipeline.registry.mlflow_mirror import mirror
 

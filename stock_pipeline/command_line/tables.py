@@ -28,12 +28,12 @@ JOB_COLUMNS: Final = {
     "state": identifier("state"),
     "requested_at": day("requested, UTC"),
     "finished_at": day("finished, UTC"),
-    "trained": figure("trained"),
-    "not_trained": figure("not trained"),
+    "trained": figure("succeeded"),
+    "not_trained": figure("failed"),
 }
 REGISTRY_COLUMNS: Final = {
     "model": identifier("model"),
-    "on": identifier("on"),
+    "on": identifier("enabled"),
     "active_version": figure("active"),
     "active_since": day("since"),
     "versions": figure("versions"),
@@ -45,7 +45,7 @@ VERSION_COLUMNS: Final = {
     "status": identifier("status"),
     "as_of": day("trained as of"),
     "active_from": day("active from"),
-    "active_to": day("to"),
+    "active_to": day("active to"),
     "rows": figure("rows"),
     "rank_ic": figure("rank IC"),
 }
@@ -70,7 +70,7 @@ SCORE_COLUMNS: Final = {
     "icir": figure("ICIR"),
     "positive_ic_share": figure("positive IC share"),
     "mae": figure("MAE"),
-    "baseline_mae": figure("of zero"),
+    "baseline_mae": figure("baseline MAE"),
     "r2": figure("R2"),
     "weight": figure("weight in stack"),
 }
@@ -104,7 +104,7 @@ def show_made(ended: Sequence[Finished], stopped: Sequence[Blocked], seconds: fl
     show_table(f"Made in {seconds:.0f} s", (ASSET, figure("rows written"), figure("seconds"), RESULT), rows)
     for event in ended:
         if event.remade is not None:
-            say(f"{event.asset} was made again: {event.remade}")
+            say(f"{event.asset} was rebuilt: {event.remade}")
         if event.error is not None:
             say(event.error, lead=f"{event.asset} failed:")
     for check in stopped:

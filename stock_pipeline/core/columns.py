@@ -14,7 +14,7 @@ JUMP: Final = "jump"  # true where the price jumped overnight and no corporate a
 PRICES: Final = (OPEN, HIGH, LOW, CLOSE)
 # the factor that makes prices before the bar comparable with it; 1 where no corporate action took effect
 PRICE_FACTOR: Final = "price_factor"
-SHARE_FACTOR: Final = "share_factor"  # the same for the volumes
+VOLUME_FACTOR: Final = "volume_factor"  # the same for the volumes
 
 KNOWN_FROM: Final = "known_from"  # the first night on which this version of the row was known
 KNOWN_TO: Final = "known_to"  # the first night on which it no longer held; null while it holds
@@ -50,7 +50,7 @@ STOCKS: Final = "stocks"
 PREDICTIONS: Final = "predictions"  # how many
 CONTRIBUTION: Final = "contribution"  # what a feature added to a score
 PERIOD: Final = "period"
-WHOLE: Final = "whole"  # the period that stands for all of them together
+ALL_PERIODS: Final = "all"  # the period that stands for all of them together
 VALUE: Final = "value"
 PROFILE: Final = "profile"
 RANK: Final = "rank"

@@ -52,7 +52,7 @@ class TableSchema:
     """A table: where it lives, what its columns are, which columns make a row unique."""
 
     store: StoreName
-    stage: str  # the schema inside the store and the first part of the asset key
+    room: str  # the schema inside the store and the first part of the asset key
     name: str
     description: str
     columns: tuple[Column, ...]
@@ -72,7 +72,7 @@ class TableSchema:
     @property
     def qualified_name(self) -> str:
         """Stage and name: what the table is called inside its store."""
-        return f"{self.stage}.{self.name}"
+        return f"{self.room}.{self.name}"
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ class View:
     """A query that the store keeps under a name, for people who use SQL."""
 
     store: StoreName  # where it lies, as do the tables that it reads
-    stage: str  # the schema inside the store
+    room: str  # the schema inside the store
     name: str
     sql: str
     reads: tuple[TableSchema, ...]  # the tables that must be there before it
@@ -170,7 +170,7 @@ class View:
     @property
     def qualified_name(self) -> str:
         """Stage and name: what the view is called inside its store."""
-        return f"{self.stage}.{self.name}"
+        return f"{self.room}.{self.name}"
 
 
 def _fits(given: pl.DataType, wanted: DataType) -> bool:

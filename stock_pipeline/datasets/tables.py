@@ -13,7 +13,7 @@ ROLLING: Final = "rolling"
 
 WALK_FORWARD_SPLITS: Final = TableSchema(
     store="ml",
-    stage="datasets",
+    room="datasets",
     name="walk_forward_splits",
     description="Which sessions each fold trained and tested on, one row a fold; a range includes its first and last session.",
     columns=(

@@ -14,7 +14,7 @@ SEVERITY: Final = "severity"
 
 FEATURE_DRIFT = TableSchema(
     store="ml",
-    stage="drift",
+    room="drift",
     name="feature_drift",
     description="How far each feature's cross-section in the last sessions has moved from that of the sessions before.",
     columns=(
@@ -44,7 +44,7 @@ FEATURE_DRIFT = TableSchema(
 
 RECENT_DRIFT_EVENTS: Final = View(
     store="ml",
-    stage="drift",
+    room="drift",
     name="recent_drift_events",
     sql="""
 SELECT * FROM drift.feature_drift

@@ -73,7 +73,7 @@ class FeatureSet:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) over all that the values depend on: when it changes, stored features are made again."""
+        """SHA-256 (hex) over all that the values depend on: when it changes, stored features are rebuilt."""
         digest = hashlib.sha256()
         for feature in self.made:
             digest.update(f"{feature.name}\t{feature.formula}\t{feature.look_back}\t{feature.ranked}\t{feature.on}\n".encode())

@@ -34,7 +34,7 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: da
 
     Args:
         panel: bars in any order: symbol (String), session (Date), open, high, low, close, volume (Float64); price_factor and
-            share_factor where they are not adjusted yet (see ``adjustments.with_factors``); sector and the ratios of
+            volume_factor where they are not adjusted yet (see ``adjustments.with_factors``); sector and the ratios of
             fundamental_ratios where a feature needs them.
         features: which features, each a column of the result.
         first: the first session to make; None makes all. Earlier sessions are read only as far as windows reach.

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from stock_pipeline.core.columns import CLOSE, OPEN, PRICE_FACTOR, SHARE_FACTOR, VOLUME
+from stock_pipeline.core.columns import CLOSE, OPEN, PRICE_FACTOR, VOLUME, VOLUME_FACTOR
 from stock_pipeline.features import factor_model
 from stock_pipeline.features.bars import FILL_SESSIONS, FIRST_OF_SYMBOL, PLACE, RETURN
 from stock_pipeline.features.feature import Feature
@@ -21,13 +21,13 @@ from stock_pipeline.features.market import LARGEST_RETURN
 from stock_pipeline.features.windows import least_samples
 
 # The code that makes these numbers shows in no expression. Raise this whenever it makes others: it is a part of the columns' names and
-# so of the hash of every set that has them, which makes what is stored be made again.
+# so of the hash of every set that has them, which makes what is stored be rebuilt.
 METHOD: Final = 1
 
 WINDOW: Final = 60  # sessions whose returns count
 LOOK_BACK: Final = WINDOW + 1
 
-_SYMBOL_NUMBER, _OVERNIGHT, _LOG_VOLUME, _LOG_SHARE_FACTOR = "symbol_number", "overnight", "log_volume", "log_share_factor"
+_SYMBOL_NUMBER, _OVERNIGHT, _LOG_VOLUME, _LOG_VOLUME_FACTOR = "symbol_number", "overnight", "log_volume", "log_volume_factor"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class _Layout:
     returns: factor_model.Array  # 0 where a price is carried forward
     overnight: factor_model.Array
     log_volume: factor_model.Array
-    log_share_factor: factor_model.Array
+    log_volume_factor: factor_model.Array
 
 
 def factor_values(bars: pl.DataFrame, first_place: int) -> pl.DataFrame:
@@ -78,7 +78,7 @@ def _make_session(layout: _Layout, session: int, made: factor_model.Array) -> No
     enough = np.isfinite(layout.returns[window]).sum(axis=0) >= least_samples(WINDOW)
     stocks = np.flatnonzero(full & enough)
     returns = layout.returns[window].take(stocks, axis=1)
-    steps = layout.log_share_factor[window].take(stocks, axis=1)
+    steps = layout.log_volume_factor[window].take(stocks, axis=1)
     later_steps = np.vstack([np.cumsum(steps[:0:-1], axis=0)[::-1], np.zeros((1, len(stocks)))])
     values = factor_model.own_movements(
         np.where(np.isfinite(returns), returns, 0.0),
@@ -105,7 +105,7 @@ def _laid_out(needed: pl.DataFrame, oldest: int) -> _Layout:
     age = session - np.maximum.accumulate(np.where(row >= 0, session, -count - FILL_SESSIONS), axis=0)
     returns = spread(RETURN, np.nan)
     returns[(age > 0) & (age <= FILL_SESSIONS)] = 0.0
-    return _Layout(age, row, returns, spread(_OVERNIGHT, np.nan), spread(_LOG_VOLUME, np.nan), spread(_LOG_SHARE_FACTOR, 0.0))
+    return _Layout(age, row, returns, spread(_OVERNIGHT, np.nan), spread(_LOG_VOLUME, np.nan), spread(_LOG_VOLUME_FACTOR, 0.0))
 
 
 def _series() -> list[pl.Expr]:
@@ -117,7 +117,7 @@ def _series() -> list[pl.Expr]:
         change.fill_null(np.nan),
         pl.when(pl.col(RETURN).is_not_null()).then(overnight).otherwise(np.nan).alias(_OVERNIGHT),
         pl.when(pl.col(VOLUME) > 0).then(pl.col(VOLUME).log()).otherwise(np.nan).alias(_LOG_VOLUME),
-        pl.col(SHARE_FACTOR).log().alias(_LOG_SHARE_FACTOR),
+        pl.col(VOLUME_FACTOR).log().alias(_LOG_VOLUME_FACTOR),
     ]
 
 

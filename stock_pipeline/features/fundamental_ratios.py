@@ -78,7 +78,7 @@ def ratios_of_sessions(reports: pl.DataFrame, actions: pl.DataFrame, closes: pl.
     twelve months are the years that they report.
 
     What a company's reports say changes only on some nights: one becomes known, is restated or too old, or a split takes effect.
-    Only for those it is made again; every other session has what the last of them said, at its own price.
+    Only for those it is rebuilt; every other session has what the last of them said, at its own price.
 
     Args:
         reports: instrument, period_end, period, item, value, currency, known_from and known_to, every version.

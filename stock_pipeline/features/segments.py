@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import PRICE_FACTOR, PRICES, SHARE_FACTOR, VOLUME
+from stock_pipeline.core.columns import PRICE_FACTOR, PRICES, VOLUME, VOLUME_FACTOR
 from stock_pipeline.features.bars import FIRST_OF_SYMBOL, PLACE
 from stock_pipeline.market_data.adjustments import product_of_later
 
@@ -45,7 +45,7 @@ def segments(bars: pl.DataFrame, first_place: int, span: int, most_rows: int) ->
 
 def _find(bars: pl.DataFrame, first_place: int, span: int) -> pl.DataFrame:
     """Every segment: its number, the row of its first target, the rows to take (start up to before end), empty_before."""
-    begins = pl.col(FIRST_OF_SYMBOL) | (pl.col(PRICE_FACTOR) != 1) | (pl.col(SHARE_FACTOR) != 1)
+    begins = pl.col(FIRST_OF_SYMBOL) | (pl.col(PRICE_FACTOR) != 1) | (pl.col(VOLUME_FACTOR) != 1)
     numbered = bars.select(
         pl.int_range(pl.len()).alias(_ROW),
         begins.cum_sum().alias(SEGMENT),
@@ -65,9 +65,9 @@ def _find(bars: pl.DataFrame, first_place: int, span: int) -> pl.DataFrame:
 
 
 def _comparable(taken: pl.DataFrame) -> pl.DataFrame:
-    if (taken[PRICE_FACTOR] == 1).all() and (taken[SHARE_FACTOR] == 1).all():
+    if (taken[PRICE_FACTOR] == 1).all() and (taken[VOLUME_FACTOR] == 1).all():
         return taken
-    factors = {PRICE_FACTOR: PRICES, SHARE_FACTOR: (VOLUME,)}
+    factors = {PRICE_FACTOR: PRICES, VOLUME_FACTOR: (VOLUME,)}
     return taken.with_columns(
         (pl.col(name) * product_of_later(pl.col(step), SEGMENT)).alias(name) for step, names in factors.items() for name in names
     )

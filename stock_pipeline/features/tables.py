@@ -15,7 +15,7 @@ def daily_features(chosen: FeatureSet) -> TableSchema:
     """The table of a set's features: one column per feature. Columns of a set that was chosen before are null."""
     return TableSchema(
         store="ml",
-        stage="features",
+        room="features",
         name="daily_features",
         description=f"Features of each stock, known at the close of a session; set {chosen.name}: {chosen.description}",
         columns=(
@@ -33,11 +33,11 @@ def described(feature: Feature) -> str:
 
 
 DAILY_FEATURES: Final = daily_features(CORE)
-DAILY_FEATURES_ASSET: Final = f"{DAILY_FEATURES.stage}/{DAILY_FEATURES.name}"  # by which name its watermark is kept
+DAILY_FEATURES_ASSET: Final = f"{DAILY_FEATURES.room}/{DAILY_FEATURES.name}"  # by which name its watermark is kept
 
 FUNDAMENTAL_RATIOS: Final = TableSchema(
     store="ml",
-    stage="features",
+    room="features",
     name="fundamental_ratios",
     description="Ratios of each company at a session's close, from the reports known on that night",
     columns=(

@@ -19,7 +19,7 @@ from stock_pipeline.storage import replace_sessions
 
 
 def make_labels(context: StageContext) -> StageOutput | None:
-    """Label every session up to ``as_of``; those whose outcome has only now become known are made again."""
+    """Label every session up to ``as_of``; those whose outcome has only now become known are rebuilt."""
     sessions = sessions_of(context.stores, context.as_of)
     first = context.first_to_make(sessions)
     if first is None:

@@ -18,7 +18,7 @@ from stock_pipeline.orchestration.context import CheckOutcome, StageContext
 from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.settings import LabelSettings, Settings
 
-ASSET: Final = f"{DAILY_LABELS.stage}/{DAILY_LABELS.name}"
+ASSET: Final = f"{DAILY_LABELS.room}/{DAILY_LABELS.name}"
 NAME: Final = "no_lookahead"
 SAMPLE: Final = 12  # symbols, others every night
 SESSIONS_TRIED: Final = 30  # besides those that the labels reach over

@@ -32,7 +32,7 @@ def daily_labels(horizons: Sequence[int]) -> TableSchema:
     """The table of labels of these horizons, counted in sessions from the fill at the next open to the exit."""
     return TableSchema(
         store="ml",
-        stage="labels",
+        room="labels",
         name="daily_labels",
         description="Returns and volatility after each session, by horizon; null until they are known, without bars, or after a jump",
         columns=(

@@ -21,7 +21,7 @@ from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import SIGNALS
 from stock_pipeline.registry.ledger import stored_registry
 from stock_pipeline.registry.registration import archive_versions, versions_to_archive
-from stock_pipeline.registry.tables import ARCHIVED, LIVE_RESULTS, MODEL_VERSIONS, PROMOTIONS, STATUS
+from stock_pipeline.registry.tables import ARCHIVED, DECISIONS, LIVE_RESULTS, MODEL_VERSIONS, STATUS
 from stock_pipeline.storage import replace_all
 from stock_pipeline.storage.reading import Selection
 
@@ -91,7 +91,7 @@ STAGES: Sequence[Stage] = (
         description="Artefacts of old versions, put into the archive; those of active versions stay.",
         tables=(),
         reads=(LIVE_RESULTS, *via((key_of(MODEL_VERSIONS),), TRAININGS)),
-        amends=(MODEL_VERSIONS, PROMOTIONS, LIVE_RESULTS),
+        amends=(MODEL_VERSIONS, DECISIONS, LIVE_RESULTS),
         body=keep_archive,
         settings_ahead=("retention.versions", "retention.archive_after_days", "retention.live_results_days"),
     ),

@@ -11,7 +11,7 @@ STORE: Final = "store"
 
 BACKUPS: Final = TableSchema(
     store="ml",
-    stage="maintenance",
+    room="maintenance",
     name="backups",
     description="The backups that are kept: a consistent copy of each store.",
     columns=(

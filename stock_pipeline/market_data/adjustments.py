@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, JUMP, OPEN, PRICE_FACTOR, PRICES, SESSION, SHARE_FACTOR, SYMBOL, VALUE, VOLUME
+from stock_pipeline.core.columns import CLOSE, JUMP, OPEN, PRICE_FACTOR, PRICES, SESSION, SYMBOL, VALUE, VOLUME, VOLUME_FACTOR
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, DIVIDEND, KIND, SPLIT, SPLIT_ADJUSTED
 
 
@@ -16,9 +16,9 @@ def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.D
         symbol, session, open, high, low, close, volume (in today's shares) and jump, sorted by symbol and session.
     """
     stepped = with_factors(bars, actions, jump_ratio)
-    price_factor, share_factor = (product_of_later(pl.col(step), SYMBOL) for step in (PRICE_FACTOR, SHARE_FACTOR))
+    price_factor, volume_factor = (product_of_later(pl.col(step), SYMBOL) for step in (PRICE_FACTOR, VOLUME_FACTOR))
     return stepped.select(
-        SYMBOL, SESSION, *((pl.col(name) * price_factor).alias(name) for name in PRICES), pl.col(VOLUME) * share_factor, JUMP
+        SYMBOL, SESSION, *((pl.col(name) * price_factor).alias(name) for name in PRICES), pl.col(VOLUME) * volume_factor, JUMP
     )
 
 
@@ -35,7 +35,7 @@ def with_factors(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -
         jump_ratio: for example 1.4.
 
     Returns:
-        symbol, session, open, high, low, close and volume as reported, price_factor and share_factor (Float64, above 0; 1 where
+        symbol, session, open, high, low, close and volume as reported, price_factor and volume_factor (Float64, above 0; 1 where
         nothing took effect) and jump, sorted by symbol and session.
     """
     stepped = with_action_steps(bars.sort(SYMBOL, SESSION), actions)
@@ -51,7 +51,7 @@ def with_factors(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -
         *PRICES,
         VOLUME,
         pl.when(JUMP).then(pl.col(PRICE_FACTOR) * pl.col("overnight")).otherwise(pl.col(PRICE_FACTOR)).alias(PRICE_FACTOR),
-        pl.col("split").alias(SHARE_FACTOR),
+        pl.col("split").alias(VOLUME_FACTOR),
         JUMP,
     )
 

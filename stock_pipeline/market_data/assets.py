@@ -137,7 +137,7 @@ def _not_yet_reported(stores: Stores, report: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shown(gathered: Ingested, flags: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    standing = flags.filter(pl.col(tables.WITHDRAWN_ON).is_null())
+    standing = flags.filter(pl.col(tables.CLEARED_ON).is_null())
     counted = {
         "quarantined": gathered.quarantined.group_by(tables.REASON).len(),
         "suspect": standing.group_by(tables.FLAG).len(),

@@ -8,7 +8,7 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, CLOSE, HIGH, KNOWN_FROM, KNOWN_TO, LOW, OPEN, SESSION, SOURCE, SYMBOL, VOLUME
 from stock_pipeline.market_data.coverage import Coverage, coverage_of
 from stock_pipeline.market_data.flags import FLAGS, REVERSAL
-from stock_pipeline.market_data.tables import BAR_FLAGS, DAILY_BARS, FLAG, INGESTION_FAILURES, QUARANTINED_BARS, REASON, WITHDRAWN_ON
+from stock_pipeline.market_data.tables import BAR_FLAGS, CLEARED_ON, DAILY_BARS, FLAG, INGESTION_FAILURES, QUARANTINED_BARS, REASON
 from stock_pipeline.orchestration.context import CheckOutcome, Facts, StageContext
 from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.storage import Stores
@@ -96,7 +96,7 @@ def _warnings(stores: Stores, latest: Sequence[date]) -> Iterator[tuple[str, Che
     last, before = pl.col(SESSION).is_in(latest[:1]), pl.col(SESSION).is_in(latest[1:2])
     refused = stores.read(QUARANTINED_BARS)
     yield QUARANTINE, _found(refused.filter(pl.col(AS_OF).is_in(latest[:1]) & last), in_all=refused.height)
-    standing = stores.read(BAR_FLAGS).filter(pl.col(WITHDRAWN_ON).is_null())
+    standing = stores.read(BAR_FLAGS).filter(pl.col(CLEARED_ON).is_null())
     for flag in FLAGS:
         flagged = standing.filter(pl.col(FLAG) == flag)
         yield flag, _found(flagged.filter(before if flag == REVERSAL else last), in_all=flagged.height)

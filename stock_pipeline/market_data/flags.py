@@ -9,7 +9,7 @@ import polars as pl
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.ordering import in_order
 from stock_pipeline.market_data.adjustments import with_action_steps
-from stock_pipeline.market_data.tables import FLAG, RAISED_ON, WITHDRAWN_ON
+from stock_pipeline.market_data.tables import CLEARED_ON, FLAG, FLAGGED_ON
 
 GAP = "missing_sessions"
 EQUAL_CLOSES = "stale_price"
@@ -133,7 +133,7 @@ def follow_up(held: pl.DataFrame, found: pl.DataFrame, night: date) -> pl.DataFr
     """The rows of the flags table after ``night``: new flags raised, old ones withdrawn where the rule no longer finds them.
 
     Args:
-        held: stored rows of the sessions judged again, with raised_on and withdrawn_on.
+        held: stored rows of the sessions judged again, with flagged_on and cleared_on.
         found: symbol, session, flag, value as the rules find them now, for the same sessions.
         night: the session on whose night it is judged.
 
@@ -141,9 +141,9 @@ def follow_up(held: pl.DataFrame, found: pl.DataFrame, night: date) -> pl.DataFr
         The rows to write; those that stay as they are stored are among them.
     """
     key = [SYMBOL, SESSION, FLAG]
-    standing = held.filter(pl.col(WITHDRAWN_ON).is_null())
-    raised = found.join(standing.select(*key, RAISED_ON), on=key, how="left").with_columns(
-        pl.col(RAISED_ON).fill_null(pl.lit(night)), pl.lit(None, pl.Date).alias(WITHDRAWN_ON)
+    standing = held.filter(pl.col(CLEARED_ON).is_null())
+    raised = found.join(standing.select(*key, FLAGGED_ON), on=key, how="left").with_columns(
+        pl.col(FLAGGED_ON).fill_null(pl.lit(night)), pl.lit(None, pl.Date).alias(CLEARED_ON)
     )
-    gone = held.join(found, on=key, how="anti").with_columns(pl.col(WITHDRAWN_ON).fill_null(pl.lit(night)))
+    gone = held.join(found, on=key, how="anti").with_columns(pl.col(CLEARED_ON).fill_null(pl.lit(night)))
     return pl.concat([raised, gone.select(raised.columns)]).sort(SESSION, SYMBOL, FLAG)

@@ -42,7 +42,7 @@ ACTIONS_KNOWN = "actions_known"
 ATTEMPT = "attempt"
 REASON = "reason"
 FLAG = "flag"
-RAISED_ON, WITHDRAWN_ON = "raised_on", "withdrawn_on"
+FLAGGED_ON, CLEARED_ON = "flagged_on", "cleared_on"
 DELISTED_ON = "delisted_on"
 
 _SYMBOL = Column(SYMBOL, pl.String, "ticker symbol on its exchange")
@@ -53,7 +53,7 @@ _ORIGIN = (
     Column(KNOWN_TO, pl.Date, "first night on which it no longer held; null while it holds", nullable=True),
 )
 
-_table = partial(TableSchema, store="market", stage="market_data")
+_table = partial(TableSchema, store="market", room="market_data")
 
 DAILY_BARS = _table(
     name="daily_bars",
@@ -173,8 +173,8 @@ BAR_FLAGS = _table(
         Column(SESSION, pl.Date, "session of the suspect bar"),
         Column(FLAG, pl.String, "rule that flags the bar"),
         Column(VALUE, pl.Float64, "what the rule measured, such as sessions missing or the ratio of two prices"),
-        Column(RAISED_ON, pl.Date, "session on whose night the flag was raised"),
-        Column(WITHDRAWN_ON, pl.Date, "session on whose night it was withdrawn; null while it stands", nullable=True),
+        Column(FLAGGED_ON, pl.Date, "session on whose night the flag was raised"),
+        Column(CLEARED_ON, pl.Date, "session on whose night it was withdrawn; null while it stands", nullable=True),
     ),
     key=(SYMBOL, SESSION, FLAG),
 )

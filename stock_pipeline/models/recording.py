@@ -66,7 +66,7 @@ class Training:
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """Everything in one transaction; a training made again replaces its own rows."""
+        """Everything in one transaction; a training rebuilt replaces its own rows."""
         of_training = {
             tables.OUT_OF_FOLD_PREDICTIONS: self.out_of_fold,
             tables.MODEL_SCORES: self.scores,

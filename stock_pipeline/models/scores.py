@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, IC, METRIC, PERIOD, RANK_IC, SCORE, SESSION, TARGET, VALUE, WHOLE
+from stock_pipeline.core.columns import ALL_PERIODS, FOLD, FORWARD_RETURN, IC, METRIC, PERIOD, RANK_IC, SCORE, SESSION, TARGET, VALUE
 from stock_pipeline.core.scores import ic_by_session, rank_ic_by_session, wilson_interval
 
 OBSERVATIONS: Final = "observations"
@@ -16,7 +16,7 @@ ALL_FOLDS: Final = 0  # in MODEL_SCORES, the fold that stands for all of them to
 PART: Final = "part"
 TEST, TRAIN = "test", "train"
 # Which rows of MODEL_SCORES are for all test sessions together.
-OVERALL: Final[dict[str, list[str] | list[int]]] = {PART: [TEST], FOLD: [ALL_FOLDS], PERIOD: [WHOLE]}
+OVERALL: Final[dict[str, list[str] | list[int]]] = {PART: [TEST], FOLD: [ALL_FOLDS], PERIOD: [ALL_PERIODS]}
 
 
 def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
@@ -79,13 +79,13 @@ def scores_of(test: pl.DataFrame, train: pl.DataFrame | None, outcome: str = FOR
         outcome: as for ``score_table``.
 
     Returns:
-        part (test or train), fold (0 for all), period (a year, or "whole"), metric, value and observations.
+        part (test or train), fold (0 for all), period (a year, or "all"), metric, value and observations.
     """
-    cuts = [(TEST, ALL_FOLDS, WHOLE, test), *((TEST, fold, WHOLE, rows) for fold, rows in _by_fold(test))]
+    cuts = [(TEST, ALL_FOLDS, ALL_PERIODS, test), *((TEST, fold, ALL_PERIODS, rows) for fold, rows in _by_fold(test))]
     years = test.with_columns(pl.col(SESSION).dt.year().cast(pl.String).alias(PERIOD)).sort(PERIOD)
     cuts += [(TEST, ALL_FOLDS, str(year), rows) for (year,), rows in years.group_by(PERIOD, maintain_order=True)]
     if train is not None:
-        cuts += [(TRAIN, ALL_FOLDS, WHOLE, train), *((TRAIN, fold, WHOLE, rows) for fold, rows in _by_fold(train))]
+        cuts += [(TRAIN, ALL_FOLDS, ALL_PERIODS, train), *((TRAIN, fold, ALL_PERIODS, rows) for fold, rows in _by_fold(train))]
     named = (
         score_table(rows, outcome).select(
             pl.lit(part).alias(PART), pl.lit(fold, pl.Int32).alias(FOLD), pl.lit(period).alias(PERIOD), pl.all()

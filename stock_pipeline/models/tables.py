@@ -28,7 +28,7 @@ from stock_pipeline.models.explanations import IMPORTANCE, SHARE
 from stock_pipeline.models.scores import OBSERVATIONS, PART, TEST, TRAIN
 from stock_pipeline.models.trials import TRIAL
 
-_table = partial(TableSchema, store="ml", stage="models")
+_table = partial(TableSchema, store="ml", room="models")
 _TRAINING_ID = Column(TRAINING_ID, pl.String, "name of the training, from a hash of all that it depends on")
 _MODEL = Column(MODEL, pl.String, "name of the model in the catalogue, or stack")
 _AS_OF = Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on")
@@ -87,7 +87,7 @@ MODEL_SCORES: Final = _table(
         _TRAINING_ID,
         Column(PART, pl.String, "test: sessions that the model had not seen; train: some of those it learnt from", allowed=(TEST, TRAIN)),
         Column(FOLD, pl.Int32, "fold, from 1; 0 stands for all folds together", minimum=0),
-        Column(PERIOD, pl.String, "year of the sessions, or whole"),
+        Column(PERIOD, pl.String, "year of the sessions, or all"),
         Column(
             METRIC,
             pl.String,

@@ -27,7 +27,7 @@ class StageContext:
     options: RunOptions  # what the run was asked to do
     watermark: date | None  # the session that the stage itself has reached; None: it has made nothing yet
     market_watermark: date | None  # the session that ingestion has reached
-    full_refresh: bool  # whether everything is to be made again: asked for, or as the code or a setting has changed
+    full_refresh: bool  # whether everything is to be rebuilt: asked for, or as the code or a setting has changed
     moment: datetime  # when the execution began, UTC; for the audit trail and for ingestion, never for data
     report_progress: Callable[[str], None] = field(default=lambda _note: None)  # receives notes on what is being done
 

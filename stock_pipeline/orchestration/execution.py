@@ -52,7 +52,7 @@ class StageResult:
     checks: Mapping[str, CheckOutcome]  # the verdicts, by name of the check
     seconds: float  # how long it took
     error: str | None = None  # why it failed, in one sentence
-    remade: str | None = None  # the changed setting for which everything was made again
+    remade: str | None = None  # the changed setting for which everything was rebuilt
     dry_run: bool = False  # whether nothing was to be written
 
     @property
@@ -86,7 +86,7 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
 
     def finish(state: TaskState, rows: int, error: str | None, remade: str | None) -> float:
         seconds = time.perf_counter() - began
-        announce(Finished(stage.name, rows, seconds, state == "up to date", error, remade))
+        announce(Finished(stage.name, rows, seconds, state == "up_to_date", error, remade))
         if not run.options.dry_run:  # a dry run keeps nothing, and is not the asset's last result
             _record(stage, run, TaskRun(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error, seen))
         return seconds
@@ -190,7 +190,7 @@ def _outcome(
     held, counts = context.stores.progress_of(stage.store, stage.name, stage.tables)
     reached = None if held is None else held.session
     changed = output is not None and (not reports or any(report.changed for report in reports))
-    state: TaskState = "failed" if error is not None else "succeeded" if changed else "up to date"
+    state: TaskState = "failed" if error is not None else "succeeded" if changed else "up_to_date"
     checks = {name: verdict for check in stage.checks for name, verdict in check.judge(context).items()}
     # Ingestion learns only now how far the source goes, so the session that it reached is the one wanted.
     wanted = context.options.as_of or (reached if stage.cadence == "ingestion" else context.as_of)

@@ -23,7 +23,7 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Finished:
-    """A stage has ended, with rows or with an error in one sentence. ``remade`` names the setting for which everything was made again."""
+    """A stage has ended, with rows or with an error in one sentence. ``remade`` names the setting for which everything was rebuilt."""
 
     asset: str
     rows: int

@@ -79,9 +79,9 @@ def events_of(
 def _result(result: StageResult) -> str:
     if result.state == "failed":
         return "failed; what is shown was made before"
-    if result.state == "up to date":
+    if result.state == "up_to_date":
         return "up to date"
-    return "brought up to date" if result.remade is None else f"made again: {result.remade}"
+    return "brought up to date" if result.remade is None else f"rebuilt: {result.remade}"
 
 
 def _previously_shown(key: Key, instance: dg.DagsterInstance) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Stage:
     reads_back: tuple[TableSchema, ...] = ()
     amends: tuple[TableSchema, ...] = ()  # tables of other stages that the body changes once the night has read them
     views: tuple[View, ...] = ()  # views that the store keeps for people who use SQL, made before the body runs
-    # settings that the rows depend on, as sections or as dotted names: where one has changed, the rows are made again
+    # settings that the rows depend on, as sections or as dotted names: where one has changed, the rows are rebuilt
     settings: tuple[str, ...] = ()
     # settings that count only for new rows: a decision once taken stands, a bar once stored is kept
     settings_ahead: tuple[str, ...] = ()
@@ -90,12 +90,12 @@ class Stage:
 
     def table_of(self, key: Key) -> TableSchema | None:
         """The table shown with the asset of that key."""
-        return next((table for table in self.tables if (table.stage, table.name) == key), None)
+        return next((table for table in self.tables if (table.room, table.name) == key), None)
 
 
 def key_of(schema: TableSchema) -> Key:
     """The asset key of a table."""
-    return schema.stage, schema.name
+    return schema.room, schema.name
 
 
 def via(keys: tuple[Key, ...], *tables: TableSchema) -> tuple[Via, ...]:
@@ -120,13 +120,13 @@ def _makers(table: TableSchema, stages: Iterable[Stage]) -> list[Key]:
 
 
 def effects_of_settings(stages: Iterable[Stage], names: Iterable[str]) -> dict[str, str]:
-    """The effect of a change of each setting that a stage reads: the rooms that make their rows again, or use it from then on."""
+    """The effect of a change of each setting that a stage reads: the rooms that rebuild their rows, or use it from then on."""
     every = tuple(stages)
     found = {}
     for name in names:
         again = dict.fromkeys(stage.keys[0][0] for stage in every if is_declared(name, stage.settings))
         ahead = dict.fromkeys(stage.keys[0][0] for stage in every if is_declared(name, stage.settings_ahead))
-        effects = [f"made again: {', '.join(again)}"] if again else []
+        effects = [f"rebuilt: {', '.join(again)}"] if again else []
         effects += [f"from then on: {', '.join(later)}"] if (later := [room for room in ahead if room not in again]) else []
         if effects:
             found[name] = "; ".join(effects)

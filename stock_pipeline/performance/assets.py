@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, PERIOD, SESSION, WHOLE
+from stock_pipeline.core.columns import ALL_PERIODS, MODEL, PERIOD, SESSION
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.datasets.reading import read_targets
 from stock_pipeline.features.tables import DAILY_FEATURES
@@ -40,7 +40,7 @@ from stock_pipeline.storage.reading import Selection
 
 # What the results of a session follow from. Bars that are restated restate features and labels.
 JOINED = (DAILY_PREDICTIONS, DAILY_LABELS, DAILY_FEATURES)
-PERIODS_SHOWN = ("60 sessions", WHOLE)
+PERIODS_SHOWN = ("60 sessions", ALL_PERIODS)
 
 
 def measure_performance(context: StageContext) -> StageOutput | None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, IC, MODEL, PERIOD, RANK_IC, SCORE, SESSION, SYMBOL, WHOLE
+from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, FORWARD_RETURN, IC, MODEL, PERIOD, RANK_IC, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.cross_section import in_best_share
 from stock_pipeline.core.ratios import sharpe_ratio, sortino_ratio
 from stock_pipeline.core.scores import ic_by_session, rank_ic_by_session, wilson_interval
@@ -78,7 +78,7 @@ def performance_log(daily: pl.DataFrame, as_of: date) -> pl.DataFrame:
     rows = []
     for (model,), known in daily.sort(MODEL, SESSION).partition_by(MODEL, as_dict=True, maintain_order=True).items():
         periods = {f"{count} sessions": known.tail(count) for count in PERIODS if known.height >= count}
-        for period, part in (periods | {WHOLE: known}).items():
+        for period, part in (periods | {ALL_PERIODS: known}).items():
             if part[TRADES].sum():
                 rows.append({AS_OF: as_of, MODEL: model, PERIOD: period, **_figures(part)})
     return pl.DataFrame(rows, schema=PERFORMANCE_LOG.dtypes).sort(PERFORMANCE_LOG.key)

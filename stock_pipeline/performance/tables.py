@@ -14,7 +14,7 @@ LONG_SHORT_RETURN: Final = "long_short_return"
 
 DAILY_PERFORMANCE = TableSchema(
     store="ml",
-    stage="performance",
+    room="performance",
     name="daily_performance",
     description="Performance of a training's scores against the returns that followed each session.",
     columns=(
@@ -51,13 +51,13 @@ DAILY_PERFORMANCE = TableSchema(
 
 PERFORMANCE_LOG = TableSchema(
     store="ml",
-    stage="performance",
+    room="performance",
     name="performance_log",
     description="Performance of each model's live predictions over a period: the top decile bought at the next open, sold an open later.",
     columns=(
         Column(AS_OF, pl.Date, "session after whose close it was measured"),
         Column(MODEL, pl.String, "model of the catalogue, or stack"),
-        Column(PERIOD, pl.String, "the last 20, 60 or 250 sessions with outcomes, or whole"),
+        Column(PERIOD, pl.String, "the last 20, 60 or 250 sessions with outcomes, or all"),
         Column("first_session", pl.Date, "first session of the period"),
         Column("last_session", pl.Date, "last session of the period"),
         Column("sessions", pl.Int32, "sessions with outcomes", minimum=1),
@@ -80,7 +80,7 @@ PERFORMANCE_LOG = TableSchema(
 
 MODEL_PERFORMANCE = View(
     store="ml",
-    stage="performance",
+    room="performance",
     name="model_performance",
     sql="""
 SELECT * FROM performance.performance_log

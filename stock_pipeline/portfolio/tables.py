@@ -9,7 +9,7 @@ from stock_pipeline.portfolio.suggest import REASON, RISK_SCORE, TOTAL_SCORE, WE
 
 SUGGESTED_STOCKS = TableSchema(
     store="ml",
-    stage="portfolio",
+    room="portfolio",
     name="suggested_stocks",
     description="The stocks suggested to each risk profile after a session's close, with their weights and the reason.",
     columns=(

@@ -26,7 +26,7 @@ NEXT_SESSION: Final = "next_session"
 SIGNAL: Final = "signal"
 BUY, HOLD, SELL = "buy", "hold", "sell"
 
-_table = partial(TableSchema, store="ml", stage="predictions")
+_table = partial(TableSchema, store="ml", room="predictions")
 _PREDICTION = (
     Column(SESSION, pl.Date, "session after whose close the prediction was made"),
     Column(SYMBOL, pl.String, "ticker of the stock"),

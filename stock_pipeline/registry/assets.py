@@ -39,7 +39,7 @@ def register_versions(context: StageContext) -> StageOutput | None:
     candidates = _candidates(context, held.versions)
     now = register(held, candidates, context.as_of, rule, out_of_fold(stores), _unusable(context))
     now = judge_shadows(now, context.as_of, rule, in_shadow(stores))
-    decisions = now.promotions.join(held.promotions, on=[MODEL, tables.NUMBER], how="anti")
+    decisions = now.decisions.join(held.decisions, on=[MODEL, tables.NUMBER], how="anti")
     for row in decisions.iter_rows(named=True):
         context.report_progress(f"{row[MODEL]} {row[VERSION]} {row[tables.DECISION]}")
     versions = now.versions
@@ -50,9 +50,9 @@ def register_versions(context: StageContext) -> StageOutput | None:
     return StageOutput(
         writes=(*stored.writes(now), *jobs),
         watermark=context.as_of,
-        charts=lambda: {"active_periods": active_periods(now.promotions, context.as_of)} if versions.height else {},
+        charts=lambda: {"active_periods": active_periods(now.decisions, context.as_of)} if versions.height else {},
         tables={
-            "decisions": now.promotions.sort(AS_OF, MODEL, tables.NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
+            "decisions": now.decisions.sort(AS_OF, MODEL, tables.NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
             "versions": versions.sort(AS_OF, MODEL, descending=True),
         },
         facts={
@@ -63,7 +63,7 @@ def register_versions(context: StageContext) -> StageOutput | None:
 
 
 def mirror_to_mlflow(context: StageContext) -> StageOutput | None:
-    """Show every version in MLflow. The registry is the source of truth: a deleted MLflow store is made again from it."""
+    """Show every version in MLflow. The registry is the source of truth: a deleted MLflow store is rebuilt from it."""
     if not context.settings.registry.mirror_to_mlflow or not context.has_news():
         return None
     mirrored = mirrored_versions(context.stores)

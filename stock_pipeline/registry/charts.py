@@ -14,7 +14,7 @@ MARKS = {REJECTION: ("x", "C3"), SHADOWING: ("o", "C7")}
 def active_periods(promotions: pl.DataFrame, until: date) -> bytes:
     """A PNG with a row for each model: a bar for each period of an active version, a mark for each version rejected or moved to shadow.
 
-    ``promotions`` holds rows of PROMOTIONS, of which at least one made a version active.
+    ``promotions`` holds rows of DECISIONS, of which at least one made a version active.
     """
     models = promotions[MODEL].unique().sort(descending=True).to_list()
     figure, (ax,) = new_figure()

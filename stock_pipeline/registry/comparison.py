@@ -15,7 +15,7 @@ _LEAST_SESSIONS: Final = 8  # with fewer the test would rest on a single pair of
 
 @dataclass(frozen=True)
 class Comparison:
-    """The performance of two versions on the same sessions, with the columns of PROMOTIONS; the champion is the active one.
+    """The performance of two versions on the same sessions, with the columns of DECISIONS; the champion is the active one.
 
     t_statistic and p_value, of the daily rank IC less the champion's, are None where there are too few sessions.
     """

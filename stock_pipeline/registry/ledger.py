@@ -12,7 +12,7 @@ import polars as pl
 from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.registry.registration import Registry
-from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS, PERSON, PROMOTIONS, TABLES, TRAINING_JOBS
+from stock_pipeline.registry.tables import DECISIONS, MODEL_SWITCHES, MODEL_VERSIONS, PERSON, TABLES, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import close_dead_jobs, sentence_of, unfinished_job
 from stock_pipeline.storage import Author, Stores, Write, append, replace_all, upsert
 
@@ -30,20 +30,20 @@ class StoredRegistry:
 
     registry: Registry
     versions: int
-    promotions: int
+    decisions: int
 
     def writes(self, after: Registry) -> tuple[Write, ...]:
         """The writes that replace the stored registry by ``after``, which was made from it."""
         return (
             upsert(MODEL_VERSIONS, after.versions, may_be_empty=True, expected_version=self.versions),
-            append(PROMOTIONS, after.promotions, may_be_empty=True, expected_version=self.promotions),
+            append(DECISIONS, after.decisions, may_be_empty=True, expected_version=self.decisions),
         )
 
 
 def stored_registry(stores: Stores) -> StoredRegistry:
     """The stored registry, with the versions of its tables for a later write."""
-    versions, promotions = stores.read_versioned(MODEL_VERSIONS), stores.read_versioned(PROMOTIONS)
-    return StoredRegistry(Registry(versions.frame, promotions.frame), versions.version, promotions.version)
+    versions, decisions = stores.read_versioned(MODEL_VERSIONS), stores.read_versioned(DECISIONS)
+    return StoredRegistry(Registry(versions.frame, decisions.frame), versions.version, decisions.version)
 
 
 def job_writes(stores: Stores, change: Change) -> list[Write]:
@@ -132,4 +132,4 @@ def session_reached(stores: Stores) -> date:
 
 
 def _person(moment: datetime) -> Author:
-    return Author.of_person(PERSON, f"by-hand-{uuid4().hex[:12]}", moment)
+    return Author.of_person(PERSON, f"manual-{uuid4().hex[:12]}", moment)

@@ -66,7 +66,7 @@ def roll_back_version(stores: Stores, model: str, version: int | None, reason: s
     night = _session(stores, model)
     stored = ledger.stored_registry(stores)
     after = roll_back(stored.registry, model, version, night, reason)
-    back = int(after.promotions.join(stored.registry.promotions, on=[MODEL, tables.NUMBER], how="anti")[VERSION][0])
+    back = int(after.decisions.join(stored.registry.decisions, on=[MODEL, tables.NUMBER], how="anti")[VERSION][0])
     _refuse_damaged(stores, model, back)
     ledger.write_manual_decision(stores, stored, after, now)
     return back
@@ -137,9 +137,9 @@ def promote(
     active = active_version(registry.versions, model)
     figures: dict[str, Any] = {"champion": None if active is None else active[VERSION]}
     if forced is not None:
-        ground, reason = tables.FORCED, forced
+        decision_basis, reason = tables.OVERRIDE, forced
     elif active is None:
-        ground, reason = tables.FIRST, "no version was active"
+        decision_basis, reason = tables.FIRST_VERSION, "no version was active"
     else:
         compared = compare(row[TRAINING_ID], active[TRAINING_ID])
         if compared is None:
@@ -147,8 +147,10 @@ def promote(
                 f"version {version} of {model} shares no session with version {active[VERSION]}, so the two cannot be compared; "
                 "promote it anyway with --force and --reason"
             )
-        ground = tables.IN_SHADOW if row[tables.STATUS] == tables.SHADOW else tables.HOLDOUT
-        if ground == tables.IN_SHADOW and (compared.sessions < rule.shadow_sessions or compared.predictions < rule.shadow_predictions):
+        decision_basis = tables.IN_SHADOW if row[tables.STATUS] == tables.SHADOW else tables.HOLDOUT
+        if decision_basis == tables.IN_SHADOW and (
+            compared.sessions < rule.shadow_sessions or compared.predictions < rule.shadow_predictions
+        ):
             raise InputError(
                 f"version {version} of {model} has {compared.predictions} predictions of {compared.sessions} sessions with outcomes in "
                 f"shadow, and needs {rule.shadow_predictions} of {rule.shadow_sessions}; wait, or promote it with --force and --reason"
@@ -157,7 +159,7 @@ def promote(
         if not passed:
             raise InputError(f"version {version} of {model} does not pass: {reason}; promote it anyway with --force and --reason")
         figures |= asdict(compared)
-    return registry.apply_decision(row, tables.ACTIVE, tables.PROMOTION, ground, SignOff(night, tables.PERSON, reason), **figures)
+    return registry.apply_decision(row, tables.ACTIVE, tables.PROMOTION, decision_basis, SignOff(night, tables.PERSON, reason), **figures)
 
 
 def roll_back(registry: Registry, model: str, version: int | None, night: date, reason: str) -> Registry:
@@ -183,7 +185,7 @@ def roll_back(registry: Registry, model: str, version: int | None, night: date, 
         )
     champion = None if active is None else active[VERSION]
     return registry.apply_decision(
-        row, tables.ACTIVE, tables.ROLLBACK, tables.FORCED, SignOff(night, tables.PERSON, reason), champion=champion
+        row, tables.ACTIVE, tables.ROLLBACK, tables.OVERRIDE, SignOff(night, tables.PERSON, reason), champion=champion
     )
 
 

@@ -11,7 +11,7 @@ from stock_pipeline.models.reading import overall_scores
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry.manual import NAMES, refuse_unknown
 from stock_pipeline.registry.reading import active_versions, switched_off
-from stock_pipeline.registry.tables import ACTIVE, DECISION, MODEL_VERSIONS, NUMBER, PROMOTIONS, REASON, SHADOW, STATUS
+from stock_pipeline.registry.tables import ACTIVE, DECISION, DECISIONS, MODEL_VERSIONS, NUMBER, REASON, SHADOW, STATUS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
@@ -19,8 +19,8 @@ from stock_pipeline.storage.reading import Selection
 def models_overview(stores: Stores) -> list[dict[str, Any]]:
     """One row per model and the stack: whether it is on, its active version, its shadow versions, and its last decision."""
     if not stores.exist:
-        return [_line(name, MODEL_VERSIONS.empty(), PROMOTIONS.empty(), frozenset()) for name in NAMES]
-    versions, promotions, off = stores.read(MODEL_VERSIONS), stores.read(PROMOTIONS), switched_off(stores)
+        return [_line(name, MODEL_VERSIONS.empty(), DECISIONS.empty(), frozenset()) for name in NAMES]
+    versions, promotions, off = stores.read(MODEL_VERSIONS), stores.read(DECISIONS), switched_off(stores)
     return [_line(name, versions, promotions, off) for name in NAMES]
 
 
@@ -53,7 +53,7 @@ def model_in_full(stores: Stores, model: str) -> dict[str, Any]:
     chosen = Selection(equals={MODEL: [model]})
     trainings = stores.read(TRAININGS, chosen).select("training_id", "train_from", "train_to", "rows", "features", "artefact", "sha256")
     versions = stores.read(MODEL_VERSIONS, chosen).join(trainings, on="training_id", how="left").sort(VERSION, descending=True)
-    decisions = stores.read(PROMOTIONS, chosen).sort(NUMBER, descending=True)
+    decisions = stores.read(DECISIONS, chosen).sort(NUMBER, descending=True)
     return line | {"all_versions": _plain(versions), "decisions": _plain(decisions)}
 
 

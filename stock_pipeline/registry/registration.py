@@ -36,9 +36,11 @@ class Registry:
     """The registry's two tables: the versions, and the decisions about them."""
 
     versions: pl.DataFrame
-    promotions: pl.DataFrame
+    decisions: pl.DataFrame
 
-    def record_decision(self, version: Mapping[str, Any], decision: str, ground: str, signed: SignOff, **figures: Any) -> "Registry":
+    def record_decision(
+        self, version: Mapping[str, Any], decision: str, decision_basis: str, signed: SignOff, **figures: Any
+    ) -> "Registry":
         """The registry with one more decision on record; statuses stay as they are.
 
         Args:
@@ -46,25 +48,25 @@ class Registry:
             decision: one of ``tables.DECISIONS``.
             ground: one of ``tables.GROUNDS``.
             signed: who decided, on which night, and why.
-            figures: columns of PROMOTIONS with the figures of the decision.
+            figures: columns of DECISIONS with the figures of the decision.
         """
-        of_model = self.promotions.filter(pl.col(MODEL) == version[MODEL])
+        of_model = self.decisions.filter(pl.col(MODEL) == version[MODEL])
         number = int(of_model[tables.NUMBER].max() or 0) + 1  # type: ignore[arg-type]
-        row = dict.fromkeys(tables.PROMOTIONS.column_names) | {
+        row = dict.fromkeys(tables.DECISIONS.column_names) | {
             MODEL: version[MODEL],
             tables.NUMBER: number,
             AS_OF: signed.night,
             VERSION: version[VERSION],
             tables.DECISION: decision,
-            "ground": ground,
+            "decision_basis": decision_basis,
             tables.BY: signed.by,
             tables.REASON: signed.reason,
             **figures,
         }
-        return Registry(self.versions, tables.PROMOTIONS.with_row(self.promotions, row))
+        return Registry(self.versions, tables.DECISIONS.with_row(self.decisions, row))
 
     def apply_decision(
-        self, version: Mapping[str, Any], status: str, decision: str, ground: str, signed: SignOff, **figures: Any
+        self, version: Mapping[str, Any], status: str, decision: str, decision_basis: str, signed: SignOff, **figures: Any
     ) -> "Registry":
         """The registry after a decision that gives the version a status; see ``lifecycle.apply_transition``.
 
@@ -74,10 +76,10 @@ class Registry:
             decision: one of ``tables.DECISIONS``.
             ground: one of ``tables.GROUNDS``.
             signed: who decided, on which night, and why.
-            figures: columns of PROMOTIONS with the figures of the decision.
+            figures: columns of DECISIONS with the figures of the decision.
         """
-        after = Registry(apply_transition(self.versions, version[MODEL], version[VERSION], status, signed), self.promotions)
-        return after.record_decision(version, decision, ground, signed, **figures)
+        after = Registry(apply_transition(self.versions, version[MODEL], version[VERSION], status, signed), self.decisions)
+        return after.record_decision(version, decision, decision_basis, signed, **figures)
 
 
 def register(
@@ -100,10 +102,10 @@ def register(
     """
     for candidate in candidates:
         version = _new_version(registry.versions, candidate)
-        registry = Registry(tables.MODEL_VERSIONS.with_row(registry.versions, version), registry.promotions)
+        registry = Registry(tables.MODEL_VERSIONS.with_row(registry.versions, version), registry.decisions)
         active = active_version(registry.versions, candidate.model)
         if active is None:
-            registry = _activate(registry, version, tables.FIRST, SignOff(night, tables.AUTOMATION, "no version was active"))
+            registry = _activate(registry, version, tables.FIRST_VERSION, SignOff(night, tables.AUTOMATION, "no version was active"))
         elif active[TRAINING_ID] in unusable:
             reason = f"version {active[VERSION]} cannot predict: {unusable[active[TRAINING_ID]]}"
             registry = _activate(registry, version, tables.UNUSABLE, SignOff(night, tables.AUTOMATION, reason), champion=active[VERSION])
@@ -130,7 +132,7 @@ def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, comp
     for version in registry.versions.filter(pl.col(tables.STATUS) == tables.SHADOW).sort(MODEL, VERSION).iter_rows(named=True):
         active = active_version(registry.versions, version[MODEL])
         if active is None:
-            registry = _activate(registry, version, tables.FIRST, SignOff(night, tables.AUTOMATION, "no version was active"))
+            registry = _activate(registry, version, tables.FIRST_VERSION, SignOff(night, tables.AUTOMATION, "no version was active"))
             continue
         compared = compare(version[TRAINING_ID], active[TRAINING_ID])
         enough = compared is not None and compared.sessions >= rule.shadow_sessions and compared.predictions >= rule.shadow_predictions
@@ -167,9 +169,9 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
     }
 
 
-def _activate(registry: Registry, version: Mapping[str, Any], ground: str, signed: SignOff, **figures: Any) -> Registry:
+def _activate(registry: Registry, version: Mapping[str, Any], decision_basis: str, signed: SignOff, **figures: Any) -> Registry:
     own = {name: version[name] for name in (MAE, BASELINE_MAE, "rank_ic")}
-    return registry.apply_decision(version, tables.ACTIVE, tables.PROMOTION, ground, signed, **own, **figures)
+    return registry.apply_decision(version, tables.ACTIVE, tables.PROMOTION, decision_basis, signed, **own, **figures)
 
 
 def _judge_version(
@@ -177,7 +179,7 @@ def _judge_version(
     version: Mapping[str, Any],
     active: Mapping[str, Any],
     compared: Comparison | None,
-    ground: str,
+    decision_basis: str,
     night: date,
     rule: PromotionSettings,
 ) -> Registry:
@@ -189,14 +191,16 @@ def _judge_version(
     if passed and not rule.automatic:
         waits = SignOff(night, tables.AUTOMATION, f"it would be promoted, and waits for a person: {reason}")
         # Recorded once: a shadow version is judged every night.
-        recorded = registry.promotions.filter(
+        recorded = registry.decisions.filter(
             (pl.col(MODEL) == version[MODEL])
             & (pl.col(VERSION) == version[VERSION])
             & (pl.col(tables.DECISION) == tables.AWAITING_APPROVAL)
         )
-        return registry if recorded.height else registry.record_decision(version, tables.AWAITING_APPROVAL, ground, waits, **figures)
+        return (
+            registry if recorded.height else registry.record_decision(version, tables.AWAITING_APPROVAL, decision_basis, waits, **figures)
+        )
     status, outcome = (tables.ACTIVE, tables.PROMOTION) if passed else (tables.REJECTED, tables.REJECTION)
-    return registry.apply_decision(version, status, outcome, ground, SignOff(night, tables.AUTOMATION, reason), **figures)
+    return registry.apply_decision(version, status, outcome, decision_basis, SignOff(night, tables.AUTOMATION, reason), **figures)
 
 
 def versions_to_archive(versions: pl.DataFrame, night: date, kept: int, days: int) -> pl.DataFrame:
@@ -220,5 +224,5 @@ def archive_versions(registry: Registry, gone: pl.DataFrame, night: date) -> Reg
     """The registry after the artefacts of ``gone``, rows of MODEL_VERSIONS, have been put into the archive."""
     for version in gone.iter_rows(named=True):
         signed = SignOff(night, tables.AUTOMATION, f"it was {version[tables.STATUS]} on {version['changed_on']}")
-        registry = registry.apply_decision(version, tables.ARCHIVED, tables.ARCHIVAL, tables.AGE, signed)
+        registry = registry.apply_decision(version, tables.ARCHIVED, tables.ARCHIVAL, tables.RETENTION, signed)
     return registry

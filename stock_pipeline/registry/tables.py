@@ -49,7 +49,7 @@ MODEL_VERSIONS: Final = _table(
 )
 
 # The decisions about a version. The first three follow from the promotion rule.
-PROMOTION, REJECTION, AWAITING_APPROVAL, SHADOWING, ROLLBACK, ARCHIVAL = DECISIONS = (
+PROMOTION, REJECTION, AWAITING_APPROVAL, SHADOWING, ROLLBACK, ARCHIVAL = DECISION_KINDS = (
     "promoted",
     "rejected",
     "awaiting_approval",
@@ -58,10 +58,17 @@ PROMOTION, REJECTION, AWAITING_APPROVAL, SHADOWING, ROLLBACK, ARCHIVAL = DECISIO
     "archived",
 )
 # The grounds of a decision.
-FIRST, UNUSABLE, HOLDOUT, IN_SHADOW, FORCED, AGE = GROUNDS = ("first", "unusable", "holdout", "shadow", "forced", "age")
+FIRST_VERSION, UNUSABLE, HOLDOUT, IN_SHADOW, OVERRIDE, RETENTION = DECISION_BASES = (
+    "first_version",
+    "unusable",
+    "holdout",
+    "shadow",
+    "override",
+    "retention",
+)
 
-PROMOTIONS: Final = _table(
-    name="promotions",
+DECISIONS: Final = _table(
+    name="decisions",
     description="Every decision about a version, with its figures and its reason. No row is ever deleted.",
     columns=(
         _MODEL,
@@ -72,14 +79,14 @@ PROMOTIONS: Final = _table(
             DECISION,
             pl.String,
             "promoted; rejected; awaiting_approval of a person; moved_to_shadow; rolled_back; archived",
-            allowed=DECISIONS,
+            allowed=DECISION_KINDS,
         ),
         Column(
-            "ground",
+            "decision_basis",
             pl.String,
-            "first: no version was active; unusable: the active one is damaged or learned from features not made now; holdout: the same "
-            "sessions out of fold; shadow: the outcomes of nights; forced: a person's reason; age: retention",
-            allowed=GROUNDS,
+            "first_version: no version was active; unusable: the active one is damaged or learned from features not made now; holdout: the "
+            "same sessions out of fold; shadow: the outcomes of nights; override: a person's reason; retention: age",
+            allowed=DECISION_BASES,
         ),
         Column("champion", pl.Int32, "version that was active; null where none was", nullable=True, minimum=1),
         Column("sessions", pl.Int32, "sessions on which both were compared", nullable=True, minimum=0),
@@ -161,7 +168,7 @@ TRAINING_JOBS: Final = _table(
 )
 
 # What automation, people and jobs write; LIVE_RESULTS is the performance stage's.
-TABLES: Final = (MODEL_VERSIONS, PROMOTIONS, MODEL_SWITCHES, TRAINING_JOBS)
+TABLES: Final = (MODEL_VERSIONS, DECISIONS, MODEL_SWITCHES, TRAINING_JOBS)
 
 ACTIVE_MODELS: Final = _view(
     name="active_models",

@@ -14,7 +14,7 @@ from stock_pipeline.storage.reading import Selection, read
 from stock_pipeline.storage.tables import ASSET, TASK_RUNS, WATERMARKS, WRITES
 
 AuthorKind = Literal["asset", "person", "job"]
-TaskState = Literal["succeeded", "up to date", "failed"]
+TaskState = Literal["succeeded", "up_to_date", "failed"]
 
 
 @dataclass(frozen=True)

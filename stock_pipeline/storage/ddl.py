@@ -31,7 +31,7 @@ def quoted_list(names: Iterable[str]) -> str:
 
 def table_identifier(table: TableSchema | View) -> str:
     """The quoted name of the table or view with its SQL schema."""
-    return f"{quoted(table.stage)}.{quoted(table.name)}"
+    return f"{quoted(table.room)}.{quoted(table.name)}"
 
 
 def create_statement(schema: TableSchema) -> str:

@@ -50,7 +50,7 @@ def changes_to(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> li
     """
     stored = stored_columns(connection, schema)
     if not stored:
-        return [f"CREATE SCHEMA IF NOT EXISTS {quoted(schema.stage)}", create_statement(schema)]
+        return [f"CREATE SCHEMA IF NOT EXISTS {quoted(schema.room)}", create_statement(schema)]
     for column in schema.columns:
         _refuse_other_type(schema, column, stored.get(column.name))
     nullable = {column.name for column in schema.columns if column.nullable}
@@ -110,7 +110,7 @@ def _apply_schemas(connection: duckdb.DuckDBPyConnection, database: Database, ta
     for table in tables:
         _execute(connection, changes_to(connection, table))
     for view in _outdated(connection, views):
-        _execute(connection, [f"CREATE SCHEMA IF NOT EXISTS {quoted(view.stage)}", view_statement(view)])
+        _execute(connection, [f"CREATE SCHEMA IF NOT EXISTS {quoted(view.room)}", view_statement(view)])
         connection.execute("DELETE FROM audit.views WHERE name = ?", [view.qualified_name])
         connection.execute("INSERT INTO audit.views VALUES (?, ?)", [view.qualified_name, _sha256(view)])
 

@@ -48,7 +48,7 @@ TASK_RUNS: Final = _audit(
     Column(ASSET, pl.String, "name of the asset"),
     Column("started_at", pl.Datetime("us"), "when it began, UTC"),
     Column("finished_at", pl.Datetime("us"), "when it ended, UTC"),
-    Column("state", pl.String, "how it ended", allowed=("succeeded", "up to date", "failed")),
+    Column("state", pl.String, "how it ended", allowed=("succeeded", "up_to_date", "failed")),
     Column("rows", pl.Int64, "rows inserted", minimum=0),
     Column("error", pl.String, "why it failed", nullable=True),
     Column("seen_market", pl.Int64, "number of the last write to the market store that it saw", nullable=True),

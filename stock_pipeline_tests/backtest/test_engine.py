@@ -60,7 +60,7 @@ def test_two_sessions_by_hand() -> None:
         cost_bps_per_side=20.0,
     )
     first, second = found.iter_rows(named=True)
-    assert (first["holdings"], first["unpriced"], first["turnover"]) == (2, 0, 1.0)
+    assert (first["holdings"], first["unfilled"], first["turnover"]) == (2, 0, 1.0)
     assert first["gross_return"] == pytest.approx(0.04)
     assert first["net_return"] == pytest.approx(1.04 * 0.998 - 1)
     assert first["benchmark_return"] == pytest.approx(0.03)
@@ -87,7 +87,7 @@ def test_the_result_fits_the_table() -> None:
 
 def test_picks_without_a_return_are_left_out_and_counted_not_replaced() -> None:
     found = daily_returns(by_hand([(0, "A", 3.0, None), (0, "B", 2.0, 0.02), (0, "C", 1.0, 0.05), (0, "D", 0.0, 0.0)]), top_share=0.5)
-    assert found.select("holdings", "unpriced", "gross_return").row(0) == (1, 1, 0.02)
+    assert found.select("holdings", "unfilled", "gross_return").row(0) == (1, 1, 0.02)
 
 
 def test_a_book_without_stocks_is_cash_and_its_sale_costs() -> None:

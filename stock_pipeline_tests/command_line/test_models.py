@@ -12,7 +12,7 @@ from click.testing import Result
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS, PROMOTIONS, STATUS, VIEWS
+from stock_pipeline.registry.tables import DECISIONS, MODEL_SWITCHES, MODEL_VERSIONS, STATUS, VIEWS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, out_of_fold_row, put, training_row, version_row
@@ -93,7 +93,7 @@ def test_a_model_is_shown_with_its_versions_and_decisions(stores: Stores) -> Non
 def test_a_version_that_passes_is_promoted_on_the_last_session_with_its_figures(stores: Stores) -> None:
     assert told(stores, "promote", NAME, 3)["active_version"] == 3
     assert statuses(stores) == STATUSES | {2: "retired", 3: "active"}
-    row = stores.read(PROMOTIONS).row(0, named=True)
+    row = stores.read(DECISIONS).row(0, named=True)
     assert (row["as_of"], row["version"], row["champion"], row["by"], row["sessions"]) == (DAYS[5], 3, 2, "person", 3)
     assert (row["mae"], row["champion_mae"]) == pytest.approx((0.1, 0.2))
 
@@ -101,7 +101,7 @@ def test_a_version_that_passes_is_promoted_on_the_last_session_with_its_figures(
 def test_a_rejected_version_is_promoted_with_a_reason_alone(stores: Stores) -> None:
     assert models(stores, "promote", NAME, 4, "--force", "--reason", "I know better").exit_code == 0
     assert statuses(stores)[4] == "active"
-    assert stores.read(PROMOTIONS)["reason"].to_list() == ["I know better"]
+    assert stores.read(DECISIONS)["reason"].to_list() == ["I know better"]
 
 
 def test_going_back_leads_to_the_version_before_or_to_the_one_that_is_named(stores: Stores) -> None:
@@ -122,8 +122,8 @@ def test_what_a_hand_did_is_in_the_audit_trail(stores: Stores) -> None:
     with stores.ml.reader() as connection:
         query = "SELECT run_id, author, table_name FROM audit.writes WHERE author_kind = 'person' ORDER BY table_name"
         rows = connection.execute(query).fetchall()
-    assert [row[1:] for row in rows] == [("person", "registry.model_versions"), ("person", "registry.promotions")]
-    assert {run.startswith("by-hand-") for run, *_ in rows} == {True}
+    assert [row[1:] for row in rows] == [("person", "registry.decisions"), ("person", "registry.model_versions")]
+    assert {run.startswith("manual-") for run, *_ in rows} == {True}
     assert stores.watermark("ml", "registry/model_versions") == before  # the asset has yet to look at what the person did
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(arguments: tuple[obj
     ended = models(stores, *arguments)
     assert (ended.exit_code, ended.stdout) == (WRONG_INPUT, "")
     assert ended.stderr.startswith(f"Error: {sentence}"), ended.stderr
-    assert statuses(stores) == STATUSES and stores.count(PROMOTIONS) == stores.count(MODEL_SWITCHES) == 0
+    assert statuses(stores) == STATUSES and stores.count(DECISIONS) == stores.count(MODEL_SWITCHES) == 0
 
 
 @pytest.mark.parametrize(("harm", "told_of"), [(spoil, "is not the file that the manifest lists"), (lose, "is missing")])

@@ -44,9 +44,9 @@ def text_of(place: Path) -> str:
 def test_it_is_there_once_it_is_whole_and_leaves_nothing_beside_it(fill: Fill, tmp_path: Path) -> None:
     place = tmp_path / "a" / "folder" / "thing.txt"
     with replacing(place) as unfinished:
-        fill(unfinished, "whole")
+        fill(unfinished, "all")
         assert unfinished.parent == place.parent and not place.exists()
-    assert text_of(place) == "whole"
+    assert text_of(place) == "all"
     assert list(place.parent.iterdir()) == [place]
 
 
@@ -79,8 +79,8 @@ def test_what_a_killed_process_left_is_not_there_and_is_not_in_the_way(fill: Fil
     assert ended.returncode == -signal.SIGKILL and len(list(tmp_path.iterdir())) == 1
     assert not place.exists()
     with replacing(place) as unfinished:
-        fill(unfinished, "whole")
-    assert text_of(place) == "whole"
+        fill(unfinished, "all")
+    assert text_of(place) == "all"
     assert list(tmp_path.iterdir()) == [place]
 
 
@@ -93,8 +93,8 @@ def test_a_link_that_was_left_is_removed_and_not_what_it_leads_to(tmp_path: Path
     place.unlink()
     left.symlink_to(elsewhere, target_is_directory=True)
     with replacing(place) as unfinished:
-        fill_folder(unfinished, "whole")
-    assert (text_of(place), text_of(elsewhere)) == ("whole", "precious")
+        fill_folder(unfinished, "all")
+    assert (text_of(place), text_of(elsewhere)) == ("all", "precious")
 
 
 def test_a_folder_is_not_put_in_the_place_of_another(tmp_path: Path) -> None:

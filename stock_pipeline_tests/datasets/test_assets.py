@@ -120,5 +120,5 @@ def test_after_a_change_of_a_setting_the_splits_of_every_night_are_made_again_wh
     for night in (79, COUNT - 1):
         split(fresh, night, folds=3)
     assert fresh.read(WALK_FORWARD_SPLITS).equals(held)
-    assert split(stores, 79, folds=3, full_refresh=True).state == "up to date"
+    assert split(stores, 79, folds=3, full_refresh=True).state == "up_to_date"
     assert stores.read(WALK_FORWARD_SPLITS).equals(held)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, HIGH, JUMP, LOW, OPEN, PRICE_FACTOR, PRICES, SECTOR, SESSION, SHARE_FACTOR, SYMBOL, VOLUME
+from stock_pipeline.core.columns import CLOSE, HIGH, JUMP, LOW, OPEN, PRICE_FACTOR, PRICES, SECTOR, SESSION, SYMBOL, VOLUME, VOLUME_FACTOR
 from stock_pipeline.features.catalogue import COMBINED
 from stock_pipeline.features.compute import compute_features, session_span
 from stock_pipeline.features.feature import Feature
@@ -92,8 +92,8 @@ def with_actions(panel: pl.DataFrame, share: float = 0.04, seed: int = 0) -> pl.
     acts = rng.random(panel.height) < share
     split = np.where(acts & (rng.random(panel.height) < 0.3), rng.choice([2.0, 3.0, 0.5], panel.height), 1.0)
     step = np.where(acts, rng.uniform(0.95, 0.999, panel.height) / split, 1.0)
-    stepped = panel.with_columns(pl.Series(PRICE_FACTOR, step), pl.Series(SHARE_FACTOR, split))
-    price, shares = (pl.col(name).shift(-1).fill_null(1.0).cum_prod(reverse=True).over(SYMBOL) for name in (PRICE_FACTOR, SHARE_FACTOR))
+    stepped = panel.with_columns(pl.Series(PRICE_FACTOR, step), pl.Series(VOLUME_FACTOR, split))
+    price, shares = (pl.col(name).shift(-1).fill_null(1.0).cum_prod(reverse=True).over(SYMBOL) for name in (PRICE_FACTOR, VOLUME_FACTOR))
     return stepped.with_columns(*(pl.col(name) / price for name in PRICES), pl.col(VOLUME) / shares)
 
 

@@ -21,7 +21,7 @@ VALUE_COLUMN = Column(VALUE, pl.Float64, "figure", nullable=True)
 
 READINGS = TableSchema(
     store="ml",
-    stage="trial",
+    room="trial",
     name="readings",
     description="a figure and a note per stock and session",
     columns=(SYMBOL_COLUMN, SESSION_COLUMN, VALUE_COLUMN, Column(NOTE, pl.String, "text", nullable=True)),
@@ -30,7 +30,7 @@ READINGS = TableSchema(
 NAMES = TableSchema("ml", "trial", "names", "no session dates it", (SYMBOL_COLUMN, Column(NOTE, pl.String, "text")), (SYMBOL,), None)
 VERSIONS = TableSchema(
     store="ml",
-    stage="trial",
+    room="trial",
     name="versions",
     description="every version of a figure",
     columns=(
@@ -45,7 +45,7 @@ VERSIONS = TableSchema(
 )
 CATALOGUED = TableSchema(
     store="ml",
-    stage="trial",
+    room="trial",
     name="catalogued",
     description="columns from a catalogue",
     columns=(SYMBOL_COLUMN, SESSION_COLUMN, Column("first", pl.Float32, "a feature", nullable=True)),

@@ -5,7 +5,7 @@ from math import isfinite, log
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, OPEN, PRICE_FACTOR, SESSION, SHARE_FACTOR, SYMBOL, VOLUME
+from stock_pipeline.core.columns import CLOSE, OPEN, PRICE_FACTOR, SESSION, SYMBOL, VOLUME, VOLUME_FACTOR
 from stock_pipeline.features.factors import FACTOR_FEATURES
 
 Bar = dict[str, float]
@@ -63,7 +63,7 @@ def _peaks(stocks: list[dict[int, Bar]], window: range) -> list[int | None]:
         seen = {}
         for number, place in enumerate(window):
             volume = bars.get(place, {}).get(VOLUME) or 0.0
-            shares = [bars[later].get(SHARE_FACTOR, 1.0) for later in window[number + 1 :] if later in bars]
+            shares = [bars[later].get(VOLUME_FACTOR, 1.0) for later in window[number + 1 :] if later in bars]
             if isfinite(volume) and volume > 0:
                 seen[number] = log(volume) + sum(map(log, shares))
         own_mean = sum(seen.values()) / max(len(seen), 1)

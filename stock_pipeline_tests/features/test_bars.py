@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import CLOSE, HIGH, PRICE_FACTOR, SESSION, SHARE_FACTOR, SYMBOL, VOLUME
+from stock_pipeline.core.columns import CLOSE, HIGH, PRICE_FACTOR, SESSION, SYMBOL, VOLUME, VOLUME_FACTOR
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS, FIRST_OF_SYMBOL, PLACE, RETURN, usable_bars
 from stock_pipeline_tests.factories.feature_bars import bars
@@ -37,11 +37,11 @@ def test_bars_are_numbered_by_the_panel_s_sessions_in_any_order() -> None:
 
 
 def test_without_steps_prices_are_taken_for_adjusted() -> None:
-    assert usable_bars(bars([1, 2])).select(PRICE_FACTOR, SHARE_FACTOR).rows() == [(1, 1), (1, 1)]
+    assert usable_bars(bars([1, 2])).select(PRICE_FACTOR, VOLUME_FACTOR).rows() == [(1, 1), (1, 1)]
 
 
 def test_the_return_counts_what_took_effect_overnight() -> None:
-    panel = bars([10, 5.5, 6.6]).with_columns(pl.Series(PRICE_FACTOR, [1.0, 0.5, 1.0]), pl.lit(1.0).alias(SHARE_FACTOR))
+    panel = bars([10, 5.5, 6.6]).with_columns(pl.Series(PRICE_FACTOR, [1.0, 0.5, 1.0]), pl.lit(1.0).alias(VOLUME_FACTOR))
     assert usable_bars(panel)[RETURN].to_list() == [None, pytest.approx(0.1), pytest.approx(0.2)]
 
 

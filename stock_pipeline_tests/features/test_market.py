@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import CLOSE, PRICE_FACTOR, SESSION, SHARE_FACTOR, SYMBOL
+from stock_pipeline.core.columns import CLOSE, PRICE_FACTOR, SESSION, SYMBOL, VOLUME_FACTOR
 from stock_pipeline.features.bars import usable_bars
 from stock_pipeline.features.market import ADVANCING, DISPERSION, MARKET_RETURN, SQUARED_RETURN, market_series
 from stock_pipeline_tests.factories.feature_bars import bars
@@ -40,7 +40,7 @@ def test_the_market_is_the_same_to_the_last_bit_whatever_came_before_and_in_any_
     rng = np.random.default_rng(3)
     panel = adjusted_panel(symbols=30, count=40, missing_share=0.1)
     step = pl.Series(np.where(rng.random(panel.height) < 0.05, rng.uniform(0.3, 1, panel.height), 1.0))
-    panel = panel.with_columns(step.alias(PRICE_FACTOR), pl.lit(1.0).alias(SHARE_FACTOR))
+    panel = panel.with_columns(step.alias(PRICE_FACTOR), pl.lit(1.0).alias(VOLUME_FACTOR))
     days = panel[SESSION].unique().sort()
     series = [SESSION, MARKET_RETURN, ADVANCING, SQUARED_RETURN, DISPERSION]
     whole = market_series(usable_bars(panel)).select(series)

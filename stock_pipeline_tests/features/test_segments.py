@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import CLOSE, HIGH, PRICE_FACTOR, SESSION, SHARE_FACTOR, SYMBOL, VOLUME
+from stock_pipeline.core.columns import CLOSE, HIGH, PRICE_FACTOR, SESSION, SYMBOL, VOLUME, VOLUME_FACTOR
 from stock_pipeline.features.bars import PLACE, usable_bars
 from stock_pipeline.features.segments import EMPTY_BEFORE, SEGMENT, TARGET, segments
 from stock_pipeline_tests.factories.feature_bars import bars
@@ -10,7 +10,7 @@ SPAN = 3
 
 
 def stepped(closes: list[float], price_steps: list[float], share_steps: list[float] | None = None, symbol: str = "A") -> pl.DataFrame:
-    steps = {PRICE_FACTOR: price_steps, SHARE_FACTOR: share_steps or [1.0] * len(closes)}
+    steps = {PRICE_FACTOR: price_steps, VOLUME_FACTOR: share_steps or [1.0] * len(closes)}
     return bars(closes, symbol=symbol).with_columns(pl.Series(name, values, pl.Float64) for name, values in steps.items())
 
 

@@ -130,7 +130,7 @@ def sample_sessions() -> list[date]:
 
 @cache
 def workplace_that_has_run(folder: Path) -> Workplace:
-    """A workplace under ``folder`` in which the whole journey has run once; made once for all tests, which work in copies of it."""
+    """A workplace under ``folder`` in which the full pipeline has run once; made once for all tests, which work in copies of it."""
     workplace = Workplace(folder / "workplace_that_has_run")
     workplace.make()
     ended = invoke(workplace.home, "run", **workplace.variables)

@@ -38,10 +38,10 @@ class OwnFiles:
         panel.drop("jump").rename({SESSION: "date"}).write_csv(self.folder / "bars.csv")
 
     def run(self, models: str, **variables: str) -> Result:
-        """The whole journey with some of the models; ``variables`` are settings of its own."""
-        return invoke(self.home, "run", *self.journey(models), **{**QUICK, **variables})
+        """the full pipeline with some of the models; ``variables`` are settings of its own."""
+        return invoke(self.home, "run", *self.full_run(models), **{**QUICK, **variables})
 
-    def journey(self, models: str) -> tuple[str, ...]:
+    def full_run(self, models: str) -> tuple[str, ...]:
         """What the command ``run`` is given for it."""
         return ("--source", "files", "--path", str(self.folder / "bars.csv"), "--models", models)
 

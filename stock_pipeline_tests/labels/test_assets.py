@@ -58,7 +58,7 @@ def test_a_night_makes_again_only_what_its_session_reaches(stores: Stores) -> No
     label(stores, chosen(stores, 1, 4), DAYS[30])
     assert sessions_made(label(stores, chosen(stores, 1, 4), DAYS[31])) == DAYS[26:32]
     again = label(stores, chosen(stores, 1, 4), DAYS[31])
-    assert (again.output, again.state) == (None, "up to date")
+    assert (again.output, again.state) == (None, "up_to_date")
 
 
 def test_a_restated_bar_reaches_every_label_that_it_enters(stores: Stores) -> None:

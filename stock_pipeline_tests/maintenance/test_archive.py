@@ -13,7 +13,7 @@ from stock_pipeline.maintenance.assets import ARCHIVE
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.execution import StageResult
-from stock_pipeline.registry.tables import ARCHIVED, LIVE_RESULTS, MODEL_VERSIONS, PROMOTIONS, STATUS
+from stock_pipeline.registry.tables import ARCHIVED, DECISIONS, LIVE_RESULTS, MODEL_VERSIONS, STATUS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
@@ -60,7 +60,7 @@ def test_the_oldest_versions_go_into_the_archive_and_then_their_folders_go(store
     archive_night(stores, DAYS[8], versions=2)
     told = stores.read(MODEL_VERSIONS).filter(pl.col(STATUS) == ARCHIVED)
     assert told.select(MODEL, VERSION).rows() == [("ridge", 2)]  # the first is older, but the stack consists of it
-    assert stores.read(PROMOTIONS).select(VERSION, "decision", "ground").rows() == [(2, "archived", "age")]
+    assert stores.read(DECISIONS).select(VERSION, "decision", "decision_basis").rows() == [(2, "archived", "retention")]
     assert folders(stores) == ["t1", "t2", "t3", "t4"]
     archive_night(stores, DAYS[9], versions=2)
     assert folders(stores) == ["t1", "t3", "t4"]

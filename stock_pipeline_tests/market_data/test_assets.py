@@ -62,7 +62,7 @@ def test_a_second_ingestion_of_the_same_changes_nothing(stores: Stores, bring: B
     rows = [*series("A", [10.0, 11.0]), *series("B", [100.0, 50.0], [50.0, 50.0]), bar("C", DAYS[0], -1.0), bar("C", DAYS[0], -1.0)]
     bring(*rows)
     before = everything(stores)
-    assert bring(*rows).state == "up to date"
+    assert bring(*rows).state == "up_to_date"
     assert everything(stores) == before
 
 

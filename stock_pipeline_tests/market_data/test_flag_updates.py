@@ -12,7 +12,7 @@ from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SO
 from stock_pipeline.market_data import flags as rules
 from stock_pipeline.market_data.flag_updates import Revisions, flags_after
 from stock_pipeline.market_data.flags import CONTEXT, FlagRules, flags
-from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, CAPTURED, CORPORATE_ACTIONS, DAILY_BARS, FLAG, RAISED_ON, WITHDRAWN_ON
+from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, CAPTURED, CLEARED_ON, CORPORATE_ACTIONS, DAILY_BARS, FLAG, FLAGGED_ON
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.market_rows import actions, bar, bars, stored
 from stock_pipeline_tests.factories.rows import put
@@ -47,7 +47,7 @@ def night(
     for table, rows in ((DAILY_BARS, news), (CORPORATE_ACTIONS, acts), (BAR_FLAGS, flags)):
         if rows.height:
             put(stores, table, rows, SESSIONS[place])
-    return stores.read(BAR_FLAGS).filter(pl.col(WITHDRAWN_ON).is_null())
+    return stores.read(BAR_FLAGS).filter(pl.col(CLEARED_ON).is_null())
 
 
 def standing(frame: pl.DataFrame) -> list[tuple[str, date, str]]:
@@ -110,7 +110,7 @@ def test_an_action_told_late_takes_the_doubt_back(stores: Stores) -> None:
         pl.lit("files").alias(SOURCE), pl.lit(SESSIONS[5]).alias(KNOWN_FROM), pl.lit(None, pl.Date).alias(KNOWN_TO)
     )
     assert night(stores, 5, told({}), late.drop(CAPTURED)).is_empty()
-    assert stores.read(BAR_FLAGS).select(RAISED_ON, WITHDRAWN_ON).rows() == [(SESSIONS[2], SESSIONS[5])]
+    assert stores.read(BAR_FLAGS).select(FLAGGED_ON, CLEARED_ON).rows() == [(SESSIONS[2], SESSIONS[5])]
 
 
 def test_a_disagreement_stands_until_the_sources_are_compared_again(stores: Stores) -> None:

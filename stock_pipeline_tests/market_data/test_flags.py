@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE, VOLUME
 from stock_pipeline.market_data import flags as rules
 from stock_pipeline.market_data.flags import CONTEXT, FLAGS, FlagRules, disagreements, flags, follow_up
-from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, DIVIDEND, FLAG, RAISED_ON, RAW, SPLIT, SPLIT_ADJUSTED, WITHDRAWN_ON
+from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, CLEARED_ON, DIVIDEND, FLAG, FLAGGED_ON, RAW, SPLIT, SPLIT_ADJUSTED
 from stock_pipeline_tests.factories.market_rows import actions
 from stock_pipeline_tests.harness.laws import law
 
@@ -203,7 +203,7 @@ def following(*nights: Sequence[tuple[str, date, str, float]]) -> list[list[tupl
     for night, found in enumerate(nights):
         news = pl.DataFrame(found, schema={SYMBOL: pl.String, SESSION: pl.Date, FLAG: pl.String, VALUE: pl.Float64}, orient="row")
         held = BAR_FLAGS.validate(follow_up(held, news, SESSIONS[night]))
-        after.append(held.select(SYMBOL, SESSION, FLAG, VALUE, RAISED_ON, WITHDRAWN_ON).rows())
+        after.append(held.select(SYMBOL, SESSION, FLAG, VALUE, FLAGGED_ON, CLEARED_ON).rows())
     return after
 
 

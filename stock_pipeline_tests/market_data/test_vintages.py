@@ -95,7 +95,7 @@ def test_flags_stand_alike_but_for_the_night_that_raised_them(empty_home: Path, 
     standing = one_by_one.read(BAR_FLAGS).sort(told)
     assert standing.height > 0
     assert standing.select(told).equals(at_once.read(BAR_FLAGS).sort(told).select(told))
-    assert standing.filter(pl.col("flag") == "unexplained_jump")["raised_on"].to_list() == DAYS[2:4]
+    assert standing.filter(pl.col("flag") == "unexplained_jump")["flagged_on"].to_list() == DAYS[2:4]
 
 
 def test_actions_are_known_from_their_captures(empty_home: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, PERIOD, RANK_IC, TRAINING_ID, VALUE, WHOLE
+from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, FOLD, METRIC, MODEL, PERIOD, RANK_IC, TRAINING_ID, VALUE
 from stock_pipeline.models.assets import PLAUSIBLE_IC
 from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, TEST
 from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
@@ -29,7 +29,7 @@ def trained(stores: Stores, number: int, rank_ic: float, model: str = NAME, targ
     """A training whose rank IC is no luck."""
     training = f"{model}_{number}"
     put(stores, TRAININGS, [training_row(model, training, DAYS[number], number=number, target=target)], DAYS[-1])
-    of_all = {TRAINING_ID: training, MODEL: model, AS_OF: DAYS[number], PART: TEST, FOLD: ALL_FOLDS, PERIOD: WHOLE, OBSERVATIONS: 9}
+    of_all = {TRAINING_ID: training, MODEL: model, AS_OF: DAYS[number], PART: TEST, FOLD: ALL_FOLDS, PERIOD: ALL_PERIODS, OBSERVATIONS: 9}
     scores = {RANK_IC: rank_ic, "rank_ic_t": 100 * rank_ic}
     put(stores, MODEL_SCORES, [of_all | {METRIC: metric, VALUE: value} for metric, value in scores.items()], DAYS[-1])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, WHOLE
+from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, MODEL, TRAINING_ID
 from stock_pipeline.core.errors import ArtefactError
 from stock_pipeline.models.artefacts import write_artefact
 from stock_pipeline.models.catalogue import ModelEntry, model_entry
@@ -96,7 +96,7 @@ def test_files_of_another_model_are_not_loaded(tmp_path: Path) -> None:
 
 def test_the_measures_of_a_training_are_those_over_all_its_test_sessions(tmp_path: Path) -> None:
     stores = empty_stores(tmp_path)
-    parts = [(TEST, 0, WHOLE, 0.1), (TEST, 1, WHOLE, 0.2), (TEST, 0, "2012", 0.3), (TRAIN, 0, WHOLE, 0.4)]
+    parts = [(TEST, 0, ALL_PERIODS, 0.1), (TEST, 1, ALL_PERIODS, 0.2), (TEST, 0, "2012", 0.3), (TRAIN, 0, ALL_PERIODS, 0.4)]
     names = ("part", "fold", "period", "value")
     rows = [
         {TRAINING_ID: name, MODEL: "a", AS_OF: date(2012, 3, 1), "metric": "mae", "observations": 9, **dict(zip(names, part, strict=True))}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import (
+    ALL_PERIODS,
     AS_OF,
     FOLD,
     FORWARD_RETURN,
@@ -20,7 +21,6 @@ from stock_pipeline.core.columns import (
     SYMBOL,
     TARGET,
     TRAINING_ID,
-    WHOLE,
 )
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, RETURN_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
 from stock_pipeline.features.catalogue import hash_features
@@ -115,8 +115,8 @@ def test_scores_cover_parts_folds_and_years(tmp_path: Path) -> None:
     said = TrainingPredictions(out_of_fold(), out_of_fold(skill=-1.0))
     scores = MODEL_SCORES.validate(record(tmp_path, STACKED, MANIFEST, said, 3, 1).scores)
     rank_ic = scores.filter(pl.col("metric") == "rank_ic")
-    cuts = [(TEST, ALL_FOLDS, WHOLE), (TEST, 1, WHOLE), (TEST, 2, WHOLE), (TEST, ALL_FOLDS, "2012")]
-    assert rank_ic.select(PART, FOLD, PERIOD).rows() == [*cuts, *((TRAIN, fold, WHOLE) for fold in (ALL_FOLDS, 1, 2))]
+    cuts = [(TEST, ALL_FOLDS, ALL_PERIODS), (TEST, 1, ALL_PERIODS), (TEST, 2, ALL_PERIODS), (TEST, ALL_FOLDS, "2012")]
+    assert rank_ic.select(PART, FOLD, PERIOD).rows() == [*cuts, *((TRAIN, fold, ALL_PERIODS) for fold in (ALL_FOLDS, 1, 2))]
     assert rank_ic["value"].to_list() == pytest.approx([1] * 4 + [-1] * 3)
     assert scores.select(TRAINING_ID, MODEL, AS_OF).unique().rows() == [("t1", STACK, DAYS[4])]
     assert overall(rank_ic)["value"].to_list() == pytest.approx([1])

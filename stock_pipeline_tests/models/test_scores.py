@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, PERIOD, SCORE, SESSION, TARGET, VALUE, WHOLE
+from stock_pipeline.core.columns import ALL_PERIODS, FOLD, FORWARD_RETURN, METRIC, PERIOD, SCORE, SESSION, TARGET, VALUE
 from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, TEST, TRAIN, overall, score_table, scores_of
 from stock_pipeline_tests.core.test_scores import DAYS, scored
@@ -79,14 +79,14 @@ def test_scores_are_cut_by_part_fold_and_year() -> None:
     table = scores_of(test.reverse(), train)
     cuts = table.select(PART, FOLD, PERIOD).unique(maintain_order=True).rows()
     assert cuts == [
-        (TEST, ALL_FOLDS, WHOLE),
-        (TEST, 1, WHOLE),
-        (TEST, 2, WHOLE),
+        (TEST, ALL_FOLDS, ALL_PERIODS),
+        (TEST, 1, ALL_PERIODS),
+        (TEST, 2, ALL_PERIODS),
         (TEST, ALL_FOLDS, "2021"),
         (TEST, ALL_FOLDS, "2022"),
-        (TRAIN, ALL_FOLDS, WHOLE),
-        (TRAIN, 1, WHOLE),
-        (TRAIN, 2, WHOLE),
+        (TRAIN, ALL_FOLDS, ALL_PERIODS),
+        (TRAIN, 1, ALL_PERIODS),
+        (TRAIN, 2, ALL_PERIODS),
     ]
     expected = [
         test,

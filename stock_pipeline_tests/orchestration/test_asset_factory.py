@@ -55,7 +55,7 @@ def test_rows_audit_and_watermark_are_written_and_the_result_is_shown(workshop: 
 def test_a_body_with_nothing_to_do_is_up_to_date_and_shows_what_it_showed_before(workshop: Workshop) -> None:
     workshop.run(lambda _context: output())
     ran = workshop.run(lambda _context: None)
-    assert workshop.trail()[-1] == ("up to date", 0, None)
+    assert workshop.trail()[-1] == ("up_to_date", 0, None)
     (shown,) = [event.metadata for event in ran.asset_materializations_for_node("maintenance__backups")]
     assert (shown["result"].value, shown["size"].value, shown["dagster/row_count"].value) == ("up to date", 5, 1)
     assert "curve" in shown
@@ -65,7 +65,7 @@ def test_a_body_with_nothing_to_do_is_up_to_date_and_shows_what_it_showed_before
 def test_rows_that_are_there_already_leave_the_asset_up_to_date(workshop: Workshop) -> None:
     workshop.run(lambda _context: output())
     assert workshop.run(lambda _context: output()).success
-    assert workshop.trail()[-1] == ("up to date", 0, None)
+    assert workshop.trail()[-1] == ("up_to_date", 0, None)
 
 
 def test_a_failure_is_recorded_with_its_sentence_and_nothing_of_it_is_written(workshop: Workshop) -> None:

@@ -43,7 +43,7 @@ def test_an_outcome_tells_what_was_made_and_how_far_the_stage_has_come(stores: S
     assert result.counts == {"maintenance.backups": 1}
     assert tasks(stores) == [("a-run", MOMENT, "succeeded", 1)]
     again = execute_stage(declared(lambda _context: output()), run_of(stores))
-    assert (again.state, again.rows, again.output is None) == ("up to date", 0, False)
+    assert (again.state, again.rows, again.output is None) == ("up_to_date", 0, False)
     behind = execute_stage(declared(lambda _context: output(7, DAYS[1])), run_of(stores))
     assert behind.reached == DAYS[3]  # a watermark never moves back
 

@@ -161,7 +161,7 @@ def test_a_check_is_judged_by_what_has_just_been_stored(size: int, passed: bool,
 def test_a_check_is_judged_although_the_asset_is_up_to_date(workshop: Workshop) -> None:
     workshop.run(lambda _context: output(50))
     ran = workshop.run_all(declared(lambda _context: None, checks=(small(10, blocking=False),)))
-    assert workshop.trail()[-1] == ("up to date", 0, None)
+    assert workshop.trail()[-1] == ("up_to_date", 0, None)
     assert not checks(ran)["small"].passed
 
 

@@ -20,7 +20,7 @@ from stock_pipeline.storage import upsert
 
 SCHEMA = TableSchema(
     store="ml",
-    stage="made_up",
+    room="made_up",
     name="things",
     description="Things.",
     columns=(Column("name", pl.String, "what it is called"), Column("weight", pl.Float64, "in kilograms", nullable=True)),
@@ -40,7 +40,7 @@ def test_columns_are_shown_with_type_description_and_constraints() -> None:
 
 def test_a_part_of_a_key_is_not_shown_as_unique() -> None:
     schema = TableSchema(
-        store="ml", stage="s", name="n", description="", columns=SCHEMA.columns, key=("name", "weight"), session_column=None
+        store="ml", room="s", name="n", description="", columns=SCHEMA.columns, key=("name", "weight"), session_column=None
     )
     assert [column.constraints.unique for column in column_schema(schema).columns] == [False, False]
 

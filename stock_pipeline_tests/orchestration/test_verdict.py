@@ -29,7 +29,7 @@ def judged(*assets: dict[str, Any], reached: date | None = DAY, jobs: tuple[dict
     "standing",
     [
         asset("labels/daily_labels"),
-        asset("labels/daily_labels", last_result="up to date"),
+        asset("labels/daily_labels", last_result="up_to_date"),
         asset("models/mlp", BEFORE, table=None),  # trained in its own cadence
         asset("models/mlp", None, table=None, last_run=None, last_result=None),  # never asked for
     ],

@@ -94,7 +94,7 @@ def test_a_second_run_changes_nothing(last_night: Nights) -> None:
     before = [last_night.stores.content_hash(table) for table in tables]
     for stage in (MEASURE, LOG):
         again, anew = (last_night.run(stage, LAST, full_refresh=every) for every in (False, True))
-        assert (again.output, again.state) == (None, "up to date")
+        assert (again.output, again.state) == (None, "up_to_date")
         assert anew.output is not None and not any(report.changed for report in anew.reports)
     assert [last_night.stores.content_hash(table) for table in tables] == before
 
@@ -142,7 +142,7 @@ def test_the_log_is_of_the_version_that_spoke(last_night: Nights) -> None:
     expected = performance_log(top_decile_by_session(heard, outcomes, 10.0), DAYS[LAST])
     log = stores.read(PERFORMANCE_LOG)
     assert_frame_equal(log, expected, check_exact=True)
-    assert log.select(MODEL, "period", "sessions").rows() == [(model, "whole", 14) for model in ("direction", "lightgbm", "stack")]
+    assert log.select(MODEL, "period", "sessions").rows() == [(model, "all", 14) for model in ("direction", "lightgbm", "stack")]
     # With the shadow version it would be another.
     assert not performance_log(top_decile_by_session(said, outcomes, 10.0), DAYS[LAST]).equals(expected)
 
@@ -169,7 +169,7 @@ def test_people_see_the_pictures_and_the_figures(last_night: Nights) -> None:
     assert measured is not None and logged is not None
     assert measured.facts == {"sessions_joined": 14} and logged.facts == {"models": 3}
     assert (set(measured.charts()), set(logged.charts())) == ({"rank_ic"}, {"top_decile"})
-    assert set(logged.tables["figures"]["period"]) == {"whole"}
+    assert set(logged.tables["figures"]["period"]) == {"all"}
 
 
 def test_the_record_of_the_models_leaves_versions_in_shadow_out(last_night: Nights) -> None:

@@ -75,8 +75,8 @@ def test_the_figures_of_every_model_and_period_by_a_plain_loop() -> None:
     outcomes = made_up("", 65, 3)[1]
     daily = top_decile_by_session(pl.concat(parts.values()), outcomes, 10.0)
     log = PERFORMANCE_LOG.validate(performance_log(daily, AS_OF))
-    periods: dict[str, dict[str, int | None]] = {"lightgbm": {"20 sessions": 20, "60 sessions": 60, "whole": None}}
-    periods["stack"] = {"20 sessions": 20, "whole": None}
+    periods: dict[str, dict[str, int | None]] = {"lightgbm": {"20 sessions": 20, "60 sessions": 60, "all": None}}
+    periods["stack"] = {"20 sessions": 20, "all": None}
     assert log.select(MODEL, "period").rows() == [(model, period) for model, named in periods.items() for period in named]
     for row in log.iter_rows(named=True):
         expected = by_hand(parts[row[MODEL]], outcomes, 2 * 0.001, periods[row[MODEL]][row["period"]])
@@ -86,10 +86,10 @@ def test_the_figures_of_every_model_and_period_by_a_plain_loop() -> None:
 def test_a_period_is_told_once_there_are_as_many_sessions() -> None:
     scores, outcomes = made_up("stack", 250, stocks=10)
     daily = top_decile_by_session(scores, outcomes, 0.0)
-    whole = ["20 sessions", "250 sessions", "60 sessions", "whole"]
+    whole = ["20 sessions", "250 sessions", "60 sessions", "all"]
     assert performance_log(daily, AS_OF)["period"].to_list() == whole
     assert performance_log(daily.tail(249), AS_OF)["period"].to_list() == [name for name in whole if name != "250 sessions"]
-    assert performance_log(daily.tail(1), AS_OF)["period"].to_list() == ["whole"]
+    assert performance_log(daily.tail(1), AS_OF)["period"].to_list() == ["all"]
 
 
 def one_session(scores: Sequence[float], returns: Sequence[float | None], cost_bps_per_side: float = 0.0) -> pl.DataFrame:

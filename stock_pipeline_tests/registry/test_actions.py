@@ -13,13 +13,13 @@ from stock_pipeline.registry.tables import (
     BY,
     CANDIDATE,
     DECISION,
-    FORCED,
+    DECISIONS,
     HOLDOUT,
     IN_SHADOW,
     MODEL_SWITCHES,
+    OVERRIDE,
     PERSON,
     PROMOTION,
-    PROMOTIONS,
     REASON,
     REJECTED,
     RETIRED,
@@ -34,19 +34,26 @@ RULE = PromotionSettings(beats_baseline=False)
 
 
 def registry(*statuses: str) -> Registry:
-    return Registry(versions(*statuses), PROMOTIONS.empty())
+    return Registry(versions(*statuses), DECISIONS.empty())
 
 
 def compared(error: float, sessions: int = 20) -> Callable[[str, str], Comparison | None]:
     return lambda _own, _champion: Comparison(sessions, 20 * sessions, error, 0.25, 0.25, 0.01, 0.01, None) if sessions else None
 
 
-@pytest.mark.parametrize(("status", "ground"), [(CANDIDATE, HOLDOUT), (SHADOW, IN_SHADOW)])
-def test_a_hand_promotes_what_passes(status: str, ground: str) -> None:
+@pytest.mark.parametrize(("status", "decision_basis"), [(CANDIDATE, HOLDOUT), (SHADOW, IN_SHADOW)])
+def test_a_hand_promotes_what_passes(status: str, decision_basis: str) -> None:
     found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(0.24))
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
-    row = found.promotions.row(0, named=True)
-    assert (row[VERSION], row[DECISION], row["ground"], row[BY], row["champion"], row["mae"]) == (2, PROMOTION, ground, PERSON, 1, 0.24)
+    row = found.decisions.row(0, named=True)
+    assert (row[VERSION], row[DECISION], row["decision_basis"], row[BY], row["champion"], row["mae"]) == (
+        2,
+        PROMOTION,
+        decision_basis,
+        PERSON,
+        1,
+        0.24,
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,7 @@ def test_a_hand_is_refused_what_the_rule_refuses(status: str, error: float, sess
 def test_a_reason_passes_over_the_rule(status: str) -> None:
     found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(9.0, 0), "I know better")
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
-    assert found.promotions.select("ground", BY, REASON).row(0) == (FORCED, PERSON, "I know better")
+    assert found.decisions.select("decision_basis", BY, REASON).row(0) == (OVERRIDE, PERSON, "I know better")
 
 
 def test_not_even_a_reason_brings_back_what_is_archived() -> None:
@@ -84,7 +91,7 @@ def test_one_step_back_and_another_and_no_further() -> None:
     assert once.versions[STATUS].to_list() == [RETIRED, ACTIVE, RETIRED]
     twice = roll_back(once, "a", None, DAYS[7], "it errs too")
     assert twice.versions[STATUS].to_list() == [ACTIVE, RETIRED, RETIRED]
-    assert twice.promotions.select(VERSION, DECISION, "champion", REASON).rows()[1:] == [
+    assert twice.decisions.select(VERSION, DECISION, "champion", REASON).rows()[1:] == [
         (2, ROLLBACK, 3, "it errs"),
         (1, ROLLBACK, 2, "it errs too"),
     ]

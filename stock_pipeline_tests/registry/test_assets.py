@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, PERIOD, TRAINING_ID, VALUE, VERSION, WHOLE
+from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, FOLD, METRIC, MODEL, PERIOD, TRAINING_ID, VALUE, VERSION
 from stock_pipeline.core.errors import RefusedWriteError
 from stock_pipeline.features.catalogue import feature_set, hash_features
 from stock_pipeline.models.artefacts import Artefact
@@ -19,9 +19,9 @@ from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.registry.assets import ARTEFACTS
 from stock_pipeline.registry.tables import (
     ACTIVE,
+    DECISIONS,
     LIVE_RESULTS,
     MODEL_VERSIONS,
-    PROMOTIONS,
     REJECTED,
     RETIRED,
     SHADOW,
@@ -50,7 +50,7 @@ def train(
     features = hash_features(feature_set(chosen).names)
     artefact = put_training(stores, "ridge", name, day, number=number, features_hash=features, target=target)
     measures = {"mae": error, "baseline_mae": 0.5, "rank_ic": rank_ic, "rank_ic_t": 100 * rank_ic}
-    row = {TRAINING_ID: name, MODEL: "ridge", AS_OF: day, PART: TEST, FOLD: ALL_FOLDS, PERIOD: WHOLE, OBSERVATIONS: 10}
+    row = {TRAINING_ID: name, MODEL: "ridge", AS_OF: day, PART: TEST, FOLD: ALL_FOLDS, PERIOD: ALL_PERIODS, OBSERVATIONS: 10}
     scores = [row | {METRIC: metric, VALUE: value} for metric, value in measures.items()]
     # Those of single folds and years, and of what was learnt from, are not what versions are compared by.
     others = [{**held, **part, VALUE: 0.001} for held in scores for part in ({PART: TRAIN}, {FOLD: 1}, {PERIOD: "2012"})]
@@ -92,8 +92,13 @@ def test_a_version_bears_its_scores_over_all_test_sessions_and_is_judged_on_thos
     train(stores, "t2", 2, "core", 0.30)
     assert registered(stores, "core") == [(1, "t1", ACTIVE), (2, "t2", REJECTED)]
     assert stores.read(MODEL_VERSIONS).sort(VERSION).select("mae", "baseline_mae").rows() == [(0.20, 0.5), (0.30, 0.5)]
-    first, second = stores.read(PROMOTIONS).iter_rows(named=True)
-    assert (first["decision"], first["ground"], second["decision"], second["ground"]) == ("promoted", "first", "rejected", "holdout")
+    first, second = stores.read(DECISIONS).iter_rows(named=True)
+    assert (first["decision"], first["decision_basis"], second["decision"], second["decision_basis"]) == (
+        "promoted",
+        "first_version",
+        "rejected",
+        "holdout",
+    )
     compared = [second[name] for name in ("sessions", "predictions", "mae", "champion_mae", "baseline_mae")]
     assert compared == pytest.approx([3, 9, 0.3, 0.2, 0.5])
 
@@ -107,8 +112,8 @@ def test_a_version_in_shadow_is_decided_on_by_the_outcomes_of_nights(stores: Sto
         known = {"model": "ridge", VERSION: version, TRAINING_ID: training, "predictions": 3, "baseline_mae": 0.5, "rank_ic": 0.1}
         put(stores, LIVE_RESULTS, [known | {"session": day, "mae": error} for day in DAYS[:2]], DAY)
     assert registered(stores, "core", **rule) == [(1, "t1", RETIRED), (2, "t2", ACTIVE)]
-    last = stores.read(PROMOTIONS).row(-1, named=True)
-    assert (last["decision"], last["ground"], last["sessions"], last["predictions"]) == ("promoted", "shadow", 2, 6)
+    last = stores.read(DECISIONS).row(-1, named=True)
+    assert (last["decision"], last["decision_basis"], last["sessions"], last["predictions"]) == ("promoted", "shadow", 2, 6)
 
 
 def test_a_damaged_version_gives_way_to_a_worse_one(stores: Stores) -> None:
@@ -117,8 +122,8 @@ def test_a_damaged_version_gives_way_to_a_worse_one(stores: Stores) -> None:
     model_file(stores, artefact).unlink()
     train(stores, "t2", 2, "core", 0.40)
     assert registered(stores, "core") == [(1, "t1", RETIRED), (2, "t2", ACTIVE)]
-    assert "version 1 cannot predict" in stores.read(PROMOTIONS)["reason"][1]
-    assert MODEL_FILE in stores.read(PROMOTIONS)["reason"][1]
+    assert "version 1 cannot predict" in stores.read(DECISIONS)["reason"][1]
+    assert MODEL_FILE in stores.read(DECISIONS)["reason"][1]
 
 
 def test_the_check_of_the_artefacts_names_what_is_damaged_in_service_and_stops_nothing(stores: Stores) -> None:
@@ -164,7 +169,7 @@ def test_what_a_hand_decided_in_the_meantime_is_not_lost(stores: Stores) -> None
 
     with pytest.raises(RefusedWriteError, match=r"registry\.model_versions was changed by another"):
         execute(replace(stage, body=decided_meanwhile), stores, settings)
-    assert stores.count(PROMOTIONS) == 0
+    assert stores.count(DECISIONS) == 0
     assert stores.last_task_runs()[stage.name].state == "failed"
 
 

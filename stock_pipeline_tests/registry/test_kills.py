@@ -11,7 +11,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.models.tables import TRAININGS
-from stock_pipeline.registry.tables import ACTIVE, ACTIVE_TO, DECISION, MODEL_VERSIONS, NUMBER, PROMOTIONS, RETIRED, ROLLBACK, STATUS
+from stock_pipeline.registry.tables import ACTIVE, ACTIVE_TO, DECISION, DECISIONS, MODEL_VERSIONS, NUMBER, RETIRED, ROLLBACK, STATUS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
@@ -26,7 +26,7 @@ DAYS = sessions(3)
 def serving(stores: Stores) -> int:
     """The version that serves, once both tables agree that it is the only one."""
     with stores.shared_reader("ml"):
-        versions, decisions = stores.read(MODEL_VERSIONS), stores.read(PROMOTIONS).sort(NUMBER)
+        versions, decisions = stores.read(MODEL_VERSIONS), stores.read(DECISIONS).sort(NUMBER)
     assert sorted(versions[STATUS]) == [ACTIVE, RETIRED]
     active = versions.filter(pl.col(STATUS) == ACTIVE)
     assert active[ACTIVE_TO].null_count() == 1 and versions[ACTIVE_TO].null_count() == 1

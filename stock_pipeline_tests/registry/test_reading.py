@@ -53,11 +53,11 @@ def stores(tmp_path: Path) -> Stores:
             "observations": 9,
         }
         for name, part, fold, period, value in (
-            ("t1", "test", 0, "whole", 0.01),
-            ("t2", "test", 0, "whole", 0.02),
-            ("t2", "test", 1, "whole", 0.5),
+            ("t1", "test", 0, "all", 0.01),
+            ("t2", "test", 0, "all", 0.02),
+            ("t2", "test", 1, "all", 0.5),
             ("t2", "test", 0, "2012", 0.6),
-            ("t2", "train", 0, "whole", 0.7),
+            ("t2", "train", 0, "all", 0.7),
         )
     ]
     put(stores, MODEL_SCORES, scores, DAYS[3])

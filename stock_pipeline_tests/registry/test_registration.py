@@ -26,13 +26,13 @@ from stock_pipeline.registry.tables import (
     AWAITING_APPROVAL,
     CANDIDATE,
     DECISION,
-    FIRST,
+    DECISIONS,
+    FIRST_VERSION,
     HOLDOUT,
     IN_SHADOW,
     MODEL_VERSIONS,
     NUMBER,
     PROMOTION,
-    PROMOTIONS,
     REASON,
     REJECTED,
     REJECTION,
@@ -48,7 +48,7 @@ from stock_pipeline_tests.factories.panels import sessions
 DAYS = sessions(12)
 RULE = PromotionSettings(beats_baseline=False, degradation_guard=False)
 IN_SHADOWS = RULE.model_copy(update={"mode": "shadow", "shadow_sessions": 20, "shadow_predictions": 100})
-NOTHING = Registry(MODEL_VERSIONS.empty(), PROMOTIONS.empty())
+NOTHING = Registry(MODEL_VERSIONS.empty(), DECISIONS.empty())
 errors = st.floats(0.01, 10)
 
 
@@ -82,13 +82,13 @@ def registered(made: list[Candidate], rule: PromotionSettings = RULE, night: dat
 
 
 def story(registry: Registry) -> list[tuple[int, int, str, str]]:
-    return registry.promotions.select(NUMBER, VERSION, DECISION, "ground").rows()
+    return registry.decisions.select(NUMBER, VERSION, DECISION, "decision_basis").rows()
 
 
 @given(candidates())
 def test_versions_count_from_one_and_one_of_each_model_serves(made: list[Candidate]) -> None:
     found = registered(made)
-    for schema, frame in ((MODEL_VERSIONS, found.versions), (PROMOTIONS, found.promotions)):
+    for schema, frame in ((MODEL_VERSIONS, found.versions), (DECISIONS, found.decisions)):
         assert schema.validate(frame).equals(frame)
     assert sorted(found.versions[TRAINING_ID]) == sorted(one.training_id for one in made)
     for rows in found.versions.partition_by(MODEL):
@@ -101,7 +101,7 @@ def test_versions_count_from_one_and_one_of_each_model_serves(made: list[Candida
 def test_the_decisions_tell_all_that_the_versions_are(made: list[Candidate]) -> None:
     """Who reads the decisions alone knows every status."""
     found = registered(made)
-    for rows in found.promotions.partition_by(MODEL):
+    for rows in found.decisions.partition_by(MODEL):
         assert rows[NUMBER].to_list() == list(range(1, rows.height + 1))
         promoted = rows.filter(pl.col(DECISION) == PROMOTION)[VERSION].to_list()
         told = dict.fromkeys(promoted, RETIRED) | {promoted[-1]: ACTIVE}
@@ -115,14 +115,14 @@ def test_registering_in_two_parts_is_registering_at_once(made: list[Candidate], 
     first = register(NOTHING, made[:cut], DAYS[11], RULE, compare)
     both = register(first, made[cut:], DAYS[11], RULE, compare)
     at_once = registered(made)
-    assert both.versions.equals(at_once.versions) and both.promotions.equals(at_once.promotions)
+    assert both.versions.equals(at_once.versions) and both.decisions.equals(at_once.decisions)
 
 
 def test_a_refused_version_is_kept_and_told_with_its_figures() -> None:
     found = registered([candidate(0.2, "t1"), candidate(0.3, "t2")])
     assert found.versions.select(VERSION, STATUS).rows() == [(1, ACTIVE), (2, REJECTED)]
-    assert story(found) == [(1, 1, PROMOTION, FIRST), (2, 2, REJECTION, HOLDOUT)]
-    row = found.promotions.row(1, named=True)
+    assert story(found) == [(1, 1, PROMOTION, FIRST_VERSION), (2, 2, REJECTION, HOLDOUT)]
+    row = found.decisions.row(1, named=True)
     assert (row["champion"], row["sessions"], row["predictions"], row["mae"], row["champion_mae"]) == (1, 20, 400, 0.3, 0.2)
     assert "50.00% worse" in row[REASON] and row[AS_OF] == DAYS[11]
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
     made = [candidate(0.2, "t1"), candidate(0.1, "t2")]
     found = register(NOTHING, made, DAYS[3], RULE, by_error(made, sessions_shared=0))
     assert found.versions[STATUS].to_list() == [ACTIVE, REJECTED]
-    assert "shares no session with version 1" in found.promotions[REASON][1]
+    assert "shares no session with version 1" in found.decisions[REASON][1]
 
 
 def test_a_version_that_cannot_serve_gives_way_to_any() -> None:
@@ -139,7 +139,7 @@ def test_a_version_that_cannot_serve_gives_way_to_any() -> None:
     found = register(NOTHING, made, DAYS[3], RULE, by_error(made), {"t1": "it is damaged"})
     assert story(found)[1] == (2, 2, PROMOTION, UNUSABLE)
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
-    assert found.promotions[REASON][1] == "version 1 cannot predict: it is damaged"
+    assert found.decisions[REASON][1] == "version 1 cannot predict: it is damaged"
 
 
 def test_without_automatic_promotion_a_version_that_passes_waits_for_a_person() -> None:
@@ -160,7 +160,7 @@ def test_in_shadow_mode_a_version_waits_for_outcomes_and_is_then_decided_on() ->
     found = judge_shadows(waiting, DAYS[11], IN_SHADOWS, by_error(made, 20, 100))
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE, REJECTED]
     assert story(found)[3:] == [(4, 2, PROMOTION, IN_SHADOW), (5, 3, REJECTION, IN_SHADOW)]
-    assert found.promotions["champion"].to_list()[3:] == [1, 2]  # the third is compared with the one that serves by then
+    assert found.decisions["champion"].to_list()[3:] == [1, 2]  # the third is compared with the one that serves by then
 
 
 def test_a_shadow_that_passes_is_held_once_where_promotion_is_manual() -> None:
@@ -174,7 +174,7 @@ def test_a_shadow_that_passes_is_held_once_where_promotion_is_manual() -> None:
 
 def test_a_shadow_whose_champion_is_gone_serves() -> None:
     waiting = registered([candidate(0.2, "t1"), candidate(0.1, "t2")], IN_SHADOWS)
-    alone = Registry(waiting.versions.filter(pl.col(VERSION) == 2), waiting.promotions)
+    alone = Registry(waiting.versions.filter(pl.col(VERSION) == 2), waiting.decisions)
     assert judge_shadows(alone, DAYS[11], IN_SHADOWS, by_error([])).versions[STATUS].to_list() == [ACTIVE]
 
 
@@ -186,7 +186,7 @@ def test_the_best_version_kept_has_served_and_is_not_archived(statuses: tuple[st
 
 def test_versions_are_archived_by_count_and_by_age_but_never_those_that_are_needed() -> None:
     made = [candidate(0.5 - 0.01 * place, f"t{place}", DAYS[place]) for place in range(6)]
-    found = Registry(*(getattr(registered(made), name) for name in ("versions", "promotions")))
+    found = Registry(*(getattr(registered(made), name) for name in ("versions", "decisions")))
     statuses = [RETIRED, SHADOW, RETIRED, REJECTED, RETIRED, ACTIVE]
     days = [DAYS[place] for place in range(6)]
     versions = found.versions.with_columns(pl.Series(STATUS, statuses), pl.Series("changed_on", days))
@@ -194,7 +194,7 @@ def test_versions_are_archived_by_count_and_by_age_but_never_those_that_are_need
     assert versions_to_archive(versions, DAYS[11], kept=30, days=age)[VERSION].to_list() == [1]
     assert versions_to_archive(versions, DAYS[11], kept=3, days=999)[VERSION].to_list() == [1, 3]
     assert versions_to_archive(versions, DAYS[11], kept=1, days=1)[VERSION].to_list() == [1, 3, 4, 5]
-    kept = Registry(versions, found.promotions)
+    kept = Registry(versions, found.decisions)
     after = archive_versions(kept, versions_to_archive(versions, DAYS[11], 3, 999), DAYS[11])
     assert after.versions[STATUS].to_list() == [ARCHIVED, SHADOW, ARCHIVED, REJECTED, RETIRED, ACTIVE]
     assert [row[1:3] for row in story(after)[-2:]] == [(1, ARCHIVAL), (3, ARCHIVAL)]

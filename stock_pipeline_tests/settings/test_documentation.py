@@ -27,9 +27,9 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_the_table_tells_default_meaning_and_what_a_change_does() -> None:
     rows = {line.split("`")[1]: line for line in table().splitlines()[2:]}
     assert rows["backtest.top_share"].startswith("| `backtest.top_share` | `0.1` | share of the stocks")
-    assert rows["backtest.top_share"].endswith("| made again: backtest |")
+    assert rows["backtest.top_share"].endswith("| rebuilt: backtest |")
     assert (
-        "made again: market_data, features, labels, datasets, models, performance, backtest, drift; from then on: predictions, portfolio"
+        "rebuilt: market_data, features, labels, datasets, models, performance, backtest, drift; from then on: predictions, portfolio"
         in rows["quality.jump_ratio"]
     )
     assert rows["schedule.enabled"].split(" | ")[1:] == ["`true`", "whether the nightly schedule and the watchdog run", " |"]

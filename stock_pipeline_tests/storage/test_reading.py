@@ -138,7 +138,7 @@ def test_what_the_table_does_not_have_cannot_be_selected(filled: Stores, table: 
 
 
 def test_a_table_that_no_write_has_brought_has_no_rows(stores: Stores) -> None:
-    for absent in (replace(READINGS, name="nowhere"), replace(READINGS, stage="nowhere")):
+    for absent in (replace(READINGS, name="nowhere"), replace(READINGS, room="nowhere")):
         assert selected(stores, absent, last=DAYS[0], equals={SYMBOL: ["A"]}, columns=(VALUE,)).schema == {VALUE: pl.Float64}
         assert (stores.count(absent), stores.read_versioned(absent).version) == (0, 0)
 

@@ -58,7 +58,7 @@ def test_a_new_store_has_every_column_of_every_schema_and_no_other_table(fresh: 
     for store in (fresh.market, fresh.ml):
         own = [table for table in STAGES_TABLES if table.store == store.store]
         wanted = {
-            (table.stage, table.name, column.name, SQL_TYPES[column.dtype], column.nullable)
+            (table.room, table.name, column.name, SQL_TYPES[column.dtype], column.nullable)
             for table in (*own, *OWN_TABLES)
             for column in table.columns
         }

@@ -13,12 +13,12 @@ from stock_pipeline_tests.factories.trial_tables import DAYS, NAMES, NOTE, READI
 BEGAN = datetime(2012, 1, 10, 22, 0)
 
 
-def task(asset: str, minute: int, state: Literal["succeeded", "up to date", "failed"] = "succeeded", error: str | None = None) -> TaskRun:
+def task(asset: str, minute: int, state: Literal["succeeded", "up_to_date", "failed"] = "succeeded", error: str | None = None) -> TaskRun:
     started = BEGAN + timedelta(minutes=minute)
     return TaskRun(asset, f"run-{minute}", started, started + timedelta(seconds=9), state, minute, error)
 
 
-def look(stores: Stores, minute: int, state: Literal["succeeded", "up to date", "failed"] = "succeeded", error: str | None = None) -> None:
+def look(stores: Stores, minute: int, state: Literal["succeeded", "up_to_date", "failed"] = "succeeded", error: str | None = None) -> None:
     """An execution of an asset that sees what is there."""
     stores.record_task("ml", replace(task("trial/later", minute, state, error), seen=stores.seen()))
 
@@ -55,7 +55,7 @@ def test_count_and_hash_tell_of_the_whole_table(stores: Stores) -> None:
 
 
 def test_the_latest_execution_of_every_asset_is_told_of_both_stores(stores: Stores) -> None:
-    runs = [task("a/one", 1), task("a/one", 3, "failed", "it broke"), task("a/one", 2), task("a/two", 1, "up to date")]
+    runs = [task("a/one", 1), task("a/one", 3, "failed", "it broke"), task("a/one", 2), task("a/two", 1, "up_to_date")]
     for run in runs:
         stores.record_task("ml", run)
     stores.record_task("market", task("market_data/bars", 5))
@@ -87,7 +87,7 @@ def test_a_change_while_the_asset_was_at_work_or_before_it_failed_is_not_forgott
     bring(stores, DAYS[2], 6)
     look(stores, 7, "failed", "it broke")
     assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[2]
-    look(stores, 8, "up to date")
+    look(stores, 8, "up_to_date")
     assert stores.changed_from([READINGS], "ml", "trial/later") is None
 
 
