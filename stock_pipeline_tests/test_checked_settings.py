@@ -80,7 +80,7 @@ def test_an_exchange_that_has_a_calendar_is_taken(variables: Callable[..., None]
     [
         ({"SOURCE__NAME": "files"}, ["field source.name is 'files'", "source.path"]),
         ({"SOURCE__NAME": "yahoo", "SOURCE__FALLBACKS": "files"}, ["field source.name is 'yahoo'", "source.path"]),
-        ({"SOURCE__FALLBACKS": "yahoo"}, ["field source.name is 'sample'", "not asked together with others"]),
+        ({"SOURCE__FALLBACKS": "yahoo"}, ["field source.name is 'sample'", "cannot be combined with other sources"]),
     ],
 )
 def test_sources_with_which_every_night_would_fail_are_refused_by_definitions_alone(

@@ -1,4 +1,4 @@
-"""the full pipeline as a user runs it, on the embedded sample: what it leaves behind, and that running it again changes nothing.
+"""The full pipeline as a user runs it, on the embedded sample: what it leaves behind, and that running it again changes nothing.
 
 How a gap is filled, and how files of one's own are read, is test_catching_up.py's to show.
 """

@@ -54,7 +54,7 @@ def test_wrong_input_is_told_in_one_sentence(tmp_path: Path, trained: tuple[OwnF
     assert (nothing.exit_code, nothing.output.count("\n")) == (WRONG_INPUT, 1)
     assert "there are no bars in" in nothing.output and "run `stock-pipeline run` first" in nothing.output
     unseen = invoke(tmp_path, "mlflow")
-    assert unseen.exit_code == WRONG_INPUT and "nothing has been shown in MLflow yet" in unseen.output
+    assert unseen.exit_code == WRONG_INPUT and "MLflow has nothing to show yet" in unseen.output
     unknown = invoke(trained[0].home, "train", "--models", "lightgbn")
     assert unknown.exit_code == WRONG_INPUT
     assert "model 'lightgbn' is not known; choose one of spline_ridge" in unknown.output

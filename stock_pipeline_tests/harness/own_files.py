@@ -38,7 +38,7 @@ class OwnFiles:
         panel.drop("jump").rename({SESSION: "date"}).write_csv(self.folder / "bars.csv")
 
     def run(self, models: str, **variables: str) -> Result:
-        """the full pipeline with some of the models; ``variables`` are settings of its own."""
+        """The full pipeline with some of the models; ``variables`` are settings of its own."""
         return invoke(self.home, "run", *self.full_run(models), **{**QUICK, **variables})
 
     def full_run(self, models: str) -> tuple[str, ...]:
