@@ -238,6 +238,28 @@ def makes_command(decorator: ast.expr) -> bool:
     return isinstance(called, ast.Attribute) and called.attr in ("command", "group")
 
 
+def explained_but_absent(source: str) -> list[tuple[str, str]]:
+    """Functions, each with a name that its ``Args:`` section explains and that is no parameter of it."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and (
+            section := re.search(r"^Args:\n((?:    .*\n|\n)*)", (ast.get_docstring(node) or "") + "\n", re.M)
+        ):
+            named = re.findall(r"^    (\w+(?:, \w+)*):", section[1], re.M)
+            absent = {name for names in named for name in names.split(", ")} - {
+                each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)
+            }
+            found += [(node.name, name) for name in sorted(absent)]
+    return found
+
+
+def test_what_is_explained_is_a_parameter() -> None:
+    found = {str(path.relative_to(PROJECT)): explained_but_absent(path.read_text(encoding="utf-8")) for path in python_files(PACKAGE)}
+    assert {path: absent for path, absent in found.items() if absent} == {}
+    planted = "def f(a, *, b):\n    '''It.\n\n    Args:\n        a, c: two.\n        b: one: see.\n    '''\n"
+    assert explained_but_absent(planted) == [("f", "c")]
+
+
 def test_public_functions_of_many_parameters_explain_them() -> None:
     found = {str(path.relative_to(PROJECT)): without_args_section(path.read_text(encoding="utf-8")) for path in python_files(PACKAGE)}
     assert [f"{path}:{line} {name}" for path, functions in found.items() for line, name in functions] == []

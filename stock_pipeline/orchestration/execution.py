@@ -97,15 +97,15 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
         seen = run.stores.seen()
         held = run.stores.watermark(stage.store, stage.name)
         remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
-        night = _night(stage, run, held, moment, remade)
+        context = _context(stage, run, held, moment, remade)
         try:
-            output, reports = _make(stage, run, night)
+            output, reports = _make(stage, run, context)
             error = None
         except Exception as problem:
             if not stage.tolerates_failure or (retries_left and not isinstance(problem, InputError)):
                 raise
             output, reports, error = None, (), sentence_of(problem)
-        result = _outcome(stage, night, output, reports, error)
+        result = _result(stage, context, output, reports, error)
     except Exception as problem:
         finish("failed", 0, sentence_of(problem), None)
         raise
@@ -153,7 +153,7 @@ def facts_of(verdict: CheckOutcome) -> str:
     return ", ".join(f"{name} {value}" for name, value in verdict.facts.items() if not isinstance(value, pl.DataFrame))
 
 
-def _night(stage: Stage, run: Run, held: Watermark | None, moment: datetime, remade: str | None) -> StageContext:
+def _context(stage: Stage, run: Run, held: Watermark | None, moment: datetime, remade: str | None) -> StageContext:
     stores, settings = run.stores, run.options.applied_to(run.settings)
     if run.strict:
         stores, settings = declared_stores(stores, stage), declared_settings(settings, stage)
@@ -184,7 +184,7 @@ def _make(stage: Stage, run: Run, context: StageContext) -> tuple[StageOutput | 
     return output, tuple(run.stores.write(stage.store, author, output.writes, output.watermark))
 
 
-def _outcome(
+def _result(
     stage: Stage, context: StageContext, output: StageOutput | None, reports: tuple[WriteReport, ...], error: str | None
 ) -> StageResult:
     held, counts = context.stores.progress_of(stage.store, stage.name, stage.tables)

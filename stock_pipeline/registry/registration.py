@@ -45,8 +45,8 @@ class Registry:
 
         Args:
             version: row of MODEL_VERSIONS.
-            decision: one of ``tables.DECISIONS``.
-            ground: one of ``tables.GROUNDS``.
+            decision: one of ``tables.DECISION_KINDS``.
+            decision_basis: one of ``tables.DECISION_BASES``.
             signed: who decided, on which night, and why.
             figures: columns of DECISIONS with the figures of the decision.
         """
@@ -73,8 +73,8 @@ class Registry:
         Args:
             version: row of MODEL_VERSIONS.
             status: its new status.
-            decision: one of ``tables.DECISIONS``.
-            ground: one of ``tables.GROUNDS``.
+            decision: one of ``tables.DECISION_KINDS``.
+            decision_basis: one of ``tables.DECISION_BASES``.
             signed: who decided, on which night, and why.
             figures: columns of DECISIONS with the figures of the decision.
         """

@@ -29,7 +29,7 @@ def in_each_window(
         kind: Qlib's name without the window.
         formula: in words, with {d} where the number of sessions stands.
         expression: makes the expression of a window, from its sessions and the columns of ``inputs``.
-        made_of: the series that the expression of a window shares with other kinds.
+        inputs: the series that the expression of a window shares with other kinds.
         family: as in ``Feature``.
         idea: the publication, where the idea is older than Alpha158; None where it is not.
         of_changes: each of the window's values reaches back to the session before it, so that the formula spans one more.
