@@ -184,8 +184,8 @@ def show_jobs(rows: Sequence[Mapping[str, Any]], page: int, pages: int, count: i
     shown = ({**row, "trained": len(row["succeeded"]), "not_trained": len(row["failed"])} for row in rows)
     _show_rows(title, JOB_COLUMNS, shown)
     for row in rows:
-        for model, why in row["failed"].items():
-            say(f"{model} was not trained: {why}", lead=f"job {row['job']}:")
+        for why, models in _by_reason(row["failed"]).items():
+            say(f"not trained: {', '.join(models)}: {why}", lead=f"job {row['job']}:")
         if row["error"] is not None:
             say(row["error"], lead=f"job {row['job']}:")
     if rows:
@@ -266,10 +266,18 @@ def _shown(value: object, column: Column) -> object:
 
 def _in_full(value: object) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {why}" for name, why in value.items()) or NONE
+        return "; ".join(f"{', '.join(names)}: {why}" for why, names in _by_reason(value).items()) or NONE
     if isinstance(value, list):
         return ", ".join(map(str, value)) or NONE
     return NONE if value is None else "yes" if value is True else "no" if value is False else str(value)
+
+
+def _by_reason(failed: Mapping[str, str]) -> dict[str, list[str]]:
+    """The models that failed for each reason, so that none is shown twice."""
+    found: dict[str, list[str]] = {}
+    for model, why in failed.items():
+        found.setdefault(why, []).append(model)
+    return found
 
 
 def outcome_of(event: Finished) -> str:
