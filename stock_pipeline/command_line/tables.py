@@ -80,9 +80,9 @@ SUGGESTION_COLUMNS: Final = {
     "name": words("name"),
     "sector": words("sector"),
     "close": figure("close"),
-    "volatility": figure("vol."),
-    "predicted_return": figure("predicted"),
-    "total_score": figure("score"),
+    "volatility": figure("annual vol."),
+    "predicted_return": figure("predicted return"),
+    "total_score": figure("total score"),
     "weight": figure("weight"),
 }
 BACKTEST_COLUMNS: Final = {
