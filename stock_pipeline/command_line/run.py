@@ -8,6 +8,7 @@ import click
 
 from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.command_line.options import MODELS, names_in
+from stock_pipeline.command_line.values import path as path_or_glob
 from stock_pipeline.command_line.values import text
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.clock import utc_now
@@ -28,7 +29,7 @@ TOP = 10
     help="Source of market data, such as sample, files or yahoo; several with commas between, asked in that order. "
     "By default those in the settings.",
 )
-@click.option("--path", type=text, help="File or glob for the source files, such as 'bars/*.csv'.")
+@click.option("--path", type=path_or_glob, help="File or glob for the source files, such as 'bars/*.csv'.")
 @click.option("--as-of", "as_of", type=text, help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
 @MODELS
 @click.option("--train/--no-train", default=True, help="Whether to train the models. Without it the active ones predict.")

@@ -222,7 +222,7 @@ def _suggestion(row: Mapping[str, Any]) -> dict[str, Any]:
         **row,
         "close": f"{row['close']:,.2f}",
         "volatility": f"{row['volatility']:.0%}",
-        "predicted_return": None if predicted is None else f"{predicted:+.3%}",
+        "predicted_return": None if predicted is None else f"{predicted:+.4%}",
         "total_score": f"{row['total_score']:.3f}",
         "weight": f"{row['weight']:.1%}",
     }
@@ -290,4 +290,4 @@ def _measure(name: str, value: float | None) -> str | None:
         return None
     if name == "sessions":
         return f"{value:,.0f}"
-    return f"{value:.1%}" if name in PERCENT else f"{value:.4f}"
+    return f"{value:z.1%}" if name in PERCENT else f"{value:z.4f}"

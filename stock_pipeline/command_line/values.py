@@ -44,6 +44,22 @@ def text(value: object) -> str:
     return line
 
 
+def path(value: object) -> str:
+    """The value of an option as a path or a glob.
+
+    Raises:
+        click.BadParameter: no file system can hold it.
+    """
+    from stock_pipeline.settings.paths import refuse_unusable
+
+    line = text(value)
+    try:
+        refuse_unusable(line)
+    except ValueError as error:
+        raise click.BadParameter(f"{line!r} cannot be used: {error}") from error
+    return line
+
+
 def usage_sentence(error: click.UsageError) -> str:
     """One sentence on a wrong call of a command: the value and the remedy, or where to find the options."""
     if isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter) and error.param and error.ctx:

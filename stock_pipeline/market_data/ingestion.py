@@ -92,7 +92,7 @@ def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ing
 def _check_as_of(as_of: date | None, source: str, first: date, last: date, calendar: TradingCalendar) -> None:
     if as_of is None:
         return
-    if not calendar.is_session(as_of):
+    if not calendar.is_session(as_of) and calendar.sessions_between(as_of, date.max):  # beyond its end it knows of none
         raise InputError(f"as-of {as_of} is not a session of {calendar.exchange}; the session before is {calendar.previous_session(as_of)}")
     if not first <= as_of <= last:
         raise InputError(f"as-of {as_of} lies outside of source {source}, which has bars from {first} to {last}; give a session between")

@@ -91,7 +91,7 @@ MODEL_SCORES: Final = _table(
         Column(
             METRIC,
             pl.String,
-            "measure: mae, rmse, r2, baseline_mae, baseline_rmse, rank_ic, icir, rank_ic_t, ic, "
+            "metric: mae, rmse, r2, baseline_mae, baseline_rmse, rank_ic, icir, rank_ic_t, ic, "
             "positive_ic_share and its bounds _low and _high",
         ),
         _MODEL,

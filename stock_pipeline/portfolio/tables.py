@@ -25,7 +25,8 @@ SUGGESTED_STOCKS = TableSchema(
         Column(
             PREDICTED_RETURN,
             pl.Float64,
-            "expected return less the mean of the session's stocks, over the first of labels.horizons from the next open on; null without a model",
+            "expected return less the mean of the session's stocks, over the first of labels.horizons from the next open on"
+            "; null without a model",
             nullable=True,
         ),
         Column(RISK_SCORE, pl.Float64, "place of the volatility among all candidates, 0 lowest, 1 highest", minimum=0, maximum=1),

@@ -39,7 +39,8 @@ _VERSION = Column(VERSION, pl.Int32, "registry version that made the prediction"
 _PREDICTED_RETURN = Column(
     PREDICTED_RETURN,
     pl.Float64,
-    "expected return less the mean of the session's stocks, over the first of labels.horizons from the next open on; a fraction, null where unknown",
+    "expected return less the mean of the session's stocks, over the first of labels.horizons from the next open on"
+    "; a fraction, null where unknown",
     nullable=True,
 )
 

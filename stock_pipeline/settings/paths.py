@@ -26,8 +26,10 @@ def anchored(given: Mapping[str, Any], section: type[BaseModel], folder: Path) -
 
 
 def _folder(given: object) -> object:
-    """The data directory as an absolute path; other values are left for pydantic to refuse."""
-    return Path.cwd() / _expanded(str(given)) if isinstance(given, str | Path) else given
+    """The data directory as an absolute path."""
+    if not isinstance(given, str | Path):
+        raise ValueError("it should be a path, in quotes where YAML reads it otherwise, as '~' alone")
+    return Path.cwd() / _expanded(str(given))
 
 
 def _pattern(given: object) -> object:
@@ -45,9 +47,23 @@ def _expanded(text: str) -> str:
     expanded = os.path.expanduser(text)  # noqa: PTH111  (Path.expanduser raises where there is no such user)
     if expanded.startswith("~"):
         raise ValueError("there is no such home directory; write the path in full")
+    refuse_unusable(expanded)
     return expanded
 
 
+def refuse_unusable(path: str) -> None:
+    """Refuse a path or a glob that no file system can hold.
+
+    Raises:
+        ValueError: it has a control character, or it or one of its names is too long.
+    """
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in path):
+        raise ValueError("it has a control character in it; leave it out")
+    if len(os.fsencode(path)) > LONGEST_PATH or any(len(os.fsencode(name)) > LONGEST_NAME for name in path.split("/")):
+        raise ValueError(f"it is too long; a path has at most {LONGEST_PATH:,} bytes, and each name in it at most {LONGEST_NAME}")
+
+
+LONGEST_PATH, LONGEST_NAME = 3_000, 255  # bytes: what Linux allows, less what lies below a data directory
 IS_PATH: Final = IsPath()
 Folder = Annotated[Path, IS_PATH, BeforeValidator(_folder)]
 FilesPattern = Annotated[str | None, IS_PATH, BeforeValidator(_pattern)]

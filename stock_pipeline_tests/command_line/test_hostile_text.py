@@ -109,6 +109,7 @@ def test_the_progress_bar_shows_notes_as_they_are_written(monkeypatch: pytest.Mo
         ("suggest", "--profile", "[/b]"),
         ("mlflow", "--port", HUGE),
         ("run", "--source", "files", "--path", "a" * 5_000),
+        ("run", "--source", "files", "--path", "a" * 4_000),
         ("run", "--source", "files", "--path", "a/" * 2_000),
         ("run", "--source", "files", "--path", "a\x00b"),
         ("run", "--source", "files", "--path", "[/a/b]"),
@@ -135,7 +136,7 @@ def test_on_a_terminal_lines_are_as_wide_as_it_is(width: int, tmp_path: Path) ->
     told = on_a_terminal(width, stores.home, "suggest")
     lines = [line.rstrip("\r") for line in told.split("\n")]
     assert max(map(len, lines)) == width
-    assert "A[/b]" in told and told.count("77.73") == 2 and told.count("+0.010%") == 2
+    assert "A[/b]" in told and told.count("77.73") == 2 and told.count("+0.0100%") == 2
 
 
 def on_a_terminal(width: int, home: Path, *arguments: str) -> str:

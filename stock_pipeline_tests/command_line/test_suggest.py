@@ -87,7 +87,7 @@ def test_columns_are_honoured_without_a_terminal(width: int, stores: Stores) -> 
     put(stores, SUGGESTED_STOCKS, [row("default", 1, name="N" * 90, sector="S" * 90)], DAY)
     told = suggest(stores, COLUMNS=str(width)).output
     assert max(map(len, told.splitlines())) == width
-    assert {"77.73", "+0.010%", "0.946", "7.0%"} <= set(told.split())
+    assert {"77.73", "+0.0100%", "0.946", "7.0%"} <= set(told.split())
 
 
 @pytest.mark.parametrize("columns", ["", "wide", "0", "-5", "9" * 30])
@@ -122,6 +122,6 @@ def test_no_figure_of_any_suggestion_is_cut_at_any_width(found: list[dict[str, A
     for rank, one in enumerate(rows, 1):
         # more than one line only where prices and names are such that 80 columns do not hold them
         told = " ".join(line for line in lines if line.split()[:1] == [str(rank)]).split()
-        predicted = "-" if one["predicted_return"] is None else f"{one['predicted_return']:+.3%}"
+        predicted = "-" if one["predicted_return"] is None else f"{one['predicted_return']:+.4%}"
         figures = [f"{one['close']:,.2f}", f"{one['volatility']:.0%}", predicted, f"{one['total_score']:.3f}", f"{one['weight']:.1%}"]
         assert [part for part in told if part in figures][-5:] == figures

@@ -68,7 +68,7 @@ def test_a_file_that_is_named_must_be_one(given: Given, name: str) -> None:
         ("lock_wait_seconds: soon", "field lock_wait_seconds is 'soon', but input should be a valid integer"),
         ("lock_wait_seconds: 1.5", "field lock_wait_seconds is 1.5, but input should be a valid integer"),
         ("lock_wait_seconds: 0", "field lock_wait_seconds is 0, but input should be greater than or equal to 1"),
-        ("home: 5", "field home is 5, but input is not a valid path"),
+        ("home: 5", "field home is 5, but it should be a path"),
         ("trading: {cost_bps_per_side: -1}", "field trading.cost_bps_per_side is -1, but input should be greater than or equal to 0"),
         ("trading: {cost_bps_per_side: .inf}", "field trading.cost_bps_per_side is inf, but "),
         ("backtest: {cost_bps: 10}", "field backtest.cost_bps is set, but there is no such setting"),

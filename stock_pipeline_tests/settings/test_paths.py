@@ -78,6 +78,29 @@ def test_a_path_that_leads_nowhere_is_refused(given: Given, value: str, told: st
     assert refusal().startswith(f"file stock_pipeline.yaml: field source.path is {value!r}, but {told}")
 
 
+@pytest.mark.parametrize("path", ["/srv/" + "x" * 256, "/srv/" + "x" * 4_000, "/srv" + "/xx" * 1_200, "/srv/" + "ä" * 128])
+def test_a_path_that_no_file_system_can_hold_is_refused(given: Given, path: str) -> None:
+    given(HOME=path)
+    assert "field home is" in refusal() and "but it is too long; a path has at most 3,000 bytes" in refusal()
+    given(f"source: {{path: '{path}'}}", HOME="/x")
+    assert "field source.path is" in refusal() and "but it is too long" in refusal()
+    given("", HOME="/srv/" + "x" * 255)
+    assert load_settings().home.name == "x" * 255
+    given(SETTINGS=path, HOME="/x")
+    assert f"{FILE_VARIABLE} names" in refusal() and "is not a file" in refusal()
+
+
+def test_a_path_with_a_control_character_is_refused(given: Given) -> None:
+    given('home: "/srv/a\\0b"')
+    assert "field home is" in refusal() and "it has a control character in it" in refusal()
+
+
+@pytest.mark.parametrize("written", ["~", "{token: abc}", "5"])
+def test_what_yaml_reads_as_no_text_is_no_path(given: Given, written: str) -> None:
+    given(f"home: {written}")
+    assert "but it should be a path, in quotes" in refusal() and "class" not in refusal()
+
+
 def test_a_settings_file_of_nobody_is_refused(given: Given) -> None:
     given(SETTINGS="~nobody-at-all/x.yaml")
     assert refusal().startswith(f"{FILE_VARIABLE} names ~nobody-at-all/x.yaml, which is not a file")
