@@ -1,11 +1,17 @@
 """Charts of the stage: a measure of each session, cumulated, so that a steady slope means steady skill."""
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from stock_pipeline.core.charts import new_figure, png
 from stock_pipeline.core.columns import MODEL, RANK_IC, SESSION
 from stock_pipeline.performance.log import SESSION_RETURN
 from stock_pipeline.performance.tables import LIVE, ORIGIN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def cumulative_rank_ic(performance: pl.DataFrame) -> bytes:
@@ -22,12 +28,7 @@ def cumulative_rank_ic(performance: pl.DataFrame) -> bytes:
         style = "-" if origin == LIVE else "--"
         cumulated = line[RANK_IC].fill_null(0.0).cum_sum().to_numpy()
         ax.plot(line[SESSION].to_numpy(), cumulated, style, color=colours[str(model)], linewidth=1.3, label=label)
-    ax.axhline(0, color="black", linewidth=0.6)
-    ax.set_ylabel("rank IC, cumulated")
-    ax.set_title("Skill by session" if daily.height else "no outcomes yet", fontsize=10)
-    if daily.height:
-        ax.legend(fontsize=8, frameon=False)
-    return png(figure)
+    return _cumulated(figure, ax, "rank IC, cumulated", "Rank IC by session" if daily.height else None)
 
 
 def cumulative_return(daily: pl.DataFrame) -> bytes:
@@ -37,9 +38,14 @@ def cumulative_return(daily: pl.DataFrame) -> bytes:
         mean = 1e4 * line[SESSION_RETURN].to_numpy().mean()
         cumulated = 100 * line[SESSION_RETURN].cum_sum().to_numpy()
         ax.plot(line[SESSION].to_numpy(), cumulated, linewidth=1.3, label=f"{model} ({mean:+.1f} bp a session)")
+    return _cumulated(figure, ax, "return, added up, %", "Top decile, bought at the next open, after costs" if daily.height else None)
+
+
+def _cumulated(figure: "Figure", ax: "Axes", unit: str, title: str | None) -> bytes:
+    """The chart of lines that start at zero, finished; without a ``title`` there is no line."""
     ax.axhline(0, color="black", linewidth=0.6)
-    ax.set_ylabel("return, added up, %")
-    ax.set_title("Best tenth, bought at the next open, after costs" if daily.height else "no outcomes yet", fontsize=10)
-    if daily.height:
+    ax.set_ylabel(unit)
+    ax.set_title(title or "no outcomes yet", fontsize=10)
+    if title:
         ax.legend(fontsize=8, frameon=False)
     return png(figure)
