@@ -16,7 +16,7 @@ import polars as pl
 
 from benchmarks.bringing import bring_file, fresh_stores
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import FORWARD_RETURN, METRIC, MODEL, OUTCOME, PERIOD, RANK_IC, SESSION, SYMBOL, VALUE
+from stock_pipeline.core.columns import FORWARD_RETURN, LABEL_STATUS, METRIC, MODEL, PERIOD, RANK_IC, SESSION, SYMBOL, VALUE
 from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.datasets.reading import input_names, model_inputs, training_panel
 from stock_pipeline.datasets.samples import Samples
@@ -28,8 +28,8 @@ from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import KNOWN, column_of
 from stock_pipeline.models.catalogue import parse_models, stacked_models
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.metrics import metric_table, metrics_by_part
 from stock_pipeline.models.plan import Plan
-from stock_pipeline.models.scores import score_table, scores_of
 from stock_pipeline.models.stacking import stack_out_of_fold, stack_weights, widen
 from stock_pipeline.models.training import score_folds
 from stock_pipeline.settings import load_settings
@@ -69,7 +69,7 @@ def _panel(home: Path, files: str, features: FeatureSet, last_year: int) -> pl.D
     bars = read_bars_for(stores, features, settings, last, date(1970, 1, 1)).filter(pl.col(SESSION) <= last)
     days = bars[SESSION].unique().sort().to_list()
     sessions, as_of = trading_calendar(settings.exchange).sessions_between(days[0], date(last_year + 1, 2, 28)), days[-1]
-    labels = compute_labels(bars, sessions, as_of, (1,), 5).filter(pl.col(column_of(OUTCOME, 1)) == KNOWN)
+    labels = compute_labels(bars, sessions, as_of, (1,), 5).filter(pl.col(column_of(LABEL_STATUS, 1)) == KNOWN)
     outcomes = labels.select(SYMBOL, SESSION, pl.col(column_of(FORWARD_RETURN, 1)).alias(FORWARD_RETURN))
     names = input_names(features)
     inputs = model_inputs(compute_features(bars, features.made), names, features.bounds)
@@ -82,8 +82,8 @@ def _splits(panel: pl.DataFrame, first_year: int, last_year: int, months: int) -
     for fold, (start, end) in enumerate(zip(starts, [*starts[1:], date(last_year + 1, 1, 1)], strict=True), start=1):
         tested = [day for day in sessions if start <= day < end]
         place = sessions.index(tested[0])
-        learnt = sessions[: place - REACH - EMBARGO]
-        yield Split(fold, learnt[0], learnt[-1], tested[0], tested[-1])
+        learned = sessions[: place - REACH - EMBARGO]
+        yield Split(fold, learned[0], learned[-1], tested[0], tested[-1])
 
 
 def _label_ends(panel: pl.DataFrame) -> dict[date, date]:
@@ -92,12 +92,12 @@ def _label_ends(panel: pl.DataFrame) -> dict[date, date]:
 
 
 def _figures(tests: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, Any]:
-    metrics = dict(score_table(tests).select(METRIC, VALUE).iter_rows())
-    years = scores_of(tests, None).filter((pl.col(METRIC) == RANK_IC) & (pl.col(PERIOD) != "all"))
+    metrics = dict(metric_table(tests).select(METRIC, VALUE).iter_rows())
+    years = metrics_by_part(tests, None).filter((pl.col(METRIC) == RANK_IC) & (pl.col(PERIOD) != "all"))
     found: dict[str, Any] = {name: metrics[name] for name in (RANK_IC, "icir", "rank_ic_t", "positive_ic_share")}
     found["by_year"] = dict(years.select(PERIOD, VALUE).iter_rows())
     if seen is not None:
-        found["seen_rank_ic"] = dict(score_table(seen).select(METRIC, VALUE).iter_rows())[RANK_IC]
+        found["seen_rank_ic"] = dict(metric_table(seen).select(METRIC, VALUE).iter_rows())[RANK_IC]
     return found
 
 

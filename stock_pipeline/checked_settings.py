@@ -1,4 +1,4 @@
-"""The settings that commands and Dagster start with: loaded, and checked to name only sources and models of the catalogues."""
+"""The settings that commands and Dagster start with: loaded, and checked against catalogues and file system."""
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.catalogue import source_entry
@@ -10,9 +10,12 @@ def checked_settings() -> Settings:
     """The settings as file and environment have them now.
 
     Raises:
-        InputError: a value cannot be used, or a source or a model is not in its catalogue; the sentence names the place.
+        InputError: a value cannot be used, the data directory is a file, or a source or a model is not in its catalogue; the sentence names
+            the place.
     """
     settings = load_settings()
+    if settings.home.exists() and not settings.home.is_dir():
+        raise InputError(f"{place_of('home')}: field home is {str(settings.home)!r}, which is a file; give a directory")
     named = [
         ("source.name", settings.source.name, source_entry),
         *(("source.fallbacks", name, source_entry) for name in settings.source.fallbacks),

@@ -36,7 +36,7 @@ from stock_pipeline.portfolio.profiles import PROFILES, RiskProfile
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
 from stock_pipeline.registry.reading import active_versions
-from stock_pipeline.registry.tables import LIVE_RESULTS, MODEL_SWITCHES
+from stock_pipeline.registry.tables import LIVE_RESULTS, MODEL_ENABLEMENT
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.harness.default_stages import KEYS, TABLES
 from stock_pipeline_tests.harness.invocation import command, invoke, shown
@@ -52,7 +52,7 @@ WRONG_INPUT = 2
 # The sample tells of no splits, and unannounced ones are not made up; nobody belongs to a universe, and no source failed. By default
 # models are trained with the parameters of the catalogue, without trials of others.
 NOT_IN_THE_SAMPLE = (CORPORATE_ACTIONS, UNIVERSE_MEMBERS, FUNDAMENTALS, FUNDAMENTAL_RATIOS, INGESTION_FAILURES, TRIALS)
-NOT_ON_THE_FIRST_NIGHT = (LIVE_RESULTS, MODEL_SWITCHES, PERFORMANCE_LOG)
+NOT_ON_THE_FIRST_NIGHT = (LIVE_RESULTS, MODEL_ENABLEMENT, PERFORMANCE_LOG)
 NOTHING_TO_DO = {"features/fundamental_ratios", "maintenance/archive", "performance/performance_log"}
 
 
@@ -132,14 +132,14 @@ def test_a_model_serves_and_tells_what_it_learnt_from(model: str, first: FullRun
     assert (told["trained_as_of"], told["train_from"]) == ("2010-08-20", train_from)
     assert told["train_to"] == (LAST_LABELLED_VOLATILITY if model == "risk" else LAST_LABELLED)
     assert told["last_trained"].endswith("Z")
-    assert told["samples"] > 50_000
+    assert told["rows"] > 50_000
     assert told["features"] == len(CORE.names)
     assert told["size_bytes"] > 0
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_s_scores_can_be_believed(model: str, first: FullRun) -> None:
-    scores = model_told(first, model)["scores"]
+    scores = model_told(first, model)["metrics"]
     if model == "risk":  # volatility persists, so that it can be predicted
         assert LEAK < scores["rank_ic"] < 0.6
     else:

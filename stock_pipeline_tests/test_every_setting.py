@@ -39,7 +39,7 @@ OTHERS: Final[dict[str, Any]] = {
     "models.names": ["spline_ridge"],
     "models.seed": 8,
     "models.threads": 2,
-    "models.trials": 2,
+    "models.tuning_trials": 2,
     "retention.live_results_days": 1,
     "registry.mirror_to_mlflow": True,
     "trading.cost_bps_per_side": 25.0,

@@ -34,8 +34,8 @@ _CLOSE = pl.col(CLOSE)
 
 # How far each column of the labels may look ahead; when a label is known follows from the calendar alone.
 REACHES = {
-    **{f"{name}_{horizon}": return_reach(horizon) for horizon in HORIZONS for name in ("forward_return", "direction", "outcome")},
-    **dict.fromkeys(("forward_volatility", "outcome_volatility"), VOLATILITY_HORIZON),
+    **{f"{name}_{horizon}": return_reach(horizon) for horizon in HORIZONS for name in ("forward_return", "direction", "label_status")},
+    **dict.fromkeys(("forward_volatility", "label_status_volatility"), VOLATILITY_HORIZON),
     **dict.fromkeys(("known_on_1", "known_on_5", "known_on_volatility"), 0),
 }
 

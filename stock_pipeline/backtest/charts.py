@@ -1,4 +1,4 @@
-"""Charts of the stage: equity against the benchmark, and drawdown beneath it."""
+"""Charts of the backtest room: equity against the benchmark, and drawdown beneath it."""
 
 import polars as pl
 

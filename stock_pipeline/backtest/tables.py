@@ -1,4 +1,4 @@
-"""The tables of the stage: the daily record of each model's book, and the figures that sum it up."""
+"""The tables of the backtest room: the daily record of each model's book, and the figures that sum it up."""
 
 from typing import Final
 

@@ -1,6 +1,8 @@
 """Errors printed as one sentence, and the exit codes."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -24,15 +26,24 @@ def handles_errors(command: Callable[P, T]) -> Callable[P, T]:
         try:
             return command(*args, **kwargs)
         except StockPipelineError as error:
-            click.echo(f"Error: {sentence(error)}", err=True)
+            _say_error(sentence(error))
             sys.exit(WRONG_INPUT if isinstance(error, InputError) else FAILED)
         except click.exceptions.NoArgsIsHelpError:  # not an error: the help is shown
             raise
         except click.UsageError as error:
-            click.echo(f"Error: {usage_sentence(error)}", err=True)
+            _say_error(usage_sentence(error))
             sys.exit(WRONG_INPUT)
         except KeyboardInterrupt:
             click.echo("Stopped. What was committed stays; the next run goes on from there.", err=True)
             sys.exit(INTERRUPTED)
 
     return wrapped
+
+
+def _say_error(message: str) -> None:
+    """Print the error; on a terminal its words are wrapped, elsewhere it stays in one line, for programs that read it."""
+    line = f"Error: {message}"
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        line = textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    click.echo(line, err=True)

@@ -17,14 +17,14 @@ NEXT_RUN = "Predictions follow with the next run."
 
 @click.group()
 def models() -> None:
-    """Versions of the models: list, show, promote, roll back, switch off and on, sync MLflow."""
+    """Show the versions of models and decide on them."""
 
 
 @models.command("list")
 @AS_JSON
 @AS_CSV
 def list_models(as_json: bool, as_csv: bool) -> None:
-    """Every model: its active version, its shadow versions, and the last decision."""
+    """List every model with its versions and last decision."""
     from stock_pipeline.command_line.tables import show_nothing_yet, show_registry
     from stock_pipeline.registry.overview import models_overview
 
@@ -57,7 +57,7 @@ def show(model: str, as_json: bool) -> None:
 @click.option("--reason", type=text, help="Why, for the record.")
 @AS_JSON
 def promote(model: str, version: int, force: bool, reason: str | None, as_json: bool) -> None:
-    """Make VERSION of MODEL active, if it passes the promotion rule."""
+    """Make VERSION of MODEL active, if it passes the rule."""
     from stock_pipeline.registry.manual import promote_version
 
     if force and not (reason and reason.strip()):
@@ -73,7 +73,10 @@ def promote(model: str, version: int, force: bool, reason: str | None, as_json: 
 @click.option("--reason", type=text, default="rolled back manually", show_default=True, help="Why, for the record.")
 @AS_JSON
 def rollback(model: str, version: int | None, reason: str, as_json: bool) -> None:
-    """Go back to the version of MODEL that was active before. Predictions already made stay."""
+    """Make the version that was active before active again.
+
+    The predictions of earlier nights stay as they are. The last session is predicted again with the next run.
+    """
     from stock_pipeline.registry.manual import roll_back_version
 
     _, stores = open_home()
@@ -83,25 +86,31 @@ def rollback(model: str, version: int | None, reason: str, as_json: bool) -> Non
 
 @models.command()
 @click.argument("model", type=text)
-@click.option("--reason", type=text, default="switched off manually", show_default=True, help="Why, for the record.")
+@click.option("--reason", type=text, default="disabled manually", show_default=True, help="Why, for the record.")
 @AS_JSON
 def disable(model: str, reason: str, as_json: bool) -> None:
-    """Switch MODEL off: it makes no predictions, and the stack leaves it out. Without the stack, suggestions use no model."""
-    _switch(model, False, reason, as_json)
+    """Stop predicting with MODEL.
+
+    The stack leaves it out. Where MODEL is the stack, stocks are suggested without models.
+    """
+    _set_enabled(model, False, reason, as_json)
 
 
 @models.command()
 @click.argument("model", type=text)
-@click.option("--reason", type=text, default="switched on manually", show_default=True, help="Why, for the record.")
+@click.option("--reason", type=text, default="enabled manually", show_default=True, help="Why, for the record.")
 @AS_JSON
 def enable(model: str, reason: str, as_json: bool) -> None:
-    """Switch MODEL on again."""
-    _switch(model, True, reason, as_json)
+    """Predict with MODEL again."""
+    _set_enabled(model, True, reason, as_json)
 
 
 @models.command()
 def sync() -> None:
-    """Bring MLflow up to date with the registry: runs, versions and aliases. A deleted MLflow folder is rebuilt."""
+    """Bring MLflow up to date with the registry.
+
+    Runs, versions and aliases are mirrored. A deleted MLflow folder is rebuilt.
+    """
     from stock_pipeline.registry.mirroring import mirrored_versions
     from stock_pipeline.registry.mlflow_mirror import mirror
 
@@ -115,12 +124,12 @@ def sync() -> None:
     click.echo(f"MLflow shows {len(versions)} versions; {added} runs were added.")
 
 
-def _switch(model: str, enabled: bool, reason: str, as_json: bool) -> None:
-    from stock_pipeline.registry.manual import switch_model
+def _set_enabled(model: str, enabled: bool, reason: str, as_json: bool) -> None:
+    from stock_pipeline.registry.manual import set_enabled
 
     _, stores = open_home()
-    switch_model(stores, model, enabled, reason, utc_now())
-    _done(stores, model, f"{model} is switched {'on' if enabled else 'off'}. {NEXT_RUN}", as_json)
+    set_enabled(stores, model, enabled, reason, utc_now())
+    _done(stores, model, f"{model} is {'enabled' if enabled else 'disabled'}. {NEXT_RUN}", as_json)
 
 
 def _done(stores: "Stores", model: str, sentence: str, as_json: bool) -> None:

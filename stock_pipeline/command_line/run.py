@@ -34,10 +34,12 @@ TOP = 10
 @MODELS
 @click.option("--train/--no-train", default=True, help="Whether to train the models. Without it the active ones predict.")
 def run(source: str | None, path: str | None, as_of: str | None, models: str | None, train: bool) -> None:
-    """Run the full pipeline once, from source to drift report, and show what it made."""
+    """Run the full pipeline once, from source to drift report."""
     from stock_pipeline.orchestration.options import RunOptions, parse_session
 
-    options = RunOptions(source=source, path=path, as_of=parse_session(as_of, "--as-of"))
+    if models is not None and not train:
+        raise InputError("--models names what to train, and --no-train trains nothing; give one of them")
+    options = RunOptions(source=source, path=path, as_of=parse_session(as_of, "--as-of"), reason="manual")
     if not full_run(options, names_in(models), train):
         sys.exit(FAILED)
 

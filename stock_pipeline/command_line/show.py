@@ -15,7 +15,10 @@ from stock_pipeline.orchestration.clock import utc_now
 @click.command()
 @AS_JSON
 def status(as_json: bool) -> None:
-    """Show whether all is well, and the status of every asset and every model; exit code 1 where something is wrong."""
+    """Show whether all is well, with every asset and model.
+
+    The exit code is 1 where something is wrong.
+    """
     from stock_pipeline.command_line.tables import show_assets, show_models, show_verdict
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.status import asset_status
@@ -68,7 +71,7 @@ def suggest(profile: str, top: int, as_json: bool, as_csv: bool) -> None:
 @click.command()
 @click.option("--port", type=port, default=5000, show_default=True, help="Port on 127.0.0.1.")
 def mlflow(port: int) -> None:
-    """Serve MLflow with every training: parameters, measures, charts and artefacts. Ends with Ctrl+C."""
+    """Serve MLflow, with every training, until Ctrl+C."""
     from stock_pipeline.checked_settings import checked_settings
     from stock_pipeline.registry.mlflow_mirror import server_command
 

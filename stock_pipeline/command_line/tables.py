@@ -60,11 +60,11 @@ MODEL_COLUMNS: Final = {
     "active_version": figure("version"),
     "trained_as_of": day("trained as of"),
     "last_trained": day("last trained, UTC"),
-    "samples": figure("samples"),
+    "rows": figure("training rows"),
     "features": figure("features"),
     "size_bytes": figure("bytes"),
 }
-SCORE_COLUMNS: Final = {
+METRIC_COLUMNS: Final = {
     "model": identifier("model"),
     "rank_ic": figure("rank IC"),
     "icir": figure("ICIR"),
@@ -138,17 +138,21 @@ def show_assets(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Show the active version of every model, its scores out of fold, and why its last training failed, if it did."""
-    _show_rows("Models", MODEL_COLUMNS, rows)
+    """Show the active version of every model, its out-of-fold metrics, and why its last training failed, if it did."""
+    active = [row for row in rows if row["active_version"] is not None]
+    _show_rows("Models", MODEL_COLUMNS, active)
+    without = [row["model"] for row in rows if row["active_version"] is None]
+    if without:
+        say(f"Without an active version: {', '.join(without)}.")
     for row in rows:
         if row.get("problem") is not None:
             say(row["problem"], lead=f"{row['model']} failed last time:")
-    scores = ({**row.get("scores", {}), "weight": row.get("weight")} for row in rows)
-    measured = (
-        {"model": row["model"], **{key: _measure(key, own.get(key)) for key in SCORE_COLUMNS if key != "model"}}
-        for row, own in zip(rows, scores, strict=True)
+    metrics = ({**row["metrics"], "weight": row["weight"]} for row in active)
+    figures = (
+        {"model": row["model"], **{key: _metric(key, own.get(key)) for key in METRIC_COLUMNS if key != "model"}}
+        for row, own in zip(active, metrics, strict=True)
     )
-    _show_rows("Scores out of fold", SCORE_COLUMNS, measured)
+    _show_rows("Out-of-fold metrics", METRIC_COLUMNS, figures)
 
 
 def show_registry(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -161,7 +165,7 @@ def show_model(found: Mapping[str, Any]) -> None:
     """Show one model's versions and decisions, newest first; long texts stand below their table."""
     versions = found["all_versions"]
     _show_rows(
-        f"Versions of {found['model']}", VERSION_COLUMNS, ({**row, "rank_ic": _measure("rank_ic", row["rank_ic"])} for row in versions)
+        f"Versions of {found['model']}", VERSION_COLUMNS, ({**row, "rank_ic": _metric("rank_ic", row["rank_ic"])} for row in versions)
     )
     for row in versions:
         if row["artefact"] is not None:
@@ -195,7 +199,8 @@ def show_jobs(rows: Sequence[Mapping[str, Any]], page: int, pages: int, count: i
 def show_job(row: Mapping[str, Any]) -> None:
     """Show one training job, a line for each field."""
     for name, value in row.items():
-        say(_in_full(value), lead=f"{name.replace('_', ' ')}:", lead_style="bold")
+        shown = f"{_minute(value)} UTC" if name.endswith("_at") and value is not None else _in_full(value)
+        say(shown, lead=f"{name.replace('_', ' ')}:", lead_style="bold")
 
 
 def show_suggestions(rows: pl.DataFrame, profile: RiskProfile, held: int | None = None, asked: int | None = None) -> None:
@@ -233,7 +238,7 @@ def show_backtest(summary: pl.DataFrame) -> None:
     shown = []
     for (model,), rows in summary.sort(MODEL).group_by(MODEL, maintain_order=True):
         values = dict(rows.select(METRIC, VALUE).iter_rows())
-        shown.append({"model": model, **{name: _measure(name, values.get(name)) for name in BACKTEST_COLUMNS if name != "model"}})
+        shown.append({"model": model, **{name: _metric(name, values.get(name)) for name in BACKTEST_COLUMNS if name != "model"}})
     _show_rows("Backtest: fills at the next open, after costs", BACKTEST_COLUMNS, shown)
 
 
@@ -261,7 +266,12 @@ def _shown(value: object, column: Column) -> object:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return value[:MINUTES].replace("T", " ") if column.dated and isinstance(value, str) and value.endswith("Z") else value
+    return _minute(value) if column.dated and isinstance(value, str) and value.endswith("Z") else value
+
+
+def _minute(moment: str) -> str:
+    """A moment in ISO 8601, such as 2010-08-20T22:45:01Z, as people read it."""
+    return moment[:MINUTES].replace("T", " ")
 
 
 def _in_full(value: object) -> str:
@@ -281,11 +291,11 @@ def _by_reason(failed: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def outcome_of(event: Finished) -> str:
-    """The outcome of a stage: failed, up to date or made."""
-    return "failed" if event.error is not None else "up to date" if event.up_to_date else "made"
+    """The outcome of a stage: failed, up to date or succeeded."""
+    return "failed" if event.error is not None else "up to date" if event.up_to_date else "succeeded"
 
 
-def _measure(name: str, value: float | None) -> str | None:
+def _metric(name: str, value: float | None) -> str | None:
     if value is None:
         return None
     if name == "sessions":

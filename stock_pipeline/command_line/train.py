@@ -29,14 +29,17 @@ SECONDS_TO_TAKE_OVER = 30.0  # for a process of its own to take the lock over fr
 @MODELS
 @click.option("--sessions", type=number, help="Learn from so many of the last sessions. By default datasets.sessions.")
 @click.option("--folds", type=number, help="Walk-forward folds. By default datasets.folds.")
-@click.option("--trials", type=number, help="Sets of parameters to try per model. By default models.trials.")
+@click.option("--trials", type=number, help="Sets of parameters to try per model. By default models.tuning_trials.")
 @click.option("--dry-run", is_flag=True, help="Train and score, but keep nothing but the row of the job; nothing is reported to Dagster.")
 @click.option("--background", is_flag=True, help="Train in a process of its own, and return at once.")
 @click.option("--reason", type=text, default="manual", show_default=True, help="For the record: schedule, drift, missing or manual.")
 @click.option("--job", type=number, hidden=True, help="Run this waiting job.")
 @AS_JSON
 def train(background: bool, job: int | None, as_json: bool, models: str | None, **asked: Any) -> None:
-    """Train models on the stored data as a training job, then weigh them in the stack and register their versions."""
+    """Train models on the stored data, as a training job.
+
+    The stack then weighs them, and the registry makes versions of them and decides on these.
+    """
     from stock_pipeline.orchestration.execution import Run
     from stock_pipeline.registry.training_jobs import TrainingRequest, chosen_models
 
@@ -111,7 +114,7 @@ def _start_process(run: "Run", request: "TrainingRequest", as_json: bool) -> Non
 
 @click.group("training-jobs")
 def training_jobs() -> None:
-    """Training jobs: list, show, delete."""
+    """List, show and delete training jobs."""
 
 
 @training_jobs.command("list")

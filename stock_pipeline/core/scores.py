@@ -59,7 +59,7 @@ def is_plausible(metrics: Mapping[str, float | None], suspicious: float) -> bool
     """False where the mean rank IC lies significantly above ``suspicious``: daily returns are not that predictable, a leak is likely.
 
     Args:
-        metrics: measures over all test sessions, rank_ic and rank_ic_t among them; one that is not known raises no suspicion.
+        metrics: those over all test sessions, rank_ic and rank_ic_t among them; one that is not known raises no suspicion.
         suspicious: for example 0.1; published rank ICs of daily returns lie between 0.02 and 0.05.
     """
     rank_ic, t_value = metrics.get(RANK_IC), metrics.get("rank_ic_t")

@@ -1,4 +1,4 @@
-"""The tables that the datasets stage owns."""
+"""The tables of the datasets room."""
 
 from typing import Final
 

@@ -1,1 +1,1 @@
-"""Drift of the features since the models learnt from them: statistics, severities and a report."""
+"""Drift of the features since the models learned from them: statistics, severities and a report."""

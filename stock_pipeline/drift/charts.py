@@ -1,4 +1,4 @@
-"""Charts of the stage: which features have moved most."""
+"""Charts of the drift room: which features have moved most."""
 
 import polars as pl
 

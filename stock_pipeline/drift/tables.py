@@ -1,4 +1,4 @@
-"""The table of the stage: one row per session judged, feature and statistic."""
+"""The table of the drift room: one row per session judged, feature and statistic."""
 
 from typing import Final
 

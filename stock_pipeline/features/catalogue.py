@@ -32,7 +32,7 @@ class FeatureSet:
     description: str
     features: tuple[Feature, ...]
     display_feature: str  # the feature that orders the stocks in charts
-    auxiliary: tuple[Feature, ...] = ()  # made and stored with the set, but not learnt from
+    auxiliary: tuple[Feature, ...] = ()  # made and stored with the set, but not learned from
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.made]

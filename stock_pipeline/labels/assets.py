@@ -5,12 +5,12 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import FORWARD_RETURN, OUTCOME, SESSION
+from stock_pipeline.core.columns import FORWARD_RETURN, LABEL_STATUS, SESSION
 from stock_pipeline.labels.catalogue import purge_span
 from stock_pipeline.labels.charts import return_bands
 from stock_pipeline.labels.checks import LABEL_CHECK
 from stock_pipeline.labels.compute import compute_labels
-from stock_pipeline.labels.tables import KNOWN, OUTCOMES, column_of, daily_labels, labels_of
+from stock_pipeline.labels.tables import KNOWN, LABEL_STATUSES, column_of, daily_labels, labels_of
 from stock_pipeline.market_data.reading import BAR_TABLES, bars_with_factors, sessions_of
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
@@ -31,32 +31,32 @@ def make_labels(context: StageContext) -> StageOutput | None:
     exchange_sessions = trading_calendar(context.settings.exchange).sessions_between(start, date.max)
     made = compute_labels(bars, exchange_sessions, context.as_of, chosen.horizons, chosen.volatility_horizon)
     schema = daily_labels(chosen.horizons)
-    outcomes = _outcomes(made, chosen)
+    statuses = _statuses(made, chosen)
     return StageOutput(
         writes=(replace_sessions(schema, made, least_share=0.5),),
         watermark=context.as_of,
         charts=lambda: {
             name: return_bands(made, horizon) for horizon in chosen.horizons if made[name := column_of(FORWARD_RETURN, horizon)].count()
         },
-        tables={"outcomes": outcomes},
-        facts={"sessions_made": made[SESSION].n_unique(), **_facts(outcomes)},
+        tables={"label_statuses": statuses},
+        facts={"sessions_made": made[SESSION].n_unique(), **_facts(statuses)},
     )
 
 
-def _outcomes(made: pl.DataFrame, chosen: LabelSettings) -> pl.DataFrame:
-    """The number of rows by label and outcome, with 0 where no row has it."""
+def _statuses(made: pl.DataFrame, chosen: LabelSettings) -> pl.DataFrame:
+    """The number of rows by label and status, with 0 where no row has it."""
     rows = [
-        {"label": label, OUTCOME: outcome, "rows": made[label].eq(outcome).sum()}
-        for label in (column_of(OUTCOME, horizon) for horizon in labels_of(chosen.horizons))
-        for outcome in OUTCOMES
+        {"label": label, LABEL_STATUS: status, "rows": made[label].eq(status).sum()}
+        for label in (column_of(LABEL_STATUS, horizon) for horizon in labels_of(chosen.horizons))
+        for status in LABEL_STATUSES
     ]
     return pl.DataFrame(rows)
 
 
-def _facts(outcomes: pl.DataFrame) -> dict[str, int]:
-    """The rows without a label, by reason, as figures to follow over time: outcome_1_pending and the like."""
-    without = outcomes.filter(pl.col(OUTCOME) != KNOWN)
-    return {f"{label}_{outcome}": rows for label, outcome, rows in without.iter_rows()}
+def _facts(statuses: pl.DataFrame) -> dict[str, int]:
+    """The rows without a label, by reason, as figures to follow over time: label_status_1_pending and the like."""
+    without = statuses.filter(pl.col(LABEL_STATUS) != KNOWN)
+    return {f"{label}_{status}": rows for label, status, rows in without.iter_rows()}
 
 
 def stages(settings: Settings) -> tuple[Stage, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, LABEL_STATUS, SESSION, SYMBOL
 from stock_pipeline.core.lookahead import Violation, as_table, lookahead_violations, sampled
 from stock_pipeline.labels.catalogue import purge_span, return_reach
 from stock_pipeline.labels.compute import compute_labels
@@ -56,10 +56,10 @@ LABEL_CHECK = StageCheck(
 def reaches(chosen: LabelSettings) -> dict[tuple[str, ...], int]:
     """The columns of each label, and on how many sessions after its own they may depend."""
     of_returns = {
-        tuple(column_of(name, horizon) for name in (FORWARD_RETURN, DIRECTION, OUTCOME, KNOWN_ON)): return_reach(horizon)
+        tuple(column_of(name, horizon) for name in (FORWARD_RETURN, DIRECTION, LABEL_STATUS, KNOWN_ON)): return_reach(horizon)
         for horizon in chosen.horizons
     }
-    of_volatility = (FORWARD_VOLATILITY, *(column_of(name, VOLATILITY) for name in (OUTCOME, KNOWN_ON)))
+    of_volatility = (FORWARD_VOLATILITY, *(column_of(name, VOLATILITY) for name in (LABEL_STATUS, KNOWN_ON)))
     return of_returns | {of_volatility: chosen.volatility_horizon}
 
 

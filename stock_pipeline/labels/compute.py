@@ -15,8 +15,8 @@ from stock_pipeline.core.columns import (
     FORWARD_VOLATILITY,
     JUMP,
     KNOWN_ON,
+    LABEL_STATUS,
     OPEN,
-    OUTCOME,
     PRICE_FACTOR,
     SESSION,
     SYMBOL,
@@ -43,7 +43,7 @@ def compute_labels(
       shares of the exit and with the dividends between them; what takes effect afterwards does not change it.
     - direction_h = 1 where the return is positive, otherwise 0.
     - known_on_h = t+1+h, also where that is yet to come.
-    - outcome_h, the first of these that holds: "pending", t+1+h comes after ``as_of``; "no_bar", one of t+1 and t+1+h has no bar
+    - label_status_h, the first of these that holds: "pending", t+1+h comes after ``as_of``; "no_bar", one of t+1 and t+1+h has no bar
       or no price that can be; "jump", a bar after t+1 and up to t+1+h is a jump, so that the return is not to be trusted; "known".
       Sessions between t+1 and t+1+h may lack a bar: a price after a pause is one that could be had, and the first bar after a pause
       is marked as a jump where it jumped from the last one before, so a jump that falls into a pause is not overlooked.
@@ -178,11 +178,11 @@ def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: 
         .when(pl.col(column_of(_JUMPED, horizon)))
         .then(pl.lit(PRICE_JUMP))
         .otherwise(pl.lit(KNOWN))
-        .alias(column_of(OUTCOME, horizon))
+        .alias(column_of(LABEL_STATUS, horizon))
         for horizon, value in values.items()
     )
     trusted = judged.with_columns(
-        pl.when(pl.col(column_of(OUTCOME, horizon)) == KNOWN).then(value).alias(value) for horizon, value in values.items()
+        pl.when(pl.col(column_of(LABEL_STATUS, horizon)) == KNOWN).then(value).alias(value) for horizon, value in values.items()
     )
     return trusted.with_columns(
         (pl.col(values[horizon]) > 0).cast(pl.Int8).alias(column_of(DIRECTION, horizon)) for horizon in reaches if horizon != VOLATILITY

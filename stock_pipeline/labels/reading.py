@@ -4,7 +4,7 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, LABEL_STATUS, SESSION, SYMBOL
 from stock_pipeline.labels.tables import DAILY_LABELS, KNOWN, VOLATILITY, column_of, daily_labels, labels_of
 from stock_pipeline.settings import LabelSettings
 from stock_pipeline.storage import Stores
@@ -19,15 +19,15 @@ def read_outcomes(stores: Stores, as_of: date, horizon: int) -> pl.DataFrame:
     Returns:
         symbol, session, forward_return and direction, sorted by symbol and session; no row without an outcome.
     """
-    columns = {name: column_of(name, horizon) for name in (FORWARD_RETURN, DIRECTION, OUTCOME, KNOWN_ON)}
+    columns = {name: column_of(name, horizon) for name in (FORWARD_RETURN, DIRECTION, LABEL_STATUS, KNOWN_ON)}
     labels = stores.read(daily_labels((horizon,)), Selection(columns=(SYMBOL, SESSION, *columns.values()), last=as_of))
-    known = (pl.col(columns[OUTCOME]) == KNOWN) & (pl.col(columns[KNOWN_ON]) <= as_of)
+    known = (pl.col(columns[LABEL_STATUS]) == KNOWN) & (pl.col(columns[KNOWN_ON]) <= as_of)
     return labels.filter(known).select(SYMBOL, SESSION, *(pl.col(columns[name]).alias(name) for name in (FORWARD_RETURN, DIRECTION)))
 
 
 def read_forward_volatility(stores: Stores, as_of: date) -> pl.DataFrame:
     """Read the forward volatility that was known on the night of ``as_of``: symbol, session, forward_volatility; no row without one."""
-    outcome, known_on = column_of(OUTCOME, VOLATILITY), column_of(KNOWN_ON, VOLATILITY)
+    outcome, known_on = column_of(LABEL_STATUS, VOLATILITY), column_of(KNOWN_ON, VOLATILITY)
     wanted = (SYMBOL, SESSION, FORWARD_VOLATILITY, outcome, known_on)
     labels = stores.read(DAILY_LABELS, Selection(columns=wanted, last=as_of))
     return labels.filter((pl.col(outcome) == KNOWN) & (pl.col(known_on) <= as_of)).select(SYMBOL, SESSION, FORWARD_VOLATILITY)
@@ -35,7 +35,7 @@ def read_forward_volatility(stores: Stores, as_of: date) -> pl.DataFrame:
 
 def read_first_known(stores: Stores, as_of: date, horizon: int) -> dict[date, date]:
     """For each session of which a return over ``horizon`` sessions was known on the night of ``as_of``, in order, the first such night."""
-    outcome, known_on = column_of(OUTCOME, horizon), column_of(KNOWN_ON, horizon)
+    outcome, known_on = column_of(LABEL_STATUS, horizon), column_of(KNOWN_ON, horizon)
     labels = stores.read(daily_labels((horizon,)), Selection(columns=(SESSION, outcome, known_on), last=as_of, equals={outcome: [KNOWN]}))
     first = labels.group_by(SESSION).agg(pl.col(known_on).min()).filter(pl.col(known_on) <= as_of).sort(SESSION)
     return dict(first.iter_rows())

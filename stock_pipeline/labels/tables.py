@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, OUTCOME, SESSION, SYMBOL
+from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, LABEL_STATUS, SESSION, SYMBOL
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.settings import LabelSettings
 
@@ -15,7 +15,7 @@ KNOWN: Final = "known"
 PENDING: Final = "pending"
 NO_BAR: Final = "no_bar"
 PRICE_JUMP: Final = "jump"
-OUTCOMES: Final = (KNOWN, PENDING, NO_BAR, PRICE_JUMP)
+LABEL_STATUSES: Final = (KNOWN, PENDING, NO_BAR, PRICE_JUMP)
 
 
 def column_of(name: str, horizon: int | str) -> str:
@@ -81,7 +81,7 @@ def _outcome(horizon: int | str, label: str) -> Column:
         f"whether {label} is known; pending: not by the session that the labels were made as of; no_bar: a bar that it needs is "
         "missing or has no price; jump: a jump that no corporate action explains makes it unreliable"
     )
-    return Column(column_of(OUTCOME, horizon), pl.String, meaning, allowed=OUTCOMES)
+    return Column(column_of(LABEL_STATUS, horizon), pl.String, meaning, allowed=LABEL_STATUSES)
 
 
 DAILY_LABELS: Final = daily_labels(LabelSettings().horizons)

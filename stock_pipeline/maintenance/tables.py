@@ -1,4 +1,4 @@
-"""The table of maintenance."""
+"""The table of the maintenance room."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The chart of the stage: candlesticks."""
+"""The chart of the market_data room: candlesticks."""
 
 import polars as pl
 

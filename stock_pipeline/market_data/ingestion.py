@@ -49,7 +49,7 @@ class Screening:
 
 
 def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ingested:
-    """Screen and date what was gathered, up to the session ``as_of`` (by default the last night on which anything was learnt of a bar).
+    """Screen and date what was gathered, up to the session ``as_of`` (by default the last night on which anything was learned of a bar).
 
     A bar is known from the night of its session, or from the night of its capture where the source reports it.
 
@@ -73,7 +73,7 @@ def prepare(gathered: Gathered, as_of: date | None, screening: Screening) -> Ing
     dated = known.filter(pl.col(KNOWN_FROM) <= night)
     if dated.is_empty():
         raise InputError(
-            f"source {named} knew of no bar on {night}; it learnt of the first on {known[KNOWN_FROM].min()!s}, give that or later"
+            f"source {named} knew of no bar on {night}; it learned of the first on {known[KNOWN_FROM].min()!s}, give that or later"
         )
     return Ingested(
         as_of=night,

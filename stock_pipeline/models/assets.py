@@ -44,19 +44,19 @@ from stock_pipeline.models.charts import CHARTS_OF_KINDS, explanation_charts, ra
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
+from stock_pipeline.models.metrics import PART, overall
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.reading import artefact_path, read_manifest
 from stock_pipeline.models.recording import Fitted, Training, TrainingPredictions, latest_trainings, manifest_of, record
-from stock_pipeline.models.scores import PART, overall
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.subprocess_training import train_in_subprocess
-from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
+from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_METRICS, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, via
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage.reading import Selection
 
-TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS)
+TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS)
 REMEDY = "look for a feature or label that knows the future; if the model is right, raise models.suspicious_rank_ic"
 PLAUSIBLE_IC = "plausible_ic"
 SHOWN_METRICS = ("rank_ic", "icir", "mae", "baseline_mae", "r2", "positive_ic_share")
@@ -71,17 +71,15 @@ def train_model(entry: ModelEntry) -> Callable[[StageContext], StageOutput | Non
         panel = read_training_panel(context.stores, context.settings, context.as_of, entry.target)
         plan = _plan(context, entry, panel)
         data_hash = content_hash(panel, (SESSION, SYMBOL))
-        learnt = panel.drop_nulls(TARGET)[SESSION]
+        learned = panel.drop_nulls(TARGET)[SESSION]
         with train_in_subprocess(plan, panel, context.report_progress) as trained:
             del panel
             inputs = _inputs(context, entry.name, data_hash, trained.model.fitted_with, plan.conditions)
-            fitted = Fitted(inputs, trained.model, learnt, entry.target, entry.target.exposures, trained.model.window)
+            fitted = Fitted(inputs, trained.model, learned, entry.target, entry.target.exposures, trained.model.window)
             training, manifest = _recorded(
                 context, fitted, TrainingPredictions(trained.out_of_fold, trained.in_sample, trained.explained, trained.trials)
             )
-        rank_ic = manifest.metrics[RANK_IC]
-        context.report_progress("no rank IC" if rank_ic is None else f"rank IC {rank_ic:.4f} out of fold")
-        return _product(context, training, manifest)
+        return _output(context, training, manifest)
 
     return body
 
@@ -95,7 +93,7 @@ def _plan(context: StageContext, entry: ModelEntry, panel: pl.DataFrame) -> Plan
         splits=tuple(_splits(context, panel.drop_nulls(TARGET)[SESSION])),
         label_ends=read_label_ends(context.stores, context.as_of, context.settings.labels),
         conditions=Conditions(chosen.seed, chosen.threads, device),
-        trials=chosen.trials,
+        trials=chosen.tuning_trials,
     )
 
 
@@ -120,8 +118,8 @@ def train_stack(context: StageContext) -> StageOutput | None:
     inputs = _inputs(context, STACK, json.dumps(chosen, sort_keys=True), stacked.parameters(), conditions)
     fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(context, chosen))
     training, manifest = _recorded(context, fitted, TrainingPredictions(own))
-    output = _product(context, training, manifest)
-    held = context.read(MODEL_SCORES, Selection(equals={TRAINING_ID: list(chosen.values())}))
+    output = _output(context, training, manifest)
+    held = context.read(MODEL_METRICS, Selection(equals={TRAINING_ID: list(chosen.values())}))
     everyone = pl.concat([overall(held), overall(training.scores)])
     counted = pl.DataFrame({MODEL: list(weights), "weight": list(weights.values())}).sort("weight", descending=True)
     return replace(
@@ -132,7 +130,7 @@ def train_stack(context: StageContext) -> StageOutput | None:
 
 
 def _splits(context: StageContext, sessions: pl.Series) -> list[Split]:
-    """The splits of the night, or, where a run has chosen its own folds or days, those of the sessions given."""
+    """The splits of the night, or, where a run has chosen its own folds or sessions, those of the sessions given."""
     if context.options.choose_training:
         return chosen_splits(sessions.unique().sort().to_list(), context.settings.datasets, context.settings.labels)
     return read_splits(context.stores, context.as_of)
@@ -167,9 +165,11 @@ def _held(context: StageContext, model: str) -> list[str]:
     return names
 
 
-def _product(context: StageContext, training: Training, manifest: Manifest) -> StageOutput:
+def _output(context: StageContext, training: Training, manifest: Manifest) -> StageOutput:
+    rank_ic = manifest.metrics[RANK_IC]
+    context.report_progress("no rank IC" if rank_ic is None else f"rank IC {rank_ic:.4f} out of fold")
     shown = training.scores.pivot(on=METRIC, index=[PART, FOLD, PERIOD], values=VALUE).sort(PART, FOLD, PERIOD)
-    tables = {"scores": shown, "importance": training.importance.drop(TRAINING_ID, MODEL, AS_OF), "trials": training.trials}
+    tables = {"metrics": shown, "importance": training.importance.drop(TRAINING_ID, MODEL, AS_OF), "trials": training.trials}
     return StageOutput(
         writes=training.writes,
         watermark=context.as_of,
@@ -198,7 +198,7 @@ def _is_plausible(context: StageContext) -> dict[str, CheckOutcome]:
     held = latest_trainings(context.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
     if held.is_empty() or not target_kind(held["target"][0]).betrays_leaks:
         return {PLAUSIBLE_IC: CheckOutcome(True, {"note": "nothing to judge"})}
-    scores = context.read(MODEL_SCORES, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
+    scores = context.read(MODEL_METRICS, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
     metrics = dict(overall(scores).select(METRIC, VALUE).iter_rows())
     limit = context.settings.models.suspicious_rank_ic
     passed = is_plausible(metrics, limit)
@@ -218,7 +218,7 @@ PLAUSIBLE = StageCheck(
 )
 # A training learns from features and labels, so that what these depend on is among them.
 OF_THE_PANEL = ("datasets", "exchange", "features.set", "labels", "quality.jump_ratio", "source.currency")
-SETTINGS = (*OF_THE_PANEL, "models.seed", "models.threads", "models.trials")
+SETTINGS = (*OF_THE_PANEL, "models.seed", "models.threads", "models.tuning_trials")
 
 
 def stages(settings: Settings) -> tuple[Stage, ...]:
@@ -247,7 +247,7 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
     stack = trained(
         keys=(("models", STACK),),
         description="The models of the return, ranked and weighted by their out-of-fold scores, shrunk to equal weights.",
-        reads=(DAILY_LABELS, WALK_FORWARD_SPLITS, *via(members, TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES)),
+        reads=(DAILY_LABELS, WALK_FORWARD_SPLITS, *via(members, TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS)),
         body=train_stack,
         settings=(*SETTINGS, "models.names"),
         settings_ahead=("models.suspicious_rank_ic",),

@@ -38,7 +38,7 @@ def rank_ic_chart(daily: pl.DataFrame, model: str) -> bytes:
 def scores_chart(scores: pl.DataFrame) -> bytes:
     """Mean rank IC of each model, best on top, with two standard errors either side (PNG); the stack in its own colour.
 
-    ``scores`` has model, metric and value, one row for each model and measure; rank_ic and rank_ic_t are drawn.
+    ``scores`` has model, metric and value, one row for each model and metric; rank_ic and rank_ic_t are drawn.
     """
     ranked = scores.group_by(MODEL).agg(pl.col(VALUE).filter(pl.col(METRIC) == name).first().alias(name) for name in (RANK_IC, "rank_ic_t"))
     # A t-value is a mean over its standard error; without one no error is drawn.

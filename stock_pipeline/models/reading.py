@@ -1,4 +1,4 @@
-"""Reading the results of trainings: artefacts, from which models are loaded again, and their measures.
+"""Reading the results of trainings: artefacts, from which models are loaded again, and their metrics.
 
 What is there is read only after its hashes have been checked.
 """
@@ -25,10 +25,10 @@ from stock_pipeline.models.charts import explanation_charts, rank_ic_chart
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.explanations import explain, strongest
 from stock_pipeline.models.manifest import MANIFEST_FILE, Manifest
-from stock_pipeline.models.scores import OVERALL
+from stock_pipeline.models.metrics import OVERALL
 from stock_pipeline.models.scoring import neutralised_scores
 from stock_pipeline.models.stacking import StackedModel, combine
-from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES
+from stock_pipeline.models.tables import MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
@@ -97,12 +97,12 @@ def load_predictor(
 ) -> Predictor:
     """Load the model of an artefact folder for prediction, after checking its artefacts against their hashes.
 
-    A stack goes on without the members that are switched off or damaged.
+    A stack goes on without the members that are disabled or damaged.
 
     Args:
         folder: ``artefact_path`` beneath the folder of the artefacts.
         manifest_sha256: the manifest's hash as the table recorded it.
-        off: names of the models that are switched off.
+        off: names of the models that are disabled.
         report_progress: called with a line about each member that is damaged.
 
     Raises:
@@ -117,7 +117,7 @@ def load_predictor(
 
 
 def _members(models_root: Path, stack: StackedModel, off: frozenset[str], report_progress: Callable[[str], None]) -> dict[str, LoadedModel]:
-    found, damage = dict[str, LoadedModel](), "every member is switched off"
+    found, damage = dict[str, LoadedModel](), "every member is disabled"
     for name, training in stack.members.items():
         if name not in off:
             try:
@@ -241,10 +241,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def overall_scores(stores: Stores, trainings: Sequence[str] | None = None) -> dict[str, dict[str, float | None]]:
-    """The measures over all test sessions, by name, of each of ``trainings`` that has any; of every training where it is None."""
+def overall_metrics(stores: Stores, trainings: Sequence[str] | None = None) -> dict[str, dict[str, float | None]]:
+    """The metrics over all test sessions, by name, of each of ``trainings`` that has any; of every training where it is None."""
     chosen = OVERALL if trainings is None else {**OVERALL, TRAINING_ID: list(trainings)}
-    scores = stores.read(MODEL_SCORES, Selection(equals=chosen))
+    scores = stores.read(MODEL_METRICS, Selection(equals=chosen))
     return {str(name): dict(rows.select(METRIC, VALUE).iter_rows()) for (name,), rows in scores.group_by(TRAINING_ID)}
 
 
@@ -255,7 +255,7 @@ def training_charts(stores: Stores, model: str, training_id: str, kind: TargetKi
         stores: the stores.
         model: its name, for titles.
         training_id: the training.
-        kind: the kind of target that it learnt.
+        kind: the kind of target that it learned.
     """
     chosen = Selection(equals={TRAINING_ID: [training_id]})
     daily = rank_ic_by_session(stores.read(OUT_OF_FOLD_PREDICTIONS, chosen), kind.ranked_against)

@@ -14,7 +14,7 @@ from stock_pipeline.models import tables
 from stock_pipeline.models.artefacts import Artefact, Saveable, write_artefact
 from stock_pipeline.models.explanations import importances
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
-from stock_pipeline.models.scores import score_table, scores_of
+from stock_pipeline.models.metrics import metric_table, metrics_by_part
 from stock_pipeline.models.stacking import return_scale
 from stock_pipeline.storage import Write, replace_groups, upsert
 
@@ -40,7 +40,7 @@ class Fitted:
         inputs: what its training depended on.
         model: the model itself, which predictions are made with.
         sessions: the session of each row that it was fitted on.
-        kind: the kind of target that it learnt.
+        kind: the kind of target that it learned.
         exposures: what its scores are neutralised against; none for a stack, as its members' scores already are.
         window: sessions of features that a score rests on.
     """
@@ -69,25 +69,25 @@ class Training:
         """Everything in one transaction; a training rebuilt replaces its own rows."""
         of_training = {
             tables.OUT_OF_FOLD_PREDICTIONS: self.out_of_fold,
-            tables.MODEL_SCORES: self.scores,
+            tables.MODEL_METRICS: self.scores,
             tables.SHAP_VALUES: self.shap_values,
             tables.FEATURE_IMPORTANCE: self.importance,
             tables.TRIALS: self.trials,
         }
-        always = (tables.TRAININGS.name, tables.OUT_OF_FOLD_PREDICTIONS.name, tables.MODEL_SCORES.name)
+        always = (tables.TRAININGS.name, tables.OUT_OF_FOLD_PREDICTIONS.name, tables.MODEL_METRICS.name)
         kept = [(schema, rows) for schema, rows in of_training.items() if rows.height or schema.name in always]
         return (upsert(tables.TRAININGS, self.trainings), *(replace_groups(schema, rows, (TRAINING_ID,)) for schema, rows in kept))
 
 
 def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float | None]:
-    """The metrics of a manifest: the measures over all folds, and the return scale (return per unit of score).
+    """The metrics of a manifest: those over all folds, and the return scale (return per unit of score).
 
     The return scale is None where scores stand for no return, or where it is not positive: to reverse a model's scores because they
     were wrong so far would be one more way of overfitting.
     """
-    measures = dict(score_table(out_of_fold, kind.ranked_against).select(METRIC, VALUE).iter_rows())
+    metrics = dict(metric_table(out_of_fold, kind.ranked_against).select(METRIC, VALUE).iter_rows())
     scale = return_scale(out_of_fold) if kind.prediction == PREDICTED_RETURN else 0.0
-    return {**measures, RETURN_SCALE: scale if scale > 0 else None}
+    return {**metrics, RETURN_SCALE: scale if scale > 0 else None}
 
 
 def manifest_of(fitted: Fitted, said: TrainingPredictions, held: Sequence[str]) -> Manifest:
@@ -131,7 +131,7 @@ def record(models_root: Path, model: Saveable, manifest: Manifest, said: Trainin
         trainings=_training_row(manifest, artefact, sessions, number),
         out_of_fold=_rows_of(tables.OUT_OF_FOLD_PREDICTIONS, named, said.out_of_fold).sort(SESSION, SYMBOL),
         scores=_rows_of(
-            tables.MODEL_SCORES, named, scores_of(said.out_of_fold, said.in_sample, target_kind(manifest.target).ranked_against)
+            tables.MODEL_METRICS, named, metrics_by_part(said.out_of_fold, said.in_sample, target_kind(manifest.target).ranked_against)
         ),
         shap_values=_rows_of(tables.SHAP_VALUES, named, explained),
         importance=_rows_of(tables.FEATURE_IMPORTANCE, named, None if explained is None else importances(explained)),

@@ -1,4 +1,4 @@
-"""The tables that the models stage owns."""
+"""The tables of the models room."""
 
 from functools import partial
 from typing import Final
@@ -25,7 +25,7 @@ from stock_pipeline.core.columns import (
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.datasets.catalogue import TARGET_KINDS
 from stock_pipeline.models.explanations import IMPORTANCE, SHARE
-from stock_pipeline.models.scores import OBSERVATIONS, PART, TEST, TRAIN
+from stock_pipeline.models.metrics import OBSERVATIONS, PART, TEST, TRAIN
 from stock_pipeline.models.trials import TRIAL
 
 _table = partial(TableSchema, store="ml", room="models")
@@ -51,7 +51,7 @@ TRAININGS: Final = _table(
         Column("features", pl.Int32, "number of features", minimum=1),
         Column("features_hash", pl.String, "hash of the features' names in their order"),
         Column("parameters", pl.String, "parameters of the model, as JSON"),
-        Column("target", pl.String, f"what it learnt: {', '.join(_KINDS)}", allowed=_KINDS),
+        Column("target", pl.String, f"what it learned: {', '.join(_KINDS)}", allowed=_KINDS),
         Column("trials", pl.Int32, "sets of parameters that were tried", minimum=1),
         Column("seed", pl.Int64, "random seed"),
         Column("threads", pl.Int32, "threads that it was trained with", minimum=1),
@@ -80,12 +80,12 @@ OUT_OF_FOLD_PREDICTIONS: Final = _table(
     key=(TRAINING_ID, SYMBOL, SESSION),
 )
 
-MODEL_SCORES: Final = _table(
-    name="scores",
-    description="Measures of each training's scores, out of fold and in sample, one row for each part and measure.",
+MODEL_METRICS: Final = _table(
+    name="metrics",
+    description="Metrics of each training's scores, out of fold and in sample, one row for each part and metric.",
     columns=(
         _TRAINING_ID,
-        Column(PART, pl.String, "test: sessions that the model had not seen; train: some of those it learnt from", allowed=(TEST, TRAIN)),
+        Column(PART, pl.String, "test: sessions that the model had not seen; train: some of those it learned from", allowed=(TEST, TRAIN)),
         Column(FOLD, pl.Int32, "fold, from 1; 0 stands for all folds together", minimum=0),
         Column(PERIOD, pl.String, "year of the sessions, or all"),
         Column(
@@ -96,7 +96,7 @@ MODEL_SCORES: Final = _table(
         ),
         _MODEL,
         _AS_OF,
-        Column(VALUE, pl.Float64, "value of the measure; null where there are too few rows for it", nullable=True),
+        Column(VALUE, pl.Float64, "value of the metric; null where there are too few rows for it", nullable=True),
         Column(OBSERVATIONS, pl.Int64, "rows (of the errors) or sessions (of all others) that the value rests on", minimum=0),
     ),
     key=(TRAINING_ID, PART, FOLD, PERIOD, METRIC),

@@ -18,7 +18,7 @@ from stock_pipeline.models.plan import Plan, ReportProgress
 from stock_pipeline.models.scoring import scored
 from stock_pipeline.models.trials import choose_parameters
 
-# Enough sessions to tell how well a model knows what it learnt from; scoring all of them would cost as much as the training.
+# Enough sessions to tell how well a model knows what it learned from; scoring all of them would cost as much as the training.
 SESSIONS_SEEN: Final = 60
 
 
@@ -32,7 +32,7 @@ class Trained(Generic[Model]):
     Attributes:
         model: the final model, fitted on every row with a target, as an estimator or as its files.
         out_of_fold: model, fold, session, symbol, score, target and forward_return of the test sessions, sorted by session and symbol.
-        in_sample: the same of some sessions that each fold's model learnt from.
+        in_sample: the same of some sessions that each fold's model learned from.
         explained: session, symbol, feature, contribution and value of a sample of history; no row where the model has none.
         trials: trial, parameters (JSON), rank_ic and chosen, where more than one set was tried.
     """
@@ -90,10 +90,10 @@ def score_folds(
     for split in plan.splits:
         report_progress(f"fold {split.fold} of {len(plan.splits)}")
         estimator = fit(plan, ordered, samples, parameters, split.train_from, split.train_to)
-        learnt = samples.take(_places(ordered, split.train_from, split.train_to))
+        learned = samples.take(_places(ordered, split.train_from, split.train_to))
         tested = samples.take(_places(ordered, split.test_from, split.test_to))
         tests.append(_out_of(plan, estimator, ordered, tested, split.fold))
-        in_sample.append(_out_of(plan, estimator, ordered, _some_sessions(learnt), split.fold))
+        in_sample.append(_out_of(plan, estimator, ordered, _some_sessions(learned), split.fold))
     return pl.concat(tests), pl.concat(in_sample)
 
 

@@ -77,12 +77,12 @@ def _ranges(ordered: pl.DataFrame, fold: Split, label_ends: Mapping[date, date])
     """Which rows a trial learns from and which it is scored on."""
     within = ordered.filter(pl.col(SESSION).is_between(fold.train_from, fold.train_to))[SESSION].unique().sort().to_list()
     held_back = within[len(within) - int(len(within) * VALIDATION_SHARE) :]
-    learnt = [day for day in within if held_back and day < held_back[0] and label_ends[day] < held_back[0]]
-    if len(held_back) < FEWEST_SESSIONS or len(learnt) < FEWEST_SESSIONS:
+    learned = [day for day in within if held_back and day < held_back[0] and label_ends[day] < held_back[0]]
+    if len(held_back) < FEWEST_SESSIONS or len(learned) < FEWEST_SESSIONS:
         raise InputError(
-            f"models.trials needs {FEWEST_SESSIONS} sessions to learn from and as many to hold back, but the first fold trains on "
-            f"{len(within)} in all; raise datasets.minimum_train_sessions, or set models.trials to 1"
+            f"models.tuning_trials needs {FEWEST_SESSIONS} sessions to learn from and as many to hold back, but the first fold trains on "
+            f"{len(within)} in all; raise datasets.minimum_train_sessions, or set models.tuning_trials to 1"
         )
     known = pl.col(TARGET).is_not_null()
-    ranges = [ordered.select(known & pl.col(SESSION).is_between(days[0], days[-1])).to_series().to_numpy() for days in (learnt, held_back)]
+    ranges = [ordered.select(known & pl.col(SESSION).is_between(days[0], days[-1])).to_series().to_numpy() for days in (learned, held_back)]
     return ranges[0], ranges[1]

@@ -18,7 +18,8 @@ class RunOptions:
     sessions: int | None = None  # number of the last sessions to train on, in place of datasets.sessions
     folds: int | None = None  # walk-forward folds, in place of datasets.folds
     models: tuple[str, ...] | None = None  # models that the stack weighs, in place of models.names
-    trials: int | None = None  # sets of parameters to try per model, in place of models.trials
+    trials: int | None = None  # sets of parameters to try per model, in place of models.tuning_trials
+    reason: str = "schedule"  # why models are trained in this run, for the record; see ``registry.tables.REASONS``
     dry_run: bool = False  # train and score, but write nothing
 
     def __post_init__(self) -> None:
@@ -35,7 +36,7 @@ class RunOptions:
     def applied_to(self, settings: Settings) -> Settings:
         """The settings with the run's options for its training."""
         datasets = {name: value for name, value in (("sessions", self.sessions), ("folds", self.folds)) if value is not None}
-        models = {name: value for name, value in (("names", self.models), ("trials", self.trials)) if value is not None}
+        models = {name: value for name, value in (("names", self.models), ("tuning_trials", self.trials)) if value is not None}
         changed = {"datasets": settings.datasets.model_copy(update=datasets), "models": settings.models.model_copy(update=models)}
         return settings.model_copy(update=changed)
 

@@ -32,9 +32,9 @@ def check_results(result: StageResult, key: Key) -> Iterator[dg.AssetCheckResult
     """The result of each check in ``check_specs``."""
     reached: Facts = {"reached": str(result.reached), "as_of": str(result.wanted)}
     made = CheckOutcome(result.error is None, {} if result.error is None else {"reason": result.error})
-    verdicts = {UP_TO_DATE.name: CheckOutcome(result.up_to_date, reached), LAST_EXECUTION.name: made, **result.checks}
+    outcomes = {UP_TO_DATE.name: CheckOutcome(result.up_to_date, reached), LAST_EXECUTION.name: made, **result.checks}
     for spec in check_specs(result.stage, key):
-        verdict = verdicts[spec.name]
+        verdict = outcomes[spec.name]
         facts = {name: frame_shown(value) if isinstance(value, pl.DataFrame) else value for name, value in verdict.facts.items()}
         severity = dg.AssetCheckSeverity.WARN if spec.warns else dg.AssetCheckSeverity.ERROR
         yield dg.AssetCheckResult(

@@ -47,7 +47,7 @@ class RunScope(dg.ConfigurableResource[None]):
     path: str | None = Field(default=None, description="file or glob for the source files")
     sessions: int | None = Field(default=None, description="number of the last sessions to train on, in place of datasets.sessions")
     folds: int | None = Field(default=None, description="walk-forward folds, in place of datasets.folds")
-    trials: int | None = Field(default=None, description="sets of parameters to try per model, in place of models.trials")
+    trials: int | None = Field(default=None, description="sets of parameters to try per model, in place of models.tuning_trials")
 
     @property
     def options(self) -> RunOptions:

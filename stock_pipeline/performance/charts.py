@@ -1,4 +1,4 @@
-"""Charts of the stage: a measure of each session, cumulated, so that a steady slope means steady skill."""
+"""Charts of the performance room: a metric of each session, cumulated, so that a steady slope means steady skill."""
 
 from typing import TYPE_CHECKING
 

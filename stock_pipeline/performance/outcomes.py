@@ -81,7 +81,7 @@ _VERSION: Final = (MODEL, VERSION, TRAINING_ID)
 
 
 def session_results(predictions: pl.DataFrame, targets: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The measures of each version on each session of which an outcome is known.
+    """The metrics of each version on each session of which an outcome is known.
 
     Args:
         predictions: session, symbol, model, version, training_id, score and kind.

@@ -52,7 +52,7 @@ def predictions_of_every_version(stores: Stores, first: date, last: date) -> pl.
     """The live predictions of every version of every model from the session ``first`` to ``last``, whether or not it was active.
 
     Returns:
-        session, symbol, model, training_id, version, score and kind (of the target that the version learnt).
+        session, symbol, model, training_id, version, score and kind (of the target that the version learned).
     """
     said = stores.read(DAILY_PREDICTIONS, Selection(columns=(*COLUMNS, VERSION), first=first, last=last))
     kinds = stores.read(TRAININGS, Selection(columns=(TRAINING_ID, "target"))).rename({"target": KIND})

@@ -1,4 +1,4 @@
-"""The tables of the stage: performance of each training by session, and of each model over a period."""
+"""The tables of the performance room: performance of each training by session, and of each model over a period."""
 
 from typing import Final
 

@@ -17,8 +17,8 @@ from stock_pipeline.portfolio.risk import WINDOW, risk_figures
 from stock_pipeline.portfolio.suggest import suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline.registry.reading import serving_predictions, switched_off
-from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
+from stock_pipeline.registry.reading import disabled_models, serving_predictions
+from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import replace_sessions
 from stock_pipeline.storage.reading import Selection
 
@@ -55,7 +55,7 @@ def _suggestions(context: StageContext, sessions: Sequence[date], session: date,
 def _scores(context: StageContext, session: date) -> pl.DataFrame:
     """The stack's scores of the session; none where there is no stack or it is off, and then the stocks are judged without models."""
     rows = context.read(DAILY_PREDICTIONS, Selection(first=session, last=session, equals={MODEL: [STACK]}))
-    heard = serving_predictions(context.read(MODEL_VERSIONS), rows).filter(~pl.col(MODEL).is_in(switched_off(context.stores)))
+    heard = serving_predictions(context.read(MODEL_VERSIONS), rows).filter(~pl.col(MODEL).is_in(disabled_models(context.stores)))
     return heard.select(SYMBOL, SCORE, PREDICTED_RETURN)
 
 
@@ -64,7 +64,7 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(SUGGESTED_STOCKS),),
         description="Stocks to look at, for each risk profile.",
         tables=(SUGGESTED_STOCKS,),
-        reads=(DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_SWITCHES, *BAR_TABLES, INSTRUMENTS),
+        reads=(DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_ENABLEMENT, *BAR_TABLES, INSTRUMENTS),
         body=suggest,
         settings_ahead=("quality.jump_ratio",),
     ),

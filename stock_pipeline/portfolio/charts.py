@@ -1,4 +1,4 @@
-"""Charts of the stage: a profile's suggestions as a table of bars."""
+"""Charts of the portfolio room: a profile's suggestions as a table of bars."""
 
 import polars as pl
 

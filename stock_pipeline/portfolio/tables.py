@@ -1,4 +1,4 @@
-"""The table of the stage: a snapshot of the suggested stocks of every risk profile, session by session."""
+"""The table of the portfolio room: a snapshot of the suggested stocks of every risk profile, session by session."""
 
 import polars as pl
 

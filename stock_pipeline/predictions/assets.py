@@ -21,8 +21,8 @@ from stock_pipeline.predictions.charts import prediction_bars
 from stock_pipeline.predictions.inference import LoadedVersion, explanations, load_version, predict
 from stock_pipeline.predictions.signals import signals
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNAL, SIGNALS
-from stock_pipeline.registry.reading import all_versions, eligible_versions, in_shadow_on, serving_predictions, switched_off
-from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
+from stock_pipeline.registry.reading import all_versions, disabled_models, eligible_versions, in_shadow_on, serving_predictions
+from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import replace_groups, replace_sessions
 from stock_pipeline.storage.reading import Selection
 
@@ -35,7 +35,7 @@ def make_predictions(context: StageContext) -> StageOutput | None:
     A prediction once made stands; the last session is predicted again when another version has become active. Shadow versions
     predict beside the active ones. The registry is read once, so that a promotion in the meantime cannot mix two states of it.
     """
-    lineup = Lineup(all_versions(context.stores), switched_off(context.stores))
+    lineup = Lineup(all_versions(context.stores), disabled_models(context.stores))
     sessions = context.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=context.as_of, distinct=True))[SESSION]
     done = _last_session(context, DAILY_PREDICTIONS)
     missed = sessions.filter(sessions > done) if done is not None else sessions.clear()
@@ -65,7 +65,7 @@ def make_signals(context: StageContext) -> StageOutput | None:
     if not context.has_news():
         return None
     since = _last_session(context, SIGNALS)
-    off = switched_off(context.stores)
+    off = disabled_models(context.stores)
     predictions = context.read(DAILY_PREDICTIONS, Selection(first=since, last=context.as_of)).filter(~pl.col(MODEL).is_in(off))
     latest = _best_model(serving_predictions(context.read(MODEL_VERSIONS), predictions))
     if latest.is_empty():
@@ -92,7 +92,7 @@ def _last_session(context: StageContext, schema: TableSchema) -> date | None:
 
 @dataclass(frozen=True)
 class Lineup:
-    """The registry's state for predictions: every version with the columns of its training, and the models that are switched off."""
+    """The registry's state for predictions: every version with the columns of its training, and the models that are disabled."""
 
     versions: pl.DataFrame
     off: frozenset[str]
@@ -148,7 +148,7 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(DAILY_PREDICTIONS),),
         description="Predictions of every stock by the active and shadow versions.",
         tables=(DAILY_PREDICTIONS, EXPLANATIONS),
-        reads=(DAILY_FEATURES, MODEL_VERSIONS, MODEL_SWITCHES, *via((key_of(MODEL_VERSIONS),), TRAININGS), *BAR_TABLES),
+        reads=(DAILY_FEATURES, MODEL_VERSIONS, MODEL_ENABLEMENT, *via((key_of(MODEL_VERSIONS),), TRAININGS), *BAR_TABLES),
         body=make_predictions,
         settings_ahead=("features.set", "quality.jump_ratio"),
     ),
@@ -156,7 +156,7 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(SIGNALS),),
         description="Signals to buy, hold or sell at the next open.",
         tables=(SIGNALS,),
-        reads=(DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_SWITCHES),
+        reads=(DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_ENABLEMENT),
         body=make_signals,
         settings_ahead=("exchange",),
     ),

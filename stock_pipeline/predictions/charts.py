@@ -1,4 +1,4 @@
-"""Charts of the stage: the stocks with the highest and the lowest predictions."""
+"""Charts of the predictions room: the stocks with the highest and the lowest predictions."""
 
 import polars as pl
 

@@ -48,7 +48,7 @@ def load_version(
     Args:
         models_root: the folder of all artefacts.
         row: the version with the columns of its training, as ``registry.reading`` gives it.
-        off: names of the models that are switched off.
+        off: names of the models that are disabled.
         report_progress: called with a line about each member that is damaged.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The tables of the stage: one row per model version, session and stock, and the signals for the next session."""
+"""The tables of the predictions room: one row per model version, session and stock, and the signals for the next session."""
 
 from functools import partial
 from typing import Final

@@ -9,19 +9,20 @@ from stock_pipeline.core.scores import is_plausible
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.features.reading import chosen_set
-from stock_pipeline.models.reading import overall_scores
-from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
+from stock_pipeline.models.reading import overall_metrics
+from stock_pipeline.models.tables import MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
 from stock_pipeline.registry import tables
 from stock_pipeline.registry.charts import active_periods
 from stock_pipeline.registry.comparison_data import in_shadow, out_of_fold
 from stock_pipeline.registry.ledger import job_writes, stored_registry
+from stock_pipeline.registry.manual import NAMES
 from stock_pipeline.registry.mirroring import mirrored_versions
 from stock_pipeline.registry.mlflow_mirror import mirror
 from stock_pipeline.registry.reading import damaged_trainings
 from stock_pipeline.registry.registration import Candidate, judge_shadows, register
-from stock_pipeline.registry.training_jobs import job_of_run
+from stock_pipeline.registry.training_jobs import TrainingOfRun, job_of_run
 from stock_pipeline.storage.reading import Selection
 
 MLFLOW_MIRROR = ("registry", "mlflow_mirror")
@@ -43,10 +44,9 @@ def register_versions(context: StageContext) -> StageOutput | None:
     for row in decisions.iter_rows(named=True):
         context.report_progress(f"{row[MODEL]} {row[VERSION]} {row[tables.DECISION]}")
     versions = now.versions
-    # Trainings may come without a job: the weekly training, or that of a missing model.
-    trained = [candidate.model for candidate in candidates]
-    jobs_ever, before = stores.rows_ever(tables.TRAINING_JOBS), set(held.versions[MODEL])
-    jobs = job_writes(stores, lambda rows: job_of_run(rows, trained, before, context.moment, jobs_ever)) if trained else []
+    jobs_ever = stores.rows_ever(tables.TRAINING_JOBS)
+    training = _training_of_run(context, candidates, set(held.versions[MODEL]))
+    jobs = job_writes(stores, lambda rows: job_of_run(rows, training, jobs_ever)) if training is not None else []
     return StageOutput(
         writes=(*stored.writes(now), *jobs),
         watermark=context.as_of,
@@ -60,6 +60,21 @@ def register_versions(context: StageContext) -> StageOutput | None:
             **{status: versions.filter(pl.col(tables.STATUS) == status).height for status in (tables.ACTIVE, tables.SHADOW)},
         },
     )
+
+
+def _training_of_run(context: StageContext, candidates: Sequence[Candidate], before: set[str]) -> TrainingOfRun | None:
+    """What was trained since the last registration, in case no job asked for it; None where nothing was.
+
+    Its reason is "missing" where a model had no version ``before``, else that of the run.
+    """
+    names = tuple(dict.fromkeys(candidate.model for candidate in candidates))
+    if not names:
+        return None
+    began = [context.stores.last_write(TRAININGS, f"models/{name}") or context.moment for name in names]
+    tasks = {name: context.stores.last_task_runs().get(f"models/{name}") for name in NAMES}
+    failed = {name: task.error for name, task in tasks.items() if task is not None and task.error and task.started_at >= min(began)}
+    reason = context.options.reason if set(names) <= before else "missing"
+    return TrainingOfRun(names, failed, reason, min(began), context.moment)
 
 
 def mirror_to_mlflow(context: StageContext) -> StageOutput | None:
@@ -78,7 +93,7 @@ def _candidates(context: StageContext, versions: pl.DataFrame) -> list[Candidate
     trainings = context.read(TRAININGS, Selection(last=context.as_of)).filter(made_now).join(versions, on=TRAINING_ID, how="anti")
     if trainings.is_empty():
         return []
-    scores = overall_scores(context.stores, trainings[TRAINING_ID].to_list())
+    scores = overall_metrics(context.stores, trainings[TRAINING_ID].to_list())
     limit = context.settings.models.suspicious_rank_ic
     found = []
     for row in trainings.sort(AS_OF, MODEL, tables.NUMBER).iter_rows(named=True) if scores else ():
@@ -115,7 +130,7 @@ STAGES: Sequence[Stage] = (
         description="Versions of the models.",
         tables=tables.TABLES,
         views=tables.VIEWS,
-        reads=(TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS),
+        reads=(TRAININGS, MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS),
         reads_back=(tables.LIVE_RESULTS,),
         body=register_versions,
         settings_ahead=("features.set", "models.suspicious_rank_ic", "registry.promotion"),
@@ -123,11 +138,11 @@ STAGES: Sequence[Stage] = (
     ),
     Stage(
         keys=(MLFLOW_MIRROR,),
-        description="The registry shown in MLflow: a run per version with parameters, measures and artefact.",
+        description="The registry shown in MLflow: a run per version with parameters, metrics and artefact.",
         tables=(),
         reads=(
             tables.MODEL_VERSIONS,
-            *via((key_of(tables.MODEL_VERSIONS),), TRAININGS, MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES),
+            *via((key_of(tables.MODEL_VERSIONS),), TRAININGS, MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES),
         ),
         body=mirror_to_mlflow,
         settings=("registry.mirror_to_mlflow",),

@@ -18,8 +18,8 @@ def out_of_fold(stores: Stores) -> Compare:
 
     def both(candidate: str, champion: str) -> Comparison | None:
         own, other = (stores.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: [name]})) for name in (candidate, champion))
-        learnt = stores.read(TRAININGS, Selection(columns=("target",), equals={TRAINING_ID: [candidate]})).item()
-        return compare(*(daily_metrics(rows, target_kind(learnt).ranked_against) for rows in on_common_rows(own, other)))
+        learned = stores.read(TRAININGS, Selection(columns=("target",), equals={TRAINING_ID: [candidate]})).item()
+        return compare(*(daily_metrics(rows, target_kind(learned).ranked_against) for rows in on_common_rows(own, other)))
 
     return both
 

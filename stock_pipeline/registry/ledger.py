@@ -12,7 +12,7 @@ import polars as pl
 from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.registry.registration import Registry
-from stock_pipeline.registry.tables import DECISIONS, MODEL_SWITCHES, MODEL_VERSIONS, PERSON, TABLES, TRAINING_JOBS
+from stock_pipeline.registry.tables import DECISIONS, MODEL_ENABLEMENT, MODEL_VERSIONS, PERSON, TABLES, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import close_dead_jobs, sentence_of, unfinished_job
 from stock_pipeline.storage import Author, Stores, Write, append, replace_all, upsert
 
@@ -67,10 +67,10 @@ def write_manual_decision(stores: Stores, stored: StoredRegistry, after: Registr
     stores.write("ml", _person(moment), stored.writes(after), watermark=None)
 
 
-def switch_model(stores: Stores, change: Change, moment: datetime) -> None:
-    """Write a person's change of the switches, the rows of MODEL_SWITCHES."""
-    held = stores.read_versioned(MODEL_SWITCHES)
-    stores.write("ml", _person(moment), [upsert(MODEL_SWITCHES, change(held.frame), expected_version=held.version)], watermark=None)
+def set_enabled(stores: Stores, change: Change, moment: datetime) -> None:
+    """Write a person's change of the rows of MODEL_ENABLEMENT."""
+    held = stores.read_versioned(MODEL_ENABLEMENT)
+    stores.write("ml", _person(moment), [upsert(MODEL_ENABLEMENT, change(held.frame), expected_version=held.version)], watermark=None)
 
 
 def change_jobs(stores: Stores, change: Change, moment: datetime) -> pl.DataFrame:

@@ -72,21 +72,21 @@ def roll_back_version(stores: Stores, model: str, version: int | None, reason: s
     return back
 
 
-def switch_model(stores: Stores, model: str, enabled: bool, reason: str, now: datetime) -> None:
+def set_enabled(stores: Stores, model: str, enabled: bool, reason: str, now: datetime) -> None:
     """Switch a model off or on.
 
     Args:
         stores: both stores.
         model: name of the model.
-        enabled: whether it is switched on.
+        enabled: whether it is enabled.
         reason: for the record.
         now: the moment, UTC.
 
     Raises:
-        InputError: there is no such model, or it is switched so already.
+        InputError: there is no such model, or it is enabled or disabled already.
     """
-    change = partial(with_switch, model=model, enabled=enabled, night=_session(stores, model), reason=reason)
-    ledger.switch_model(stores, change, now)
+    change = partial(with_enablement, model=model, enabled=enabled, night=_session(stores, model), reason=reason)
+    ledger.set_enabled(stores, change, now)
 
 
 def refuse_unknown(model: str) -> None:
@@ -189,28 +189,28 @@ def roll_back(registry: Registry, model: str, version: int | None, night: date, 
     )
 
 
-def with_switch(switches: pl.DataFrame, model: str, enabled: bool, night: date, reason: str) -> pl.DataFrame:
-    """The rows of MODEL_SWITCHES after a model has been switched on or off.
+def with_enablement(enablement: pl.DataFrame, model: str, enabled: bool, night: date, reason: str) -> pl.DataFrame:
+    """The rows of MODEL_ENABLEMENT after a model has been enabled or off.
 
     Args:
-        switches: rows of MODEL_SWITCHES.
+        enablement: rows of MODEL_ENABLEMENT.
         model: name of the model.
-        enabled: whether it is switched on.
+        enabled: whether it is enabled.
         night: session by which the change is dated.
         reason: for the record.
 
     Raises:
-        InputError: it is switched so already.
+        InputError: it is enabled or disabled already.
     """
-    if is_enabled(switches, model) == enabled:
-        raise InputError(f"{model} is switched {'on' if enabled else 'off'} already; nothing was changed")
+    if is_enabled(enablement, model) == enabled:
+        raise InputError(f"{model} is {'enabled' if enabled else 'disabled'} already; nothing was changed")
     row = {MODEL: model, tables.ENABLED: enabled, AS_OF: night, tables.REASON: reason}
-    return tables.MODEL_SWITCHES.with_row(switches, row)
+    return tables.MODEL_ENABLEMENT.with_row(enablement, row)
 
 
-def is_enabled(switches: pl.DataFrame, model: str) -> bool:
+def is_enabled(enablement: pl.DataFrame, model: str) -> bool:
     """Whether the model's predictions are made."""
-    return switches.filter((pl.col(MODEL) == model) & ~pl.col(tables.ENABLED)).is_empty()
+    return enablement.filter((pl.col(MODEL) == model) & ~pl.col(tables.ENABLED)).is_empty()
 
 
 def _refuse_status(row: dict[str, Any], forced: str | None) -> None:

@@ -1,4 +1,4 @@
-"""MLflow as a mirror of the registry: one run per version, with parameters, measures and artefact. It can be rebuilt at any time."""
+"""MLflow as a mirror of the registry: one run per version, with parameters, metrics and artefact. It can be rebuilt at any time."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Summaries of the registry, ready for JSON: a row for each model, one model in full, and the scores of active versions."""
+"""Summaries of the registry, ready for JSON: a row for each model, one model in full, and the metrics of active versions."""
 
 import json
 from typing import Any
@@ -7,20 +7,20 @@ import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, TRAINING_ID, VERSION
 from stock_pipeline.models.catalogue import STACK
-from stock_pipeline.models.reading import overall_scores
+from stock_pipeline.models.reading import overall_metrics
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry.manual import NAMES, refuse_unknown
-from stock_pipeline.registry.reading import active_versions, switched_off
+from stock_pipeline.registry.reading import active_versions, disabled_models
 from stock_pipeline.registry.tables import ACTIVE, DECISION, DECISIONS, MODEL_VERSIONS, NUMBER, REASON, SHADOW, STATUS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
 
 def models_overview(stores: Stores) -> list[dict[str, Any]]:
-    """One row per model and the stack: whether it is on, its active version, its shadow versions, and its last decision."""
+    """One row per model and the stack: whether it is enabled, its active version, its shadow versions, and its last decision."""
     if not stores.exist:
         return [_line(name, MODEL_VERSIONS.empty(), DECISIONS.empty(), frozenset()) for name in NAMES]
-    versions, promotions, off = stores.read(MODEL_VERSIONS), stores.read(DECISIONS), switched_off(stores)
+    versions, promotions, off = stores.read(MODEL_VERSIONS), stores.read(DECISIONS), disabled_models(stores)
     return [_line(name, versions, promotions, off) for name in NAMES]
 
 
@@ -35,7 +35,7 @@ def _line(name: str, versions: pl.DataFrame, promotions: pl.DataFrame, off: froz
         "active_since": active["active_from"][0].isoformat() if active.height else None,
         "versions": own.height,
         "shadow_versions": own.filter(pl.col(STATUS) == SHADOW)[VERSION].to_list(),
-        "last_decision": f"{last[VERSION]} {last[DECISION]}, {last['as_of']}" if last else None,
+        "last_decision": f"v{last[VERSION]} {last[DECISION]}, {last['as_of']}" if last else None,
         "reason": last.get(REASON),
     }
 
@@ -70,16 +70,16 @@ def model_status(stores: Stores) -> list[dict[str, Any]]:
         return [{"model": name, "active_version": None} for name in NAMES]
     versions = {row[MODEL]: row for row in active_versions(stores).iter_rows(named=True)}
     weights = json.loads(versions[STACK]["parameters"])["weights"] if STACK in versions else {}
-    scores, tasks = overall_scores(stores), stores.last_task_runs()
+    metrics, tasks = overall_metrics(stores), stores.last_task_runs()
     found = []
     for name in NAMES:
         task = tasks.get(f"models/{name}")
-        row = {"model": name, "active_version": None} if name not in versions else _row(stores, name, versions[name], scores)
+        row = {"model": name, "active_version": None} if name not in versions else _row(stores, name, versions[name], metrics)
         found.append(row | {"weight": weights.get(name), "problem": None if task is None else task.error})
     return found
 
 
-def _row(stores: Stores, name: str, version: dict[str, Any], scores: dict[str, dict[str, float | None]]) -> dict[str, Any]:
+def _row(stores: Stores, name: str, version: dict[str, Any], metrics: dict[str, dict[str, float | None]]) -> dict[str, Any]:
     trained_at = stores.last_write(TRAININGS, f"models/{name}")
     return {
         "model": name,
@@ -89,8 +89,8 @@ def _row(stores: Stores, name: str, version: dict[str, Any], scores: dict[str, d
         "last_trained": None if trained_at is None else trained_at.isoformat(timespec="seconds") + "Z",
         "train_from": version["train_from"].isoformat(),
         "train_to": version["train_to"].isoformat(),
-        "samples": version["rows"],
+        "rows": version["rows"],
         "features": version["features"],
         "size_bytes": version["size_bytes"],
-        "scores": scores.get(version[TRAINING_ID], {}),
+        "metrics": metrics.get(version[TRAINING_ID], {}),
     }

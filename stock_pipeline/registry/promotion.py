@@ -16,7 +16,7 @@ class Decision(NamedTuple):
 
 
 def judge(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> Decision:
-    """Whether a version may replace the active one, by its error and by each guard that is switched on.
+    """Whether a version may replace the active one, by its error and by each guard of the settings.
 
     ``best_kept`` is the lowest error of the versions kept, each as a multiple of the error of predicting 0 on its own sessions; None: no
     version is kept.
@@ -33,7 +33,7 @@ def judge(compared: Comparison, best_kept: float | None, rule: PromotionSettings
 
 
 def _refusals(compared: Comparison, best_kept: float | None, rule: PromotionSettings) -> Iterator[str]:
-    """The objections of the guards that are switched on; NaN counts as an objection."""
+    """The objections of the guards that the settings name; NaN counts as an objection."""
     if rule.beats_baseline and not compared.mae < compared.baseline_mae:
         yield f"predicting 0 for every stock has {compared.baseline_mae:.6f}"
     if rule.not_inferior and compared.p_value is not None and not compared.p_value >= rule.significance:

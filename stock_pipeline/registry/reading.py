@@ -31,9 +31,9 @@ def all_versions(stores: Stores) -> pl.DataFrame:
     return stores.read(tables.MODEL_VERSIONS).join(trainings, on=TRAINING_ID, how="inner", maintain_order="left")
 
 
-def switched_off(stores: Stores) -> frozenset[str]:
-    """The models that are switched off and make no predictions."""
-    return frozenset(stores.read(tables.MODEL_SWITCHES).filter(~pl.col(tables.ENABLED))[MODEL])
+def disabled_models(stores: Stores) -> frozenset[str]:
+    """The models that are disabled and make no predictions."""
+    return frozenset(stores.read(tables.MODEL_ENABLEMENT).filter(~pl.col(tables.ENABLED))[MODEL])
 
 
 def eligible_versions(versions: pl.DataFrame, model: str, session: date) -> pl.DataFrame:

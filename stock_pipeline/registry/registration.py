@@ -21,7 +21,7 @@ Compare = Callable[[str, str], Comparison | None]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A training that has no version yet, with its out-of-fold measures."""
+    """A training that has no version yet, with its out-of-fold metrics."""
 
     model: str
     training_id: str

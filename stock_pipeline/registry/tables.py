@@ -1,4 +1,4 @@
-"""The tables of the registry: versions, decisions about them, live results, switches and training jobs."""
+"""The tables of the registry: versions, decisions about them, live results, models disabled manually and training jobs."""
 
 from functools import partial
 from typing import Final
@@ -123,13 +123,13 @@ LIVE_RESULTS: Final = _table(
 )
 
 ENABLED: Final = "enabled"
-MODEL_SWITCHES: Final = _table(
-    name="model_switches",
-    description="Models that were switched off or on again manually; a model without a row is on.",
+MODEL_ENABLEMENT: Final = _table(
+    name="model_enablement",
+    description="Models that were disabled or on again manually; a model without a row is enabled.",
     columns=(
         _MODEL,
         Column(ENABLED, pl.Boolean, "whether its predictions are made"),
-        Column(AS_OF, pl.Date, "session on whose night it was last switched"),
+        Column(AS_OF, pl.Date, "session on whose night it was last enabled or disabled"),
         Column(REASON, pl.String, "why"),
     ),
     key=(MODEL,),
@@ -168,7 +168,7 @@ TRAINING_JOBS: Final = _table(
 )
 
 # What automation, people and jobs write; LIVE_RESULTS is the performance stage's.
-TABLES: Final = (MODEL_VERSIONS, DECISIONS, MODEL_SWITCHES, TRAINING_JOBS)
+TABLES: Final = (MODEL_VERSIONS, DECISIONS, MODEL_ENABLEMENT, TRAINING_JOBS)
 
 ACTIVE_MODELS: Final = _view(
     name="active_models",
@@ -177,11 +177,11 @@ SELECT v.model, v.version, v.active_from, v.mae, v.baseline_mae, v.rank_ic, v.re
     t.train_from, t.train_to, t."rows", t.features, t.target, t.artefact, t.size_bytes, t.sha256, coalesce(s.enabled, true) AS enabled
 FROM registry.model_versions AS v
 JOIN models.trainings AS t USING (training_id)
-LEFT JOIN registry.model_switches AS s ON s.model = v.model
+LEFT JOIN registry.model_enablement AS s ON s.model = v.model
 WHERE v.status = 'active'
 ORDER BY v.model
 """,
-    reads=(MODEL_VERSIONS, TRAININGS, MODEL_SWITCHES),
+    reads=(MODEL_VERSIONS, TRAININGS, MODEL_ENABLEMENT),
 )
 SHADOW_MODELS: Final = _view(
     name="shadow_models",

@@ -1,7 +1,7 @@
 """The rules of training jobs: opening, starting, ending and paging. Pure: rows in, rows out."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -51,9 +51,18 @@ def chosen_models(own: Sequence[str] | None, names: Sequence[str] | None) -> tup
     chosen = names if names is not None else own
     if chosen is not None and not chosen:
         raise InputError("--models is empty; name at least one model or leave it out")
+    _known_models(chosen or ())
     bases = [name for name in chosen or () if name != STACK]
     found = () if chosen and not bases else tuple(entry.name for entry in parse_models(bases))
     return (*found, STACK) if chosen and STACK in chosen else found
+
+
+def _known_models(names: Sequence[str]) -> None:
+    """Refuse a name that is neither of the catalogue nor the stack's."""
+    known = (*(entry.name for entry in parse_models(())), STACK)
+    for name in names:
+        if name not in known:
+            raise InputError(f"model {name!r} is not known; choose one of {', '.join(known)}")
 
 
 def models_weighed(own: tuple[str, ...] | None, trained: Sequence[str]) -> tuple[str, ...] | None:
@@ -215,24 +224,31 @@ def latest_first(jobs: pl.DataFrame) -> list[dict[str, Any]]:
     return [as_json_row(row) for row in jobs.sort(tables.JOB, descending=True).iter_rows(named=True)]
 
 
-def job_of_run(jobs: pl.DataFrame, trained: Sequence[str], before: Collection[str], moment: datetime, jobs_ever: int = 0) -> pl.DataFrame:
-    """The rows with one more for a training without a job, such as the weekly one; unchanged where a running job made it.
+@dataclass(frozen=True)
+class TrainingOfRun:
+    """What a run trained in its course, without a job having been asked for."""
 
-    Its reason is "missing" where one of the models ``trained`` is not among those that had a version ``before``, else "schedule".
+    succeeded: tuple[str, ...]  # the models that were trained
+    failed: Mapping[str, str]  # why each of the others could not be trained
+    reason: str  # one of ``REASONS``
+    started_at: datetime  # when the first of them began, UTC
+    finished_at: datetime  # when the last of them ended, UTC
+
+
+def job_of_run(jobs: pl.DataFrame, training: TrainingOfRun, jobs_ever: int = 0) -> pl.DataFrame:
+    """The rows with one more for a training in the course of a run, such as the weekly one; unchanged where a running job made it.
 
     Args:
         jobs: the rows as they are.
-        trained: the models that were trained; a name may come twice.
-        before: the models that had a version before the training.
-        moment: when they were trained, UTC.
+        training: what was trained; it counts as asked for when it began.
         jobs_ever: as for ``with_new_job``.
     """
-    if unfinished_job(jobs) is not None or not trained:
+    if unfinished_job(jobs) is not None or not training.succeeded:
         return jobs
-    models = tuple(dict.fromkeys(trained))
-    reason = "schedule" if set(models) <= set(before) else "missing"
-    row = _new_row(jobs, TrainingRequest(models, reason), moment, jobs_ever) | {STARTED_AT: moment}
-    return with_finished_job(tables.TRAINING_JOBS.with_row(jobs, row), row[tables.JOB], moment, models, {})
+    request = TrainingRequest((*training.succeeded, *training.failed), training.reason)
+    row = _new_row(jobs, request, training.started_at, jobs_ever) | {STARTED_AT: training.started_at}
+    with_row = tables.TRAINING_JOBS.with_row(jobs, row)
+    return with_finished_job(with_row, row[tables.JOB], training.finished_at, training.succeeded, training.failed)
 
 
 def _new_row(jobs: pl.DataFrame, request: TrainingRequest, moment: datetime, jobs_ever: int) -> dict[str, Any]:

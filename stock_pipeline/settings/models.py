@@ -20,7 +20,7 @@ class ModelSettings(Section):
         "auto",
         description="where models are trained: `cpu`, `cuda`, or `auto`, which takes a GPU where there is one; they predict on the CPU",
     )
-    trials: int = Field(
+    tuning_trials: int = Field(
         1, ge=1, description="sets of parameters to try for each model before it is trained; 1 keeps those of the catalogue"
     )
     suspicious_rank_ic: Share = Field(

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 WHERE_NAMES_ARE = "see docs/settings.md for the names"
 NO_SUCH_SETTING = f"there is no such setting; {WHERE_NAMES_ARE}"
+IN_BRACES = "; within braces, a list needs brackets, as in {symbols: [A, B]}"
 LONGEST = 60  # characters of a value that are quoted
 
 Loc = Sequence[str | int]
@@ -61,7 +62,7 @@ def sentence(error: ValidationError, settings: type[BaseModel], place: Place) ->
     kind = kind_of(settings, loc)
     head = f"{place.of(loc)}: field {'.'.join(map(str, loc))}"
     if kind == "unknown":
-        message = f"{head} is set, but {NO_SUCH_SETTING}"
+        message = f"{head} is set, but {NO_SUCH_SETTING}{IN_BRACES if given is None else ''}"
     elif kind == "section":
         message = f"{head} is a section, so it holds no value of its own; {_how_to_give(settings, loc, place.variable_of(loc))}"
     else:

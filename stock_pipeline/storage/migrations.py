@@ -1,7 +1,7 @@
 """Numbered migrations: SQL that rewrites what is stored, each applied once, in order, in one transaction.
 
 A migration is a file ``migrations/<store>/NNNN_name.sql``. Its first line may name the tables that it rewrites, as in
-``-- rewrites models.trainings, models.scores``: where a store has none of them yet, there is nothing to rewrite. The ledger remembers
+``-- rewrites models.trainings, models.metrics``: where a store has none of them yet, there is nothing to rewrite. The ledger remembers
 the hash of each one applied, so that a file changed afterwards is noticed. Tables and columns that are missing need no migration.
 """
 

@@ -12,7 +12,7 @@ from click.testing import Result
 from stock_pipeline.core.columns import MODEL, VERSION
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
-from stock_pipeline.registry.tables import DECISIONS, MODEL_SWITCHES, MODEL_VERSIONS, STATUS, VIEWS
+from stock_pipeline.registry.tables import DECISIONS, MODEL_ENABLEMENT, MODEL_VERSIONS, STATUS, VIEWS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, out_of_fold_row, put, training_row, version_row
@@ -110,9 +110,9 @@ def test_going_back_leads_to_the_version_before_or_to_the_one_that_is_named(stor
     assert told(stores, "rollback", NAME, "--to", 2)["active_version"] == 2
 
 
-def test_a_model_is_switched_off_and_on(stores: Stores) -> None:
+def test_a_model_is_disabled_and_enabled(stores: Stores) -> None:
     assert told(stores, "disable", NAME, "--reason", "it errs")["enabled"] is False
-    assert stores.read(MODEL_SWITCHES).select(MODEL, "enabled", "as_of", "reason").rows() == [(NAME, False, DAYS[5], "it errs")]
+    assert stores.read(MODEL_ENABLEMENT).select(MODEL, "enabled", "as_of", "reason").rows() == [(NAME, False, DAYS[5], "it errs")]
     assert told(stores, "enable", NAME)["enabled"] is True
 
 
@@ -146,14 +146,14 @@ def lose(stores: Stores, number: int) -> None:
         (("promote", NAME, 3, "--force"), "--force was given without a reason"),
         (("rollback", NAME, "--to", 3), "version 3 of lightgbm is candidate"),
         (("rollback", STACK), "stack has no earlier version that was active"),
-        (("enable", NAME), "lightgbm is switched on already"),
+        (("enable", NAME), "lightgbm is enabled already"),
     ],
 )
 def test_what_cannot_be_done_is_refused_and_changes_nothing(arguments: tuple[object, ...], sentence: str, stores: Stores) -> None:
     ended = models(stores, *arguments)
     assert (ended.exit_code, ended.stdout) == (WRONG_INPUT, "")
     assert ended.stderr.startswith(f"Error: {sentence}"), ended.stderr
-    assert statuses(stores) == STATUSES and stores.count(DECISIONS) == stores.count(MODEL_SWITCHES) == 0
+    assert statuses(stores) == STATUSES and stores.count(DECISIONS) == stores.count(MODEL_ENABLEMENT) == 0
 
 
 @pytest.mark.parametrize(("harm", "told_of"), [(spoil, "is not the file that the manifest lists"), (lose, "is missing")])

@@ -49,7 +49,7 @@ def test_what_was_asked_for_is_executed_and_stands_in_the_row(desk: Desk) -> Non
     asked = ("--models", "mlp,lightgbm", "--sessions", "90", "--folds", "2", "--trials", "3", "--reason", "schedule")
     code, told = desk.train(*asked, stages=stages)
     assert code == FAILED
-    assert "models/mlp failed: no memory" in told and "failed: mlp: no memory" in told and "Scores out of fold" in told
+    assert "models/mlp failed: no memory" in told and "failed: mlp: no memory" in told and "Out-of-fold metrics" in told
     assert [name for name, _ in stages.executed] == ["models/lightgbm", "models/mlp", "models/stack", REGISTERED, MIRRORED]
     assert {options for _, options in stages.executed} == {RunOptions(full_refresh=True, sessions=90, folds=2, trials=3)}
     row = desk.job(1)

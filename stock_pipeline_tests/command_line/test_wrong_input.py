@@ -170,9 +170,10 @@ def test_a_folder_of_the_dagster_instance_that_is_not_there_is_refused(home: Pat
 
 def test_a_data_directory_that_is_a_file_is_refused(home: Path, bars: str) -> None:
     home.write_text("not a directory")
-    result = invoke(home, "run", "--source", "files", "--path", bars)
-    assert (result.exit_code, result.stdout) == (WRONG_INPUT, "")
-    assert result.stderr.startswith(f"Error: data directory {home} cannot be made: File exists")
+    for words in (("run", "--source", "files", "--path", bars), ("status",), ("models", "list")):
+        result = invoke(home, *words)
+        assert (result.exit_code, result.stdout) == (WRONG_INPUT, "")
+        assert f"field home is '{home}', which is a file; give a directory" in result.stderr
     assert home.read_text() == "not a directory"
 
 
@@ -247,11 +248,20 @@ def test_the_options_reach_the_run(home: Path, monkeypatch: pytest.MonkeyPatch) 
         return True
 
     monkeypatch.setattr("stock_pipeline.command_line.run.full_run", full_run)
-    ended = invoke(
-        home, "run", "--source", "files", "--path", "a/*.csv", "--as-of", "2010-05-03", "--models", "lightgbm, spline_ridge", "--no-train"
-    )
-    assert ended.exit_code == 0
-    assert given == [RunOptions(date(2010, 5, 3), source="files", path="a/*.csv"), ("lightgbm", "spline_ridge"), False]
+    asked = RunOptions(date(2010, 5, 3), source="files", path="a/*.csv", reason="manual")
+    options = ("--source", "files", "--path", "a/*.csv", "--as-of", "2010-05-03")
+    for models, train, more in ((None, False, ["--no-train"]), (("lightgbm", "risk"), True, ["--models", "lightgbm, risk"])):
+        given.clear()
+        assert invoke(home, "run", *options, *more).exit_code == 0
+        assert given == [asked, models, train]
+
+
+def test_models_to_train_are_refused_where_nothing_is_trained(home: Path) -> None:
+    assert_refused(invoke(home, "run", "--no-train", "--models", "lightgbm"), home, "--no-train trains nothing", "give one of them")
+
+
+def test_an_unknown_model_to_train_is_told_the_stack_too(home: Path) -> None:
+    assert_refused(invoke(home, "train", "--models", "lightgbm,gpt"), home, "model 'gpt' is not known", "direction, stack")
 
 
 def test_the_command_itself_refuses_in_the_same_way(home: Path) -> None:

@@ -32,7 +32,7 @@ from stock_pipeline_tests.harness.stages import execute, stage_of, unchecked
 SYMBOLS, COUNT = 25, 60
 FIRST, CHANGE = 44, 53  # when versions came into service, and when one took the place of another
 DAYS = sessions(COUNT + 10)
-# Model, version, what it learnt, and from when to when it served; none of it for a shadow version.
+# Model, version, what it learned, and from when to when it served; none of it for a shadow version.
 CAST: Sequence[tuple[str, int, str, date | None, date | None]] = (
     ("lightgbm", 1, "return", DAYS[FIRST], DAYS[CHANGE]),
     ("lightgbm", 2, "return", DAYS[CHANGE], None),

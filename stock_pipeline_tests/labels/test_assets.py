@@ -50,7 +50,7 @@ def test_labels_brought_up_night_by_night_are_those_made_at_once(stores: Stores,
         label(stores, chosen(stores, 1, 4), DAYS[night])
     held = stores.read(daily_labels((1, 4)))
     assert held.equals(compute_labels(bars, DAYS, DAYS[39], (1, 4), 3))
-    assert set(held["outcome_4"]) == {"known", "pending", "no_bar"}
+    assert set(held["label_status_4"]) == {"known", "pending", "no_bar"}
 
 
 def test_a_night_makes_again_only_what_its_session_reaches(stores: Stores) -> None:
@@ -106,11 +106,11 @@ def test_the_rows_without_a_label_are_counted_by_reason(stores: Stores) -> None:
     product, made = outcome.output, rows_of(outcome, DAILY_LABELS)
     assert product is not None
     last = [made.filter(pl.col(SESSION) > DAYS[39 - reach]).height for reach in (2, 5, 3)]
-    names = ("outcome_1_pending", "outcome_4_pending", "outcome_volatility_pending")
+    names = ("label_status_1_pending", "label_status_4_pending", "label_status_volatility_pending")
     assert [product.facts[name] for name in names] == last
-    assert product.facts["outcome_1_no_bar"] == made.filter(pl.col("outcome_1") == "no_bar").height > 0
-    assert product.facts["outcome_1_jump"] == 0
-    assert product.tables["outcomes"]["rows"].sum() == 3 * made.height
+    assert product.facts["label_status_1_no_bar"] == made.filter(pl.col("label_status_1") == "no_bar").height > 0
+    assert product.facts["label_status_1_jump"] == 0
+    assert product.tables["label_statuses"]["rows"].sum() == 3 * made.height
     assert made[SYMBOL].n_unique() == 3
 
 

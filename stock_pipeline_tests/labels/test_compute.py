@@ -16,8 +16,8 @@ from stock_pipeline.core.columns import (
     FORWARD_RETURN,
     FORWARD_VOLATILITY,
     KNOWN_ON,
+    LABEL_STATUS,
     OPEN,
-    OUTCOME,
     PRICES,
     SESSION,
     SYMBOL,
@@ -65,8 +65,8 @@ def test_a_missing_bar_makes_the_returns_over_it_null(gone: int, expected: list[
 
 def test_a_pause_between_the_fill_and_the_way_out_is_no_matter() -> None:
     made = labels(without(panel(OPENS), 2, 3))
-    assert made.select(RETURN_3, "outcome_3").row(0) == (pytest.approx(44 / 50 - 1), "known")
-    assert labels(without(panel(OPENS, jumps=[4]), 2, 3))["outcome_3"][0] == "jump"
+    assert made.select(RETURN_3, "label_status_3").row(0) == (pytest.approx(44 / 50 - 1), "known")
+    assert labels(without(panel(OPENS, jumps=[4]), 2, 3))["label_status_3"][0] == "jump"
 
 
 def test_the_exchange_s_calendar_counts_and_not_the_panel_s() -> None:
@@ -79,7 +79,7 @@ def test_the_exchange_s_calendar_counts_and_not_the_panel_s() -> None:
 def test_a_jump_after_the_fill_and_up_to_the_way_out_is_not_trusted_but_one_before_is_no_matter() -> None:
     assert column(panel(OPENS, jumps=[2]), RETURN_1) == [None, pytest.approx(-0.2), 0.0, None, None]
     assert column(panel(OPENS, jumps=[0, 1]), RETURN_1)[0] == pytest.approx(0.1)
-    outcomes = {position: column(panel([*OPENS, 44.0], jumps=[position]), "outcome_3")[0] for position in range(6)}
+    outcomes = {position: column(panel([*OPENS, 44.0], jumps=[position]), "label_status_3")[0] for position in range(6)}
     assert outcomes == {0: "known", 1: "known", 2: "jump", 3: "jump", 4: "jump", 5: "known"}
 
 
@@ -105,7 +105,7 @@ def test_a_missing_close_makes_the_volatility_null(position: int) -> None:
 @pytest.mark.parametrize("position", range(7))
 def test_a_jump_in_the_horizon_spoils_the_volatility(position: int) -> None:
     made = labels(panel([100.0 + i * i for i in range(7)], jumps=[position]))
-    assert made["outcome_volatility"][0] == ("jump" if 1 <= position <= 5 else "known")
+    assert made["label_status_volatility"][0] == ("jump" if 1 <= position <= 5 else "known")
     assert (made[FORWARD_VOLATILITY][0] is None) == (1 <= position <= 5)
 
 
@@ -114,16 +114,16 @@ def test_a_price_that_cannot_be_is_none(price: float | None) -> None:
     bars = panel([100.0 + i * i for i in range(8)])
     at_two = pl.col(SESSION) == DAYS[2]
     made = labels(bars.with_columns(pl.when(at_two).then(pl.lit(price, pl.Float64)).otherwise(name).alias(name) for name in (OPEN, CLOSE)))
-    assert made["outcome_1"].to_list() == ["no_bar"] * 2 + ["known"] * 4 + ["no_bar"] * 2
-    assert made["outcome_3"].to_list() == ["known", "no_bar", "known", "known", *["no_bar"] * 4]
-    assert made["outcome_volatility"].to_list() == ["no_bar"] * 8
+    assert made["label_status_1"].to_list() == ["no_bar"] * 2 + ["known"] * 4 + ["no_bar"] * 2
+    assert made["label_status_3"].to_list() == ["known", "no_bar", "known", "known", *["no_bar"] * 4]
+    assert made["label_status_volatility"].to_list() == ["no_bar"] * 8
 
 
 @pytest.mark.parametrize(("as_of", "outcomes"), [(1, ["pending"] * 2), (2, ["known", "pending", "pending"]), (3, ["known", "known"])])
 def test_what_is_yet_to_come_is_pending_and_says_when_it_comes(as_of: int, outcomes: list[str]) -> None:
     made = labels(panel(OPENS), as_of=DAYS[as_of])
     assert made.height == as_of + 1
-    assert made["outcome_1"].to_list()[: len(outcomes)] == outcomes
+    assert made["label_status_1"].to_list()[: len(outcomes)] == outcomes
     assert made["known_on_1"].to_list() == DAYS[2 : as_of + 3]
     assert made["known_on_3"].to_list() == DAYS[4 : as_of + 5]
     assert made["known_on_volatility"].to_list() == DAYS[5 : as_of + 6]
@@ -131,8 +131,8 @@ def test_what_is_yet_to_come_is_pending_and_says_when_it_comes(as_of: int, outco
 
 def test_what_is_yet_to_come_is_pending_even_where_a_bar_is_missing_already() -> None:
     made = labels(without(panel(OPENS), 1), as_of=DAYS[3])
-    assert made["outcome_1"].to_list() == ["no_bar", "pending", "pending"]
-    assert made["outcome_3"].to_list() == ["pending"] * 3
+    assert made["label_status_1"].to_list() == ["no_bar", "pending", "pending"]
+    assert made["label_status_3"].to_list() == ["pending"] * 3
 
 
 @given(seed=st.integers(0, 10_000), as_of=st.integers(0, 60), horizon=st.integers(1, 7), volatility=st.integers(2, 7))
@@ -140,11 +140,11 @@ def test_what_is_yet_to_come_is_pending_even_where_a_bar_is_missing_already() ->
 def test_every_label_is_as_worked_out_by_hand(seed: int, as_of: int, horizon: int, volatility: int) -> None:
     bars = scattered(seed)
     made = labels(bars, (horizon, 8), volatility, DAYS[as_of])
-    told = [column_of(name, horizon) for name in (FORWARD_RETURN, OUTCOME, KNOWN_ON, DIRECTION)]
+    told = [column_of(name, horizon) for name in (FORWARD_RETURN, LABEL_STATUS, KNOWN_ON, DIRECTION)]
     for symbol, session, *shown in made.select(SYMBOL, SESSION, *told).iter_rows():
         value, outcome, known_on = return_by_hand(bars, symbol, session, DAYS[as_of], horizon)
         assert shown == [value, outcome, known_on, None if value is None else int(value > 0)]
-    told = [FORWARD_VOLATILITY, column_of(OUTCOME, VOLATILITY), column_of(KNOWN_ON, VOLATILITY)]
+    told = [FORWARD_VOLATILITY, column_of(LABEL_STATUS, VOLATILITY), column_of(KNOWN_ON, VOLATILITY)]
     for symbol, session, shown_value, *shown in made.select(SYMBOL, SESSION, *told).iter_rows():
         value, *expected = volatility_by_hand(bars, symbol, session, DAYS[as_of], volatility)
         assert shown == expected
@@ -161,7 +161,7 @@ def test_labels_made_as_of_an_earlier_session_are_those_of_the_bars_until_then(s
     for horizon in (1, 3, VOLATILITY):
         settled = pl.col(column_of(KNOWN_ON, horizon)) <= then
         value = FORWARD_VOLATILITY if horizon == VOLATILITY else column_of(FORWARD_RETURN, horizon)
-        names = [SYMBOL, SESSION, value, column_of(OUTCOME, horizon)]
+        names = [SYMBOL, SESSION, value, column_of(LABEL_STATUS, horizon)]
         assert made.filter(settled).select(names).equals(later.filter(settled).select(names))
 
 
@@ -186,7 +186,7 @@ def test_a_bar_of_no_session_is_there_without_labels_and_breaks_no_other() -> No
     extra = panel([1.0]).with_columns(pl.lit(holiday).alias(SESSION))
     made = labels(pl.concat([panel(OPENS), extra]))
     row = made.filter(pl.col(SESSION) == holiday).row(0, named=True)
-    assert (row[RETURN_1], row["outcome_1"], row["known_on_1"]) == (None, "no_bar", DAYS[5])
+    assert (row[RETURN_1], row["label_status_1"], row["known_on_1"]) == (None, "no_bar", DAYS[5])
     assert made.filter(pl.col(SESSION) != holiday).equals(labels(panel(OPENS)))
 
 
@@ -243,7 +243,7 @@ def test_actions_to_come_do_not_change_a_bit_and_those_on_the_way_count() -> Non
     whole = compute_labels(raw, DAYS, DAYS[59], (1, 5), 4)
     for last in (DAYS[20], DAYS[40]):
         then = compute_labels(raw.filter(pl.col(SESSION) <= last), DAYS, last, (1, 5), 4)
-        known_then = then.filter(pl.col("outcome_5") == "known", pl.col("outcome_volatility") == "known")
+        known_then = then.filter(pl.col("label_status_5") == "known", pl.col("label_status_volatility") == "known")
         assert known_then.height > 40
         assert known_then.equals(whole.join(known_then.select(SYMBOL, SESSION), on=[SYMBOL, SESSION], how="semi"))
     adjusted = compute_labels(plain, DAYS, DAYS[59], (1, 5), 4)

@@ -26,7 +26,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
 @pytest.mark.parametrize("as_of", [0, 1, 2, 8, 20, LAST])
 @pytest.mark.parametrize("horizon", [1, 5])
 def test_outcomes_are_those_known_then_however_far_the_table_has_come(stores: Stores, as_of: int, horizon: int) -> None:
-    then = compute_labels(BARS, DAYS, DAYS[as_of], (horizon,), 2).filter(pl.col(f"outcome_{horizon}") == "known")
+    then = compute_labels(BARS, DAYS, DAYS[as_of], (horizon,), 2).filter(pl.col(f"label_status_{horizon}") == "known")
     names = {f"{name}_{horizon}": name for name in (FORWARD_RETURN, DIRECTION)}
     assert read_outcomes(stores, DAYS[as_of], horizon).equals(then.select(SYMBOL, SESSION, *names).rename(names))
 
@@ -40,7 +40,7 @@ def test_outcomes_have_no_null(stores: Stores) -> None:
 
 @pytest.mark.parametrize("as_of", [0, 8, 12, 20, LAST])
 def test_the_forward_volatility_is_the_one_known_then_and_has_no_null(stores: Stores, as_of: int) -> None:
-    then = compute_labels(BARS, DAYS, DAYS[as_of], (1,), 8).filter(pl.col("outcome_volatility") == "known")
+    then = compute_labels(BARS, DAYS, DAYS[as_of], (1,), 8).filter(pl.col("label_status_volatility") == "known")
     found = read_forward_volatility(stores, DAYS[as_of])
     assert found.equals(then.select(SYMBOL, SESSION, FORWARD_VOLATILITY))
     assert found.null_count().row(0) == (0, 0, 0)

@@ -16,14 +16,14 @@ def test_what_is_computed_fits_the_table_of_its_horizons(horizons: tuple[int, ..
 
 
 def test_the_table_has_the_columns_of_each_horizon_in_their_order() -> None:
-    own = ("forward_return_{}", "direction_{}", "outcome_{}", "known_on_{}")
+    own = ("forward_return_{}", "direction_{}", "label_status_{}", "known_on_{}")
     assert daily_labels((5, 1)).column_names == (
         "symbol",
         "session",
         *(name.format(5) for name in own),
         *(name.format(1) for name in own),
         "forward_volatility",
-        "outcome_volatility",
+        "label_status_volatility",
         "known_on_volatility",
     )
 
@@ -42,7 +42,7 @@ def test_each_column_says_what_it_is_of_which_horizon() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("forward_return_5", -1.5), ("direction_1", 2), (FORWARD_VOLATILITY, -0.1), ("outcome_1", "lost"), ("known_on_volatility", None)],
+    [("forward_return_5", -1.5), ("direction_1", 2), (FORWARD_VOLATILITY, -0.1), ("label_status_1", "lost"), ("known_on_volatility", None)],
 )
 def test_impossible_labels_are_refused(name: str, value: float | str | None) -> None:
     row = compute_labels(panel(OPENS), DAYS, DAYS[20], (1, 5), 5).head(1)

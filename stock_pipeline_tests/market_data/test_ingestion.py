@@ -122,7 +122,7 @@ def test_an_as_of_that_cannot_be_is_the_user_s_mistake(as_of: date, message: str
 
 
 def test_nothing_known_by_as_of_is_the_user_s_mistake() -> None:
-    with pytest.raises(InputError, match="source files knew of no bar on 2012-01-03; it learnt of the first on 2012-01-05"):
+    with pytest.raises(InputError, match="source files knew of no bar on 2012-01-03; it learned of the first on 2012-01-05"):
         prepared(bar("A", DAYS[0]) | {CAPTURED: DAYS[2]}, as_of=DAYS[0])
 
 

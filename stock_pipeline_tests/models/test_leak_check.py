@@ -7,8 +7,8 @@ import pytest
 
 from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, FOLD, METRIC, MODEL, PERIOD, RANK_IC, TRAINING_ID, VALUE
 from stock_pipeline.models.assets import PLAUSIBLE_IC
-from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, TEST
-from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
+from stock_pipeline.models.metrics import ALL_FOLDS, OBSERVATIONS, PART, TEST
+from stock_pipeline.models.tables import MODEL_METRICS, TRAININGS
 from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
@@ -31,7 +31,7 @@ def trained(stores: Stores, number: int, rank_ic: float, model: str = NAME, targ
     put(stores, TRAININGS, [training_row(model, training, DAYS[number], number=number, target=target)], DAYS[-1])
     of_all = {TRAINING_ID: training, MODEL: model, AS_OF: DAYS[number], PART: TEST, FOLD: ALL_FOLDS, PERIOD: ALL_PERIODS, OBSERVATIONS: 9}
     scores = {RANK_IC: rank_ic, "rank_ic_t": 100 * rank_ic}
-    put(stores, MODEL_SCORES, [of_all | {METRIC: metric, VALUE: value} for metric, value in scores.items()], DAYS[-1])
+    put(stores, MODEL_METRICS, [of_all | {METRIC: metric, VALUE: value} for metric, value in scores.items()], DAYS[-1])
 
 
 def judged(stores: Stores, suspicious: float = 0.1) -> StageResult:

@@ -17,9 +17,9 @@ from stock_pipeline.models import catalogue
 from stock_pipeline.models.artefacts import write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.manifest import Manifest
+from stock_pipeline.models.metrics import metric_table
 from stock_pipeline.models.reading import load_estimator, load_stack
 from stock_pipeline.models.recording import metrics_of
-from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.subprocess_training import train_in_subprocess
 from stock_pipeline.models.training import train
@@ -82,7 +82,7 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
         said = trained.out_of_fold
         assert trained.explained.height == 500 * len(FEATURES)
         artefact = write_artefact(tmp_path, trained.model, manifest_of(entry.name, metrics_of(said, RETURN_KIND)))
-    found = dict(score_table(said).select(METRIC, VALUE).iter_rows())
+    found = dict(metric_table(said).select(METRIC, VALUE).iter_rows())
     assert found["rank_ic"] > 0.1 and found["rank_ic_t"] > 5 and found["r2"] > 0
 
     loaded = load_estimator(tmp_path / artefact.path, artefact.sha256)

@@ -12,10 +12,10 @@ from stock_pipeline.core.errors import ArtefactError
 from stock_pipeline.models.artefacts import write_artefact
 from stock_pipeline.models.catalogue import ModelEntry, model_entry
 from stock_pipeline.models.manifest import MANIFEST_FILE
-from stock_pipeline.models.reading import check_artefact, load_estimator, load_stack, overall_scores, read_manifest
-from stock_pipeline.models.scores import TEST, TRAIN
+from stock_pipeline.models.metrics import TEST, TRAIN
+from stock_pipeline.models.reading import check_artefact, load_estimator, load_stack, overall_metrics, read_manifest
 from stock_pipeline.models.stacking import StackedModel
-from stock_pipeline.models.tables import MODEL_SCORES
+from stock_pipeline.models.tables import MODEL_METRICS
 from stock_pipeline_tests.factories.rows import empty_stores, put
 from stock_pipeline_tests.factories.training_panels import FEATURES
 from stock_pipeline_tests.models.test_artefacts import every_model, manifest_of, trained
@@ -103,6 +103,6 @@ def test_the_measures_of_a_training_are_those_over_all_its_test_sessions(tmp_pat
         for name in ("t1", "t2")
         for part in parts
     ]
-    put(stores, MODEL_SCORES, rows, date(2012, 3, 1))
-    assert overall_scores(stores) == {"t1": {"mae": 0.1}, "t2": {"mae": 0.1}}
-    assert overall_scores(stores, ["t2", "t3"]) == {"t2": {"mae": 0.1}}
+    put(stores, MODEL_METRICS, rows, date(2012, 3, 1))
+    assert overall_metrics(stores) == {"t1": {"mae": 0.1}, "t2": {"mae": 0.1}}
+    assert overall_metrics(stores, ["t2", "t3"]) == {"t2": {"mae": 0.1}}

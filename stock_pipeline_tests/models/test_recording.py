@@ -27,11 +27,11 @@ from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
+from stock_pipeline.models.metrics import ALL_FOLDS, PART, TEST, TRAIN, overall
 from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.recording import Fitted, TrainingPredictions, latest_trainings, manifest_of, metrics_of, record
-from stock_pipeline.models.scores import ALL_FOLDS, PART, TEST, TRAIN, overall
 from stock_pipeline.models.stacking import StackedModel
-from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_SCORES, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
+from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_METRICS, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import training_row
 from stock_pipeline_tests.factories.training_panels import FEATURES, panel
@@ -113,7 +113,7 @@ def test_what_was_said_out_of_fold_is_kept_whole_and_in_order(tmp_path: Path) ->
 
 def test_scores_cover_parts_folds_and_years(tmp_path: Path) -> None:
     said = TrainingPredictions(out_of_fold(), out_of_fold(skill=-1.0))
-    scores = MODEL_SCORES.validate(record(tmp_path, STACKED, MANIFEST, said, 3, 1).scores)
+    scores = MODEL_METRICS.validate(record(tmp_path, STACKED, MANIFEST, said, 3, 1).scores)
     rank_ic = scores.filter(pl.col("metric") == "rank_ic")
     cuts = [(TEST, ALL_FOLDS, ALL_PERIODS), (TEST, 1, ALL_PERIODS), (TEST, 2, ALL_PERIODS), (TEST, ALL_FOLDS, "2012")]
     assert rank_ic.select(PART, FOLD, PERIOD).rows() == [*cuts, *((TRAIN, fold, ALL_PERIODS) for fold in (ALL_FOLDS, 1, 2))]
@@ -151,7 +151,7 @@ def test_a_training_is_written_whole_and_replaces_its_own_rows(tmp_path: Path) -
     assert [write.schema for write in writes] == [
         TRAININGS,
         OUT_OF_FOLD_PREDICTIONS,
-        MODEL_SCORES,
+        MODEL_METRICS,
         SHAP_VALUES,
         FEATURE_IMPORTANCE,
         TRIALS,
@@ -162,7 +162,7 @@ def test_a_training_is_written_whole_and_replaces_its_own_rows(tmp_path: Path) -
 
 def test_a_stack_writes_no_rows_that_it_has_nothing_to_say_of(tmp_path: Path) -> None:
     training = record(tmp_path, STACKED, MANIFEST, TrainingPredictions(out_of_fold(), explained=said_in_full().explained.clear()), 3, 1)  # type: ignore[union-attr]
-    assert [write.schema for write in training.writes] == [TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_SCORES]
+    assert [write.schema for write in training.writes] == [TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS]
     assert training.scores[PART].unique().to_list() == [TEST]
 
 

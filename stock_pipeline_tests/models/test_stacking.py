@@ -10,7 +10,7 @@ from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, MODEL, SCO
 from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.splits import Split, walk_forward
-from stock_pipeline.models.scores import score_table
+from stock_pipeline.models.metrics import metric_table
 from stock_pipeline.models.stacking import (
     LEAST_SLOPE,
     USUAL_ROWS,
@@ -133,8 +133,8 @@ def test_the_stack_of_a_fold_knows_nothing_of_it_nor_of_what_follows() -> None:
     assert plain.columns == [MODEL, FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN]
     assert plain.height == wide.height
     known = wide.filter(pl.col(SESSION) <= third.train_to)
-    learnt = stack_weights(known, MODELS, 0.0)
-    expected = combine(wide.filter(pl.col(FOLD) == 3), learnt, stack_scale(known, learnt))[SCORE]
+    learned = stack_weights(known, MODELS, 0.0)
+    expected = combine(wide.filter(pl.col(FOLD) == 3), learned, stack_scale(known, learned))[SCORE]
     assert plain.filter(pl.col(FOLD) == 3)[SCORE].to_list() == expected.to_list()
     equal = dict.fromkeys(MODELS, 1 / 3)
     first = combine(wide.filter(pl.col(FOLD) == 1), equal, stack_scale(wide.clear(), equal))[SCORE]
@@ -145,7 +145,7 @@ def test_the_stack_beats_the_mean_of_its_members() -> None:
     wide, splits = wide_scores()
 
     def rank_ic(frame: pl.DataFrame) -> float:
-        return float(dict(score_table(frame).select(METRIC, VALUE).iter_rows())["rank_ic"])
+        return float(dict(metric_table(frame).select(METRIC, VALUE).iter_rows())["rank_ic"])
 
     members = [rank_ic(wide.with_columns(pl.col(model).alias(SCORE))) for model in MODELS]
     assert rank_ic(stack_out_of_fold(wide, MODELS, splits)) > float(np.mean(members)) + 0.02

@@ -99,8 +99,8 @@ def test_the_seen_part_is_of_whole_sessions_that_the_fold_learnt_from(count: int
     assert in_sample.columns == SAID
     for split in plan.splits:
         part = in_sample.filter(pl.col(FOLD) == split.fold)
-        learnt = rows.filter(pl.col(SESSION).is_between(split.train_from, split.train_to))[SESSION].n_unique()
-        assert part[SESSION].n_unique() == min(learnt, sessions or SESSIONS_SEEN)
+        learned = rows.filter(pl.col(SESSION).is_between(split.train_from, split.train_to))[SESSION].n_unique()
+        assert part[SESSION].n_unique() == min(learned, sessions or SESSIONS_SEEN)
         assert part.height == 4 * part[SESSION].n_unique()
         assert (part[SESSION].min(), part[SESSION].max()) == (split.train_from, split.train_to)
 

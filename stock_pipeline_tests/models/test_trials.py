@@ -49,12 +49,12 @@ def test_no_session_of_a_test_fold_or_after_is_looked_at(entry: ModelEntry) -> N
 class Watched(Stub):
     """Keeps note of the sessions that it learns from and scores."""
 
-    learnt: list[NDArray[np.int32]] = []  # noqa: RUF012
+    learned: list[NDArray[np.int32]] = []  # noqa: RUF012
     asked: list[NDArray[np.int32]] = []  # noqa: RUF012
 
     def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
         super().fit(samples, y)
-        self.learnt.append(np.unique(samples.sessions))
+        self.learned.append(np.unique(samples.sessions))
 
     def predict(self, samples: Samples) -> NDArray[np.float64]:
         self.asked.append(np.unique(samples.sessions))
@@ -62,11 +62,11 @@ class Watched(Stub):
 
 
 def test_the_last_third_is_held_back_and_no_label_learnt_from_reaches_into_it() -> None:
-    Watched.learnt.clear()
+    Watched.learned.clear()
     Watched.asked.clear()
     chosen(entry_of(Watched, space={"weight": (2.0,)}), panel(symbols=5, count=150), 2)
     assert [sessions.tolist() for sessions in Watched.asked] == [list(range(80, 120))] * 2
-    assert [sessions.tolist() for sessions in Watched.learnt] == [list(range(80 - REACH))] * 2
+    assert [sessions.tolist() for sessions in Watched.learned] == [list(range(80 - REACH))] * 2
 
 
 @pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
@@ -123,7 +123,7 @@ def test_too_few_sessions_to_hold_back_are_refused(train_to: int, enough: bool) 
     if enough:
         assert chosen(entry, rows, 2, train_to)[1].height == 2
         return
-    with pytest.raises(InputError, match=rf"models\.trials needs {FEWEST_SESSIONS} sessions .* trains on {train_to + 1} in all"):
+    with pytest.raises(InputError, match=rf"models\.tuning_trials needs {FEWEST_SESSIONS} sessions .* trains on {train_to + 1} in all"):
         chosen(entry, rows, 2, train_to)
 
 

@@ -16,8 +16,8 @@ from stock_pipeline.core.columns import METRIC, RANK_IC, SCORE, VALUE
 from stock_pipeline.core.scores import is_plausible, rank_ic_by_session
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, model_entry, stacked_models
+from stock_pipeline.models.metrics import metric_table
 from stock_pipeline.models.plan import Plan
-from stock_pipeline.models.scores import score_table
 from stock_pipeline.models.stacking import stack_out_of_fold, widen
 from stock_pipeline.models.training import train
 from stock_pipeline_tests.factories.training_panels import FEATURES, LEAK, panel, plan_of, quick
@@ -74,7 +74,7 @@ def outcome_of(name: str) -> str:
 
 
 def measures(name: str, said: pl.DataFrame) -> dict[str, float | None]:
-    return dict(score_table(said, outcome_of(name)).select(METRIC, VALUE).iter_rows())
+    return dict(metric_table(said, outcome_of(name)).select(METRIC, VALUE).iter_rows())
 
 
 @every_model

@@ -81,7 +81,7 @@ def test_rows_that_go_with_a_changed_setting_are_told(stores: Stores) -> None:
 
 
 def test_what_a_run_chooses_for_its_training_is_no_change_of_a_setting(stores: Stores) -> None:
-    stage = declared(lambda _context: output(), settings=("datasets", "models.trials", "models.names"))
+    stage = declared(lambda _context: output(), settings=("datasets", "models.tuning_trials", "models.names"))
     execute_stage(stage, run_of(stores))
     chosen = run_of(stores)
     result = execute_stage(stage, replace(chosen, options=replace(chosen.options, folds=2, trials=5, models=("risk",))))

@@ -205,5 +205,5 @@ def test_a_body_is_given_what_the_run_chose(workshop: Workshop) -> None:
     plain, chosen = nights
     assert (plain.options.choose_training, chosen.options.choose_training) == (False, True)
     told = chosen.settings
-    assert (told.datasets.sessions, told.datasets.folds, told.models.trials) == (70, 2, 4)
-    assert (plain.settings.datasets.sessions, plain.settings.models.trials) == (None, 1)
+    assert (told.datasets.sessions, told.datasets.folds, told.models.tuning_trials) == (70, 2, 4)
+    assert (plain.settings.datasets.sessions, plain.settings.models.tuning_trials) == (None, 1)

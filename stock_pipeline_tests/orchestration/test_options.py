@@ -19,7 +19,7 @@ def test_a_text_that_is_no_date_is_refused_by_the_name_that_the_user_knows() -> 
 
 
 def test_a_run_that_says_nothing_of_its_training_leaves_the_settings_as_they_are(tmp_path: Path) -> None:
-    settings = plain_settings(tmp_path, datasets={"sessions": 200, "folds": 4}, models={"trials": 6})
+    settings = plain_settings(tmp_path, datasets={"sessions": 200, "folds": 4}, models={"tuning_trials": 6})
     assert not RunOptions().choose_training
     assert RunOptions().applied_to(settings) == settings
 
@@ -36,12 +36,12 @@ def test_a_run_that_says_nothing_of_its_training_leaves_the_settings_as_they_are
 def test_what_a_run_says_of_its_training_takes_the_place_of_the_settings(
     options: RunOptions, chosen: tuple[int, int, int], tmp_path: Path
 ) -> None:
-    settings = plain_settings(tmp_path, datasets={"sessions": 200, "folds": 4, "embargo": 8}, models={"trials": 6, "seed": 11})
+    settings = plain_settings(tmp_path, datasets={"sessions": 200, "folds": 4, "embargo": 8}, models={"tuning_trials": 6, "seed": 11})
     applied = options.applied_to(settings)
     assert options.choose_training
-    assert (applied.datasets.sessions, applied.datasets.folds, applied.models.trials) == chosen
+    assert (applied.datasets.sessions, applied.datasets.folds, applied.models.tuning_trials) == chosen
     assert (applied.datasets.embargo, applied.models.seed, applied.home) == (8, 11, tmp_path)
-    assert (settings.datasets.sessions, settings.datasets.folds, settings.models.trials) == (200, 4, 6)
+    assert (settings.datasets.sessions, settings.datasets.folds, settings.models.tuning_trials) == (200, 4, 6)
 
 
 @pytest.mark.parametrize("name", ["sessions", "folds", "trials"])

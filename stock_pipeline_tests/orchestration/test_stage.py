@@ -2,7 +2,7 @@
 
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.market_data.tables import CORPORATE_ACTIONS, DAILY_BARS, INSTRUMENTS
-from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
+from stock_pipeline.models.tables import MODEL_METRICS, TRAININGS
 from stock_pipeline.orchestration.context import StageContext
 from stock_pipeline.orchestration.stage import Stage, StageCheck, dependencies, key_of, via
 from stock_pipeline.registry.tables import LIVE_RESULTS, MODEL_VERSIONS
@@ -16,9 +16,9 @@ INGEST = Stage(
     (key_of(DAILY_BARS), key_of(CORPORATE_ACTIONS)), "", (DAILY_BARS, CORPORATE_ACTIONS), (), nothing, cadence="ingestion", store="market"
 )
 RIDGE, FOREST = (
-    Stage((("models", name),), "", (TRAININGS, MODEL_SCORES), (DAILY_BARS,), nothing, cadence="training") for name in ("ridge", "forest")
+    Stage((("models", name),), "", (TRAININGS, MODEL_METRICS), (DAILY_BARS,), nothing, cadence="training") for name in ("ridge", "forest")
 )
-STACK = Stage((("models", "stack"),), "", (TRAININGS, MODEL_SCORES), via(RIDGE.keys, TRAININGS), nothing, cadence="training")
+STACK = Stage((("models", "stack"),), "", (TRAININGS, MODEL_METRICS), via(RIDGE.keys, TRAININGS), nothing, cadence="training")
 REGISTER = Stage((key_of(MODEL_VERSIONS),), "", (MODEL_VERSIONS,), (TRAININGS, CORPORATE_ACTIONS), nothing, reads_back=(LIVE_RESULTS,))
 MEASURE = Stage((("performance", "all"),), "", (LIVE_RESULTS,), (MODEL_VERSIONS, *via(REGISTER.keys, TRAININGS)), nothing)
 KEEP = Stage((key_of(BACKUPS),), "", (BACKUPS,), (LIVE_RESULTS,), nothing, amends=(MODEL_VERSIONS,))

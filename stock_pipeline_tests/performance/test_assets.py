@@ -114,7 +114,7 @@ def test_a_restated_outcome_is_joined_again(nights: Nights) -> None:
     before = results(nights)
     schema = daily_labels((1, 5))
     labels = nights.stores.read(schema)
-    moved = (pl.col(SESSION) == DAYS[52]) & (pl.col("outcome_1") == "known") & (pl.col(SYMBOL) < "S12")
+    moved = (pl.col(SESSION) == DAYS[52]) & (pl.col("label_status_1") == "known") & (pl.col(SYMBOL) < "S12")
     nights.write(
         schema,
         labels.with_columns(pl.when(moved).then(-pl.col("forward_return_1")).otherwise("forward_return_1").alias("forward_return_1")),

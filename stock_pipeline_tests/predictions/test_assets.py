@@ -22,7 +22,7 @@ from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.predictions.assets import REASONS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
-from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
+from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.panels import sessions
@@ -172,12 +172,12 @@ def test_a_model_none_of_whose_versions_is_whole_is_left_out(stores: Stores) -> 
     assert set(stores.read(DAILY_PREDICTIONS)[MODEL]) == {"risk"}
 
 
-def test_a_model_that_is_switched_off_says_nothing_and_is_heard_again_when_it_is_on(stores: Stores) -> None:
-    put(stores, MODEL_SWITCHES, [{MODEL: "n_hits", "enabled": False, "as_of": DAYS[44], "reason": "it errs"}], DAYS[44])
+def test_a_disabled_model_predicts_nothing_until_it_is_enabled(stores: Stores) -> None:
+    put(stores, MODEL_ENABLEMENT, [{MODEL: "n_hits", "enabled": False, "as_of": DAYS[44], "reason": "it errs"}], DAYS[44])
     predict_night(stores, DAYS[45])
     assert set(stores.read(DAILY_PREDICTIONS)[MODEL]) == {"risk"}
     assert signals_of(stores, DAYS[45]).is_empty()
-    put(stores, MODEL_SWITCHES, [{MODEL: "n_hits", "enabled": True, "as_of": DAYS[45], "reason": "mended"}], DAYS[45])
+    put(stores, MODEL_ENABLEMENT, [{MODEL: "n_hits", "enabled": True, "as_of": DAYS[45], "reason": "mended"}], DAYS[45])
     predict_night(stores, DAYS[45])
     assert rows(stores, "n_hits", DAYS).height == SYMBOLS
 

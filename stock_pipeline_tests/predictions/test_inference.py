@@ -76,9 +76,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 
 def fitted(name: str) -> Estimator:
     entry = quick(model_entry(name))
-    learnt = panel(symbols=20, count=60, signal=1.0, kind=entry.target)
+    learned = panel(symbols=20, count=60, signal=1.0, kind=entry.target)
     estimator = entry.make(ONE_THREAD)
-    estimator.fit(Samples.of(learnt, FEATURES), learnt[TARGET].to_numpy())
+    estimator.fit(Samples.of(learned, FEATURES), learned[TARGET].to_numpy())
     return estimator
 
 
@@ -223,7 +223,7 @@ def alter(models: Path, row: Mapping[str, object]) -> None:
             file.write_bytes(file.read_bytes() + b" ")
 
 
-def test_a_stack_goes_on_without_the_members_that_were_altered_or_switched_off(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_stack_goes_on_without_the_members_that_were_altered_or_disabled(shelf: Shelf, tmp_path: Path) -> None:
     copy, notes = tmp_path / "models", list[str]()
     shutil.copytree(shelf.root, copy)
     alter(copy, shelf.rows["n_hits"])
@@ -246,7 +246,7 @@ def test_a_stack_without_a_member_left_does_not_serve(shelf: Shelf, tmp_path: Pa
         alter(copy, shelf.rows[name])
     with pytest.raises(ArtefactError, match=r"the stack has no member left: .* is not the file that the manifest lists"):
         load_version(copy, shelf.rows[STACK])
-    with pytest.raises(ArtefactError, match=r"the stack has no member left: every member is switched off"):
+    with pytest.raises(ArtefactError, match=r"the stack has no member left: every member is disabled"):
         load_version(shelf.root, shelf.rows[STACK], frozenset(members))
 
 

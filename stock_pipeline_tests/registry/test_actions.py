@@ -5,7 +5,7 @@ import pytest
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.registry.comparison import Comparison
-from stock_pipeline.registry.manual import is_enabled, promote, roll_back, with_switch
+from stock_pipeline.registry.manual import is_enabled, promote, roll_back, with_enablement
 from stock_pipeline.registry.registration import Registry
 from stock_pipeline.registry.tables import (
     ACTIVE,
@@ -16,7 +16,7 @@ from stock_pipeline.registry.tables import (
     DECISIONS,
     HOLDOUT,
     IN_SHADOW,
-    MODEL_SWITCHES,
+    MODEL_ENABLEMENT,
     OVERRIDE,
     PERSON,
     PROMOTION,
@@ -112,12 +112,12 @@ def test_going_back_takes_a_version_that_has_served(version: int, told: str) -> 
         roll_back(registry(RETIRED, REJECTED, ACTIVE), "a", version, DAYS[5], "on")
 
 
-def test_a_model_is_switched_off_and_on_again() -> None:
-    off = with_switch(MODEL_SWITCHES.empty(), "a", False, DAYS[5], "it errs")
+def test_a_model_is_disabled_and_enabled_again() -> None:
+    off = with_enablement(MODEL_ENABLEMENT.empty(), "a", False, DAYS[5], "it errs")
     assert (is_enabled(off, "a"), is_enabled(off, "b")) == (False, True)
-    on = with_switch(off, "a", True, DAYS[6], "mended")
-    assert is_enabled(on, "a") and on.height == 1 and MODEL_SWITCHES.validate(on).equals(on)
-    with pytest.raises(InputError, match="a is switched on already"):
-        with_switch(on, "a", True, DAYS[6], "again")
-    with pytest.raises(InputError, match="b is switched on already"):
-        with_switch(MODEL_SWITCHES.empty(), "b", True, DAYS[6], "again")
+    on = with_enablement(off, "a", True, DAYS[6], "mended")
+    assert is_enabled(on, "a") and on.height == 1 and MODEL_ENABLEMENT.validate(on).equals(on)
+    with pytest.raises(InputError, match="a is enabled already"):
+        with_enablement(on, "a", True, DAYS[6], "again")
+    with pytest.raises(InputError, match="b is enabled already"):
+        with_enablement(MODEL_ENABLEMENT.empty(), "b", True, DAYS[6], "again")

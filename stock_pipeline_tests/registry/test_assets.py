@@ -12,8 +12,8 @@ from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, FOLD, METRIC, MODEL,
 from stock_pipeline.core.errors import RefusedWriteError
 from stock_pipeline.features.catalogue import feature_set, hash_features
 from stock_pipeline.models.artefacts import Artefact
-from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, TEST, TRAIN
-from stock_pipeline.models.tables import MODEL_SCORES, OUT_OF_FOLD_PREDICTIONS, TRAININGS
+from stock_pipeline.models.metrics import ALL_FOLDS, OBSERVATIONS, PART, TEST, TRAIN
+from stock_pipeline.models.tables import MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.registry.assets import ARTEFACTS
@@ -52,9 +52,9 @@ def train(
     measures = {"mae": error, "baseline_mae": 0.5, "rank_ic": rank_ic, "rank_ic_t": 100 * rank_ic}
     row = {TRAINING_ID: name, MODEL: "ridge", AS_OF: day, PART: TEST, FOLD: ALL_FOLDS, PERIOD: ALL_PERIODS, OBSERVATIONS: 10}
     scores = [row | {METRIC: metric, VALUE: value} for metric, value in measures.items()]
-    # Those of single folds and years, and of what was learnt from, are not what versions are compared by.
+    # Those of single folds and years, and of what was learned from, are not what versions are compared by.
     others = [{**held, **part, VALUE: 0.001} for held in scores for part in ({PART: TRAIN}, {FOLD: 1}, {PERIOD: "2012"})]
-    put(stores, MODEL_SCORES, [*scores, *others], day)
+    put(stores, MODEL_METRICS, [*scores, *others], day)
     # Everyone's target is 0.5, and the error the same for every stock, so that on common sessions it is the one above.
     said = [out_of_fold_row("ridge", name, day, symbol, 0.5 - error) | {"target": 0.5} for day in DAYS for symbol in "ABC"]
     put(stores, OUT_OF_FOLD_PREDICTIONS, said, day)

@@ -13,6 +13,7 @@ from stock_pipeline.registry.jobs import open_job
 from stock_pipeline.registry.ledger import change_jobs
 from stock_pipeline.registry.tables import JOB, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import (
+    TrainingOfRun,
     TrainingRequest,
     close_dead_jobs,
     job_of_run,
@@ -71,9 +72,9 @@ def test_a_job_that_died_was_one_all_the_same(stores: Stores) -> None:
 
 
 def test_a_training_that_no_job_asked_for_gets_a_number_that_none_has_had() -> None:
-    assert job_of_run(NONE, ["mlp"], (), LATER, 7)[JOB].to_list() == [8]
-    first = job_of_run(NONE, ["mlp"], (), LATER)
-    assert job_of_run(first, ["mlp"], (), LATER)[JOB].to_list() == [1, 2]
+    training = TrainingOfRun(("mlp",), {}, "schedule", NOW, LATER)
+    assert job_of_run(NONE, training, 7)[JOB].to_list() == [8]
+    assert job_of_run(job_of_run(NONE, training), training)[JOB].to_list() == [1, 2]
 
 
 def test_a_job_that_another_opens_and_deletes_meanwhile_keeps_its_number(stores: Stores) -> None:

@@ -5,17 +5,17 @@ import polars as pl
 import pytest
 
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
-from stock_pipeline.models.tables import MODEL_SCORES, TRAININGS
+from stock_pipeline.models.tables import MODEL_METRICS, TRAININGS
 from stock_pipeline.registry.overview import model_status
 from stock_pipeline.registry.reading import (
     active_versions,
     all_versions,
+    disabled_models,
     eligible_versions,
     in_shadow_on,
     serving_predictions,
-    switched_off,
 )
-from stock_pipeline.registry.tables import MODEL_SWITCHES, MODEL_VERSIONS
+from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline.storage.audit import TaskRun
 from stock_pipeline_tests.factories.panels import sessions
@@ -60,7 +60,7 @@ def stores(tmp_path: Path) -> Stores:
             ("t2", "train", 0, "all", 0.7),
         )
     ]
-    put(stores, MODEL_SCORES, scores, DAYS[3])
+    put(stores, MODEL_METRICS, scores, DAYS[3])
     return stores
 
 
@@ -104,13 +104,13 @@ def test_what_was_said_is_what_the_version_in_service_said_or_else_the_last_reti
     assert heard.columns == predictions.columns
 
 
-def test_a_model_is_on_unless_it_was_switched_off(stores: Stores) -> None:
-    switch = {"enabled": False, "as_of": DAYS[4], "reason": "it errs"}
-    put(stores, MODEL_SWITCHES, [switch | {"model": "a"}, switch | {"model": "b", "enabled": True}], DAYS[4])
-    assert switched_off(stores) == {"a"}
+def test_a_model_is_enabled_unless_it_was_disabled(stores: Stores) -> None:
+    row = {"enabled": False, "as_of": DAYS[4], "reason": "it errs"}
+    put(stores, MODEL_ENABLEMENT, [row | {"model": "a"}, row | {"model": "b", "enabled": True}], DAYS[4])
+    assert disabled_models(stores) == {"a"}
 
 
-def test_the_status_tells_of_every_model_with_the_scores_over_all_folds(stores: Stores) -> None:
+def test_the_status_tells_of_every_model_with_its_metrics_over_all_folds(stores: Stores) -> None:
     told = {row["model"]: row for row in model_status(stores)}
     assert list(told) == [*(entry.name for entry in CATALOGUE), STACK]
     assert told[MODEL] == {
@@ -121,14 +121,14 @@ def test_the_status_tells_of_every_model_with_the_scores_over_all_folds(stores: 
         "last_trained": MOMENT.isoformat() + "Z",
         "train_from": str(DAYS[3]),
         "train_to": str(DAYS[3]),
-        "samples": 22,
+        "rows": 22,
         "features": 2,
         "size_bytes": 10,
-        "scores": {"rank_ic": 0.02},
+        "metrics": {"rank_ic": 0.02},
         "weight": 0.75,
         "problem": None,
     }
-    assert (told[STACK]["scores"], told[STACK]["last_trained"]) == ({}, None)
+    assert (told[STACK]["metrics"], told[STACK]["last_trained"]) == ({}, None)
     assert (told[STACK]["weight"], told[STACK]["problem"]) == (None, None)
     assert told["lightgbm"] == {"model": "lightgbm", "active_version": None, "weight": 0.25, "problem": None}
     assert told["risk"] == {"model": "risk", "active_version": None, "weight": None, "problem": None}

@@ -8,11 +8,12 @@ import pytest
 
 from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.registry.ledger import ATTEMPTS, change_jobs, living_jobs, session_reached, training_lock
-from stock_pipeline.registry.tables import COMPLETED, FAILED, JOB, PENDING, REASON, RUNNING, STATE, TRAINING_JOBS
+from stock_pipeline.registry.tables import COMPLETED, FAILED, JOB, PENDING, REASON, REQUESTED_AT, RUNNING, STATE, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import (
     CHOICES,
     DIED,
     TIME_TO_BEGIN,
+    TrainingOfRun,
     TrainingRequest,
     as_json_row,
     close_dead_jobs,
@@ -42,6 +43,10 @@ def waiting(asked: TrainingRequest = ASKED, jobs: pl.DataFrame = NONE) -> pl.Dat
 
 def at_work() -> pl.DataFrame:
     return with_started_job(waiting(), 1, NOW)
+
+
+def trained(*models: str, failed: dict[str, str] | None = None) -> TrainingOfRun:
+    return TrainingOfRun(models, failed or {}, "schedule", NOW, LATER)
 
 
 def done(*reasons: str) -> pl.DataFrame:
@@ -169,16 +174,17 @@ def test_a_training_on_less_than_one_is_not_asked_for(name: str) -> None:
         TrainingRequest(("mlp",), **{name: 0})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("before", "reason"), [({"mlp", "risk", "stack"}, "schedule"), ({"mlp"}, "missing"), (set(), "missing")])
-def test_a_training_that_no_job_asked_for_gets_one(before: set[str], reason: str) -> None:
-    row = as_json_row(job_of(job_of_run(done("drift"), ["mlp", "risk", "mlp"], before, LATER), 2))
-    assert (row[STATE], row[REASON], row["models"]) == (COMPLETED, reason, ["mlp", "risk"])
-    assert (row["failed"], row["dry_run"], [row[name] for name in CHOICES]) == ({}, False, [None] * 3)
+def test_a_training_that_no_job_asked_for_gets_one() -> None:
+    row = as_json_row(job_of(job_of_run(done("drift"), trained("mlp", "risk", failed={"n_hits": "no memory"})), 2))
+    assert (row[STATE], row[REASON], row["models"]) == (COMPLETED, "schedule", ["mlp", "risk", "n_hits"])
+    assert (row["succeeded"], row["failed"]) == (["mlp", "risk"], {"n_hits": "no memory"})
+    assert (row["dry_run"], [row[name] for name in CHOICES]) == (False, [None] * 3)
+    assert row[REQUESTED_AT] == row["started_at"] < row["finished_at"]
 
 
 def test_the_trainings_of_a_job_at_work_are_its_own() -> None:
-    assert job_of_run(at_work(), ["mlp"], (), LATER).equals(at_work())
-    assert job_of_run(NONE, [], (), LATER).is_empty()
+    assert job_of_run(at_work(), trained("mlp")).equals(at_work())
+    assert job_of_run(NONE, trained()).is_empty()
 
 
 @pytest.fixture

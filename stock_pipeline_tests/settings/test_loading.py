@@ -97,7 +97,7 @@ def test_a_file_that_is_named_must_be_one(given: Given, name: str) -> None:
         ("datasets: {minimum_train_sessions: 0, train_sessions: 9}", "field datasets.minimum_train_sessions is 0, but input should be"),
         ("datasets: {sessions: 0}", "field datasets.sessions is 0, but input should be greater than or equal to 1"),
         ("models: {device: gpu}", "field models.device is 'gpu', but input should be 'auto', 'cpu' or 'cuda'"),
-        ("models: {trials: 0}", "field models.trials is 0, but input should be greater than or equal to 1"),
+        ("models: {tuning_trials: 0}", "field models.tuning_trials is 0, but input should be greater than or equal to 1"),
         ("models: {suspicious_rank_ic: 1.5}", "field models.suspicious_rank_ic is 1.5, but input should be less than or equal to 1"),
         ("backtest: {top_share: 0}", "field backtest.top_share is 0, but input should be greater than 0"),
         ("source: {symbols: [A, 1]}", "field source.symbols.1 is 1, but it should be text; put it in quotes"),

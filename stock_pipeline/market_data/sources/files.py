@@ -31,6 +31,7 @@ COLUMNS = (
     tabular.Column(CAPTURED, pl.Date, ("captured",)),
 )
 # AAPL, brk.b, BF-B, 7203.T, ^GSPC, ES=F; and what is rather what the file holds than the name of a company.
+PATH_OPTIONS = "--path or source.path"
 SYMBOL_LIKE = re.compile(r"[A-Za-z]{1,5}([.-][A-Za-z]{1,3})?|\d{1,6}\.[A-Za-z]{1,3}|\^[A-Za-z0-9]{1,10}|[A-Za-z0-9]{1,8}=[A-Za-z]")
 NO_SYMBOLS = {"bars", "daily", "data", "ohlc", "ohlcv", "panel", "price", "quote", "stock", "table", "test"}
 NOT_OF_THE_NAME = re.compile(r" ?\(\d+\)$|_us_d$|(?<=[A-Za-z])\.us$", re.IGNORECASE)  # a second download; Stooq
@@ -90,11 +91,11 @@ class FilesSource:
         yield answer(data, requests, self.name)
 
     def _bars(self) -> pl.DataFrame:
-        files = matching_files(self.path, "--path")
+        files = matching_files(self.path, PATH_OPTIONS)
         bars = pl.concat([_bars_of(path) for path in files])
         if bars.is_empty():
             nothing = f"{files[0]} holds no rows" if len(files) == 1 else f"none of the {len(files)} files holds any rows"
-            raise InputError(f"--path {self.path!r}: {nothing}; give a file with bars")
+            raise InputError(f"{PATH_OPTIONS} {self.path!r}: {nothing}; give a file with bars")
         return bars
 
 

@@ -36,7 +36,7 @@ RETRY_DELAYS = (15.0, 60.0)  # seconds, after an answer that says too many
 
 
 class IbkrSource:
-    """Interactive Brokers. ``clock`` and ``wait`` count in seconds; what was learnt of an instrument is kept for the next fetch."""
+    """Interactive Brokers. ``clock`` and ``wait`` count in seconds; what was learned of an instrument is kept for the next fetch."""
 
     name = "ibkr"
     is_archive = False

@@ -3,7 +3,7 @@
 After Challu et al. 2023, "N-HiTS: Neural Hierarchical Interpolation for Time Series Forecasting" (AAAI). There a series forecasts
 itself over a horizon; here the series are mixtures of the features, and the forecast is one score of the outcome. So a block's
 backcast, interpolated from few coefficients for each series, is taken off the window as there; its forecast needs no interpolation
-and is added to the score. Without the mixtures a block had weights for every feature of every session, and learnt noise by heart.
+and is added to the score. Without the mixtures a block had weights for every feature of every session, and learned noise by heart.
 """
 
 import math

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, kw_only=True)
 class PatchTST(TorchModel):
-    """Patches side by side, a linear embedding with learnt positions, an encoder (Vaswani et al. 2017), and a flat linear head.
+    """Patches side by side, a linear embedding with learned positions, an encoder (Vaswani et al. 2017), and a flat linear head.
 
     Args:
         conditions: see ``TorchModel``.

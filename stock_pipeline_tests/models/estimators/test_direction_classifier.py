@@ -68,7 +68,7 @@ def test_platt_finds_no_line_where_sums_point_the_wrong_way_or_nowhere(sums: np.
 
 def test_worthless_trees_say_the_base_rate_and_explain_nothing() -> None:
     samples, y, _ = directions(weight=3.0, sessions=40, symbols=50)
-    # The latest sessions turn everything round, so that what was learnt before them is worse than nothing.
+    # The latest sessions turn everything round, so that what was learned before them is worse than nothing.
     late = samples.sessions >= 32
     y[late] = np.where(samples.x[late, 0] > 0, -0.5, 0.5)
     model = DirectionClassifier(ONE_THREAD, trees=20)

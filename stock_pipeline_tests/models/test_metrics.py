@@ -6,17 +6,17 @@ import pytest
 
 from stock_pipeline.core.columns import ALL_PERIODS, FOLD, FORWARD_RETURN, METRIC, PERIOD, SCORE, SESSION, TARGET, VALUE
 from stock_pipeline.core.scores import rank_ic_by_session
-from stock_pipeline.models.scores import ALL_FOLDS, OBSERVATIONS, PART, TEST, TRAIN, overall, score_table, scores_of
+from stock_pipeline.models.metrics import ALL_FOLDS, OBSERVATIONS, PART, TEST, TRAIN, metric_table, metrics_by_part, overall
 from stock_pipeline_tests.core.test_scores import DAYS, scored
 
 
 def measures(frame: pl.DataFrame) -> dict[str, float | None]:
-    return dict(score_table(frame).select(METRIC, VALUE).iter_rows())
+    return dict(metric_table(frame).select(METRIC, VALUE).iter_rows())
 
 
 def test_sessions_without_an_ic_are_left_out() -> None:
     good, small = scored(sessions=2, stocks=5), scored(sessions=3, stocks=2).filter(pl.col(SESSION) == DAYS[2])
-    row = score_table(pl.concat([good, small])).filter(pl.col(METRIC) == "rank_ic").select(VALUE, "observations").row(0)
+    row = metric_table(pl.concat([good, small])).filter(pl.col(METRIC) == "rank_ic").select(VALUE, "observations").row(0)
     assert row == (pytest.approx(rank_ic_by_session(good)["rank_ic"].mean()), 2)
 
 
@@ -38,7 +38,7 @@ def test_the_measures_follow_their_definitions() -> None:
 
 
 def test_a_table_of_nothing_holds_nulls() -> None:
-    table = score_table(scored().clear())
+    table = metric_table(scored().clear())
     assert table.height == 12
     assert table[VALUE].null_count() == 12
     assert table["observations"].sum() == 0
@@ -62,8 +62,8 @@ def test_targets_that_are_all_zero_have_no_r2() -> None:
 def test_a_score_can_be_ranked_against_another_outcome() -> None:
     frame = scored()
     renamed = frame.with_columns(pl.col(TARGET).alias(FORWARD_RETURN))
-    assert score_table(frame, TARGET).rows() == score_table(renamed).rows()
-    assert score_table(frame, TARGET).rows() != score_table(frame).rows()
+    assert metric_table(frame, TARGET).rows() == metric_table(renamed).rows()
+    assert metric_table(frame, TARGET).rows() != metric_table(frame).rows()
 
 
 def parted() -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -76,7 +76,7 @@ def parted() -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def test_scores_are_cut_by_part_fold_and_year() -> None:
     test, train = parted()
-    table = scores_of(test.reverse(), train)
+    table = metrics_by_part(test.reverse(), train)
     cuts = table.select(PART, FOLD, PERIOD).unique(maintain_order=True).rows()
     assert cuts == [
         (TEST, ALL_FOLDS, ALL_PERIODS),
@@ -100,11 +100,11 @@ def test_scores_are_cut_by_part_fold_and_year() -> None:
     ]
     for cut, rows in zip(cuts, expected, strict=True):
         found = table.filter((pl.col(PART) == cut[0]) & (pl.col(FOLD) == cut[1]) & (pl.col(PERIOD) == cut[2]))
-        assert found.select(METRIC, VALUE, OBSERVATIONS).rows() == [pytest.approx(row) for row in score_table(rows).rows()]
+        assert found.select(METRIC, VALUE, OBSERVATIONS).rows() == [pytest.approx(row) for row in metric_table(rows).rows()]
 
 
 def test_without_training_rows_there_is_no_training_part_and_overall_is_all_test_sessions() -> None:
     test, train = parted()
-    assert scores_of(test, None).equals(scores_of(test, train).filter(pl.col(PART) == TEST))
-    told = overall(scores_of(test, train))
-    assert told.select(METRIC, VALUE, OBSERVATIONS).equals(score_table(test))
+    assert metrics_by_part(test, None).equals(metrics_by_part(test, train).filter(pl.col(PART) == TEST))
+    told = overall(metrics_by_part(test, train))
+    assert told.select(METRIC, VALUE, OBSERVATIONS).equals(metric_table(test))

@@ -1,4 +1,4 @@
-"""Measures of a model's scores: errors and rank correlations, as a whole and in parts.
+"""Metrics of a model's scores: errors and rank correlations, as a whole and in parts.
 
 Averages leave out the sessions that have no IC, see ``core.scores``.
 """
@@ -12,15 +12,15 @@ from stock_pipeline.core.columns import ALL_PERIODS, FOLD, FORWARD_RETURN, IC, M
 from stock_pipeline.core.scores import ic_by_session, rank_ic_by_session, wilson_interval
 
 OBSERVATIONS: Final = "observations"
-ALL_FOLDS: Final = 0  # in MODEL_SCORES, the fold that stands for all of them together
+ALL_FOLDS: Final = 0  # in MODEL_METRICS, the fold that stands for all of them together
 PART: Final = "part"
 TEST, TRAIN = "test", "train"
-# Which rows of MODEL_SCORES are for all test sessions together.
+# Which rows of MODEL_METRICS are for all test sessions together.
 OVERALL: Final[dict[str, list[str] | list[int]]] = {PART: [TEST], FOLD: [ALL_FOLDS], PERIOD: [ALL_PERIODS]}
 
 
-def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
-    """The measures of one model's scores.
+def metric_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
+    """The metrics of one model's scores.
 
     - ``mae``, ``rmse``: error of the score against the target; ``baseline_mae``, ``baseline_rmse``: that of predicting 0 for every stock.
     - ``r2``: 1 less the squared error over that of predicting 0, so 0 is a model that knows nothing (Gu, Kelly and Xiu 2020).
@@ -44,7 +44,7 @@ def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFr
     icir = mean / spread if mean is not None and spread else None
     positive, sessions = int((daily > 0).sum()), daily.len()
     low, high = wilson_interval(positive, sessions) if sessions else (None, None)
-    measures: list[tuple[str, float | None, int]] = [
+    metrics: list[tuple[str, float | None, int]] = [
         *_errors(frame.drop_nulls([SCORE, TARGET])),
         (RANK_IC, mean, sessions),
         ("icir", icir, sessions),
@@ -54,7 +54,7 @@ def score_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFr
         ("positive_ic_share_low", low, sessions),
         ("positive_ic_share_high", high, sessions),
     ]
-    return pl.DataFrame(measures, schema={METRIC: pl.String, VALUE: pl.Float64, OBSERVATIONS: pl.Int64}, orient="row")
+    return pl.DataFrame(metrics, schema={METRIC: pl.String, VALUE: pl.Float64, OBSERVATIONS: pl.Int64}, orient="row")
 
 
 def _errors(rows: pl.DataFrame) -> list[tuple[str, float | None, int]]:
@@ -70,13 +70,13 @@ def _errors(rows: pl.DataFrame) -> list[tuple[str, float | None, int]]:
     return [(name, value, rows.height) for name, value in values.row(0, named=True).items()]
 
 
-def scores_of(test: pl.DataFrame, train: pl.DataFrame | None, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
-    """``score_table`` of the test rows as a whole, by fold and by year, and of the training rows as a whole and by fold.
+def metrics_by_part(test: pl.DataFrame, train: pl.DataFrame | None, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
+    """``metric_table`` of the test rows as a whole, by fold and by year, and of the training rows as a whole and by fold.
 
     Args:
-        test: fold and the columns that ``score_table`` takes, of sessions that the model had not seen.
-        train: the same of sessions that it learnt from; None for a stack, which learns from test rows alone.
-        outcome: as for ``score_table``.
+        test: fold and the columns that ``metric_table`` takes, of sessions that the model had not seen.
+        train: the same of sessions that it learned from; None for a stack, which learns from test rows alone.
+        outcome: as for ``metric_table``.
 
     Returns:
         part (test or train), fold (0 for all), period (a year, or "all"), metric, value and observations.
@@ -87,7 +87,7 @@ def scores_of(test: pl.DataFrame, train: pl.DataFrame | None, outcome: str = FOR
     if train is not None:
         cuts += [(TRAIN, ALL_FOLDS, ALL_PERIODS, train), *((TRAIN, fold, ALL_PERIODS, rows) for fold, rows in _by_fold(train))]
     named = (
-        score_table(rows, outcome).select(
+        metric_table(rows, outcome).select(
             pl.lit(part).alias(PART), pl.lit(fold, pl.Int32).alias(FOLD), pl.lit(period).alias(PERIOD), pl.all()
         )
         for part, fold, period, rows in cuts
@@ -96,7 +96,7 @@ def scores_of(test: pl.DataFrame, train: pl.DataFrame | None, outcome: str = FOR
 
 
 def overall(scores: pl.DataFrame) -> pl.DataFrame:
-    """The rows of ``scores_of`` for all test sessions together."""
+    """The rows of ``metrics_by_part`` for all test sessions together."""
     return scores.filter(pl.col(name).is_in(values) for name, values in OVERALL.items())
 
 
