@@ -100,8 +100,8 @@ def ratios_of_sessions(reports: pl.DataFrame, actions: pl.DataFrame, closes: pl.
     # Each case is taken for a company of its own.
     by_case = [frame.with_columns(pl.col(_CASE).alias(SYMBOL)) for frame in (known, effective)]
     reported = _reported(_restated(*by_case)).rename({SYMBOL: _CASE})
-    said = cases.join(reported, on=_CASE, how="left").rename({_NIGHT: SESSION}).drop(_CASE).sort(SESSION)
-    priced = closes.sort(SESSION, SYMBOL).join_asof(said, on=SESSION, by=INSTRUMENT, strategy="backward", check_sortedness=False)
+    reported_ratios = cases.join(reported, on=_CASE, how="left").rename({_NIGHT: SESSION}).drop(_CASE).sort(SESSION)
+    priced = closes.sort(SESSION, SYMBOL).join_asof(reported_ratios, on=SESSION, by=INSTRUMENT, strategy="backward", check_sortedness=False)
     return _with_prices(priced, currency).select(SYMBOL, SESSION, *RATIOS)
 
 

@@ -140,12 +140,12 @@ def _longest_window(context: StageContext, members: dict[str, str]) -> int:
     return max(read_manifest(context.models_root / artefact_path(name, key)).window for name, key in members.items())
 
 
-def _recorded(context: StageContext, fitted: Fitted, said: TrainingPredictions) -> tuple[Training, Manifest]:
+def _recorded(context: StageContext, fitted: Fitted, predicted: TrainingPredictions) -> tuple[Training, Manifest]:
     held = _held(context, fitted.inputs.model)
-    manifest = manifest_of(fitted, said, held)
+    manifest = manifest_of(fitted, predicted, held)
     number = 1 + (held.index(manifest.training_id) if manifest.training_id in held else len(held))
     with TemporaryDirectory(prefix="stock_pipeline_dry_run_") if context.options.dry_run else nullcontext(context.models_root) as root:
-        return record(Path(root), fitted.model, manifest, said, fitted.sessions.n_unique(), number), manifest
+        return record(Path(root), fitted.model, manifest, predicted, fitted.sessions.n_unique(), number), manifest
 
 
 def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:

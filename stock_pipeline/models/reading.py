@@ -139,11 +139,11 @@ def _score_of_each(members: Mapping[str, LoadedModel], ordered: pl.DataFrame, ro
     """A column of scores for each member; what they share is made once."""
     tonight = (ordered[SESSION] == session).to_numpy()
     samples = {names: Samples.of(ordered, names).take(tonight) for names in {m.estimator.feature_names for m in members.values()}}
-    said = {name: member.estimator.predict(samples[member.estimator.feature_names]) for name, member in members.items()}
+    outputs = {name: member.estimator.predict(samples[member.estimator.feature_names]) for name, member in members.items()}
     columns = []
     for exposures in {member.exposures: None for member in members.values()}:
         names = [name for name, member in members.items() if member.exposures == exposures]
-        scores = np.column_stack([said[name] for name in names])
+        scores = np.column_stack([outputs[name] for name in names])
         if exposures:
             scores = neutralised_scores(scores, rows.select(exposures).to_numpy(), np.zeros(len(scores), dtype=np.int64))
         columns += [pl.Series(name, scores[:, place]) for place, name in enumerate(names)]

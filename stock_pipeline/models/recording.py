@@ -90,7 +90,7 @@ def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float |
     return {**metrics, RETURN_SCALE: scale if scale > 0 else None}
 
 
-def manifest_of(fitted: Fitted, said: TrainingPredictions, held: Sequence[str]) -> Manifest:
+def manifest_of(fitted: Fitted, predicted: TrainingPredictions, held: Sequence[str]) -> Manifest:
     """The manifest of a model, without its files; ``held`` names the model's trainings in the order in which they were made."""
     inputs, sessions = fitted.inputs, fitted.sessions.unique().sort()
     return Manifest(
@@ -103,39 +103,41 @@ def manifest_of(fitted: Fitted, said: TrainingPredictions, held: Sequence[str]) 
         features_hash=inputs.features_hash,
         rows=fitted.sessions.len(),
         parameters=inputs.parameters,
-        metrics=metrics_of(said.out_of_fold, fitted.kind),
+        metrics=metrics_of(predicted.out_of_fold, fitted.kind),
         **vars(inputs.conditions),
         code_version=inputs.code_version,
         target=fitted.kind.name,
         exposures=fitted.exposures,
         window=fitted.window,
-        trials=1 if said.trials is None else max(1, said.trials.height),
+        trials=1 if predicted.trials is None else max(1, predicted.trials.height),
     )
 
 
-def record(models_root: Path, model: Saveable, manifest: Manifest, said: TrainingPredictions, sessions: int, number: int) -> Training:
+def record(models_root: Path, model: Saveable, manifest: Manifest, predicted: TrainingPredictions, sessions: int, number: int) -> Training:
     """Write the artefact, then make the rows of the training.
 
     Args:
         models_root: the folder of all artefacts.
         model: the final model, or its files.
         manifest: its metadata.
-        said: its scores, explanations and trials.
+        predicted: its scores, explanations and trials.
         sessions: how many sessions the final model was fitted on.
         number: the number of the training within the model, from 1.
     """
     artefact = write_artefact(models_root, model, manifest)
     named = {TRAINING_ID: manifest.training_id, MODEL: manifest.model, AS_OF: manifest.as_of}
-    explained = said.explained if said.explained is not None and said.explained.height else None
+    explained = predicted.explained if predicted.explained is not None and predicted.explained.height else None
     return Training(
         trainings=_training_row(manifest, artefact, sessions, number),
-        out_of_fold=_rows_of(tables.OUT_OF_FOLD_PREDICTIONS, named, said.out_of_fold).sort(SESSION, SYMBOL),
+        out_of_fold=_rows_of(tables.OUT_OF_FOLD_PREDICTIONS, named, predicted.out_of_fold).sort(SESSION, SYMBOL),
         scores=_rows_of(
-            tables.MODEL_METRICS, named, metrics_by_part(said.out_of_fold, said.in_sample, target_kind(manifest.target).ranked_against)
+            tables.MODEL_METRICS,
+            named,
+            metrics_by_part(predicted.out_of_fold, predicted.in_sample, target_kind(manifest.target).ranked_against),
         ),
         shap_values=_rows_of(tables.SHAP_VALUES, named, explained),
         importance=_rows_of(tables.FEATURE_IMPORTANCE, named, None if explained is None else importances(explained)),
-        trials=_rows_of(tables.TRIALS, named, said.trials),
+        trials=_rows_of(tables.TRIALS, named, predicted.trials),
     )
 
 

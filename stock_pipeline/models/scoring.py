@@ -15,7 +15,7 @@ from stock_pipeline.datasets.targets.neutralisation import residuals
 SHARE: Final = 0.25
 
 
-def scored(rows: pl.DataFrame, said: NDArray[Any], exposures: Sequence[str]) -> pl.DataFrame:
+def scored(rows: pl.DataFrame, scores: NDArray[Any], exposures: Sequence[str]) -> pl.DataFrame:
     """The rows with the column score: the estimator's output, less a quarter of what the exposures explain of it within each session.
 
     Args:
@@ -23,12 +23,12 @@ def scored(rows: pl.DataFrame, said: NDArray[Any], exposures: Sequence[str]) -> 
         exposures: the exposures to reduce; none leaves the score as it is.
     """
     if not exposures:
-        return rows.with_columns(pl.Series(SCORE, np.asarray(said, dtype=np.float64)))
+        return rows.with_columns(pl.Series(SCORE, np.asarray(scores, dtype=np.float64)))
     sessions = rows[SESSION].to_physical().to_numpy().astype(np.int64)
-    left = neutralised_scores(np.asarray(said, dtype=np.float64)[:, None], rows.select(exposures).to_numpy(), sessions)
+    left = neutralised_scores(np.asarray(scores, dtype=np.float64)[:, None], rows.select(exposures).to_numpy(), sessions)
     return rows.with_columns(pl.Series(SCORE, left[:, 0]))
 
 
-def neutralised_scores(said: NDArray[np.float64], exposures: NDArray[Any], sessions: NDArray[np.int64]) -> NDArray[np.float64]:
+def neutralised_scores(scores: NDArray[np.float64], exposures: NDArray[Any], sessions: NDArray[np.int64]) -> NDArray[np.float64]:
     """The outputs of several models, shape (rows, models), less a quarter of what the exposures, shape (rows, exposures), explain."""
-    return (1 - SHARE) * said + SHARE * residuals(said, exposures.astype(np.float64), sessions)
+    return (1 - SHARE) * scores + SHARE * residuals(scores, exposures.astype(np.float64), sessions)

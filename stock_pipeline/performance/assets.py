@@ -72,9 +72,9 @@ def _results_of_versions(context: StageContext, outcomes: pl.DataFrame) -> pl.Da
     labels = context.settings.labels
     # The outcomes of so many sessions before may have become known only now.
     start = sessions[max(0, sessions.index(first) - purge_span(labels.horizons[:1], labels.volatility_horizon))]
-    said = predictions_of_every_version(context.stores, start, context.as_of)
-    kinds = [target_kind(name) for name in said[KIND].unique()]
-    return session_results(said, read_targets(context.stores, context.settings, context.as_of, start, outcomes, kinds))
+    predictions = predictions_of_every_version(context.stores, start, context.as_of)
+    kinds = [target_kind(name) for name in predictions[KIND].unique()]
+    return session_results(predictions, read_targets(context.stores, context.settings, context.as_of, start, outcomes, kinds))
 
 
 def log_performance(context: StageContext) -> StageOutput | None:

@@ -91,13 +91,13 @@ def session_results(predictions: pl.DataFrame, targets: Mapping[str, pl.DataFram
         Rows of ``LIVE_RESULTS`` in the order of its key.
     """
     made = [LIVE_RESULTS.empty()]
-    for (kind, *version), said in predictions.partition_by(KIND, *_VERSION, as_dict=True).items():
+    for (kind, *version), part in predictions.partition_by(KIND, *_VERSION, as_dict=True).items():
         # The order of the rows fixes that in which errors are added, so that the same rows always give the same bits.
-        rows = said.join(targets[kind], on=[SESSION, SYMBOL], how="inner").sort(SESSION, SYMBOL)
-        measured = daily_metrics(rows, target_kind(kind).ranked_against).with_columns(
+        rows = part.join(targets[kind], on=[SESSION, SYMBOL], how="inner").sort(SESSION, SYMBOL)
+        metrics = daily_metrics(rows, target_kind(kind).ranked_against).with_columns(
             *(pl.lit(value, LIVE_RESULTS.dtypes[name]).alias(name) for name, value in zip(_VERSION, version, strict=True)),
             # A correlation may exceed 1 by a rounding error, which the table would refuse.
             pl.col(RANK_IC).clip(-1, 1),
         )
-        made.append(measured.select(LIVE_RESULTS.column_names))
+        made.append(metrics.select(LIVE_RESULTS.column_names))
     return pl.concat(made).sort(LIVE_RESULTS.key)

@@ -44,8 +44,8 @@ def live_predictions(stores: Stores, last: date | None = None) -> pl.DataFrame:
         session, symbol, model, training_id and score, sorted by model, session and symbol.
     """
     ranking = {MODEL: list(ranking_models())}
-    said = stores.read(DAILY_PREDICTIONS, Selection(columns=(*COLUMNS, VERSION), last=last, equals=ranking))
-    return serving_predictions(stores.read(MODEL_VERSIONS), said).select(COLUMNS).sort(MODEL, SESSION, SYMBOL)
+    predictions = stores.read(DAILY_PREDICTIONS, Selection(columns=(*COLUMNS, VERSION), last=last, equals=ranking))
+    return serving_predictions(stores.read(MODEL_VERSIONS), predictions).select(COLUMNS).sort(MODEL, SESSION, SYMBOL)
 
 
 def predictions_of_every_version(stores: Stores, first: date, last: date) -> pl.DataFrame:
@@ -54,6 +54,6 @@ def predictions_of_every_version(stores: Stores, first: date, last: date) -> pl.
     Returns:
         session, symbol, model, training_id, version, score and kind (of the target that the version learned).
     """
-    said = stores.read(DAILY_PREDICTIONS, Selection(columns=(*COLUMNS, VERSION), first=first, last=last))
+    predictions = stores.read(DAILY_PREDICTIONS, Selection(columns=(*COLUMNS, VERSION), first=first, last=last))
     kinds = stores.read(TRAININGS, Selection(columns=(TRAINING_ID, "target"))).rename({"target": KIND})
-    return said.join(kinds, on=TRAINING_ID, how="inner")
+    return predictions.join(kinds, on=TRAINING_ID, how="inner")

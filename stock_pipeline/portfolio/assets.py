@@ -55,8 +55,8 @@ def _suggestions(context: StageContext, sessions: Sequence[date], session: date,
 def _scores(context: StageContext, session: date) -> pl.DataFrame:
     """The stack's scores of the session; none where there is no stack or it is off, and then the stocks are judged without models."""
     rows = context.read(DAILY_PREDICTIONS, Selection(first=session, last=session, equals={MODEL: [STACK]}))
-    heard = serving_predictions(context.read(MODEL_VERSIONS), rows).filter(~pl.col(MODEL).is_in(disabled_models(context.stores)))
-    return heard.select(SYMBOL, SCORE, PREDICTED_RETURN)
+    served = serving_predictions(context.read(MODEL_VERSIONS), rows).filter(~pl.col(MODEL).is_in(disabled_models(context.stores)))
+    return served.select(SYMBOL, SCORE, PREDICTED_RETURN)
 
 
 STAGES: Sequence[Stage] = (

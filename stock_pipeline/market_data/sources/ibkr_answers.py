@@ -103,16 +103,16 @@ def only_one(found: Sequence[ContractDetails]) -> Instrument:
         if details.contract is not None
     }
     if len(by_number) != 1:
-        told = f"it stands for the contracts {', '.join(map(str, sorted(by_number)))}" if by_number else "no contract came for it"
-        raise errors.UnknownSymbolError(f"{told}; {CORRECT}")
+        problem = f"it stands for the contracts {', '.join(map(str, sorted(by_number)))}" if by_number else "no contract came for it"
+        raise errors.UnknownSymbolError(f"{problem}; {CORRECT}")
     return next(iter(by_number.values()))
 
 
 def instrument_row(symbol: str, instrument: Instrument) -> pl.DataFrame:
     """One row of INSTRUMENTS under our own ``symbol``."""
     contract = instrument.contract
-    told = (instrument.name, contract.primaryExchange, contract.currency, instrument.sector, instrument.industry, str(contract.conId))
-    return pl.DataFrame([(symbol, *(text or None for text in told))], schema=INSTRUMENTS, orient="row")
+    values = (instrument.name, contract.primaryExchange, contract.currency, instrument.sector, instrument.industry, str(contract.conId))
+    return pl.DataFrame([(symbol, *(text or None for text in values))], schema=INSTRUMENTS, orient="row")
 
 
 def bar_rows(request: Request, currency: str, bars: Iterable[BarData]) -> pl.DataFrame:

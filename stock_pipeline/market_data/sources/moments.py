@@ -30,8 +30,8 @@ def sessions(cells: pl.Series) -> pl.Series:
         return in_years(cells.dt.date())
     distinct = cells.drop_nulls().unique()
     instants = _instants(distinct)
-    told = dates(distinct.cast(pl.String)) if instants is None else _session_of(distinct, instants)
-    return cells.replace_strict(distinct, told, default=None, return_dtype=pl.Date)
+    days = dates(distinct.cast(pl.String)) if instants is None else _session_of(distinct, instants)
+    return cells.replace_strict(distinct, days, default=None, return_dtype=pl.Date)
 
 
 def odd_instant(cells: pl.Series) -> int | None:
@@ -42,7 +42,7 @@ def odd_instant(cells: pl.Series) -> int | None:
     instants = _instants(distinct)
     if instants is None:
         return None
-    odd = distinct.filter(instants.is_not_null() & _told(instants).is_null())
+    odd = distinct.filter(instants.is_not_null() & _session_dates(instants).is_null())
     return None if odd.is_empty() else int(cells.is_in(odd.implode()).arg_true()[0])
 
 
@@ -69,10 +69,10 @@ def _is_utc(cells: pl.Series) -> bool:
 
 def _session_of(cells: pl.Series, instants: pl.Series) -> pl.Series:
     written = cells.filter(instants.is_null()).cast(pl.String)
-    return _told(instants).scatter(instants.is_null().arg_true(), dates(written))
+    return _session_dates(instants).scatter(instants.is_null().arg_true(), dates(written))
 
 
-def _told(instants: pl.Series) -> pl.Series:
+def _session_dates(instants: pl.Series) -> pl.Series:
     utc = pl.col("utc")
     local = utc.dt.convert_time_zone(NEW_YORK)
     day = pl.when(utc.dt.time() == MIDNIGHT).then(utc.dt.date()).when(local.dt.time().is_in(TOLD_IN_NEW_YORK)).then(local.dt.date())

@@ -166,12 +166,12 @@ class YahooSource:
         delay = self.settings.retry_delay_seconds
         for _ in range(self.settings.retries):
             try:
-                return _told(ask)
+                return _answered(ask)
             except RateLimitedError:
                 self._wait(delay)
                 visit.check()
                 delay *= 2
-        return _told(ask)
+        return _answered(ask)
 
 
 class _Visit:
@@ -225,7 +225,7 @@ def _failure(request: Request, error: SourceError) -> Answer:
     return Answer(failures={request.symbol: error})
 
 
-def _told(ask: Callable[[], T]) -> T:
+def _answered(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except Exception as error:
