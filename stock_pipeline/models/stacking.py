@@ -62,7 +62,7 @@ class StackedModel:
 def widen(out_of_fold: pl.DataFrame) -> pl.DataFrame:
     """Out-of-fold predictions of several models, one row each, as one row a stock.
 
-    Models may have been trained on different nights or with other folds; a row is what each said of the stock on that session, and
+    Models may have been trained on different nights or with other folds; a row is what each predicted for the stock on that session, and
     target and forward_return are those of whichever comes first.
 
     Returns:
