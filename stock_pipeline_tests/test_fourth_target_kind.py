@@ -9,7 +9,7 @@ import pytest
 from stock_pipeline.core.columns import (
     FORWARD_RETURN,
     PAST_VOLATILITY,
-    PREDICTED_RETURN,
+    PREDICTED_EXCESS_RETURN,
     PREDICTED_VOLATILITY,
     PROBABILITY_UP,
     RETURN_SCALE,
@@ -67,4 +67,4 @@ def test_a_fourth_kind_is_learnt_scored_and_predicted_as_it_says() -> None:
     assert made.height == 20 and made[SCORE].n_unique() > 1
     said = (np.array(made[SCORE]) + 0.5) * np.array(past.sort(SYMBOL)[PAST_VOLATILITY])
     assert made.sort(SYMBOL)[PREDICTED_VOLATILITY].to_list() == pytest.approx(said.tolist())
-    assert made.select(PREDICTED_RETURN, PROBABILITY_UP).null_count().row(0) == (20, 20)
+    assert made.select(PREDICTED_EXCESS_RETURN, PROBABILITY_UP).null_count().row(0) == (20, 20)

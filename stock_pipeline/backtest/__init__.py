@@ -1,1 +1,1 @@
-"""A long-only book of the best-scored stocks, filled at the next open, after costs, session by session."""
+"""A long-only book of the highest-scored stocks, filled at the next open, after costs, session by session."""

@@ -11,7 +11,7 @@ _PLACE = "_place"  # number of the session in the backtest, so that the book bef
 
 
 def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps_per_side: float = 10.0) -> pl.DataFrame:
-    """The returns of an equally weighted, long-only book of the best-scored stocks, session by session.
+    """The returns of an equally weighted, long-only book of the highest-scored stocks, session by session.
 
     The book is chosen after a session's close, filled at the next open and held to the open after, where the next book takes
     over. It is chosen among all scored stocks, whether or not their return turned out to be known; picks without a return

@@ -24,9 +24,9 @@ DAILY_RETURNS = TableSchema(
     store="ml",
     room="backtest",
     name="daily_returns",
-    description="Returns of a book of a model's best-scored stocks, by the session after whose close it was chosen.",
+    description="Returns of a book of a model's highest-scored stocks, by the session after whose close it was chosen.",
     columns=(
-        Column(AS_OF, pl.Date, "session whose night's knowledge the backtest rests on"),
+        Column(AS_OF, pl.Date, "as-of date of the backtest: the last session of which data were known"),
         Column(MODEL, pl.String, "model whose scores chose the stocks"),
         Column(SESSION, pl.Date, "session after whose close the book was chosen"),
         Column(FILL, pl.String, "where orders fill: bought at the next session's open, sold at the open after", allowed=(NEXT_OPEN,)),
@@ -55,7 +55,7 @@ METRICS = TableSchema(
     name="metrics",
     description="Figures that sum up a model's backtest as it stood on a session.",
     columns=(
-        Column(AS_OF, pl.Date, "session whose night's knowledge the backtest rests on"),
+        Column(AS_OF, pl.Date, "as-of date of the backtest: the last session of which data were known"),
         Column(MODEL, pl.String, "model whose scores chose the stocks"),
         Column(METRIC, pl.String, "name of the figure"),
         Column(VALUE, pl.Float64, "the figure; null where it is undefined", nullable=True),

@@ -12,6 +12,7 @@ import click
 from stock_pipeline.command_line.text import sentence
 from stock_pipeline.command_line.values import usage_sentence
 from stock_pipeline.core.errors import InputError, StockPipelineError
+from stock_pipeline.core.files import sentence_on
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,6 +34,9 @@ def handles_errors(command: Callable[P, T]) -> Callable[P, T]:
         except click.UsageError as error:
             _say_error(usage_sentence(error))
             sys.exit(WRONG_INPUT)
+        except OSError as error:
+            _say_error(sentence(sentence_on(error)))
+            sys.exit(FAILED)
         except KeyboardInterrupt:
             click.echo("Stopped. What was committed stays; the next run goes on from there.", err=True)
             sys.exit(INTERRUPTED)

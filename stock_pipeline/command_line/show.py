@@ -30,7 +30,7 @@ def status(as_json: bool) -> None:
     settings, stores = open_home()
     assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
     jobs = latest_first(living_jobs(stores, utc_now()))
-    verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs)
+    verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs, models)
     if as_json:
         print_json({"home": str(settings.home), "verdict": verdict.readable, "assets": assets, "models": models})
     else:

@@ -34,8 +34,8 @@ JOB_COLUMNS: Final = {
 REGISTRY_COLUMNS: Final = {
     "model": identifier("model"),
     "on": identifier("enabled"),
-    "active_version": figure("active"),
-    "active_since": day("since"),
+    "active_version": figure("active version"),
+    "active_since": day("active from"),
     "versions": figure("versions"),
     "in_shadow": figure("in shadow"),
     "last_decision": day("last decision"),
@@ -50,7 +50,7 @@ VERSION_COLUMNS: Final = {
     "rank_ic": figure("rank IC"),
 }
 DECISION_COLUMNS: Final = {
-    "as_of": day("session"),
+    "as_of": day("as of"),
     "version": figure("version"),
     "decision": identifier("decision"),
     "by": identifier("by"),
@@ -81,7 +81,7 @@ SUGGESTION_COLUMNS: Final = {
     "sector": words("sector"),
     "close": figure("close"),
     "volatility": figure("annual vol."),
-    "predicted_return": figure("predicted return"),
+    "predicted_excess_return": figure("predicted excess"),
     "total_score": figure("total score"),
     "weight": figure("weight"),
 }
@@ -101,14 +101,14 @@ PERCENT: Final = frozenset({"total_return", "benchmark_total_return", "annual_vo
 def show_made(ended: Sequence[Finished], stopped: Sequence[Blocked], seconds: float) -> None:
     """Show the outcome of each asset of a run, its errors in full, and the blocking checks that failed."""
     rows = ((event.asset, f"{event.rows:,}", f"{event.seconds:.1f}", outcome_of(event)) for event in ended)
-    show_table(f"Made in {seconds:.0f} s", (ASSET, figure("rows written"), figure("seconds"), RESULT), rows)
+    show_table(f"Finished in {seconds:.0f} s", (ASSET, figure("rows written"), figure("seconds"), RESULT), rows)
     for event in ended:
         if event.remade is not None:
             say(f"{event.asset} was rebuilt: {event.remade}")
         if event.error is not None:
             say(event.error, lead=f"{event.asset} failed:")
     for check in stopped:
-        say(f"so nothing was made of it: {check.facts}", lead=f"check {check.check} of {check.asset} failed,")
+        say(f"so its downstream assets were skipped: {check.facts}", lead=f"check {check.check} of {check.asset} failed,")
 
 
 def show_dry_run(notes: Mapping[str, str]) -> None:
@@ -222,12 +222,12 @@ def show_suggestions(rows: pl.DataFrame, profile: RiskProfile, held: int | None 
 
 
 def _suggestion(row: Mapping[str, Any]) -> dict[str, Any]:
-    predicted = row["predicted_return"]
+    predicted = row["predicted_excess_return"]
     return {
         **row,
         "close": f"{row['close']:,.2f}",
         "volatility": f"{row['volatility']:.0%}",
-        "predicted_return": None if predicted is None else f"{predicted:+.4%}",
+        "predicted_excess_return": None if predicted is None else f"{predicted:+.4%}",
         "total_score": f"{row['total_score']:.3f}",
         "weight": f"{row['weight']:.1%}",
     }
@@ -247,7 +247,7 @@ def show_drift(drift: pl.DataFrame) -> None:
     statistics = drift["statistic"].unique().sort().to_list()
     graded = ((severity, drift.filter(pl.col("severity") == severity)["statistic"]) for severity in SEVERITIES)
     rows = ((severity, *((found == name).sum() for name in statistics)) for severity, found in graded)
-    show_table("Features by severity of their drift", (identifier("severity"), *map(figure, statistics)), rows)
+    show_table("Features by drift severity", (identifier("severity"), *map(figure, statistics)), rows)
 
 
 def show_web_ui() -> None:

@@ -38,7 +38,7 @@ def text(value: object) -> str:
     """
     line = str(value)
     if len(line) > LONGEST:
-        raise click.BadParameter(f"{line!r} has {len(line):,} characters; give at most {LONGEST:,}")
+        raise click.BadParameter(f"has {len(line):,} characters; give at most {LONGEST:,}")
     if any(map(is_control, line)):
         raise click.BadParameter(f"{line!r} has a control character in it; leave it out")
     return line

@@ -21,5 +21,9 @@ class StoreBusyError(StockPipelineError):
     """Another process held the store for longer than we were willing to wait."""
 
 
+class StoreDamagedError(StockPipelineError):
+    """The file of a store cannot be opened or read."""
+
+
 class ArtefactError(StockPipelineError):
     """A model artefact is missing or is not the one that was written."""

@@ -130,7 +130,7 @@ def split_table(
 
     Args:
         splits, sessions, reach, embargo, train_sessions: as given to and returned by ``walk_forward``.
-        as_of: the session whose night's knowledge the splits rest on.
+        as_of: the as-of date of the splits: the last session of which data were known.
     """
     ordered = sorted(set(sessions))
 

@@ -17,7 +17,7 @@ WALK_FORWARD_SPLITS: Final = TableSchema(
     name="walk_forward_splits",
     description="Which sessions each fold trained and tested on, one row a fold; a range includes its first and last session.",
     columns=(
-        Column(AS_OF, pl.Date, "session whose night's knowledge the splits rest on"),
+        Column(AS_OF, pl.Date, "as-of date of the splits: the last session of which data were known"),
         Column(FOLD, pl.Int32, "number of the fold, from 1, in the order of time", minimum=1),
         Column(
             WINDOW,

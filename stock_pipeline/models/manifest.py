@@ -49,7 +49,7 @@ class Manifest:
 class TrainingInputs:
     """All that a training depends on, from which its name follows.
 
-    ``as_of`` is the session whose night's knowledge it rests on, ``features`` are in their order, ``data_hash`` is
+    ``as_of`` is the last session of which data were known, ``features`` are in their order, ``data_hash`` is
     ``core.content_hash`` of the training panel, or for a stack anything that identifies its members.
     """
 

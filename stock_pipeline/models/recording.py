@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, PREDICTED_RETURN, RETURN_SCALE, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, PREDICTED_EXCESS_RETURN, RETURN_SCALE, SESSION, SYMBOL, TRAINING_ID, VALUE
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.catalogue import TargetKind, target_kind
 from stock_pipeline.models import tables
@@ -86,7 +86,7 @@ def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float |
     were wrong so far would be one more way of overfitting.
     """
     metrics = dict(metric_table(out_of_fold, kind.ranked_against).select(METRIC, VALUE).iter_rows())
-    scale = return_scale(out_of_fold) if kind.prediction == PREDICTED_RETURN else 0.0
+    scale = return_scale(out_of_fold) if kind.prediction == PREDICTED_EXCESS_RETURN else 0.0
     return {**metrics, RETURN_SCALE: scale if scale > 0 else None}
 
 

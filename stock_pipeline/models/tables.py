@@ -31,7 +31,7 @@ from stock_pipeline.models.trials import TRIAL
 _table = partial(TableSchema, store="ml", room="models")
 _TRAINING_ID = Column(TRAINING_ID, pl.String, "name of the training, from a hash of all that it depends on")
 _MODEL = Column(MODEL, pl.String, "name of the model in the catalogue, or stack")
-_AS_OF = Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on")
+_AS_OF = Column(AS_OF, pl.Date, "as-of date of the training: the last session of which data were known")
 
 NUMBER: Final = "number"
 _KINDS: Final = tuple(kind.name for kind in TARGET_KINDS)

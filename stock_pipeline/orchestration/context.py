@@ -33,7 +33,7 @@ class StageContext:
 
     @property
     def as_of(self) -> date:
-        """The session whose night's knowledge the stage works with.
+        """The last session whose data the stage works with.
 
         Where the watermark lies beyond the session asked for, this is the watermark: later sessions would otherwise keep outdated rows and
         count as made. Only a full refresh or a run with its own choice of training goes back.

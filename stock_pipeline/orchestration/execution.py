@@ -23,7 +23,7 @@ from stock_pipeline.orchestration.stage import Key, Stage, dependencies
 from stock_pipeline.settings import Settings
 from stock_pipeline.settings.values import difference, values_of
 from stock_pipeline.storage import Author, Stores, WriteReport
-from stock_pipeline.storage.audit import Seen, TaskRun, TaskState, Watermark
+from stock_pipeline.storage.audit import Execution, ExecutionState, Seen, Watermark
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class StageResult:
     """The result of one execution."""
 
     stage: Stage
-    state: TaskState  # how it ended; failed only where the stage shows its failures as a check
+    state: ExecutionState  # how it ended; failed only where the stage shows its failures as a check
     output: StageOutput | None  # of the body; None where nothing was to be done or it failed
     reports: tuple[WriteReport, ...]  # a report for each table written
     counts: Mapping[str, int]  # rows of each table of the stage, by qualified name
@@ -84,11 +84,11 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
     moment, began = run.clock(), time.perf_counter()
     announce(Started(stage.name))
 
-    def finish(state: TaskState, rows: int, error: str | None, remade: str | None) -> float:
+    def finish(state: ExecutionState, rows: int, error: str | None, remade: str | None) -> float:
         seconds = time.perf_counter() - began
         announce(Finished(stage.name, rows, seconds, state == "up_to_date", error, remade))
         if not run.options.dry_run:  # a dry run keeps nothing, and is not the asset's last result
-            _record(stage, run, TaskRun(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error, seen))
+            _record(stage, run, Execution(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error, seen))
         return seconds
 
     seen: Seen | None = None
@@ -190,16 +190,16 @@ def _result(
     held, counts = context.stores.progress_of(stage.store, stage.name, stage.tables)
     reached = None if held is None else held.session
     changed = output is not None and (not reports or any(report.changed for report in reports))
-    state: TaskState = "failed" if error is not None else "succeeded" if changed else "up_to_date"
+    state: ExecutionState = "failed" if error is not None else "succeeded" if changed else "up_to_date"
     checks = {name: verdict for check in stage.checks for name, verdict in check.judge(context).items()}
     # Ingestion learns only now how far the source goes, so the session that it reached is the one wanted.
     wanted = context.options.as_of or (reached if stage.cadence == "ingestion" else context.as_of)
     return StageResult(stage, state, output, reports, counts, reached, wanted, checks, 0.0, error, dry_run=context.options.dry_run)
 
 
-def _record(stage: Stage, run: Run, task: TaskRun) -> None:
+def _record(stage: Stage, run: Run, task: Execution) -> None:
     try:
-        run.stores.record_task(stage.store, task)
+        run.stores.record_execution(stage.store, task)
     except Exception as problem:
         # A failed audit row must neither hide the error of the stage nor undo what is committed.
         logging.getLogger(__name__).warning("the audit row of %s could not be written: %s", stage.name, problem)

@@ -12,7 +12,7 @@ def asset_status(stores: Stores, assets: Iterable[Stage]) -> list[dict[str, Any]
 
     Where the stores do not exist yet, rows are 0 and the rest is null.
     """
-    tasks = stores.last_task_runs() if stores.exist else {}
+    tasks = stores.last_executions() if stores.exist else {}
     found = []
     for asset in assets:
         held = stores.watermark(asset.store, asset.name) if stores.exist else None

@@ -37,7 +37,13 @@ def nothing_in(home: object) -> str:
     return f"Nothing is in {home} yet; run `stock-pipeline run` first."
 
 
-def verdict_on(home: object, assets: Sequence[Mapping[str, Any]], reached: date | None, jobs: Iterable[Mapping[str, Any]]) -> HomeVerdict:
+def verdict_on(
+    home: object,
+    assets: Sequence[Mapping[str, Any]],
+    reached: date | None,
+    jobs: Iterable[Mapping[str, Any]],
+    models: Sequence[Mapping[str, Any]],
+) -> HomeVerdict:
     """The verdict on a data directory: wrong where an asset or a model's last training failed, or rows end before the last session.
 
     Assets without a table, such as the models, which are trained at their own times, may end before it.
@@ -47,10 +53,11 @@ def verdict_on(home: object, assets: Sequence[Mapping[str, Any]], reached: date 
         assets: rows of ``asset_status``.
         reached: the last session ingested; None where there is none yet.
         jobs: training jobs, the latest first, with ``models``, ``succeeded`` and ``failed`` decoded.
+        models: rows of ``model_status``.
     """
     if reached is None and all(row["last_run"] is None for row in assets):
         return HomeVerdict("empty", nothing_in(home))
-    found = tuple(_unique((*_failed(assets), *_behind(assets, reached), *_failed_jobs(jobs))))
+    found = tuple(_unique((*_failed(assets), *_behind(assets, reached), *_failed_jobs(jobs), *_untrained(models))))
     if not found:
         return HomeVerdict("well", f"All is well: every table has reached {reached}, and nothing failed.")
     many = f"{len(found)} things are" if len(found) > 1 else "1 thing is"
@@ -81,6 +88,12 @@ def _behind(assets: Iterable[Mapping[str, Any]], reached: date | None) -> Iterat
             continue
         at = "has never been made" if row["watermark"] is None else f"has reached {row['watermark']} only"
         yield Problem(row["asset"], f"{at}; the last session ingested is {reached}")
+
+
+def _untrained(models: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+    """Without any active version nothing is predicted, and stocks are suggested by their risk alone."""
+    if all(row["active_version"] is None for row in models):
+        yield Problem("models", "none has an active version, so nothing is predicted; train them with `stock-pipeline train`")
 
 
 def _failed_jobs(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:

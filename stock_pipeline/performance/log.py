@@ -24,7 +24,7 @@ def top_decile_by_session(predictions: pl.DataFrame, outcomes: pl.DataFrame, cos
     """The results of each model's top decile on each session with known outcomes, and the correlation of its scores with returns.
 
     The stocks are chosen among all that the model scored, as it is not known on the night which of them will have an outcome; one
-    without is left out. They weigh the same, are bought at the next open and sold an open later. A session of which none
+    without is left out. They weigh the same, are bought at the next open and held to the open after. A session of which none
     could be bought earned nothing. Every trade pays both its sides, even where the next session buys the same stock again.
 
     Args:

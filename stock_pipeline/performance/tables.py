@@ -44,7 +44,7 @@ DAILY_PERFORMANCE = TableSchema(
             minimum=0,
             maximum=1,
         ),
-        Column(LONG_SHORT_RETURN, pl.Float64, "mean forward return of the best decile less that of the worst, before costs"),
+        Column(LONG_SHORT_RETURN, pl.Float64, "mean forward return of the top decile less that of the bottom decile, before costs"),
     ),
     key=(MODEL, TRAINING_ID, ORIGIN, SESSION),
 )
@@ -53,7 +53,7 @@ PERFORMANCE_LOG = TableSchema(
     store="ml",
     room="performance",
     name="performance_log",
-    description="Performance of each model's live predictions over a period: the top decile bought at the next open, sold an open later.",
+    description="Performance of each model's live predictions over a period: the top decile, held from the next open to the open after.",
     columns=(
         Column(AS_OF, pl.Date, "session after whose close it was measured"),
         Column(MODEL, pl.String, "model of the catalogue, or stack"),

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import INDUSTRY, MODEL, PREDICTED_RETURN, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import INDUSTRY, MODEL, PREDICTED_EXCESS_RETURN, SCORE, SESSION, SYMBOL
 from stock_pipeline.market_data.reading import BAR_TABLES, adjusted_bars, particulars, sessions_of
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.catalogue import STACK
@@ -56,7 +56,7 @@ def _scores(context: StageContext, session: date) -> pl.DataFrame:
     """The stack's scores of the session; none where there is no stack or it is off, and then the stocks are judged without models."""
     rows = context.read(DAILY_PREDICTIONS, Selection(first=session, last=session, equals={MODEL: [STACK]}))
     served = serving_predictions(context.read(MODEL_VERSIONS), rows).filter(~pl.col(MODEL).is_in(disabled_models(context.stores)))
-    return served.select(SYMBOL, SCORE, PREDICTED_RETURN)
+    return served.select(SYMBOL, SCORE, PREDICTED_EXCESS_RETURN)
 
 
 STAGES: Sequence[Stage] = (

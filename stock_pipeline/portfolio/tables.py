@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, NAME, PREDICTED_RETURN, PROFILE, RANK, SECTOR, SESSION, SYMBOL
+from stock_pipeline.core.columns import CLOSE, NAME, PREDICTED_EXCESS_RETURN, PROFILE, RANK, SECTOR, SESSION, SYMBOL
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.portfolio.risk import DOLLAR_VOLUME, VOLATILITY
 from stock_pipeline.portfolio.suggest import REASON, RISK_SCORE, TOTAL_SCORE, WEIGHT
@@ -23,7 +23,7 @@ SUGGESTED_STOCKS = TableSchema(
         Column(VOLATILITY, pl.Float64, "annual volatility of the last 20 sessions, as a fraction", minimum=0),
         Column(DOLLAR_VOLUME, pl.Float64, "median dollars traded a session over the last 20 sessions", minimum=0),
         Column(
-            PREDICTED_RETURN,
+            PREDICTED_EXCESS_RETURN,
             pl.Float64,
             "expected return less the mean of the session's stocks, over the first of labels.horizons from the next open on"
             "; null without a model",

@@ -3,7 +3,7 @@
 import polars as pl
 
 from stock_pipeline.core.charts import GREEN, RED, new_figure, png
-from stock_pipeline.core.columns import MODEL, PREDICTED_RETURN, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import MODEL, PREDICTED_EXCESS_RETURN, SCORE, SESSION, SYMBOL
 
 
 def prediction_bars(predictions: pl.DataFrame, count: int = 10) -> bytes:
@@ -11,8 +11,8 @@ def prediction_bars(predictions: pl.DataFrame, count: int = 10) -> bytes:
 
     Scores stand in where the model predicts no return at all. ``predictions`` holds rows of ``DAILY_PREDICTIONS`` or ``SIGNALS``.
     """
-    has_return = predictions[PREDICTED_RETURN].count() > 0
-    shown, factor = (PREDICTED_RETURN, 100.0) if has_return else (SCORE, 1.0)
+    has_return = predictions[PREDICTED_EXCESS_RETURN].count() > 0
+    shown, factor = (PREDICTED_EXCESS_RETURN, 100.0) if has_return else (SCORE, 1.0)
     ordered = predictions.drop_nulls(shown).sort([shown, SYMBOL], descending=[True, False])
     chosen = ordered if ordered.height <= 2 * count else pl.concat([ordered.head(count), ordered.tail(count)])
     values = [value * factor for value in chosen[shown]]

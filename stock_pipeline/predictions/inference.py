@@ -10,7 +10,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import (
     MODEL,
-    PREDICTED_RETURN,
+    PREDICTED_EXCESS_RETURN,
     PREDICTED_VOLATILITY,
     PROBABILITY_UP,
     RANK,
@@ -76,7 +76,7 @@ def predict(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, past_vol
     rank = score.rank("min", descending=True).over(SESSION)
     scores = loaded.predictor.score(inputs, session).drop_nulls(SCORE).join(past_volatility, on=[SYMBOL, SESSION], how="left")
     kind = loaded.predictor.kind
-    meanings = dict.fromkeys((PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict}
+    meanings = dict.fromkeys((PREDICTED_EXCESS_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict}
     return (
         scores.with_columns(pl.lit(loaded.predictor.return_scale, pl.Float64).alias(RETURN_SCALE))
         .select(

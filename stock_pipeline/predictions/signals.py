@@ -4,7 +4,7 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, PREDICTED_RETURN, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import MODEL, PREDICTED_EXCESS_RETURN, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.core.cross_section import in_best_share, in_worst_share
 from stock_pipeline.core.errors import InputError, SchemaError
 from stock_pipeline.predictions.tables import BUY, HOLD, NEXT_SESSION, SELL, SIGNAL, SIGNALS
@@ -43,7 +43,7 @@ def signals(predictions: pl.DataFrame, next_session: date, share: float = 0.1) -
         signal.alias(SIGNAL),
         SCORE,
         RANK,
-        PREDICTED_RETURN,
+        PREDICTED_EXCESS_RETURN,
     ).sort(RANK, SYMBOL)
 
 

@@ -9,7 +9,7 @@ from stock_pipeline.core.columns import (
     CONTRIBUTION,
     FEATURE,
     MODEL,
-    PREDICTED_RETURN,
+    PREDICTED_EXCESS_RETURN,
     PREDICTED_VOLATILITY,
     PROBABILITY_UP,
     RANK,
@@ -37,7 +37,7 @@ _SCORE = Column(SCORE, pl.Float64, "the model's score of the stock; higher is be
 _RANK = Column(RANK, pl.Int32, "place of the score within model and session, 1 is best", minimum=1)
 _VERSION = Column(VERSION, pl.Int32, "registry version that made the prediction", minimum=0)
 _PREDICTED_RETURN = Column(
-    PREDICTED_RETURN,
+    PREDICTED_EXCESS_RETURN,
     pl.Float64,
     "expected return less the mean of the session's stocks, over the first of labels.horizons from the next open on"
     "; a fraction, null where unknown",
@@ -56,14 +56,14 @@ DAILY_PREDICTIONS = _table(
         Column(
             PREDICTED_VOLATILITY,
             pl.Float64,
-            "expected standard deviation of the daily log returns ahead, per session; null but for the model risk",
+            "expected standard deviation of the daily log returns ahead, per session; null except for the model risk",
             nullable=True,
             minimum=0,
         ),
         Column(
             PROBABILITY_UP,
             pl.Float64,
-            "probability that the return is positive; null but for the model direction",
+            "probability that the return is positive; null except for the model direction",
             nullable=True,
             minimum=0,
             maximum=1,
@@ -94,7 +94,12 @@ SIGNALS = _table(
         Column(SYMBOL, pl.String, "ticker of the stock"),
         Column(MODEL, pl.String, "model whose score the signal rests on"),
         _VERSION,
-        Column(SIGNAL, pl.String, "buy for the best share of the scores, sell for the worst, hold for the rest", allowed=(BUY, HOLD, SELL)),
+        Column(
+            SIGNAL,
+            pl.String,
+            "buy for the top decile of scores, sell for the bottom decile, else hold",
+            allowed=(BUY, HOLD, SELL),
+        ),
         _SCORE,
         _RANK,
         _PREDICTED_RETURN,

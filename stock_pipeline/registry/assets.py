@@ -71,7 +71,7 @@ def _training_of_run(context: StageContext, candidates: Sequence[Candidate], bef
     if not names:
         return None
     began = [context.stores.last_write(TRAININGS, f"models/{name}") or context.moment for name in names]
-    tasks = {name: context.stores.last_task_runs().get(f"models/{name}") for name in NAMES}
+    tasks = {name: context.stores.last_executions().get(f"models/{name}") for name in NAMES}
     failed = {name: task.error for name, task in tasks.items() if task is not None and task.error and task.started_at >= min(began)}
     reason = context.options.reason if set(names) <= before else "missing"
     return TrainingOfRun(names, failed, reason, min(began), context.moment)

@@ -70,7 +70,7 @@ def model_status(stores: Stores) -> list[dict[str, Any]]:
         return [{"model": name, "active_version": None} for name in NAMES]
     versions = {row[MODEL]: row for row in active_versions(stores).iter_rows(named=True)}
     weights = json.loads(versions[STACK]["parameters"])["weights"] if STACK in versions else {}
-    metrics, tasks = overall_metrics(stores), stores.last_task_runs()
+    metrics, tasks = overall_metrics(stores), stores.last_executions()
     found = []
     for name in NAMES:
         task = tasks.get(f"models/{name}")

@@ -97,7 +97,7 @@ def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
     A model that was never trained is left to its automation condition. For a damaged member of the stack that is not among ``names``,
     the base models of the settings, the stack is to be retrained.
     """
-    active, tasks = active_versions(stores), stores.last_task_runs()
+    active, tasks = active_versions(stores), stores.last_executions()
     found = {}
     for name in [*names, STACK]:
         task = tasks.get(f"models/{name}")

@@ -33,7 +33,7 @@ MODEL_VERSIONS: Final = _table(
         _MODEL,
         _VERSION,
         Column(TRAINING_ID, pl.String, "training that the version came from"),
-        Column(AS_OF, pl.Date, "session whose night's knowledge the training rests on"),
+        Column(AS_OF, pl.Date, "as-of date of the training: the last session of which data were known"),
         Column(STATUS, pl.String, "status of the version", allowed=STATUSES),
         Column(ACTIVE_FROM, pl.Date, "session on whose night it last became active; null where it never did", nullable=True),
         Column(ACTIVE_TO, pl.Date, "session on whose night another version replaced it; null while it is active", nullable=True),
@@ -96,7 +96,12 @@ DECISIONS: Final = _table(
         Column(BASELINE_MAE, pl.Float64, "that of predicting 0 for every stock", nullable=True, minimum=0),
         Column("rank_ic", pl.Float64, "mean rank IC of the version there", nullable=True, minimum=-1, maximum=1),
         Column("champion_rank_ic", pl.Float64, "that of the active version", nullable=True, minimum=-1, maximum=1),
-        Column("t_statistic", pl.Float64, "EWC t of the daily rank IC less that of the active version", nullable=True),
+        Column(
+            "t_statistic",
+            pl.Float64,
+            "EWC t-statistic of the daily rank IC less that of the active version",
+            nullable=True,
+        ),
         Column("p_value", pl.Float64, "probability of a t as low if both have the same mean rank IC", nullable=True, minimum=0, maximum=1),
         _BY,
         Column(REASON, pl.String, "the decision in words"),
@@ -125,7 +130,7 @@ LIVE_RESULTS: Final = _table(
 ENABLED: Final = "enabled"
 MODEL_ENABLEMENT: Final = _table(
     name="model_enablement",
-    description="Models that were disabled or on again manually; a model without a row is enabled.",
+    description="Models that were disabled or enabled again manually; a model without a row is enabled.",
     columns=(
         _MODEL,
         Column(ENABLED, pl.Boolean, "whether its predictions are made"),

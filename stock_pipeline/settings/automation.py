@@ -12,7 +12,7 @@ class TaskSettings(Section):
     """Limits of a run started by automation."""
 
     timeout_seconds: Seconds = Field(1800, description="longest run of these stages")
-    retries: int = Field(3, ge=0, description="how often a failed stage is tried again")
+    retries: int = Field(3, ge=0, description="how often a failed asset is tried again")
     retry_delay_seconds: Seconds = Field(60, description="how long to wait before the first retry; each later one waits twice as long")
 
 

@@ -25,7 +25,7 @@ from stock_pipeline.settings.labels import LabelSettings
 from stock_pipeline.settings.models import ModelSettings
 from stock_pipeline.settings.paths import Folder
 from stock_pipeline.settings.performance import PerformanceSettings
-from stock_pipeline.settings.problems import NO_SUCH_SETTING, Place, sentence
+from stock_pipeline.settings.problems import NO_SUCH_SETTING, Place, kind_of, sentence
 from stock_pipeline.settings.quality import QualitySettings
 from stock_pipeline.settings.registry import RegistrySettings
 from stock_pipeline.settings.retention import RetentionSettings
@@ -93,8 +93,12 @@ def load_settings() -> Settings:
             variable, field and, where there is such a setting, the value.
     """
     _refuse_unknown_variables()
-    if FILE_VARIABLE in os.environ and not os.path.isfile(settings_file()):  # noqa: PTH113  (which raises nothing)
-        raise InputError(f"{FILE_VARIABLE} names {settings_file()}, which is not a file; correct or unset it")
+    file = settings_file()
+    if not os.path.isfile(file):  # noqa: PTH113  (which raises nothing)
+        if FILE_VARIABLE in os.environ:
+            raise InputError(f"{FILE_VARIABLE} names {file}, which is not a file; correct or unset it")
+        if os.path.lexists(file):
+            raise InputError(f"{file.absolute()} is not a file, but settings are read from it; make it one, or remove it")
     place = Place(PREFIX, settings_file())
     try:
         return Settings()
@@ -111,8 +115,14 @@ def place_of(setting: str) -> str:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for variable in os.environ:
         name = variable.upper()  # as pydantic takes them in any case
-        if name.startswith(PREFIX) and variable != FILE_VARIABLE and name.split("__")[0] not in known:
+        if name.startswith(PREFIX) and variable != FILE_VARIABLE and _names_nothing(name):
             raise InputError(f"variable {variable} is set, but {NO_SUCH_SETTING}")
+
+
+def _names_nothing(variable: str) -> bool:
+    """Whether the variable names no section and no setting, or a part of a setting that has none."""
+    first, *parts = variable.removeprefix(PREFIX).lower().split("__")
+    kind = kind_of(Settings, (first,))
+    return kind == "unknown" or (kind == "setting" and bool(parts))

@@ -9,13 +9,22 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ValidationError
 
 WHERE_NAMES_ARE = "see docs/settings.md for the names"
 NO_SUCH_SETTING = f"there is no such setting; {WHERE_NAMES_ARE}"
 IN_BRACES = "; within braces, a list needs brackets, as in {symbols: [A, B]}"
+EXPECTED: Final = {
+    "greater_than_equal": "{ge:g} or more",
+    "greater_than": "more than {gt:g}",
+    "less_than_equal": "{le:g} or less",
+    "less_than": "less than {lt:g}",
+    "finite_number": "a number, such as 0.5",
+    "float_parsing": "a number, such as 0.5",
+    "float_type": "a number, such as 0.5",
+}
 LONGEST = 60  # characters of a value that are quoted
 
 Loc = Sequence[str | int]
@@ -35,9 +44,12 @@ class Place:
     def variable_of(self, loc: Loc) -> str | None:
         """The variable that gave the field: its own, one of a field below it, or one that holds the section above it as JSON."""
         own = (self.prefix + "__".join(map(str, loc))).upper()
+        exact = next((name for name in os.environ if name.upper() == own), None)
+        if exact is not None:
+            return exact
         for name, value in os.environ.items():
             variable = name.upper()
-            if variable == own or variable.startswith(f"{own}__"):
+            if variable.startswith(f"{own}__"):
                 return name
             depth = len(variable.split("__"))
             if depth < len(loc) and own.startswith(f"{variable}__"):
@@ -66,7 +78,7 @@ def sentence(error: ValidationError, settings: type[BaseModel], place: Place) ->
     elif kind == "section":
         message = f"{head} is a section, so it holds no value of its own; {_how_to_give(settings, loc, place.variable_of(loc))}"
     else:
-        message = f"{head} is {_shown(given)}, but {_remedy(problem['type'], problem['msg'], given)}"
+        message = f"{head} is {_shown(given)}, but {_remedy(problem, given)}"
     return " ".join(message.split())
 
 
@@ -106,14 +118,21 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
 
 
-def _remedy(kind: str, message: str, given: object) -> str:
+def _remedy(problem: Mapping[str, Any], given: object) -> str:
+    kind, bounds = problem["type"], problem.get("ctx", {})
+    if kind in EXPECTED:
+        return f"it should be {EXPECTED[kind].format(**bounds)}"
     if kind == "string_type" and isinstance(given, int | float | date):
         return "it should be text; put it in quotes"
     if kind == "tuple_type":
         return "it should be a list, as in [A, B] or A, B"
     if kind.startswith(("date_", "datetime_")):
         return "it should be a date, such as 2010-01-04"
-    remedy = message.removeprefix("Value error, ")
+    if kind.startswith("int_"):
+        return "it should be a whole number, such as 10"
+    if kind.startswith("bool_"):
+        return "it should be true or false"
+    remedy = str(problem["msg"]).removeprefix("Value error, ")
     return remedy[0].lower() + remedy[1:]
 
 

@@ -20,7 +20,7 @@ class PromotionSettings(Section):
     )
     tolerance: Share = Field(0.1, description="a new version may have an error larger by this share and still take over")
     beats_baseline: bool = Field(True, description="guard: its error must be below that of predicting 0 for every stock")
-    not_inferior: bool = Field(True, description="guard: its daily rank IC must not be significantly lower (EWC t test)")
+    not_inferior: bool = Field(True, description="guard: its daily rank IC must not be significantly lower (EWC t-test)")
     degradation_guard: bool = Field(
         True, description="guard: it must keep within the tolerance of the best version kept, so that small slips do not add up"
     )

@@ -11,10 +11,10 @@ from stock_pipeline import __version__
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage.ddl import quoted_list, table_identifier
 from stock_pipeline.storage.reading import Selection, read
-from stock_pipeline.storage.tables import ASSET, TASK_RUNS, WATERMARKS, WRITES
+from stock_pipeline.storage.tables import ASSET, EXECUTIONS, WATERMARKS, WRITES
 
 AuthorKind = Literal["asset", "person", "job"]
-TaskState = Literal["succeeded", "up_to_date", "failed"]
+ExecutionState = Literal["succeeded", "up_to_date", "failed"]
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class TaskRun:
+class Execution:
     """One execution of an asset: when, how it ended, what it wrote, and which writes to the stores it saw."""
 
     asset: str
     run_id: str
     started_at: datetime
     finished_at: datetime
-    state: TaskState
+    state: ExecutionState
     rows: int
     error: str | None = None
     seen: "Seen | None" = None
@@ -161,7 +161,7 @@ def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], s
 
 def last_seen(connection: duckdb.DuckDBPyConnection, asset: str) -> Seen | None:
     """The last writes that the asset has seen in executions that did not fail; None where there was none."""
-    query = "SELECT max(seen_market), max(seen_ml) FROM audit.task_runs WHERE asset = ? AND state <> 'failed'"
+    query = "SELECT max(seen_market), max(seen_ml) FROM audit.executions WHERE asset = ? AND state <> 'failed'"
     market, ml = connection.execute(query, [asset]).fetchall()[0]
     return None if market is None else Seen(market, ml)
 
@@ -173,20 +173,20 @@ def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) ->
     return found
 
 
-def record_task(connection: duckdb.DuckDBPyConnection, run: TaskRun) -> None:
+def record_execution(connection: duckdb.DuckDBPyConnection, run: Execution) -> None:
     """Add one execution to the trail."""
     seen = [None, None] if run.seen is None else [run.seen.market, run.seen.ml]
     values = [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error, *seen]
-    _insert(connection, TASK_RUNS, values)
+    _insert(connection, EXECUTIONS, values)
 
 
-def last_task_runs(connection: duckdb.DuckDBPyConnection) -> dict[str, TaskRun]:
+def last_executions(connection: duckdb.DuckDBPyConnection) -> dict[str, Execution]:
     """The latest execution of every asset."""
     rows = connection.execute(
-        "SELECT asset, run_id, started_at, finished_at, state, rows, error FROM audit.task_runs "
+        "SELECT asset, run_id, started_at, finished_at, state, rows, error FROM audit.executions "
         "QUALIFY row_number() OVER (PARTITION BY asset ORDER BY started_at DESC) = 1"
     ).fetchall()
-    return {row[0]: TaskRun(*row) for row in rows}
+    return {row[0]: Execution(*row) for row in rows}
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: TableSchema, values: Sequence[object]) -> None:

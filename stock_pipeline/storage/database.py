@@ -4,7 +4,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ import duckdb
 from stock_pipeline.core.atomic_files import replacing
 from stock_pipeline.core.errors import StockPipelineError, StoreBusyError
 from stock_pipeline.core.table_schema import StoreName
+from stock_pipeline.storage.damage import DAMAGE, problem_of
 
 # A store reads and writes its own file and nothing else: no other files, no network, no extensions from outside.
 HARDENING: dict[str, str | bool | int | float | list[str]] = {
@@ -51,6 +52,8 @@ class Database:
         connection = self._connect(read_only=True)
         try:
             yield connection
+        except DAMAGE as error:
+            raise problem_of(self.path, error) from error
         finally:
             connection.close()
 
@@ -67,9 +70,12 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                connection.execute("ROLLBACK")
+                with suppress(duckdb.Error):  # a damaged or full store cannot roll back; closing it does
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+        except DAMAGE as error:
+            raise problem_of(self.path, error) from error
         finally:
             connection.close()
 
@@ -89,7 +95,7 @@ class Database:
                 return attempt()
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 if not _is_lock_conflict(error):
-                    raise
+                    raise problem_of(self.path, error) from error
                 if time.monotonic() >= deadline:
                     raise StoreBusyError(self._busy_message(error)) from error
             # Jitter keeps processes that wait for one another from retrying in step for ever.

@@ -14,7 +14,7 @@ from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.table_schema import StoreName, TableSchema, View
 from stock_pipeline.storage import audit
-from stock_pipeline.storage.audit import Author, Seen, TaskRun, Watermark, WriteReport
+from stock_pipeline.storage.audit import Author, Execution, Seen, Watermark, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import table_identifier
 from stock_pipeline.storage.modes import Write
@@ -157,17 +157,17 @@ class Stores:
         with self.database(schema.store).reader() as connection:
             return audit.last_write(connection, asset, schema.qualified_name)
 
-    def record_task(self, store: StoreName, run: TaskRun) -> None:
+    def record_execution(self, store: StoreName, run: Execution) -> None:
         """Add one execution of an asset to the trail."""
         with self.database(store).writer() as connection:
-            audit.record_task(connection, run)
+            audit.record_execution(connection, run)
 
-    def last_task_runs(self) -> dict[str, TaskRun]:
+    def last_executions(self) -> dict[str, Execution]:
         """The latest execution of every asset, of both stores."""
-        found: dict[str, TaskRun] = {}
+        found: dict[str, Execution] = {}
         for database in (self.market, self.ml):
             with database.reader() as connection:
-                found |= audit.last_task_runs(connection)
+                found |= audit.last_executions(connection)
         return found
 
 

@@ -22,7 +22,7 @@ WRITES: Final = _audit(
     Column("run_id", pl.String, "the run that wrote"),
     Column("author_kind", pl.String, "what wrote", allowed=("asset", "person", "job")),
     Column("author", pl.String, "its name"),
-    Column("table_name", pl.String, "the table, with its stage"),
+    Column("table_name", pl.String, "the table, with its room"),
     Column("written_at", pl.Datetime("us"), "when, UTC"),
     Column("rows_in", pl.Int64, "rows of the payload", minimum=0),
     Column("rows_inserted", pl.Int64, "rows that were not stored before", minimum=0),
@@ -40,8 +40,8 @@ WATERMARKS: Final = _audit(
     Column("code_version", pl.String, "version of the code that brought them there last"),
     Column("settings", pl.String, "the settings by which it did, as JSON"),
 )
-TASK_RUNS: Final = _audit(
-    "task_runs",
+EXECUTIONS: Final = _audit(
+    "executions",
     "Every execution of an asset, whether or not it changed anything.",
     ("run_id", ASSET, "started_at"),
     Column("run_id", pl.String, "the run"),
@@ -66,7 +66,7 @@ VIEWS: Final = _audit(
     "views",
     "The views that have been made.",
     ("name",),
-    Column("name", pl.String, "name of the view, with its stage"),
+    Column("name", pl.String, "name of the view, with its room"),
     Column("sha256", pl.String, "hash of its statement, by which a change is noticed"),
 )
-OWN_TABLES: Final = (WRITES, WATERMARKS, TASK_RUNS, MIGRATIONS, VIEWS)
+OWN_TABLES: Final = (WRITES, WATERMARKS, EXECUTIONS, MIGRATIONS, VIEWS)

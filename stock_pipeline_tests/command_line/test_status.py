@@ -13,6 +13,7 @@ from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.training_desk import Desk, StandIns
 
 DAY = date(2024, 5, 3)
+ACTIVE = {"model": "mlp", "active_version": 1, "metrics": {}, "weight": None, "problem": None}
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def test_what_is_behind_is_told_first_with_the_data_directory(stores: Stores) ->
 
 def test_all_is_well_where_nothing_is_wrong(desk: Desk) -> None:
     with desk.monkeypatch.context() as patched:
-        # one asset, and it has no table that could be behind
+        # one asset, and it has no table that could be behind; its training is a stand-in, so that it leaves no version
+        patched.setattr("stock_pipeline.registry.overview.model_status", lambda _stores: [ACTIVE])
         patched.setattr("stock_pipeline.definitions.all_stages", lambda settings: StandIns().stages(settings)[-1:])
         assert desk.train("--models", "mlp")[0] == 0
         ended = invoke(desk.home, "status")

@@ -31,7 +31,7 @@ WIDTHS = (80, 120, 200)
 
 def row(profile: str, rank: int, **values: Any) -> dict[str, Any]:
     told = {"session": DAY, "profile": profile, "rank": rank, "symbol": f"S{rank}", "name": "Berkshire Hathaway", "sector": "Financials"}
-    figures = {"close": 77.73, "volatility": 0.16, "dollar_volume": 1e7, "predicted_return": 0.0001, "risk_score": 0.1}
+    figures = {"close": 77.73, "volatility": 0.16, "dollar_volume": 1e7, "predicted_excess_return": 0.0001, "risk_score": 0.1}
     return told | figures | {"total_score": 0.946, "weight": 0.07, "reason": "calm"} | values
 
 
@@ -103,7 +103,7 @@ FIGURES = st.fixed_dictionaries(
         "sector": st.none() | st.text(max_size=60),
         "close": st.floats(0.01, 1e9),
         "volatility": st.floats(0.001, 50),
-        "predicted_return": st.none() | st.floats(-5, 5),
+        "predicted_excess_return": st.none() | st.floats(-5, 5),
         "total_score": st.floats(0, 1),
         "weight": st.floats(0, 1),
     }
@@ -122,6 +122,6 @@ def test_no_figure_of_any_suggestion_is_cut_at_any_width(found: list[dict[str, A
     for rank, one in enumerate(rows, 1):
         # more than one line only where prices and names are such that 80 columns do not hold them
         told = " ".join(line for line in lines if line.split()[:1] == [str(rank)]).split()
-        predicted = "-" if one["predicted_return"] is None else f"{one['predicted_return']:+.4%}"
+        predicted = "-" if one["predicted_excess_return"] is None else f"{one['predicted_excess_return']:+.4%}"
         figures = [f"{one['close']:,.2f}", f"{one['volatility']:.0%}", predicted, f"{one['total_score']:.3f}", f"{one['weight']:.1%}"]
         assert [part for part in told if part in figures][-5:] == figures

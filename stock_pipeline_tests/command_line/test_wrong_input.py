@@ -129,7 +129,7 @@ def test_an_as_of_outside_of_the_files_is_refused(as_of: str, home: Path, bars: 
     ("variable", "value", "named"),
     [
         ("STOCK_PIPELINE_DATASETS__FOLDS", "three", ["datasets.folds", "'three'", "STOCK_PIPELINE_DATASETS__FOLDS"]),
-        ("STOCK_PIPELINE_REGISTRY__PROMOTION__TOLERANCE", "1.5", ["registry.promotion.tolerance", "'1.5'", "less than or equal to 1"]),
+        ("STOCK_PIPELINE_REGISTRY__PROMOTION__TOLERANCE", "1.5", ["registry.promotion.tolerance", "'1.5'", "1 or less"]),
         ("STOCK_PIPELINE_SCHEDULE__TIME", "25:00", ["schedule.time", "'25:00'"]),
         ("STOCK_PIPELINE_FOLDS", "3", ["STOCK_PIPELINE_FOLDS is set", "no such setting"]),
         ("STOCK_PIPELINE_DATASETS", "[3", ["datasets"]),

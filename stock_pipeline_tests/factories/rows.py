@@ -93,7 +93,7 @@ def version_row(model: str, version: int, training_id: str, active_from: date, a
 def prediction_row(model: str, training_id: str, session: date, symbol: str, score: float) -> dict[str, Any]:
     """A row of DAILY_PREDICTIONS."""
     row = {SESSION: session, SYMBOL: symbol, MODEL: model, TRAINING_ID: training_id, VERSION: 1, SCORE: score, RANK: 1}
-    unknown = ("predicted_return", "predicted_volatility", "probability_up")
+    unknown = ("predicted_excess_return", "predicted_volatility", "probability_up")
     assert {*row, *unknown} == set(DAILY_PREDICTIONS.column_names)
     return row
 

@@ -75,5 +75,5 @@ class Workshop:
     def trail(self) -> list[tuple[str, int, str | None]]:
         """State, rows and error of every task of the asset, oldest first."""
         with self.stores.ml.reader() as connection:
-            rows = connection.execute("SELECT state, rows, error FROM audit.task_runs WHERE asset = ? ORDER BY started_at", [NAME])
+            rows = connection.execute("SELECT state, rows, error FROM audit.executions WHERE asset = ? ORDER BY started_at", [NAME])
             return rows.fetchall()

@@ -14,7 +14,7 @@ from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.stage import Key, Stage, key_of
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Author, Stores, Write, WriteReport
-from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.storage.audit import Execution
 
 MOMENT = datetime(2024, 1, 2, 3, 4, 5)
 Death = Literal["before it writes", "after it has written"]
@@ -35,7 +35,7 @@ class DyingStores(Stores):
             raise KilledError(f"{author.name} before it writes")
         return super().write(store, author, writes, watermark)
 
-    def record_task(self, store: StoreName, run: TaskRun) -> None:
+    def record_execution(self, store: StoreName, run: Execution) -> None:
         raise KilledError(f"{run.asset} before its trail in the {store} store")
 
 

@@ -191,7 +191,7 @@ def test_with_both_down_the_night_fails_and_nothing_is_written(world: World) -> 
         "yahoo: source down (4 symbols)",
     )
     assert [fact for fact in told if fact not in str(caught.value)] == []
-    assert world.stores.last_task_runs()[INGEST.name].state == "failed"
+    assert world.stores.last_executions()[INGEST.name].state == "failed"
     assert (world.hashes(), world.stores.market_session()) == (before, held)
 
 

@@ -34,7 +34,7 @@ def run_of(stores: Stores, **sections: object) -> Run:
 
 def tasks(stores: Stores) -> list[tuple[object, ...]]:
     with stores.ml.reader() as connection:
-        return connection.execute("SELECT run_id, started_at, state, rows FROM audit.task_runs WHERE asset = ?", [NAME]).fetchall()
+        return connection.execute("SELECT run_id, started_at, state, rows FROM audit.executions WHERE asset = ?", [NAME]).fetchall()
 
 
 def test_an_outcome_tells_what_was_made_and_how_far_the_stage_has_come(stores: Stores) -> None:
@@ -142,7 +142,7 @@ def test_what_lies_downstream_of_a_failure_is_left_out_and_the_rest_goes_on(stor
 
 def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(stores: Stores) -> None:
     class Full(Stores):
-        def record_task(self, *_given: object) -> None:
+        def record_execution(self, *_given: object) -> None:
             raise OSError("no more room")
 
     def body(_context: StageContext) -> StageOutput:

@@ -21,8 +21,10 @@ def job(number: int, failed: dict[str, str] | None = None, **values: Any) -> dic
     return row | values
 
 
-def judged(*assets: dict[str, Any], reached: date | None = DAY, jobs: tuple[dict[str, Any], ...] = ()) -> HomeVerdict:
-    return verdict_on("/data", assets, reached, jobs)
+def judged(
+    *assets: dict[str, Any], reached: date | None = DAY, jobs: tuple[dict[str, Any], ...] = (), active: tuple[int | None, ...] = (1, None)
+) -> HomeVerdict:
+    return verdict_on("/data", assets, reached, jobs, [{"active_version": version} for version in active])
 
 
 @pytest.mark.parametrize(
@@ -79,3 +81,9 @@ def test_a_directory_in_which_nothing_was_made_is_empty_rather_than_wrong() -> N
     verdict = judged(never, reached=None)
     assert (verdict.state, verdict.problems) == ("empty", ()) and "/data" in verdict.sentence
     assert judged(asset("market_data/daily_bars", None, last_result="failed", error="no net"), reached=None).state == "wrong"
+
+
+def test_a_home_without_any_active_version_is_wrong() -> None:
+    verdict = judged(asset("market_data/daily_bars"), active=(None, None))
+    assert [problem.of for problem in verdict.problems] == ["models"]
+    assert "none has an active version" in verdict.problems[0].what

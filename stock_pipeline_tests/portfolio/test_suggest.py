@@ -21,7 +21,7 @@ SCHEMA = {
     "volatility": pl.Float64,
     "dollar_volume": pl.Float64,
     "score": pl.Float64,
-    "predicted_return": pl.Float64,
+    "predicted_excess_return": pl.Float64,
 }
 
 
@@ -37,7 +37,7 @@ def candidates(count: int = 60, seed: int = 0, scored: bool = True) -> pl.DataFr
             "volatility": rng.uniform(0.1, 0.8, count),
             "dollar_volume": np.exp(rng.normal(17, 1.5, count)),
             "score": score,
-            "predicted_return": [None if s is None else s / 100 for s in score],
+            "predicted_excess_return": [None if s is None else s / 100 for s in score],
         },
         schema=SCHEMA,
     )
@@ -82,13 +82,13 @@ def test_without_models_low_risk_and_liquidity_decide() -> None:
     frame = candidates(3, scored=False).with_columns(
         volatility=pl.Series([0.4, 0.2, 0.3]),
         dollar_volume=pl.Series([1e9, 2e8, 1e7]),
-        predicted_return=pl.lit(None),
+        predicted_excess_return=pl.lit(None),
         score=pl.lit(None),
     )
     found = suggest_stocks(frame, OPEN_PROFILE)
     assert by_symbol(found, "total_score") == pytest.approx({"S001": 0.75, "S000": 0.5, "S002": 0.25})
     assert found["symbol"].to_list() == ["S001", "S000", "S002"]
-    assert found["predicted_return"].null_count() == 3
+    assert found["predicted_excess_return"].null_count() == 3
     assert all("no model scores, so ranked on low risk and liquidity alone" in reason for reason in found["reason"])
 
 
@@ -100,10 +100,10 @@ def test_the_reason_gives_the_figures() -> None:
     assert by_symbol(found, "total_score") == {"S000": 1.0, "S001": 0.5, "S002": 0.0}
     reasons = by_symbol(found, "reason")
     assert reasons["S000"] == (
-        "model score above 100 % of 3 eligible stocks; calmer than 0 % of all stocks; 310.0 million dollars traded a session"
+        "model score above 100 % of 3 eligible stocks; less volatile than 0 % of all stocks; 310.0 million dollars traded a session"
     )
     assert reasons["S001"] == (
-        "no model score for this stock, taken as middling; calmer than 100 % of all stocks; 1.0 million dollars traded a session"
+        "no model score for this stock, taken as middling; less volatile than 100 % of all stocks; 1.0 million dollars traded a session"
     )
 
 

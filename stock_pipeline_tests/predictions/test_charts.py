@@ -16,7 +16,7 @@ def rows(count: int, predicted: bool = True) -> pl.DataFrame:
         session=pl.lit(date(2020, 3, 5)),
         model=pl.lit("ridge"),
         score=(places - count / 2) / 100,
-        predicted_return=((places - count / 2) / 100 if predicted else pl.lit(None, pl.Float64)),
+        predicted_excess_return=((places - count / 2) / 100 if predicted else pl.lit(None, pl.Float64)),
     )
 
 

@@ -14,7 +14,7 @@ from stock_pipeline.core.columns import (
     FEATURE,
     MODEL,
     PAST_VOLATILITY,
-    PREDICTED_RETURN,
+    PREDICTED_EXCESS_RETURN,
     PREDICTED_VOLATILITY,
     PROBABILITY_UP,
     RANK,
@@ -141,7 +141,7 @@ def test_a_score_that_ranks_no_returns_is_what_the_estimator_says(name: str, she
 @pytest.mark.parametrize("name", list(WEIGHTS))
 def test_a_model_of_the_return_foretells_the_return_alone(name: str, shelf: Shelf) -> None:
     made = predicted(shelf, name)
-    assert made[PREDICTED_RETURN].to_list() == pytest.approx((SCALE * made[SCORE]).to_list())
+    assert made[PREDICTED_EXCESS_RETURN].to_list() == pytest.approx((SCALE * made[SCORE]).to_list())
     assert made.select(PREDICTED_VOLATILITY, PROBABILITY_UP).null_count().row(0) == (made.height, made.height)
 
 
@@ -151,14 +151,14 @@ def test_the_volatility_ahead_is_the_past_one_times_what_the_model_makes_of_it(s
     assert first[PREDICTED_VOLATILITY] is None  # nothing is known of the past
     assert [row[PREDICTED_VOLATILITY] for row in others] == pytest.approx([np.exp(r[SCORE]) * r[PAST_VOLATILITY] for r in others])
     assert all(row[PREDICTED_VOLATILITY] > 0 for row in others)
-    assert made.select(PREDICTED_RETURN, PROBABILITY_UP).null_count().row(0) == (made.height, made.height)
+    assert made.select(PREDICTED_EXCESS_RETURN, PROBABILITY_UP).null_count().row(0) == (made.height, made.height)
 
 
 def test_the_probability_of_a_rise_lies_half_above_the_score(shelf: Shelf) -> None:
     made = predicted(shelf, "direction")
     assert made[PROBABILITY_UP].to_list() == pytest.approx((made[SCORE] + 0.5).to_list())
     assert made[PROBABILITY_UP].is_between(0, 1).all()
-    assert made.select(PREDICTED_RETURN, PREDICTED_VOLATILITY).null_count().row(0) == (made.height, made.height)
+    assert made.select(PREDICTED_EXCESS_RETURN, PREDICTED_VOLATILITY).null_count().row(0) == (made.height, made.height)
 
 
 def test_the_stack_s_score_is_its_members_scores_combined(shelf: Shelf) -> None:
@@ -167,7 +167,7 @@ def test_the_stack_s_score_is_its_members_scores_combined(shelf: Shelf) -> None:
 
 
 def test_scores_of_unknown_worth_foretell_no_return(shelf: Shelf) -> None:
-    assert predicted(shelf, STACK)[PREDICTED_RETURN].null_count() == NIGHT.height
+    assert predicted(shelf, STACK)[PREDICTED_EXCESS_RETURN].null_count() == NIGHT.height
 
 
 def test_a_stack_looks_at_as_many_sessions_as_the_member_that_looks_at_most(shelf: Shelf) -> None:

@@ -20,7 +20,7 @@ def predictions(scores: list[float], session: date = TONIGHT, training_id: str =
             training_id=pl.lit(training_id),
             version=7,
             rank=pl.col("score").rank("ordinal", descending=True),
-            predicted_return=pl.lit(None, pl.Float64),
+            predicted_excess_return=pl.lit(None, pl.Float64),
             predicted_volatility=pl.lit(None, pl.Float64),
             probability_up=pl.lit(None, pl.Float64),
         )

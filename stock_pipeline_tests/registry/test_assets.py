@@ -170,7 +170,7 @@ def test_what_a_hand_decided_in_the_meantime_is_not_lost(stores: Stores) -> None
     with pytest.raises(RefusedWriteError, match=r"registry\.model_versions was changed by another"):
         execute(replace(stage, body=decided_meanwhile), stores, settings)
     assert stores.count(DECISIONS) == 0
-    assert stores.last_task_runs()[stage.name].state == "failed"
+    assert stores.last_executions()[stage.name].state == "failed"
 
 
 def test_a_training_too_good_to_be_true_becomes_no_version_when_a_later_one_is_registered(stores: Stores) -> None:

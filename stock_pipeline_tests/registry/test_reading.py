@@ -17,7 +17,7 @@ from stock_pipeline.registry.reading import (
 )
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.storage.audit import Execution
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import MOMENT, empty_stores, put, training_row, version_row
 
@@ -137,7 +137,9 @@ def test_the_status_tells_of_every_model_with_its_metrics_over_all_folds(stores:
 def test_the_status_tells_why_the_last_training_failed_until_one_succeeds(stores: Stores) -> None:
     def ended(minute: int, error: str | None) -> str | None:
         moment = MOMENT.replace(minute=minute)
-        stores.record_task("ml", TaskRun(f"models/{MODEL}", "a-run", moment, moment, "succeeded" if error is None else "failed", 0, error))
+        stores.record_execution(
+            "ml", Execution(f"models/{MODEL}", "a-run", moment, moment, "succeeded" if error is None else "failed", 0, error)
+        )
         problem: str | None = next(row["problem"] for row in model_status(stores) if row["model"] == MODEL)
         return problem
 

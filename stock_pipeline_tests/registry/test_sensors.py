@@ -19,7 +19,7 @@ from stock_pipeline.registry.sensors import DAMAGED_MODELS, damaged_models
 from stock_pipeline.registry.tables import MODEL_VERSIONS, TRAINING_JOBS
 from stock_pipeline.registry.training_jobs import TrainingRequest, with_new_job
 from stock_pipeline.storage import Stores
-from stock_pipeline.storage.audit import TaskRun, TaskState
+from stock_pipeline.storage.audit import Execution, ExecutionState
 from stock_pipeline_tests.factories.artefacts import model_file, put_training
 from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -51,9 +51,9 @@ def serve(stores: Stores) -> Serve:
     return served
 
 
-def tried(stores: Stores, model: str, state: TaskState, error: str | None = None, hour: int = 1) -> None:
+def tried(stores: Stores, model: str, state: ExecutionState, error: str | None = None, hour: int = 1) -> None:
     moment = NOW.replace(hour=hour)
-    stores.record_task("ml", TaskRun(f"models/{model}", "a-run", moment, moment, state, 0, error))
+    stores.record_execution("ml", Execution(f"models/{model}", "a-run", moment, moment, state, 0, error))
 
 
 def look(stores: Stores, **retraining: object) -> dg.RunRequest | dg.SkipReason:

@@ -65,25 +65,25 @@ def test_a_file_that_is_named_must_be_one(given: Given, name: str) -> None:
 @pytest.mark.parametrize(
     ("file", "told"),
     [
-        ("lock_wait_seconds: soon", "field lock_wait_seconds is 'soon', but input should be a valid integer"),
-        ("lock_wait_seconds: 1.5", "field lock_wait_seconds is 1.5, but input should be a valid integer"),
-        ("lock_wait_seconds: 0", "field lock_wait_seconds is 0, but input should be greater than or equal to 1"),
+        ("lock_wait_seconds: soon", "field lock_wait_seconds is 'soon', but it should be a whole number, such as 10"),
+        ("lock_wait_seconds: 1.5", "field lock_wait_seconds is 1.5, but it should be a whole number, such as 10"),
+        ("lock_wait_seconds: 0", "field lock_wait_seconds is 0, but it should be 1 or more"),
         ("home: 5", "field home is 5, but it should be a path"),
-        ("trading: {cost_bps_per_side: -1}", "field trading.cost_bps_per_side is -1, but input should be greater than or equal to 0"),
+        ("trading: {cost_bps_per_side: -1}", "field trading.cost_bps_per_side is -1, but it should be 0 or more"),
         ("trading: {cost_bps_per_side: .inf}", "field trading.cost_bps_per_side is inf, but "),
         ("backtest: {cost_bps: 10}", "field backtest.cost_bps is set, but there is no such setting"),
         ("schedule: {time: '25:00'}", "field schedule.time is '25:00', but it should be a time from 00:00 to 23:59, such as 22:45"),
         # YAML reads base sixty.
         ("schedule: {time: 22:45}", "field schedule.time is 1365, but it should be a time from 00:00 to 23:59, such as 22:45; put it in"),
-        ("schedule: {enabled: maybe}", "field schedule.enabled is 'maybe', but input should be a valid boolean"),
+        ("schedule: {enabled: maybe}", "field schedule.enabled is 'maybe', but it should be true or false"),
         ("schedule: {time_zone: Mars/City}", "field schedule.time_zone is 'Mars/City', but there is no such time zone"),
         ("schedule: {time_zone: ../etc/passwd}", "field schedule.time_zone is '../etc/passwd', but there is no such time zone"),
         ("schedule: 5", "field schedule is a section, so it holds no value of its own; give its settings by name, such"),
-        ("registry: {promotion: {tolerance: 2}}", "field registry.promotion.tolerance is 2, but input should be less than or equal to 1"),
-        ("quality: {jump_ratio: .nan}", "field quality.jump_ratio is nan, but input should be a finite number"),
+        ("registry: {promotion: {tolerance: 2}}", "field registry.promotion.tolerance is 2, but it should be 1 or less"),
+        ("quality: {jump_ratio: .nan}", "field quality.jump_ratio is nan, but it should be a number, such as 0.5"),
         ("labels: {horizons: []}", "field labels.horizons is [], but it should name one horizon or more, none of them twice"),
         ("labels: {horizons: [1, 5, 1]}", "field labels.horizons is [1, 5, 1], but it should name one horizon or more, none of them twice"),
-        ("labels: {horizons: [1, 0]}", "field labels.horizons.1 is 0, but input should be greater than or equal to 1"),
+        ("labels: {horizons: [1, 0]}", "field labels.horizons.1 is 0, but it should be 1 or more"),
         ("labels: {horizons: true}", "field labels.horizons is True, but it should be a list, as in [A, B] or A, B"),
         ("labels: {volatility_horizon: 1}", "field labels.volatility_horizon is 1, but it should be 2 sessions or more, as a standard"),
         (
@@ -94,14 +94,14 @@ def test_a_file_that_is_named_must_be_one(given: Given, name: str) -> None:
             "datasets: {minimum_train_sessions: 60, train_sessions: 59}",
             "field datasets.train_sessions is 59, but a fold trains on no fewer",
         ),
-        ("datasets: {minimum_train_sessions: 0, train_sessions: 9}", "field datasets.minimum_train_sessions is 0, but input should be"),
-        ("datasets: {sessions: 0}", "field datasets.sessions is 0, but input should be greater than or equal to 1"),
+        ("datasets: {minimum_train_sessions: 0, train_sessions: 9}", "field datasets.minimum_train_sessions is 0, but it should be"),
+        ("datasets: {sessions: 0}", "field datasets.sessions is 0, but it should be 1 or more"),
         ("models: {device: gpu}", "field models.device is 'gpu', but input should be 'auto', 'cpu' or 'cuda'"),
-        ("models: {tuning_trials: 0}", "field models.tuning_trials is 0, but input should be greater than or equal to 1"),
-        ("models: {suspicious_rank_ic: 1.5}", "field models.suspicious_rank_ic is 1.5, but input should be less than or equal to 1"),
-        ("backtest: {top_share: 0}", "field backtest.top_share is 0, but input should be greater than 0"),
+        ("models: {tuning_trials: 0}", "field models.tuning_trials is 0, but it should be 1 or more"),
+        ("models: {suspicious_rank_ic: 1.5}", "field models.suspicious_rank_ic is 1.5, but it should be 1 or less"),
+        ("backtest: {top_share: 0}", "field backtest.top_share is 0, but it should be more than 0"),
         ("source: {symbols: [A, 1]}", "field source.symbols.1 is 1, but it should be text; put it in quotes"),
-        ("automation: {nightly: {retries: x}}", "field automation.nightly.retries is 'x', but input should be a valid integer"),
+        ("automation: {nightly: {retries: x}}", "field automation.nightly.retries is 'x', but it should be a whole number, such as 10"),
         ("nowhere: 1", "field nowhere is set, but there is no such setting; see docs/settings.md for the names"),
         ("schedule: {tiem: '22:45'}", "field schedule.tiem is set, but there is no such setting; see docs/settings.md"),
     ],
@@ -114,11 +114,11 @@ def test_a_wrong_setting_in_the_file_is_named_with_file_field_and_value(given: G
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("LOCK_WAIT_SECONDS", "soon", "field lock_wait_seconds is 'soon', but input should be a valid integer"),
+        ("LOCK_WAIT_SECONDS", "soon", "field lock_wait_seconds is 'soon', but it should be a whole number, such as 10"),
         ("SCHEDULE__TIME", "7:30", "field schedule.time is '7:30', but it should be a time from 00:00 to 23:59, such as 22:45"),
         ("SCHEDULE__TIEM", "07:30", "field schedule.tiem is set, but there is no such setting; see docs/settings.md for the names"),
         ("SCHEDULE__TIME__ZONE", "UTC", "field schedule.time is a mapping, but it should be a time"),
-        ("AUTOMATION__NIGHTLY__RETRIES", "-1", "field automation.nightly.retries is '-1', but input should be greater than or equal to 0"),
+        ("AUTOMATION__NIGHTLY__RETRIES", "-1", "field automation.nightly.retries is '-1', but it should be 0 or more"),
         ("SOURCE__SYMBOLS", "[1]", "field source.symbols.0 is 1, but it should be text; put it in quotes"),
         ("SCHEDULE", '{"time": "x"}', "field schedule.time is 'x', but it should be a time"),
         (
@@ -211,3 +211,13 @@ def test_settings_do_not_change_once_they_are_loaded() -> None:
         settings.exchange = "XLON"  # type: ignore[misc]
     with pytest.raises(ValueError, match="frozen"):
         settings.schedule.time = "01:00"  # type: ignore[misc]
+
+
+def test_a_folder_in_place_of_the_settings_file_is_refused() -> None:
+    Path(FILE_NAME).mkdir()
+    assert "is not a file, but settings are read from it; make it one, or remove it" in refusal()
+
+
+def test_of_two_variables_the_one_that_is_wrong_is_named(given: Given) -> None:
+    given(MODELS__NAMES="mlp", MODELS='["mlp"]')
+    assert refusal().startswith("variable STOCK_PIPELINE_MODELS: field models is a section")

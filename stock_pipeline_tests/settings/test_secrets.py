@@ -19,6 +19,7 @@ PLACES: list[tuple[str, dict[str, str], str]] = [
     ("", {"SOURCE__API_KEY": SECRET}, "variable STOCK_PIPELINE_SOURCE__API_KEY: field source.api_key is set"),
     ("", {"SOURCE__YAHOO__TOKEN": SECRET}, "variable STOCK_PIPELINE_SOURCE__YAHOO__TOKEN: field source.yahoo.token is set"),
     ("", {"SOURCE__NAME__TOKEN": SECRET}, "variable STOCK_PIPELINE_SOURCE__NAME__TOKEN: field source.name is a mapping"),
+    ("", {"HOME__TOKEN": SECRET}, "variable STOCK_PIPELINE_HOME__TOKEN is set, but there is no such setting"),
     ("", {"SOURCE": SECRET}, "variable STOCK_PIPELINE_SOURCE: field source cannot be read as JSON"),
     ("", {"SOURCE": f'{{"yahoo": {SECRET}'}, "variable STOCK_PIPELINE_SOURCE: field source cannot be read as JSON"),
     ("", {"SOURCE__YAHOO": f"token={SECRET}"}, "variable STOCK_PIPELINE_SOURCE__YAHOO: field source.yahoo cannot be read as JSON"),

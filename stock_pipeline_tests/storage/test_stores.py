@@ -7,20 +7,20 @@ import polars as pl
 
 from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.storage import Author, Stores, open_stores, upsert
-from stock_pipeline.storage.audit import TaskRun
+from stock_pipeline.storage.audit import Execution
 from stock_pipeline_tests.factories.trial_tables import DAYS, NAMES, NOTE, READINGS, audit_rows, author, readings
 
 BEGAN = datetime(2012, 1, 10, 22, 0)
 
 
-def task(asset: str, minute: int, state: Literal["succeeded", "up_to_date", "failed"] = "succeeded", error: str | None = None) -> TaskRun:
+def task(asset: str, minute: int, state: Literal["succeeded", "up_to_date", "failed"] = "succeeded", error: str | None = None) -> Execution:
     started = BEGAN + timedelta(minutes=minute)
-    return TaskRun(asset, f"run-{minute}", started, started + timedelta(seconds=9), state, minute, error)
+    return Execution(asset, f"run-{minute}", started, started + timedelta(seconds=9), state, minute, error)
 
 
 def look(stores: Stores, minute: int, state: Literal["succeeded", "up_to_date", "failed"] = "succeeded", error: str | None = None) -> None:
     """An execution of an asset that sees what is there."""
-    stores.record_task("ml", replace(task("trial/later", minute, state, error), seen=stores.seen()))
+    stores.record_execution("ml", replace(task("trial/later", minute, state, error), seen=stores.seen()))
 
 
 def bring(stores: Stores, day: date, minute: int, value: float = 1.0) -> None:
@@ -57,9 +57,9 @@ def test_count_and_hash_tell_of_the_whole_table(stores: Stores) -> None:
 def test_the_latest_execution_of_every_asset_is_told_of_both_stores(stores: Stores) -> None:
     runs = [task("a/one", 1), task("a/one", 3, "failed", "it broke"), task("a/one", 2), task("a/two", 1, "up_to_date")]
     for run in runs:
-        stores.record_task("ml", run)
-    stores.record_task("market", task("market_data/bars", 5))
-    assert stores.last_task_runs() == {"a/one": runs[1], "a/two": runs[3], "market_data/bars": task("market_data/bars", 5)}
+        stores.record_execution("ml", run)
+    stores.record_execution("market", task("market_data/bars", 5))
+    assert stores.last_executions() == {"a/one": runs[1], "a/two": runs[3], "market_data/bars": task("market_data/bars", 5)}
 
 
 def test_of_an_asset_that_never_ran_to_its_end_everything_may_have_changed(stores: Stores) -> None:
@@ -94,7 +94,7 @@ def test_a_change_while_the_asset_was_at_work_or_before_it_failed_is_not_forgott
 def test_what_was_written_while_the_asset_was_at_work_is_news_whatever_the_clock_says(stores: Stores) -> None:
     seen = stores.seen()
     bring(stores, DAYS[2], 1)
-    stores.record_task("ml", replace(task("trial/later", 5), seen=seen))
+    stores.record_execution("ml", replace(task("trial/later", 5), seen=seen))
     assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[2]
 
 

@@ -79,7 +79,7 @@ def test_the_command_says_which_model_failed_and_why_and_ends_with_one(night: Ni
 
 def test_what_was_made_without_the_model_is_shown(night: Night) -> None:
     told = " ".join(night.ended.output.split())
-    for title in ("Suggested stocks, profile default", "Backtest", "Features by severity of their drift"):
+    for title in ("Suggested stocks, profile default", "Backtest", "Features by drift severity"):
         assert title in told
 
 

@@ -13,7 +13,7 @@ from stock_pipeline.core.columns import (
     FORWARD_RETURN,
     FORWARD_VOLATILITY,
     PAST_VOLATILITY,
-    PREDICTED_RETURN,
+    PREDICTED_EXCESS_RETURN,
     PREDICTED_VOLATILITY,
     PROBABILITY_UP,
     RETURN_SCALE,
@@ -71,7 +71,7 @@ def test_a_kind_says_one_column_of_a_prediction_and_ranks_against_one_that_its_p
     rows = pl.DataFrame({SCORE: [0.1, -0.1], PAST_VOLATILITY: [0.02, None], RETURN_SCALE: [0.5, None]})
     said = rows.select(kind.predict.alias(kind.prediction))
     assert said.schema == {kind.prediction: pl.Float64}
-    assert kind.prediction in (PREDICTED_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP)
+    assert kind.prediction in (PREDICTED_EXCESS_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP)
     assert kind.ranked_against in (FORWARD_RETURN, TARGET)
     assert kind.ranks_stocks or not kind.is_stacked
 
@@ -137,6 +137,6 @@ def test_the_target_of_the_volatility_is_the_log_of_ahead_over_past() -> None:
 def test_a_score_becomes_a_return_a_probability_or_a_volatility() -> None:
     rows = pl.DataFrame({SCORE: [0.1, 0.1], PAST_VOLATILITY: [0.02, None], RETURN_SCALE: [0.5, None]})
     said = rows.select(kind.predict.alias(kind.prediction) for kind in TARGET_KINDS)
-    assert said[PREDICTED_RETURN].to_list() == [pytest.approx(0.05), None]
+    assert said[PREDICTED_EXCESS_RETURN].to_list() == [pytest.approx(0.05), None]
     assert said[PROBABILITY_UP].to_list() == [0.6, 0.6]
     assert said[PREDICTED_VOLATILITY].to_list() == [pytest.approx(0.02 * math.exp(0.1)), None]
