@@ -25,4 +25,4 @@ def test_a_store_of_mlflow_that_cannot_be_read_stops_nothing_else(tmp_path: Path
     # As every night, in a process of its own: this one's MLflow still holds the file that is gone.
     again = command(files.home, "run", *files.full_run("spline_ridge"), **{**QUICK, **MIRRORED})
     assert again.returncode == 0, again.stdout
-    assert "registry/mlflow_mirror: made" in again.stdout and store.is_file()
+    assert "registry/mlflow_mirror: succeeded" in again.stdout and store.is_file()

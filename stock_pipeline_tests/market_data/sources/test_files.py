@@ -231,17 +231,17 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path, nam
 
 def test_a_header_alone_is_no_data(tmp_path: Path) -> None:
     path = csv(tmp_path)
-    assert refusal(path) == f"--path '{path}': {path} holds no rows; give a file with bars"
+    assert refusal(path) == f"--path or source.path '{path}': {path} holds no rows; give a file with bars"
     csv(tmp_path, name="other.csv")
     both = tmp_path / "*.csv"
-    assert refusal(both) == f"--path '{both}': none of the 2 files holds any rows; give a file with bars"
+    assert refusal(both) == f"--path or source.path '{both}': none of the 2 files holds any rows; give a file with bars"
 
 
 @pytest.mark.parametrize("pattern", ["nowhere.csv", "*.parquet", "no/such/*.csv", "[", "\0"])
 def test_a_path_that_matches_no_file_is_named(tmp_path: Path, pattern: str) -> None:
     csv(tmp_path, ROW)
     path = f"{tmp_path}/{pattern}"
-    assert refusal(path) == f"--path {path!r} matches no file; give a CSV or Parquet file or a glob"
+    assert refusal(path) == f"--path or source.path {path!r} matches no file; give a CSV or Parquet file or a glob"
 
 
 @pytest.mark.parametrize("path", [None, ""])

@@ -170,6 +170,6 @@ def test_a_path_may_begin_at_home_and_a_folder_is_no_file(tmp_path: Path, monkey
     monkeypatch.setenv("HOME", str(tmp_path))
     csv(tmp_path, ROW)
     assert fetched("~/bars.csv").rows() == fetched("~/*.csv").rows() == [BAR]
-    assert refusal("~") == f"--path '~' is a folder; give the files in it, such as '{tmp_path}/*.csv'"
-    assert refusal("~/no.csv") == "--path '~/no.csv' matches no file; give a CSV or Parquet file or a glob"
+    assert refusal("~") == f"--path or source.path '~' is a folder; give the files in it, such as '{tmp_path}/*.csv'"
+    assert refusal("~/no.csv") == "--path or source.path '~/no.csv' matches no file; give a CSV or Parquet file or a glob"
     assert "matches no file" in refusal("~nobody_of_that_name/bars.csv")
