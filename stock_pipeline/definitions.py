@@ -16,7 +16,7 @@ from stock_pipeline.market_data.acquisition import chosen_sources
 from stock_pipeline.market_data.sensors import watchdog
 from stock_pipeline.models import assets as models
 from stock_pipeline.orchestration.asset_factory import build_asset
-from stock_pipeline.orchestration.automation import automation_sensors, ingestion_job, ingestion_schedule
+from stock_pipeline.orchestration.automation import FULL_RUN, automation_sensors, ingestion_job, ingestion_schedule
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.performance import assets as performance
@@ -27,8 +27,6 @@ from stock_pipeline.registry import assets as registry
 from stock_pipeline.registry.jobs import training_job
 from stock_pipeline.registry.sensors import damaged_models
 from stock_pipeline.settings import Settings, place_of
-
-FULL_RUN = "full_run"
 
 
 def all_stages(settings: Settings) -> tuple[Stage, ...]:

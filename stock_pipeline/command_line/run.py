@@ -65,6 +65,7 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.market_data.preflight import check_sources
     from stock_pipeline.models.catalogue import STACK
+    from stock_pipeline.orchestration.automation import FULL_RUN
     from stock_pipeline.orchestration.execution import Run, StageResult, execute_stages
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
@@ -76,16 +77,15 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     sessions = check_sources(settings, stores, options.source, options.path, options.as_of, utc_now())
     if sessions is not None:
         check_history(settings, sessions)
-    names = settings.models.names
-    asked = [stage for stage in all_stages(settings) if names is None or stage.cadence != "training" or stage.keys[0][1] in (*names, STACK)]
+    names, every = settings.models.names, all_stages(settings)
+    asked = [stage for stage in every if names is None or stage.cadence != "training" or stage.keys[0][1] in (*names, STACK)]
     stages = [stage for stage in asked if train or stage.cadence != "training"]
-    began = time.perf_counter()
-    with alone(settings.home), recording(settings) as record, RunWatcher(len(stages), listener) as watcher, listening(watcher):
+    began, work = time.perf_counter(), Run(stores, settings, options)
+    with alone(settings.home), recording(work, FULL_RUN, every) as record, RunWatcher(len(stages), listener) as watcher, listening(watcher):
         results = []
-        for result in execute_stages(stages, Run(stores, settings, options)):
+        for result in execute_stages(stages, work):
             results.append(result)
-            if isinstance(result, StageResult):
-                record(result)
+            record(result)
     show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
     sound = [result for result in results if isinstance(result, StageResult) and not result.blocked]
     if len(sound) == len(stages):

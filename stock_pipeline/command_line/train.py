@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,6 +61,7 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
     from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
+    from stock_pipeline.orchestration.training_request import TRAINING_JOB
     from stock_pipeline.registry import jobs, ledger
     from stock_pipeline.registry.overview import model_status
 
@@ -68,9 +70,11 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
     seconds = SECONDS_TO_TAKE_OVER if isinstance(asked, int) else ledger.SECONDS_TO_WAIT
     with ledger.training_lock(run.stores, seconds), alone(run.settings.home):
         begun = jobs.start_job(run, asked if isinstance(asked, int) else jobs.open_job(run, asked))
-        stages = jobs.training_stages(all_stages(run.settings), begun)
+        every = all_stages(run.settings)
+        stages = jobs.training_stages(every, begun)
         watcher = RunWatcher(len(stages), quiet=as_json)
-        with recording(run.settings) as record, watcher, listening(watcher):
+        unrecorded = nullcontext(lambda _result: None)  # as a dry run leaves nothing with Dagster
+        with unrecorded if begun["dry_run"] else recording(run, TRAINING_JOB, every) as record, watcher, listening(watcher):
             row, went_well = jobs.run_job(begun, stages, run, record)
     if as_json:
         print_json(row)

@@ -10,7 +10,7 @@ import dagster as dg
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.automation import condition_of, freshness_policy, limits, retry_policy
 from stock_pipeline.orchestration.execution import Run, execute_stage
-from stock_pipeline.orchestration.reporting import check_results, check_specs, column_schema, shown_of
+from stock_pipeline.orchestration.reporting import check_results, check_specs, column_schema, data_version, metadata_of
 from stock_pipeline.orchestration.resources import RunScope, StoreResource
 from stock_pipeline.orchestration.stage import Key, Stage, dependencies
 from stock_pipeline.settings import Settings
@@ -46,7 +46,8 @@ def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings) -> dg
         for key in stage.keys:
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),
-                metadata=shown_of(result, key, context.instance),
+                metadata=metadata_of(result, key),
+                data_version=dg.DataVersion(data_version(result, key)),
                 check_results=list(check_results(result, key)),
             )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 INGESTION_JOB = "nightly_ingestion"
+FULL_RUN = "full_run"
 JITTER = dg.Jitter.PLUS_MINUS
 
 

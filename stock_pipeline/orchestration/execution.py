@@ -23,7 +23,7 @@ from stock_pipeline.orchestration.stage import Key, Stage, dependencies
 from stock_pipeline.settings import Settings
 from stock_pipeline.settings.values import difference, values_of
 from stock_pipeline.storage import Author, Stores, WriteReport
-from stock_pipeline.storage.audit import Execution, ExecutionState, Seen, Watermark
+from stock_pipeline.storage.audit import Execution, ExecutionState, Progress, Seen, Watermark
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,10 @@ class StageResult:
     state: ExecutionState  # how it ended; failed only where the stage shows its failures as a check
     output: StageOutput | None  # of the body; None where nothing was to be done or it failed
     reports: tuple[WriteReport, ...]  # a report for each table written
-    counts: Mapping[str, int]  # rows of each table of the stage, by qualified name
+    progress: Progress  # watermark, rows and versions of the stage's tables afterwards
     reached: date | None  # the session that the stage has reached
     wanted: date | None  # the session that it had to reach
+    advanced: bool  # whether it has reached a later session than before
     checks: Mapping[str, CheckOutcome]  # the verdicts, by name of the check
     seconds: float  # how long it took
     error: str | None = None  # why it failed, in one sentence
@@ -64,6 +65,11 @@ class StageResult:
     def up_to_date(self) -> bool:
         """Whether the stage has reached the session that it had to reach."""
         return self.reached is not None and self.wanted is not None and self.reached >= self.wanted
+
+    @property
+    def materialised(self) -> bool:
+        """Whether anything was made: rows, or the same rows for a later session."""
+        return self.state == "succeeded" or (self.state == "up_to_date" and (self.advanced or self.output is not None))
 
     @property
     def blocked(self) -> Mapping[str, CheckOutcome]:
@@ -148,6 +154,13 @@ def sentence_of(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def problem_of(result: "StageResult | StageFailure") -> str | None:
+    """Why an execution failed, or which of its blocking checks; None where nothing is wrong."""
+    if isinstance(result, StageFailure) or result.error is not None:
+        return result.error
+    return next((f"check {name} failed: {facts_of(verdict)}" for name, verdict in result.blocked.items()), None)
+
+
 def facts_of(verdict: CheckOutcome) -> str:
     """The facts of a check for a sentence, frames left out."""
     return ", ".join(f"{name} {value}" for name, value in verdict.facts.items() if not isinstance(value, pl.DataFrame))
@@ -187,14 +200,27 @@ def _make(stage: Stage, run: Run, context: StageContext) -> tuple[StageOutput | 
 def _result(
     stage: Stage, context: StageContext, output: StageOutput | None, reports: tuple[WriteReport, ...], error: str | None
 ) -> StageResult:
-    held, counts = context.stores.progress_of(stage.store, stage.name, stage.tables)
-    reached = None if held is None else held.session
+    progress = context.stores.progress_of(stage.store, stage.name, stage.tables)
+    reached = None if progress.watermark is None else progress.watermark.session
     changed = output is not None and (not reports or any(report.changed for report in reports))
     state: ExecutionState = "failed" if error is not None else "succeeded" if changed else "up_to_date"
     checks = {name: verdict for check in stage.checks for name, verdict in check.judge(context).items()}
     # Ingestion learns only now how far the source goes, so the session that it reached is the one wanted.
     wanted = context.options.as_of or (reached if stage.cadence == "ingestion" else context.as_of)
-    return StageResult(stage, state, output, reports, counts, reached, wanted, checks, 0.0, error, dry_run=context.options.dry_run)
+    return StageResult(
+        stage=stage,
+        state=state,
+        output=output,
+        reports=reports,
+        progress=progress,
+        reached=reached,
+        wanted=wanted,
+        advanced=reached != context.watermark,
+        checks=checks,
+        seconds=0.0,
+        error=error,
+        dry_run=context.options.dry_run,
+    )
 
 
 def _record(stage: Stage, run: Run, task: Execution) -> None:

@@ -1,9 +1,6 @@
-"""Execution of stages in this process, around which it locks the data directory and reports to the Dagster instance.
+"""Execution of stages in this process, around which it locks the data directory and records a run with the Dagster instance."""
 
-It makes no Dagster run: the events of one cost more than many a stage, and a killed process would keep its pools.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,29 +9,35 @@ import dagster as dg
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.locks import exclusive
-from stock_pipeline.orchestration.asset_factory import code_version
-from stock_pipeline.orchestration.execution import StageResult
+from stock_pipeline.orchestration.dagster_run import RecordedRun
+from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult
 from stock_pipeline.orchestration.instance import given_dagster_home, prepare_dagster_home
-from stock_pipeline.orchestration.reporting import events_of
-from stock_pipeline.settings import Settings
+from stock_pipeline.orchestration.stage import Stage
 
 
 @contextmanager
-def recording(settings: Settings) -> Iterator[Callable[[StageResult], None]]:
-    """Open the Dagster instance; yields a function that records a result's materialisations and checks in it.
+def recording(run: Run, job: str, stages: Sequence[Stage]) -> Iterator[Callable[[StageResult | StageFailure], None]]:
+    """Record a run of the block with the Dagster instance; yields a function that records the result of a stage.
 
     The instance is the one under the data directory, or in DAGSTER_HOME.
+
+    Args:
+        run: its settings and its number.
+        job: the Dagster job whose page and line of the timeline show the run.
+        stages: all stages of the project.
 
     Raises:
         InputError: DAGSTER_HOME is not a folder.
     """
-    with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
-
-        def record(result: StageResult) -> None:
-            for event in events_of(result, code_version(result.stage, settings), instance):
-                instance.report_runless_asset_event(event)
-
-        yield record
+    with dg.DagsterInstance.from_config(str(prepare_dagster_home(run.settings))) as instance:
+        recorded = RecordedRun(instance, job, run.run_id, stages, run.settings)
+        recorded.begin()
+        try:
+            yield recorded.record
+        except BaseException as error:
+            recorded.end(error)
+            raise
+        recorded.end()
 
 
 @contextmanager

@@ -3,9 +3,12 @@
 ``python -m stock_pipeline.orchestration.instance`` makes it and prints its path, for scripts that start Dagster.
 """
 
+import hashlib
 import os
 import sys
+from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from stock_pipeline.core.atomic_files import write_text
 from stock_pipeline.core.errors import InputError, StockPipelineError
@@ -15,7 +18,8 @@ from stock_pipeline.settings import Settings, load_settings
 
 VARIABLE = "DAGSTER_HOME"
 CONFIG = "dagster.yaml"
-PROJECT_FOLDER = Path(__file__).resolve().parents[2]
+WRITTEN: Final = ".dagster.yaml.sha256"  # the hash of the dagster.yaml that was written last, by which an edited one is known
+FORMER: Final = "# The Dagster instance. Copied into"  # how the file began while no hash was kept and every command overwrote it
 
 
 def given_dagster_home() -> Path | None:
@@ -31,25 +35,38 @@ def given_dagster_home() -> Path | None:
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """The instance folder: DAGSTER_HOME where it is set, else ``dagster`` under the data directory with the project's dagster.yaml.
+    """The instance folder: DAGSTER_HOME where it is set, else ``dagster`` under the data directory.
+
+    Where it has no dagster.yaml, it gets the project's, and a new one with a new version of the project as long as nobody edits it.
 
     Raises:
         InputError: DAGSTER_HOME is not a folder.
     """
-    given = given_dagster_home()
-    if given is not None:
-        return given
     import dagster as dg
 
-    home = Layout(settings.home).dagster.resolve()
+    home = given_dagster_home() or Layout(settings.home).dagster.resolve()
     with exclusive(home / ".lock"):
-        config = PROJECT_FOLDER / CONFIG
-        if config.is_file():  # renamed into place whole, as a daemon may be reading the one that is there
-            write_text(home / CONFIG, config.read_text(encoding="utf-8"))
+        _configure(home)
         with dg.DagsterInstance.from_config(str(home)) as instance:
             instance.get_runs(limit=1)
             instance.all_asset_keys()
     return home
+
+
+def _configure(home: Path) -> None:
+    """Write the project's dagster.yaml into an instance folder, unless somebody has edited the one there."""
+    config, record = home / CONFIG, home / WRITTEN
+    own = files("stock_pipeline.orchestration").joinpath(CONFIG).read_text(encoding="utf-8")
+    held = config.read_text(encoding="utf-8") if config.exists() else None
+    written = record.read_text(encoding="utf-8") if record.exists() else None
+    if held == own or (held is not None and _digest(held) != written and not held.startswith(FORMER)):
+        return
+    write_text(config, own)  # renamed into place whole, as a daemon may be reading the one that is there
+    write_text(record, _digest(own))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 if __name__ == "__main__":

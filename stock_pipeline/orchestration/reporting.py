@@ -1,10 +1,7 @@
-"""The report of a result to Dagster: a materialisation for each key of the stage, and a result for each of its checks.
-
-A dry run is not reported: a materialisation would trigger automation, and a check would judge rows that do not exist.
-"""
+"""The parts of a result as Dagster shows them: the metadata of a materialisation, its data version, and the results of checks."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -17,7 +14,6 @@ from stock_pipeline.orchestration.stage import CheckSpec, Key, Stage
 
 UP_TO_DATE = CheckSpec("up_to_date", "The table has reached the session that the run works as of.", warns=True)
 LAST_EXECUTION = CheckSpec("last_execution", "The last execution did not fail. Where it did, downstream assets are made without it.")
-CODE_VERSION_TAG = "dagster/code_version"
 
 
 def check_specs(stage: Stage, key: Key) -> list[CheckSpec]:
@@ -42,57 +38,33 @@ def check_results(result: StageResult, key: Key) -> Iterator[dg.AssetCheckResult
         )
 
 
-def shown_of(result: StageResult, key: Key, instance: dg.DagsterInstance) -> dict[str, Any]:
-    """The metadata of an asset for the web UI; that of the last materialisation where nothing has changed."""
+def metadata_of(result: StageResult, key: Key) -> dict[str, Any]:
+    """The metadata of an asset's materialisation for the web UI; charts and rows where they are new."""
     table, output = result.stage.table_of(key), result.output
     shown: dict[str, Any] = {"result": _result(result), "watermark": str(result.reached)}
-    new = None
     if output is not None and result.state == "succeeded":
-        new = output_metadata(output) if key == result.stage.keys[0] else preview(output, table)
-    shown |= new or _previously_shown(key, instance)
+        shown |= output_metadata(output) if key == result.stage.keys[0] else preview(output, table)
     if table is not None:
-        shown["dagster/row_count"] = result.counts[table.qualified_name]
+        shown["dagster/row_count"] = result.progress.counts[table.qualified_name]
     return shown | {"seconds": round(result.seconds, 3)}
 
 
-def events_of(
-    result: StageResult, code_version: str, instance: dg.DagsterInstance
-) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """The events of a stage that was executed outside of a Dagster step, for the event log; none for a dry run."""
-    if result.dry_run:
-        return
-    blocking = {spec.name for check in result.stage.checks for spec in check.specs if spec.blocking}
-    for key in result.stage.keys:
-        tags = {CODE_VERSION_TAG: code_version}
-        yield dg.AssetMaterialization(asset_key=dg.AssetKey(key), metadata=shown_of(result, key, instance), tags=tags)
-        for check in check_results(result, key):
-            yield dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey(key),
-                check_name=str(check.check_name),
-                passed=check.passed,
-                metadata=check.metadata,
-                severity=check.severity,
-                blocking=check.check_name in blocking,
-            )
+def data_version(result: StageResult, key: Key) -> str:
+    """The data version of an asset: the number of the last write to its table, or of its own where it has none."""
+    table, progress = result.stage.table_of(key), result.progress
+    return str(progress.last_write if table is None else progress.versions[table.qualified_name])
 
 
 def _result(result: StageResult) -> str:
     if result.state == "failed":
-        return "failed; what is shown was made before"
+        return "failed; what is stored was made before"
     if result.state == "up_to_date":
         return "up to date"
     return "brought up to date" if result.remade is None else f"rebuilt: {result.remade}"
 
 
-def _previously_shown(key: Key, instance: dg.DagsterInstance) -> dict[str, Any]:
-    event = instance.get_latest_materialization_event(dg.AssetKey(key))
-    materialization = event.asset_materialization if event is not None else None
-    return {} if materialization is None else carried_over(materialization.metadata)
-
-
 MOST_ROWS = 50  # of a table shown in the web UI
 PREVIEW_ROWS = 20
-ALWAYS_NEW = frozenset({"result", "watermark", "seconds"})  # set by every materialisation
 
 
 def column_schema(schema: TableSchema) -> dg.TableSchema:
@@ -135,8 +107,3 @@ def preview(output: StageOutput, schema: TableSchema | None) -> dict[str, Any]:
     """The first rows written to a table; nothing where none were."""
     written = next((write.frame for write in output.writes if write.schema is schema), None)
     return {} if written is None or written.is_empty() else {"rows": frame_shown(written.head(PREVIEW_ROWS))}
-
-
-def carried_over(previous: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, dg.MetadataValue[Any]]:
-    """The metadata of an earlier materialisation that is shown again where nothing has changed."""
-    return {name: value for name, value in previous.items() if not name.startswith("dagster/") and name not in ALWAYS_NEW}

@@ -9,12 +9,12 @@ import polars as pl
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.models.catalogue import STACK
-from stock_pipeline.orchestration.asset_factory import code_version
+from stock_pipeline.orchestration.asset_events import AssetEvents
 from stock_pipeline.orchestration.automation import run_tags
-from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult, execute_stages, facts_of, sentence_of
+from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult, execute_stages, problem_of, sentence_of
 from stock_pipeline.orchestration.in_process import alone
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.orchestration.reporting import events_of, output_metadata
+from stock_pipeline.orchestration.reporting import output_metadata
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, TrainingConfig
 from stock_pipeline.registry import training_jobs
@@ -25,7 +25,7 @@ from stock_pipeline.storage import open_stores
 
 REGISTRY: Final = "registry"  # the room that is brought up to date with every training
 SHOWN: Final = ("job", "state", "models", "succeeded", "failed")
-Report = Callable[[StageResult], None]
+Report = Callable[[StageResult | StageFailure], None]
 
 
 def open_job(run: Run, request: training_jobs.TrainingRequest) -> int:
@@ -67,7 +67,7 @@ def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: R
         row: of the job.
         stages: those of the job, in order.
         run: stores, settings and clock; its options are replaced by those of the job.
-        report: receives the result of every stage that did not raise.
+        report: receives the result of every stage.
     """
     chosen = training_jobs.models_weighed(run.settings.models.names, row["models"])
     options = RunOptions(full_refresh=True, models=chosen, dry_run=row["dry_run"], **{name: row[name] for name in training_jobs.CHOICES})
@@ -76,8 +76,7 @@ def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: R
     try:
         for result in execute_stages(stages, replace(run, options=options)):
             results.append(result)
-            if isinstance(result, StageResult):
-                report(result)
+            report(result)
         error = None if row["dry_run"] else _unregistered(stages, results)
     except BaseException as problem:
         error = sentence_of(problem)
@@ -86,7 +85,7 @@ def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: R
         succeeded, failed = _trained(stages, results)
         then = run.clock()
         rows = change_jobs(run.stores, lambda held: training_jobs.with_finished_job(held, row[JOB], then, succeeded, failed, error), then)
-    sound = [result for result in results if _problem(result) is None]
+    sound = [result for result in results if problem_of(result) is None]
     return training_jobs.as_json_row(training_jobs.job_of(rows, row[JOB])), len(sound) == len(stages)
 
 
@@ -106,17 +105,11 @@ def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Sta
 
 def _trained(stages: Sequence[Stage], results: Sequence[StageResult | StageFailure]) -> tuple[list[str], dict[str, str]]:
     """The models that were trained, and why each of the others was not."""
-    problems = {result.stage.name: _problem(result) for result in results}
+    problems = {result.stage.name: problem_of(result) for result in results}
     found = {
         stage.keys[0][1]: problems.get(stage.name, "the run ended before it was trained") for stage in stages if stage.cadence == "training"
     }
     return [name for name, why in found.items() if why is None], {name: why for name, why in found.items() if why is not None}
-
-
-def _problem(result: StageResult | StageFailure) -> str | None:
-    if isinstance(result, StageFailure) or result.error is not None:
-        return result.error
-    return next((f"check {name} failed: {facts_of(verdict)}" for name, verdict in result.blocked.items()), None)
 
 
 def _unregistered(stages: Sequence[Stage], results: Sequence[StageResult | StageFailure]) -> str | None:
@@ -125,7 +118,7 @@ def _unregistered(stages: Sequence[Stage], results: Sequence[StageResult | Stage
     for result in results:
         if result.stage.name == registry:
             return None if result.error is None else f"{registry} failed: {result.error}"
-    barred = "; ".join(f"{result.stage.name}: {problem}" for result in results if (problem := _problem(result)) is not None)
+    barred = "; ".join(f"{result.stage.name}: {problem}" for result in results if (problem := problem_of(result)) is not None)
     return f"nothing was registered: {barred or 'the run ended before'}"
 
 
@@ -138,11 +131,15 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
 
         found: dict[str, Any] = {}  # the metadata that a dry run shows here instead of on its assets
 
-        def report(outcome: StageResult) -> None:
-            if outcome.dry_run and outcome.output is not None:
-                made = output_metadata(outcome.output)
-                found.update({f"{outcome.stage.keys[0][1]}, {name}": value for name, value in made.items()})
-            for event in events_of(outcome, code_version(outcome.stage, settings), context.instance):
+        events = AssetEvents(context.instance, stages, settings)
+
+        def report(result: StageResult | StageFailure) -> None:
+            if isinstance(result, StageFailure):
+                return
+            if result.dry_run and result.output is not None:
+                made = output_metadata(result.output)
+                found.update({f"{result.stage.keys[0][1]}, {name}": value for name, value in made.items()})
+            for event in events.of(result):
                 context.log_event(event)  # type: ignore[arg-type]  # it takes check evaluations, too
 
         try:

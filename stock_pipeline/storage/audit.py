@@ -101,6 +101,16 @@ class Watermark:
     settings: str
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far an asset has come, and how many rows its tables have."""
+
+    watermark: Watermark | None  # None: it has made nothing yet
+    counts: dict[str, int]  # rows of each of its tables, by qualified name
+    versions: dict[str, int]  # number of the last write to each of its tables, by qualified name; 0: none
+    last_write: int  # number of the last write of the asset itself; 0: none
+
+
 def record_write(connection: duckdb.DuckDBPyConnection, author: Author, report: WriteReport) -> None:
     """Add the audit row of a write, inside the write's own transaction, with the next number of the store."""
     table, *figures = astuple(report)
@@ -135,6 +145,12 @@ def version_of(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """The number of the write that changed the table last; 0 where none has."""
     query = "SELECT coalesce(max(sequence), 0) FROM audit.writes WHERE table_name = ?"
     return int(connection.execute(query, [table]).fetchall()[0][0])
+
+
+def last_write_of(connection: duckdb.DuckDBPyConnection, asset: str) -> int:
+    """The number of the asset's last write to any table; 0 where there was none."""
+    query = "SELECT coalesce(max(sequence), 0) FROM audit.writes WHERE author_kind = 'asset' AND author = ?"
+    return int(connection.execute(query, [asset]).fetchall()[0][0])
 
 
 def rows_ever(connection: duckdb.DuckDBPyConnection, table: str) -> int:

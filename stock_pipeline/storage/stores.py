@@ -14,7 +14,7 @@ from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.table_schema import StoreName, TableSchema, View
 from stock_pipeline.storage import audit
-from stock_pipeline.storage.audit import Author, Execution, Seen, Watermark, WriteReport
+from stock_pipeline.storage.audit import Author, Execution, Progress, Seen, Watermark, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import table_identifier
 from stock_pipeline.storage.modes import Write
@@ -121,10 +121,15 @@ class Stores:
         with self.market.reader() as connection:
             return audit.last_watermark(connection)
 
-    def progress_of(self, store: StoreName, asset: str, tables: Sequence[TableSchema]) -> tuple[Watermark | None, dict[str, int]]:
-        """The asset's watermark, and the number of rows of each table, by qualified name."""
+    def progress_of(self, store: StoreName, asset: str, tables: Sequence[TableSchema]) -> Progress:
+        """How far the asset has come, with the rows and the versions of ``tables``, which lie in that store."""
         with self.database(store).reader() as connection:
-            return audit.read_watermark(connection, asset), {table.qualified_name: _count(connection, table) for table in tables}
+            return Progress(
+                watermark=audit.read_watermark(connection, asset),
+                counts={table.qualified_name: _count(connection, table) for table in tables},
+                versions={table.qualified_name: audit.version_of(connection, table.qualified_name) for table in tables},
+                last_write=audit.last_write_of(connection, asset),
+            )
 
     def changed_from(self, tables: Sequence[TableSchema], store: StoreName, asset: str) -> date | None:
         """The earliest session whose rows in ``tables`` have changed since the asset's last run that did not fail; None where none has.

@@ -53,7 +53,7 @@ def test_one_ingestion_fills_every_table(stores: Stores, bring: Bring) -> None:
         "quarantined_bars": 1,
         "ingestion_reports": 1,
     }
-    assert outcome.counts == {table.qualified_name: stores.count(table) for table in TABLES}
+    assert outcome.progress.counts == {table.qualified_name: stores.count(table) for table in TABLES}
     assert (outcome.state, outcome.reached, outcome.wanted) == ("succeeded", DAYS[1], DAYS[1])
     assert stores.market_session() == DAYS[1]
 

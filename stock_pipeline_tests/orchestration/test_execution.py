@@ -40,7 +40,7 @@ def tasks(stores: Stores) -> list[tuple[object, ...]]:
 def test_an_outcome_tells_what_was_made_and_how_far_the_stage_has_come(stores: Stores) -> None:
     result = execute_stage(declared(lambda _context: output()), run_of(stores))
     assert (result.state, result.rows, result.reached, result.wanted, result.up_to_date) == ("succeeded", 1, DAYS[3], DAYS[3], True)
-    assert result.counts == {"maintenance.backups": 1}
+    assert result.progress.counts == {"maintenance.backups": 1}
     assert tasks(stores) == [("a-run", MOMENT, "succeeded", 1)]
     again = execute_stage(declared(lambda _context: output()), run_of(stores))
     assert (again.state, again.rows, again.output is None) == ("up_to_date", 0, False)

@@ -1,3 +1,4 @@
+import hashlib
 import runpy
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.orchestration.instance import prepare_dagster_home
+from stock_pipeline.orchestration.run_launcher import WatchedRunLauncher
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
@@ -51,13 +53,40 @@ def test_two_data_directories_have_two_instances(tmp_path: Path) -> None:
     assert homes == [tmp_path / "one" / "dagster", tmp_path / "two" / "dagster"]
 
 
-def test_an_instance_that_the_environment_names_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_instance_that_the_environment_names_gets_the_settings_that_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = tmp_path / "given"
     given.mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(given))
     assert prepare_dagster_home(plain_settings(tmp_path / "data")) == given
-    assert list(given.iterdir()) == []
+    with dg.DagsterInstance.from_config(str(given)) as instance:
+        assert not instance.telemetry_enabled and isinstance(instance.run_launcher, WatchedRunLauncher)
     assert not (tmp_path / "data").exists()
+
+
+def test_settings_of_the_instance_that_somebody_edited_stay(tmp_path: Path) -> None:
+    settings = plain_settings(tmp_path)
+    config = prepare_dagster_home(settings) / "dagster.yaml"
+    edited = config.read_text().replace("max_concurrent_runs: 2", "max_concurrent_runs: 1")
+    config.write_text(edited)
+    prepare_dagster_home(settings)
+    assert config.read_text() == edited
+
+
+def test_settings_of_the_instance_follow_the_project_as_long_as_nobody_edits_them(tmp_path: Path) -> None:
+    settings = plain_settings(tmp_path)
+    home = prepare_dagster_home(settings)
+    config, own = home / "dagster.yaml", (home / "dagster.yaml").read_text()
+    config.write_text("telemetry: {enabled: false}\n")
+    (home / ".dagster.yaml.sha256").write_text(hashlib.sha256(config.read_bytes()).hexdigest())  # as an earlier version had left it
+    prepare_dagster_home(settings)
+    assert config.read_text() == own
+
+
+def test_settings_of_the_instance_that_were_there_first_stay(tmp_path: Path) -> None:
+    (tmp_path / "dagster").mkdir()
+    (tmp_path / "dagster" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    home = prepare_dagster_home(plain_settings(tmp_path))
+    assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
 
 
 def test_an_instance_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

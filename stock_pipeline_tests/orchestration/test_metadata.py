@@ -9,7 +9,6 @@ from stock_pipeline.orchestration.context import StageOutput
 from stock_pipeline.orchestration.reporting import (
     MOST_ROWS,
     PREVIEW_ROWS,
-    carried_over,
     chart,
     column_schema,
     frame_shown,
@@ -94,8 +93,3 @@ def test_there_is_no_preview_of_a_table_that_was_not_written_to() -> None:
     assert preview(StageOutput(writes=(upsert(SCHEMA, SCHEMA.empty()),), watermark=DAY), SCHEMA) == {}
     assert preview(StageOutput(writes=(), watermark=DAY), SCHEMA) == {}
     assert preview(StageOutput(writes=(), watermark=DAY), None) == {}
-
-
-def test_what_was_shown_before_is_shown_again_but_for_what_dagster_and_each_run_say_themselves() -> None:
-    previous = {name: dg.MetadataValue.int(1) for name in ("dagster/row_count", "seconds", "result", "watermark", "sharpe")}
-    assert set(carried_over(previous)) == {"sharpe"}

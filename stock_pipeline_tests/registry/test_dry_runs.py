@@ -109,7 +109,10 @@ def test_a_training_that_is_kept_is_told(way: Way, watched: Watched, desk: Desk)
 
 
 def test_automation_follows_a_materialisation(watched: Watched) -> None:
-    watched.instance.report_runless_asset_event(dg.AssetMaterialization(["models", "mlp"]))
+    key = dg.AssetKey(["models", "mlp"])
+    watched.instance.report_runless_asset_event(dg.AssetMaterialization(key))
+    assert watched.requested() == set()  # its blocking check has not judged it yet
+    watched.instance.report_runless_asset_event(dg.AssetCheckEvaluation(key, "plausible_ic", passed=True, metadata={}, blocking=True))
     assert watched.requested() == {REGISTERED, MIRRORED}
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.storage import Author, Stores, open_stores, upsert
-from stock_pipeline.storage.audit import Execution
+from stock_pipeline.storage.audit import Execution, Progress
 from stock_pipeline_tests.factories.trial_tables import DAYS, NAMES, NOTE, READINGS, audit_rows, author, readings
 
 BEGAN = datetime(2012, 1, 10, 22, 0)
@@ -129,10 +129,11 @@ def test_a_store_is_read_while_it_is_kept_open_and_written_to_afterwards(stores:
     assert stores.read(READINGS)["value"].to_list() == [1.0, 2.0]
 
 
-def test_how_an_asset_stands_is_its_watermark_and_the_rows_of_its_tables(stores: Stores) -> None:
-    assert stores.progress_of("ml", "trial/readings", [READINGS]) == (None, {READINGS.qualified_name: 0})
+def test_the_progress_of_an_asset_is_its_watermark_and_the_rows_and_versions_of_its_tables(stores: Stores) -> None:
+    name = READINGS.qualified_name
+    assert stores.progress_of("ml", "trial/readings", [READINGS]) == Progress(None, {name: 0}, {name: 0}, 0)
     bring(stores, DAYS[0], 1)
-    held, counts = stores.progress_of("ml", "trial/readings", [READINGS])
-    assert held == stores.watermark("ml", "trial/readings")
-    assert held is not None
-    assert counts == {READINGS.qualified_name: 1}
+    progress = stores.progress_of("ml", "trial/readings", [READINGS])
+    assert progress.watermark is not None and progress.watermark == stores.watermark("ml", "trial/readings")
+    assert (progress.counts, progress.versions, progress.last_write) == ({name: 1}, {name: 1}, 1)
+    assert stores.progress_of("ml", "another/asset", [READINGS]).last_write == 0
