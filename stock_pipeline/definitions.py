@@ -19,6 +19,7 @@ from stock_pipeline.orchestration.asset_factory import build_asset
 from stock_pipeline.orchestration.automation import FULL_RUN, automation_sensors, ingestion_job, ingestion_schedule
 from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage import Stage
+from stock_pipeline.orchestration.unfinished import unfinished_assets
 from stock_pipeline.performance import assets as performance
 from stock_pipeline.performance.sensors import performance_schedule
 from stock_pipeline.portfolio import assets as portfolio
@@ -56,7 +57,13 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=[build_asset(stage, stages, settings) for stage in stages],
         jobs=[ingestion, full_run, training_job(settings, stages)],
         schedules=[ingestion_schedule(ingestion, settings), performance_schedule(settings)],
-        sensors=[*automation_sensors(stages, settings), watchdog(settings), damaged_models(settings), drift_retraining(settings)],
+        sensors=[
+            *automation_sensors(stages, settings),
+            watchdog(settings),
+            unfinished_assets(settings, stages),
+            damaged_models(settings),
+            drift_retraining(settings),
+        ],
         resources=resources(settings),
         executor=dg.multiprocess_executor.configured(
             {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["stock_pipeline.definitions"]}}}

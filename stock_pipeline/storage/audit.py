@@ -205,6 +205,19 @@ def last_executions(connection: duckdb.DuckDBPyConnection) -> dict[str, Executio
     return {row[0]: Execution(*row) for row in rows}
 
 
+def read_watermarks(connection: duckdb.DuckDBPyConnection) -> dict[str, date]:
+    """The session that each asset of the store has reached."""
+    return dict(connection.execute("SELECT asset, watermark FROM audit.watermarks").fetchall())
+
+
+def cut_short(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The assets whose execution ended after its last write and before its end, as when its process was killed."""
+    last = "SELECT author, arg_max(run_id, sequence) AS run_id FROM audit.writes WHERE author_kind = 'asset' GROUP BY author"
+    ended = "FROM audit.executions AS e WHERE e.asset = last.author AND e.run_id = last.run_id"
+    rows = connection.execute(f"SELECT author FROM ({last}) AS last WHERE NOT EXISTS ({ended})").fetchall()  # noqa: S608
+    return {row[0] for row in rows}
+
+
 def _insert(connection: duckdb.DuckDBPyConnection, table: TableSchema, values: Sequence[object]) -> None:
     marks = ", ".join("?" * len(values))
     connection.execute(f"INSERT INTO {table_identifier(table)} ({quoted_list(table.column_names)}) VALUES ({marks})", values)  # noqa: S608

@@ -1,10 +1,11 @@
 """The market store and the ML store under one data directory, as the stages see them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import polars as pl
@@ -21,6 +22,8 @@ from stock_pipeline.storage.modes import Write
 from stock_pipeline.storage.reading import Selection, read, stored_columns
 from stock_pipeline.storage.schema_sync import prepare
 from stock_pipeline.storage.writing import write_all
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,14 @@ class Stores:
         with self.database(store).reader() as connection:
             return audit.read_watermark(connection, asset)
 
+    def watermarks(self) -> dict[str, date]:
+        """The session that each asset of both stores has reached."""
+        return self._of_both(audit.read_watermarks)
+
+    def cut_short(self) -> set[str]:
+        """The assets of both stores whose last execution ended after its write and before its end; see ``audit.cut_short``."""
+        return {*self._of_both(lambda connection: dict.fromkeys(audit.cut_short(connection), True))}
+
     def market_session(self) -> date | None:
         """The last session in the market store, which only ingestion writes; None where there is none yet."""
         if not self.market.path.exists():
@@ -169,10 +180,13 @@ class Stores:
 
     def last_executions(self) -> dict[str, Execution]:
         """The latest execution of every asset, of both stores."""
-        found: dict[str, Execution] = {}
+        return self._of_both(audit.last_executions)
+
+    def _of_both(self, read_one: Callable[[duckdb.DuckDBPyConnection], dict[str, T]]) -> dict[str, T]:
+        found: dict[str, T] = {}
         for database in (self.market, self.ml):
             with database.reader() as connection:
-                found |= audit.last_executions(connection)
+                found |= read_one(connection)
         return found
 
 
