@@ -24,8 +24,7 @@ run: install  ## run the full pipeline once on the embedded sample, or with ARGS
 	@$(BIN)/stock-pipeline run $(ARGS)
 
 ui: install  ## the web UI and the daemon with every schedule and sensor, on http://127.0.0.1:3000 (PORT=...)
-	@home="$$($(BIN)/python -m stock_pipeline.orchestration.instance)" && DAGSTER_HOME="$$home" \
-		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+	@$(BIN)/stock-pipeline ui --port $(PORT)
 
 mlflow: install  ## every training in MLflow, on http://127.0.0.1:5000 (MLFLOW_PORT=...)
 	@$(BIN)/stock-pipeline mlflow --port $(MLFLOW_PORT)

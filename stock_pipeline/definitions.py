@@ -3,8 +3,7 @@
 import dagster as dg
 
 from stock_pipeline.backtest import assets as backtest
-from stock_pipeline.checked_settings import checked_settings
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.checked_settings import checked_settings, refuse_sources_unfit_for_a_schedule
 from stock_pipeline.datasets import assets as datasets
 from stock_pipeline.drift import assets as drift
 from stock_pipeline.drift.sensors import drift_retraining
@@ -12,7 +11,6 @@ from stock_pipeline.features import assets as features
 from stock_pipeline.labels import assets as labels
 from stock_pipeline.maintenance import assets as maintenance
 from stock_pipeline.market_data import assets as market_data
-from stock_pipeline.market_data.acquisition import chosen_sources
 from stock_pipeline.market_data.sensors import watchdog
 from stock_pipeline.models import assets as models
 from stock_pipeline.orchestration.asset_factory import build_asset
@@ -27,7 +25,7 @@ from stock_pipeline.predictions import assets as predictions
 from stock_pipeline.registry import assets as registry
 from stock_pipeline.registry.jobs import training_job
 from stock_pipeline.registry.sensors import damaged_models
-from stock_pipeline.settings import Settings, place_of
+from stock_pipeline.settings import Settings
 
 
 def all_stages(settings: Settings) -> tuple[Stage, ...]:
@@ -79,15 +77,5 @@ def defs() -> dg.Definitions:
         InputError: a setting cannot be used, or would make every night fail.
     """
     settings = checked_settings()
-    if settings.schedule.enabled:
-        _refuse_sources_unfit_for_a_schedule(settings)
+    refuse_sources_unfit_for_a_schedule(settings)
     return build_definitions(settings)
-
-
-def _refuse_sources_unfit_for_a_schedule(settings: Settings) -> None:
-    """Refuse a source that needs options of a manual run; the schedule and the watchdog use the settings alone."""
-    try:
-        chosen_sources(settings, None, None)
-    except InputError as error:
-        problem = f"{place_of('source.name')}: field source.name is {settings.source.name!r}, with which every night would fail: {error}"
-        raise InputError(f"{problem}; or set schedule.enabled to false") from error

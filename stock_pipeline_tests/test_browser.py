@@ -1,12 +1,13 @@
 """The web UI as a person sees it, in headless Chromium: the graph with every group, a chart, and an asset launched by hand."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stock_pipeline_tests.harness.dagster_services import Dagster, dagster_dev, until, workplace_that_has_run
+from stock_pipeline_tests.harness.dagster_services import Dagster, until, web_ui_and_daemon, workplace_that_has_run
 from stock_pipeline_tests.harness.default_stages import KEYS
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
     if not any(map(shutil.which, NAMES)):
         pytest.skip(f"there is no Chromium here (none of {', '.join(NAMES)}); on Debian: apt-get install chromium")
     workplace = workplace_that_has_run(tmp_path_factory.getbasetemp()).copy_to(tmp_path_factory.mktemp("browser") / "workplace")
-    with dagster_dev(workplace) as running:
+    with web_ui_and_daemon(workplace) as running:
         yield running
 
 
@@ -90,3 +91,27 @@ def test_an_asset_launched_by_hand_succeeds(page: "Page", dagster: Dagster) -> N
     page.goto(f"/runs/{launched['runId']}")
     page.get_by_text("Success", exact=True).first.wait_for(timeout=RUN_SECONDS * 1000)
     assert latest_run(dagster)["status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/graphql?query=mutation{wipeAssets(assetPartitionRanges:[]){__typename}}", {}),
+        ("/", {"Host": "evil.example"}),
+        ("/graphql", {"Origin": "https://evil.example"}),
+    ],
+    ids=["mutation by an image", "rebound name", "script of another site"],
+)
+def test_what_another_web_page_could_send_is_refused(dagster: Dagster, path: str, headers: dict[str, str]) -> None:
+    body = json.dumps({"query": "{ version }"}).encode() if "Origin" in headers else None
+    assert dagster.status(path, body, headers) == 403
+
+
+def test_a_picture_on_another_page_changes_nothing(dagster: Dagster, page: "Page") -> None:
+    """The browser itself shows a page of another origin, with a mutation in the place of a picture."""
+    mutation = "mutation{deletePipelineRun(runId:%22none%22){__typename}}"
+    statuses: list[int] = []
+    page.on("response", lambda answer: statuses.append(answer.status) if "mutation" in answer.url else None)
+    page.set_content(f'<img src="{dagster.url}/graphql?query={mutation}">')
+    page.wait_for_function("document.images[0].complete")
+    assert statuses == [403]

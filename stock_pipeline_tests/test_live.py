@@ -26,10 +26,10 @@ from stock_pipeline_tests.harness.dagster_services import (
     SESSIONS,
     SYMBOLS,
     Dagster,
-    dagster_dev,
     processes_that_name,
     sample_sessions,
     until,
+    web_ui_and_daemon,
     workplace_that_has_run,
 )
 from stock_pipeline_tests.harness.default_stages import STAGES
@@ -123,7 +123,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> UnattendedNight:
     workplace = workplace_that_has_run(tmp_path_factory.getbasetemp()).copy_to(tmp_path_factory.mktemp("live") / "workplace")
     session = sample_sessions()[SESSIONS]
     trainings = open_stores(workplace.home).read(TRAININGS)
-    with dagster_dev(workplace) as dagster:
+    with web_ui_and_daemon(workplace) as dagster:
         before = {run["runId"] for run in runs(dagster)}
         for sensor in SENSORS:
             wait_for_ticks(dagster, sensor, 1)

@@ -1,4 +1,4 @@
-"""``stock-pipeline status``, ``suggest`` and ``mlflow``: the results of the last run."""
+"""``stock-pipeline status``, ``suggest``, ``ui`` and ``mlflow``: the results of the last run."""
 
 import os
 import sys
@@ -69,6 +69,22 @@ def suggest(profile: str, top: int, as_json: bool, as_csv: bool) -> None:
 
 
 @click.command()
+@click.option("--port", type=port, default=3000, show_default=True, help="Port on 127.0.0.1.")
+def ui(port: int) -> None:
+    """Serve the web UI and run the daemon until Ctrl+C.
+
+    The daemon carries out every schedule and sensor.
+    """
+    from stock_pipeline.checked_settings import checked_settings, refuse_sources_unfit_for_a_schedule
+    from stock_pipeline.orchestration.services import serve
+
+    settings = checked_settings()
+    refuse_sources_unfit_for_a_schedule(settings)
+    click.echo(f"Web UI on http://127.0.0.1:{port}, ends with Ctrl+C")
+    serve(settings, port)
+
+
+@click.command()
 @click.option("--port", type=port, default=5000, show_default=True, help="Port on 127.0.0.1.")
 def mlflow(port: int) -> None:
     """Serve MLflow, with every training, until Ctrl+C."""
@@ -81,4 +97,4 @@ def mlflow(port: int) -> None:
     os.execv(command[0], command)  # noqa: S606  (our own command)
 
 
-COMMANDS: Final = (status, suggest, mlflow)
+COMMANDS: Final = (status, suggest, ui, mlflow)

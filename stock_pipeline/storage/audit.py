@@ -10,7 +10,7 @@ import duckdb
 from stock_pipeline import __version__
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage.ddl import quoted_list, table_identifier
-from stock_pipeline.storage.reading import Selection, read
+from stock_pipeline.storage.reading import Selection, read, stored_columns
 from stock_pipeline.storage.tables import ASSET, EXECUTIONS, WATERMARKS, WRITES
 
 AuthorKind = Literal["asset", "person", "job"]
@@ -197,7 +197,9 @@ def record_execution(connection: duckdb.DuckDBPyConnection, run: Execution) -> N
 
 
 def last_executions(connection: duckdb.DuckDBPyConnection) -> dict[str, Execution]:
-    """The latest execution of every asset."""
+    """The latest execution of every asset; none in a store of a version that kept none."""
+    if not stored_columns(connection, EXECUTIONS):
+        return {}
     rows = connection.execute(
         "SELECT asset, run_id, started_at, finished_at, state, rows, error FROM audit.executions "
         "QUALIFY row_number() OVER (PARTITION BY asset ORDER BY started_at DESC) = 1"
@@ -212,6 +214,8 @@ def read_watermarks(connection: duckdb.DuckDBPyConnection) -> dict[str, date]:
 
 def cut_short(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The assets whose execution ended after its last write and before its end, as when its process was killed."""
+    if not stored_columns(connection, EXECUTIONS):
+        return set()
     last = "SELECT author, arg_max(run_id, sequence) AS run_id FROM audit.writes WHERE author_kind = 'asset' GROUP BY author"
     ended = "FROM audit.executions AS e WHERE e.asset = last.author AND e.run_id = last.run_id"
     rows = connection.execute(f"SELECT author FROM ({last}) AS last WHERE NOT EXISTS ({ended})").fetchall()  # noqa: S608

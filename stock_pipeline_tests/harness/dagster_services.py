@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import dagster as dg
@@ -151,7 +151,7 @@ def _tell_of_models_left_out(workplace: Workplace) -> None:
 
 @dataclass(frozen=True)
 class Dagster:
-    """`dagster dev` at work, in a process group of its own."""
+    """`stock-pipeline ui` at work, in a process group of its own."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -176,13 +176,22 @@ class Dagster:
         data: dict[str, Any] = content["data"]
         return data
 
+    def status(self, path: str, body: bytes | None, headers: Mapping[str, str]) -> int:
+        """The HTTP status of a request with these headers; POST where it has a body."""
+        request = Request(f"{self.url}{path}", body, {"Content-Type": "application/json", **headers})  # noqa: S310  (our own loopback)
+        try:
+            with _direct.open(request, timeout=30) as answer:
+                return int(answer.status)
+        except HTTPError as error:
+            return error.code
+
     def has_loaded(self) -> bool:
         """Whether the web server answers and the code location is loaded.
 
         Raises:
             AssertionError: Dagster has ended, or the code location cannot be loaded.
         """
-        assert self.process.poll() is None, f"dagster dev ended with {self.process.returncode}:\n{self.tail()}"
+        assert self.process.poll() is None, f"stock-pipeline ui ended with {self.process.returncode}:\n{self.tail()}"
         try:
             entries = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
         except (URLError, ConnectionError, TimeoutError):
@@ -209,13 +218,13 @@ class Dagster:
 
         Raises:
             AssertionError: a child outlived the deadline; it is killed all the same.
-            subprocess.TimeoutExpired: `dagster dev` itself did.
+            subprocess.TimeoutExpired: `stock-pipeline ui` itself did.
         """
         try:
             if self.is_alive():
                 os.killpg(self.process.pid, signal.SIGINT)
             self.process.wait(STOP_SECONDS)
-            until(lambda: not self.is_alive(), STOP_SECONDS, "the children of dagster dev to end")
+            until(lambda: not self.is_alive(), STOP_SECONDS, "the children of stock-pipeline ui to end")
         finally:
             if self.is_alive():
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -223,16 +232,16 @@ class Dagster:
 
 
 @contextmanager
-def dagster_dev(workplace: Workplace) -> Iterator[Dagster]:
+def web_ui_and_daemon(workplace: Workplace) -> Iterator[Dagster]:
     """The web server, the daemon and the code server, loaded and answering; all of them ended on leaving."""
     port, log = free_port(), workplace.root / "dagster.log"
-    environment = plain_environment() | workplace.variables | {"DAGSTER_HOME": str(workplace.instance_home())}
-    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", LOOPBACK, "-p", str(port)]
+    environment = plain_environment() | workplace.variables
+    command = [sys.executable, "-m", "stock_pipeline.command_line.main", "ui", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=output, start_new_session=True)
     dagster = Dagster(process, port, log)
     try:
-        until(dagster.has_loaded, START_SECONDS, "dagster dev to load the code location")
+        until(dagster.has_loaded, START_SECONDS, "stock-pipeline ui to load the code location")
         yield dagster
     finally:
         dagster.stop()

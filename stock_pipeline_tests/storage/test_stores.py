@@ -62,6 +62,13 @@ def test_the_latest_execution_of_every_asset_is_told_of_both_stores(stores: Stor
     assert stores.last_executions() == {"a/one": runs[1], "a/two": runs[3], "market_data/bars": task("market_data/bars", 5)}
 
 
+def test_a_store_of_a_version_that_kept_no_executions_can_be_read(stores: Stores) -> None:
+    bring(stores, DAYS[0], 1)
+    with stores.ml.writer() as connection:
+        connection.execute("DROP TABLE audit.executions")
+    assert (stores.last_executions(), stores.cut_short()) == ({}, set())
+
+
 def test_of_an_asset_that_never_ran_to_its_end_everything_may_have_changed(stores: Stores) -> None:
     assert stores.changed_from([READINGS], "ml", "trial/later") == date.min
     look(stores, 5, "failed", "it broke")
