@@ -7,7 +7,7 @@ PORT ?= 3000
 MLFLOW_PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui mlflow test lint bench clean
+.PHONY: help install run ui mlflow test chaos lint bench clean
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -32,8 +32,11 @@ mlflow: install  ## every training in MLflow, on http://127.0.0.1:5000 (MLFLOW_P
 # A file's tests stay in one process, for they share what takes long to make. Those that start a daemon come after, one by one: it wants
 # both cores to itself.
 test: install  ## every test, two files at a time (JOBS=...)
-	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m "not live and not browser"
-	@$(BIN)/python -m pytest -m "live or browser"
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m "not live and not browser and not chaos"
+	@$(BIN)/python -m pytest -m "(live or browser) and not chaos"
+
+chaos: install  ## a data directory through many kills of whole commands and of the daemon, full disks, lost and damaged files
+	@$(BIN)/python -m pytest -m chaos
 
 lint: install  ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

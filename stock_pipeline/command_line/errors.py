@@ -13,10 +13,11 @@ from stock_pipeline.command_line.text import sentence
 from stock_pipeline.command_line.values import usage_sentence
 from stock_pipeline.core.errors import InputError, StockPipelineError
 from stock_pipeline.core.files import sentence_on
+from stock_pipeline.core.interruption import Terminated, interruptible
 
 P = ParamSpec("P")
 T = TypeVar("T")
-WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+WRONG_INPUT, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 
 def handles_errors(command: Callable[P, T]) -> Callable[P, T]:
@@ -25,7 +26,8 @@ def handles_errors(command: Callable[P, T]) -> Callable[P, T]:
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return command(*args, **kwargs)
+            with interruptible():
+                return command(*args, **kwargs)
         except StockPipelineError as error:
             _say_error(sentence(error))
             sys.exit(WRONG_INPUT if isinstance(error, InputError) else FAILED)
@@ -37,9 +39,9 @@ def handles_errors(command: Callable[P, T]) -> Callable[P, T]:
         except OSError as error:
             _say_error(sentence(sentence_on(error)))
             sys.exit(FAILED)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             click.echo("Stopped. What was committed stays; the next run goes on from there.", err=True)
-            sys.exit(INTERRUPTED)
+            sys.exit(TERMINATED if isinstance(stop, Terminated) else INTERRUPTED)
 
     return wrapped
 

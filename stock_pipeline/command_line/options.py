@@ -22,12 +22,19 @@ MODELS = click.option("--models", type=text, help="Models to train, separated by
 
 
 def open_home() -> tuple["Settings", "Stores"]:
-    """The settings, and the stores that they name."""
+    """The settings, and the stores that they name.
+
+    Raises:
+        InputError: a setting cannot be used.
+        StoreDamagedError: the file of a store is missing that was there.
+    """
     from stock_pipeline.checked_settings import checked_settings
     from stock_pipeline.storage import open_stores
 
     settings = checked_settings()
-    return settings, open_stores(settings.home, settings.lock_wait_seconds)
+    stores = open_stores(settings.home, settings.lock_wait_seconds)
+    stores.refuse_lost()
+    return settings, stores
 
 
 def names_in(text: str | None) -> tuple[str, ...] | None:

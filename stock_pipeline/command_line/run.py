@@ -73,6 +73,7 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
 
     settings = _with_models(checked_settings(), models)
     stores = open_stores(settings.home, settings.lock_wait_seconds)
+    stores.refuse_lost()
     # Everything that the user may have got wrong is tried before anything is written.
     sessions = check_sources(settings, stores, options.source, options.path, options.as_of, utc_now())
     if sessions is not None:

@@ -81,7 +81,10 @@ def ui(port: int) -> None:
     settings = checked_settings()
     refuse_sources_unfit_for_a_schedule(settings)
     click.echo(f"Web UI on http://127.0.0.1:{port}, ends with Ctrl+C")
-    serve(settings, port)
+    try:
+        serve(settings, port)
+    except KeyboardInterrupt:
+        click.echo("Stopped. Runs that were at work have ended; the daemon goes on from there when it is started again.")
 
 
 @click.command()

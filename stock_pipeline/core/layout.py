@@ -17,6 +17,7 @@ class Layout:
         self.backups = home / "backups"  # copies of the stores, a folder per session
         self.dagster = home / "dagster"  # the Dagster instance, where DAGSTER_HOME names no other
         self.mlflow = home / "mlflow"  # MLflow's store and artefacts
+        self.scratch = home / "scratch"  # what a process needs for a while
         self.run_lock = home / ".run.lock"  # held by the one run that a command has started
         self.training_lock = home / ".training.lock"  # held by the process that carries out a training job
 

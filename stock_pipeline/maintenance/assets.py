@@ -10,7 +10,7 @@ from stock_pipeline.backtest.tables import METRICS
 from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.drift.tables import FEATURE_DRIFT
 from stock_pipeline.maintenance.archive import put_away, remove_folder
-from stock_pipeline.maintenance.backup import back_up, outdated, remove
+from stock_pipeline.maintenance.backup import back_up, outdated, remove, sessions_on_disk
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.tables import TRAININGS
@@ -33,11 +33,11 @@ def keep_backups(context: StageContext) -> StageOutput | None:
     if context.is_up_to_date:
         return None
     made = back_up(context.stores, context.as_of)
-    held = context.read(BACKUPS)
-    everything = pl.concat([held.filter(pl.col(AS_OF) != context.as_of), made])
-    gone = outdated(everything, context.settings.retention.backups)
+    everything = pl.concat([context.read(BACKUPS), made])
+    sessions = [*everything[AS_OF], *sessions_on_disk(context.stores.layout.backups).values()]
+    gone = outdated(sessions, context.settings.retention.backups)
     remove(context.stores.layout.backups, gone)
-    kept = everything.filter(~pl.col(AS_OF).is_in(gone)).sort(AS_OF, "store")
+    kept = everything.filter(~pl.col(AS_OF).is_in(gone)).sort(AS_OF, "path")
     return StageOutput(
         writes=(replace_all(BACKUPS, kept),),
         watermark=context.as_of,

@@ -21,6 +21,6 @@ BACKUPS: Final = TableSchema(
         Column("size_bytes", pl.Int64, "size of the copy", minimum=1),
         Column("sha256", pl.String, "SHA-256 of the copy"),
     ),
-    key=(AS_OF, STORE),
+    key=(AS_OF, "path"),
     session_column=AS_OF,
 )

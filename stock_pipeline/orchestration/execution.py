@@ -14,6 +14,8 @@ from uuid import uuid4
 import polars as pl
 
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.interruption import raise_if_asked
+from stock_pipeline.core.scratch import scratch_folder, temporary_files_in
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.declared import declared_settings, declared_stores
@@ -105,9 +107,11 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
         remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
         context = _context(stage, run, held, moment, remade)
         try:
-            output, reports = _make(stage, run, context)
+            with scratch_folder(run.stores.layout.scratch) as scratch, temporary_files_in(scratch):
+                output, reports = _make(stage, run, context)
             error = None
         except Exception as problem:
+            raise_if_asked()
             if not stage.tolerates_failure or (retries_left and not isinstance(problem, InputError)):
                 raise
             output, reports, error = None, (), sentence_of(problem)
@@ -136,6 +140,7 @@ def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[StageResult | 
     """Execute stages in their order, leaving out those downstream of a failed stage or of a failed blocking check."""
     barred: set[Key] = set()
     for stage in stages:
+        raise_if_asked()
         result: StageResult | StageFailure
         if barred.intersection(dependencies(stage, stages)):
             barred.update(stage.keys)
@@ -143,10 +148,12 @@ def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[StageResult | 
         try:
             result = execute_stage(stage, run)
         except Exception as problem:
+            raise_if_asked()
             result = StageFailure(stage, sentence_of(problem))
         if isinstance(result, StageFailure) or result.blocked:
             barred.update(stage.keys)
         yield result
+    raise_if_asked()
 
 
 def sentence_of(error: BaseException) -> str:

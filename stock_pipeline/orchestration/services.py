@@ -9,7 +9,6 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from stock_pipeline.core.errors import StockPipelineError
@@ -21,7 +20,7 @@ SECONDS_TO_END: Final = 45.0  # for runs at work to be stopped
 
 
 def serve(settings: Settings, port: int) -> None:
-    """Serve the web UI on loopback, and run the daemon with every schedule and sensor, until this process is asked to end.
+    """Serve the web UI on loopback, and run the daemon with every schedule and sensor, until this process is interrupted.
 
     Raises:
         StockPipelineError: one of them ended by itself; the other was ended.
@@ -32,7 +31,7 @@ def serve(settings: Settings, port: int) -> None:
             "the web server": ["-m", "stock_pipeline.orchestration.web_server", "--host", LOOPBACK, "--port", str(port)],
             "the daemon": ["-m", "dagster._daemon", "run"],
         }
-        with _asked_to_end_by_sigterm(), _children(commands, workspace, environment) as children:
+        with _children(commands, workspace, environment) as children:
             _wait_for_first(children)
 
 
@@ -73,17 +72,3 @@ def _end(children: Iterable["subprocess.Popen[bytes]"]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-
-
-@contextmanager
-def _asked_to_end_by_sigterm() -> Iterator[None]:
-    """Within the block SIGTERM ends this process as Ctrl+C does, so that its children end with it."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -20,7 +20,6 @@ from stock_pipeline.storage import open_stores
 
 UNFINISHED: Final = "unfinished_assets"
 FAILED: Final = "FAILED"  # the status of a check
-SECONDS_BETWEEN_LOOKS: Final = 60
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def unfinished_assets(settings: Settings, stages: Sequence[Stage]) -> dg.SensorD
     @dg.sensor(
         name=UNFINISHED,
         job_name=FULL_RUN,
-        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        minimum_interval_seconds=settings.automation.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if settings.schedule.enabled else dg.DefaultSensorStatus.STOPPED,
         description="Launches assets that have not come to the last session ingested, as after a night whose processes were killed.",
     )

@@ -18,6 +18,7 @@ from stock_pipeline.storage import audit
 from stock_pipeline.storage.audit import Author, Execution, Progress, Seen, Watermark, WriteReport
 from stock_pipeline.storage.database import Database
 from stock_pipeline.storage.ddl import table_identifier
+from stock_pipeline.storage.lost import refuse_lost
 from stock_pipeline.storage.modes import Write
 from stock_pipeline.storage.reading import Selection, read, stored_columns
 from stock_pipeline.storage.schema_sync import prepare
@@ -57,10 +58,20 @@ class Stores:
         return self.market if store == "market" else self.ml
 
     def prepare(self, tables: Sequence[TableSchema], views: Sequence[View] = ()) -> None:
-        """Bring both stores up to the schemas of these tables and views, creating missing files; see ``schema_sync.prepare``."""
+        """Bring both stores up to the schemas of these tables and views, creating missing files; see ``schema_sync.prepare``.
+
+        Raises:
+            StoreDamagedError: a file is missing that was there; see ``refuse_lost``.
+        """
+        self.refuse_lost()
         for database in (self.market, self.ml):
             own = [table for table in tables if table.store == database.store]
             prepare(database, own, [view for view in views if view.store == database.store])
+
+    def refuse_lost(self) -> None:
+        """Refuse a data directory in which a store is missing that was there; see ``lost.refuse_lost``."""
+        refuse_lost(self.layout, self.market, self.ml)
+        refuse_lost(self.layout, self.ml, self.market)
 
     def read(self, schema: TableSchema, selection: Selection | None = None) -> pl.DataFrame:
         """The selected rows of a table (all of them by default), ordered by its key."""

@@ -2,7 +2,6 @@ import hashlib
 from datetime import date
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline.storage.database import Database
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, put, training_row
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -49,13 +49,29 @@ def test_what_comes_after_a_backup_is_not_in_it(stores: Stores) -> None:
     assert open_stores(stores.home / "backups" / str(DAYS[0])).count(TRAININGS) == 1
 
 
-def test_a_backup_of_the_same_session_takes_the_place_of_the_first(stores: Stores) -> None:
+def test_a_backup_of_the_same_session_leaves_the_first_as_it_is(stores: Stores) -> None:
     back_up(stores, DAYS[0])
     put(stores, TRAININGS, [training_row("ridge", "t2", DAYS[0])], DAYS[0])
-    back_up(stores, DAYS[0])
-    folder = stores.home / "backups" / str(DAYS[0])
-    assert open_stores(folder).count(TRAININGS) == 2
-    assert sorted(path.name for path in folder.iterdir()) == ["market.duckdb", "ml.duckdb"]
+    second = back_up(stores, DAYS[0])
+    folders = [stores.home / "backups" / name for name in (str(DAYS[0]), f"{DAYS[0]}-2")]
+    assert [open_stores(folder).count(TRAININGS) for folder in folders] == [1, 2]
+    assert [sorted(path.name for path in folder.iterdir()) for folder in folders] == [["market.duckdb", "ml.duckdb"]] * 2
+    assert second["path"].to_list() == [f"backups/{DAYS[0]}-2/{name}.duckdb" for name in ("market", "ml")]
+
+
+def test_of_a_backup_that_was_cut_short_nothing_is_taken_for_one(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_to = Database.copy_to
+
+    def fail_at_ml(database: Database, target: Path) -> int:
+        if database.store == "ml":
+            raise OSError("no space left")
+        return copy_to(database, target)
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="no space left"):
+        patched.setattr(Database, "copy_to", fail_at_ml)
+        back_up(stores, DAYS[0])
+    assert list((stores.home / "backups").iterdir()) == []
+    assert back_up(stores, DAYS[0])["path"][0] == f"backups/{DAYS[0]}/market.duckdb"
 
 
 def test_a_backup_opens_as_a_store_that_can_be_worked_in(stores: Stores) -> None:
@@ -67,7 +83,7 @@ def test_a_backup_opens_as_a_store_that_can_be_worked_in(stores: Stores) -> None
 
 @given(st.lists(st.sampled_from(DAYS)), st.integers(1, 7))
 def test_the_last_sessions_are_kept_and_all_others_go(made: list[date], kept: int) -> None:
-    gone = outdated(pl.DataFrame({AS_OF: made}, schema={AS_OF: pl.Date}), kept)
+    gone = outdated(made, kept)
     stay = set(made) - set(gone)
     assert len(stay) == min(kept, len(set(made)))
     assert all(day < other for day in gone for other in stay)
@@ -75,10 +91,11 @@ def test_the_last_sessions_are_kept_and_all_others_go(made: list[date], kept: in
 
 
 def test_removing_takes_the_folders_of_those_sessions_alone(stores: Stores) -> None:
-    for day in DAYS[:3]:
+    for day in (*DAYS[:3], DAYS[2]):
         back_up(stores, day)
+    (stores.home / "backups" / "mine").mkdir()
     remove(stores.layout.backups, [DAYS[0], DAYS[2], DAYS[5]])
-    assert [folder.name for folder in (stores.home / "backups").iterdir()] == [str(DAYS[1])]
+    assert sorted(folder.name for folder in (stores.home / "backups").iterdir()) == [str(DAYS[1]), "mine"]
 
 
 def test_each_night_keeps_a_backup_once_and_lets_the_oldest_go(tmp_path: Path) -> None:

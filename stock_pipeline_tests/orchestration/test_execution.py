@@ -1,6 +1,8 @@
 """One execution of a stage, and several in their order, without Dagster."""
 
+import os
 import shutil
+import signal
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +11,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.interruption import interruptible
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult, execute_stage, execute_stages
@@ -17,7 +20,7 @@ from stock_pipeline.orchestration.progress import Blocked, Event, Finished, list
 from stock_pipeline.orchestration.stage import Cadence, CheckSpec, Stage, StageCheck, key_of
 from stock_pipeline.storage import Stores, replace_all
 from stock_pipeline_tests.factories.rows import ingested
-from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, declared, output
+from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Body, declared, output
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 MOMENT = datetime(2024, 5, 3, 22, 45)
@@ -71,7 +74,7 @@ def test_another_setting_has_everything_made_again_once_and_says_which(stores: S
 def test_rows_that_go_with_a_changed_setting_are_told(stores: Stores) -> None:
     def body(context: StageContext) -> StageOutput:
         ml = output().writes[0].frame
-        rows = ml if context.full_refresh else pl.concat([ml, ml.with_columns(store=pl.lit("market"))])
+        rows = ml if context.full_refresh else pl.concat([ml, ml.with_columns(store=pl.lit("market"), path=pl.lit("q"))])
         return StageOutput(writes=(replace_all(BACKUPS, rows),), watermark=DAYS[3])
 
     stage = declared(body, settings=("trading",))
@@ -210,3 +213,34 @@ def test_rows_of_which_no_setting_is_on_record_are_made_again(stores: Stores, tm
     assert held is not None and held.session == DAYS[3]
     assert execute_stage(stage, run_of(stores)).remade == "trading.cost_bps_per_side is 10.0"
     assert execute_stage(stage, run_of(stores)).remade is None
+
+
+def swallow(_context: StageContext) -> StageOutput:
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        return output()
+    raise AssertionError("no signal came")
+
+
+def turn_into_another(_context: StageContext) -> StageOutput:
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt as error:
+        raise RuntimeError("Query interrupted") from error
+    raise AssertionError("no signal came")
+
+
+@pytest.mark.parametrize("body", [swallow, turn_into_another])
+@pytest.mark.parametrize("tolerated", [True, False])
+def test_an_interrupt_ends_the_run_even_where_a_library_swallows_it(body: Body, tolerated: bool, stores: Stores) -> None:
+    executed: list[str] = []
+
+    def note(context: StageContext) -> StageOutput:
+        executed.append(context.asset)
+        return output()
+
+    stages = (declared(body, tolerates_failure=tolerated), Stage((("made_up", "later"),), "", (), (), note))
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        list(execute_stages(stages, run_of(stores)))
+    assert executed == []
