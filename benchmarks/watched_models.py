@@ -114,7 +114,7 @@ def serve(record: Path) -> None:
     rows = [{MODEL: name, VERSION: 1, TRAINING_ID: "made", "artefact": f"{name}/made", "sha256": _sha(folder, name)} for name in _names()]
 
     def load() -> list[LoadedVersion]:
-        return [load_version(folder / "models", row) for row in rows]
+        return [load_version(folder / "models", row, {}) for row in rows]
 
     first = load()  # imports the libraries
     loaded = _median(load, 5)

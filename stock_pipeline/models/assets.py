@@ -46,7 +46,7 @@ from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.metrics import PART, overall
 from stock_pipeline.models.plan import Plan
-from stock_pipeline.models.reading import artefact_path, read_manifest
+from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.recording import Fitted, Training, TrainingPredictions, latest_trainings, manifest_of, record
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.subprocess_training import train_in_subprocess
@@ -116,7 +116,7 @@ def train_stack(context: StageContext) -> StageOutput | None:
     own = stack_out_of_fold(wide, list(chosen), _splits(context, labelled))
     conditions = Conditions(context.settings.models.seed, context.settings.models.threads)
     inputs = _inputs(context, STACK, json.dumps(chosen, sort_keys=True), stacked.parameters(), conditions)
-    fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(context, chosen))
+    fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(context, members))
     training, manifest = _recorded(context, fitted, TrainingPredictions(own))
     output = _output(context, training, manifest)
     held = context.read(MODEL_METRICS, Selection(equals={TRAINING_ID: list(chosen.values())}))
@@ -136,8 +136,9 @@ def _splits(context: StageContext, sessions: pl.Series) -> list[Split]:
     return read_splits(context.stores, context.as_of)
 
 
-def _longest_window(context: StageContext, members: dict[str, str]) -> int:
-    return max(read_manifest(context.models_root / artefact_path(name, key)).window for name, key in members.items())
+def _longest_window(context: StageContext, members: pl.DataFrame) -> int:
+    rows = members.select("artefact", "sha256").iter_rows()
+    return max(check_artefact(context.models_root / artefact, sha256).window for artefact, sha256 in rows)
 
 
 def _recorded(context: StageContext, fitted: Fitted, predicted: TrainingPredictions) -> tuple[Training, Manifest]:

@@ -32,6 +32,7 @@ from stock_pipeline.models.tables import MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS,
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
+NOT_RECORDED: Final = "no hash on record"  # which no file has
 SAFE_NAME: Final = re.compile(r"[a-z0-9_]+")
 Loaded = TypeVar("Loaded")
 
@@ -93,7 +94,11 @@ class Predictor:
 
 
 def load_predictor(
-    folder: Path, manifest_sha256: str, off: frozenset[str] = frozenset(), report_progress: Callable[[str], None] = lambda _note: None
+    folder: Path,
+    manifest_sha256: str,
+    recorded: Mapping[str, str],
+    off: frozenset[str] = frozenset(),
+    report_progress: Callable[[str], None] = lambda _note: None,
 ) -> Predictor:
     """Load the model of an artefact folder for prediction, after checking its artefacts against their hashes.
 
@@ -102,6 +107,7 @@ def load_predictor(
     Args:
         folder: ``artefact_path`` beneath the folder of the artefacts.
         manifest_sha256: the manifest's hash as the table recorded it.
+        recorded: the same of every training, by its training_id, for the members of a stack.
         off: names of the models that are disabled.
         report_progress: called with a line about each member that is damaged.
 
@@ -110,18 +116,24 @@ def load_predictor(
     """
     manifest = check_artefact(folder, manifest_sha256)
     stack = load_stack(folder) if manifest.model == STACK else None
-    members = {manifest.model: _loaded(folder)} if stack is None else _members(folder.parents[1], stack, off, report_progress)
+    members = (
+        {manifest.model: _loaded(folder, manifest_sha256)}
+        if stack is None
+        else _members(folder.parents[1], stack, recorded, off, report_progress)
+    )
     if stack is not None:
         stack = replace(stack, weights={name: weight for name, weight in stack.weights.items() if name in members})
     return Predictor(manifest.model, target_kind(manifest.target), manifest.metrics.get(RETURN_SCALE), stack, members)
 
 
-def _members(models_root: Path, stack: StackedModel, off: frozenset[str], report_progress: Callable[[str], None]) -> dict[str, LoadedModel]:
+def _members(
+    models_root: Path, stack: StackedModel, recorded: Mapping[str, str], off: frozenset[str], report_progress: Callable[[str], None]
+) -> dict[str, LoadedModel]:
     found, damage = dict[str, LoadedModel](), "every member is disabled"
     for name, training in stack.members.items():
         if name not in off:
             try:
-                found[name] = _loaded(models_root / artefact_path(name, training))
+                found[name] = _loaded(models_root / artefact_path(name, training), recorded.get(training, NOT_RECORDED))
             except ArtefactError as error:
                 damage = str(error)
                 report_progress(f"the stack goes on without {name}: {damage}")
@@ -130,9 +142,8 @@ def _members(models_root: Path, stack: StackedModel, off: frozenset[str], report
     return found
 
 
-def _loaded(folder: Path) -> LoadedModel:
-    manifest = read_manifest(folder)
-    return LoadedModel(load_estimator(folder), manifest.exposures)
+def _loaded(folder: Path, manifest_sha256: str) -> LoadedModel:
+    return LoadedModel(load_estimator(folder, manifest_sha256), read_manifest(folder).exposures)
 
 
 def _score_of_each(members: Mapping[str, LoadedModel], ordered: pl.DataFrame, rows: pl.DataFrame, session: date) -> list[pl.Series]:

@@ -1,6 +1,6 @@
 """The assets of the predictions and of the signals made from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -35,7 +35,7 @@ def make_predictions(context: StageContext) -> StageOutput | None:
     A prediction once made stands; the last session is predicted again when another version has become active. Shadow versions
     predict beside the active ones. The registry is read once, so that a promotion in the meantime cannot mix two states of it.
     """
-    lineup = Lineup(all_versions(context.stores), disabled_models(context.stores))
+    lineup = Lineup(all_versions(context.stores), _recorded(context), disabled_models(context.stores))
     sessions = context.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=context.as_of, distinct=True))[SESSION]
     done = _last_session(context, DAILY_PREDICTIONS)
     missed = sessions.filter(sessions > done) if done is not None else sessions.clear()
@@ -92,10 +92,16 @@ def _last_session(context: StageContext, schema: TableSchema) -> date | None:
 
 @dataclass(frozen=True)
 class Lineup:
-    """The registry's state for predictions: every version with the columns of its training, and the models that are disabled."""
+    """The registry's state for predictions."""
 
-    versions: pl.DataFrame
-    off: frozenset[str]
+    versions: pl.DataFrame  # every version with the columns of its training
+    recorded: Mapping[str, str]  # the hash of the manifest of every training, by its training_id
+    off: frozenset[str]  # the models that are disabled
+
+
+def _recorded(context: StageContext) -> dict[str, str]:
+    """The hash of the manifest of every training, by its training_id."""
+    return dict(context.read(TRAININGS, Selection(columns=(TRAINING_ID, "sha256"))).iter_rows())
 
 
 def _predictions(context: StageContext, lineup: Lineup, session: date, is_last: bool) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -131,7 +137,7 @@ def _first_sound(context: StageContext, lineup: Lineup, claim: pl.DataFrame, don
         if row[TRAINING_ID] in done:
             return None
         try:
-            return load_version(context.models_root, row, lineup.off, context.report_progress)
+            return load_version(context.models_root, row, lineup.recorded, lineup.off, context.report_progress)
         except ArtefactError as error:
             context.report_progress(f"version {row[VERSION]} of {row[MODEL]} cannot be used: {error}")
     return None

@@ -40,6 +40,7 @@ class LoadedVersion:
 def load_version(
     models_root: Path,
     row: Mapping[str, object],
+    recorded: Mapping[str, str],
     off: frozenset[str] = frozenset(),
     report_progress: Callable[[str], None] = lambda _note: None,
 ) -> LoadedVersion:
@@ -48,13 +49,14 @@ def load_version(
     Args:
         models_root: the folder of all artefacts.
         row: the version with the columns of its training, as ``registry.reading`` gives it.
+        recorded: the hash of the manifest of every training, by its training_id, as the table recorded it.
         off: names of the models that are disabled.
         report_progress: called with a line about each member that is damaged.
 
     Raises:
         ArtefactError: an artefact, or that of every member, is missing or not the one that was written.
     """
-    predictor = load_predictor(models_root / str(row["artefact"]), str(row["sha256"]), off, report_progress)
+    predictor = load_predictor(models_root / str(row["artefact"]), str(row["sha256"]), recorded, off, report_progress)
     return LoadedVersion(int(str(row[VERSION])), str(row[TRAINING_ID]), predictor)
 
 

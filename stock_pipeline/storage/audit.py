@@ -176,10 +176,14 @@ def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], s
 
 
 def last_seen(connection: duckdb.DuckDBPyConnection, asset: str) -> Seen | None:
-    """The last writes that the asset has seen in executions that did not fail; None where there was none."""
-    query = "SELECT max(seen_market), max(seen_ml) FROM audit.executions WHERE asset = ? AND state <> 'failed'"
-    market, ml = connection.execute(query, [asset]).fetchall()[0]
-    return None if market is None else Seen(market, ml)
+    """The last writes that the asset has seen in its last execution that did not fail; None where there was none.
+
+    The last one is that which was recorded last, whatever its clock said. Its numbers may be lower than those before, as after a store
+    was restored from a backup.
+    """
+    query = "SELECT seen_market, seen_ml FROM audit.executions WHERE asset = ? AND state <> 'failed' ORDER BY rowid DESC LIMIT 1"
+    rows = connection.execute(query, [asset]).fetchall()
+    return Seen(*rows[0]) if rows and None not in rows[0] else None
 
 
 def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) -> datetime | None:

@@ -156,7 +156,8 @@ class Stores:
     def changed_from(self, tables: Sequence[TableSchema], store: StoreName, asset: str) -> date | None:
         """The earliest session whose rows in ``tables`` have changed since the asset's last run that did not fail; None where none has.
 
-        ``date.min`` where there was no such run: the asset may have been killed after writing, and what it had read is unknown.
+        ``date.min`` where there was no such run, as the asset may have been killed after writing, and what it had read is unknown; also
+        where a store has fewer writes than the asset has seen, as it was restored from a backup.
         """
         with self.database(store).reader() as connection:
             seen = audit.last_seen(connection, asset)
@@ -167,6 +168,8 @@ class Stores:
             names = [table.qualified_name for table in tables if table.store == database.store]
             if names:
                 with database.reader() as connection:
+                    if audit.last_sequence(connection) < number:  # a store restored from before the asset looked
+                        return date.min
                     changed = audit.changed_from(connection, names, number)
                 found += [changed] if changed is not None else []
         return min(found, default=None)

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +63,11 @@ class Shelf:
     root: Path
     rows: Mapping[str, Mapping[str, object]]
 
+    @property
+    def recorded(self) -> dict[str, str]:
+        """The hash of each artefact's manifest, by its training."""
+        return {str(row[TRAINING_ID]): str(row["sha256"]) for row in self.rows.values()}
+
     def estimator(self, name: str) -> Estimator:
         """The base model, loaded."""
         return load_estimator(self.root / str(self.rows[name]["artefact"]))
@@ -105,11 +112,11 @@ def put(root: Path, model: Saveable, name: str, exposures: Sequence[str] = ()) -
 
 
 def predicted(shelf: Shelf, name: str, inputs: pl.DataFrame = INPUTS) -> pl.DataFrame:
-    return DAILY_PREDICTIONS.validate(predict(load_version(shelf.root, shelf.rows[name]), inputs, LAST, PAST))
+    return DAILY_PREDICTIONS.validate(predict(load_version(shelf.root, shelf.rows[name], shelf.recorded), inputs, LAST, PAST))
 
 
 def told(shelf: Shelf, name: str, inputs: pl.DataFrame = INPUTS, count: int = 5) -> pl.DataFrame:
-    return EXPLANATIONS.validate(explanations(load_version(shelf.root, shelf.rows[name]), inputs, LAST, count))
+    return EXPLANATIONS.validate(explanations(load_version(shelf.root, shelf.rows[name], shelf.recorded), inputs, LAST, count))
 
 
 @pytest.mark.parametrize("name", [*WEIGHTS, *OTHERS, STACK])
@@ -171,13 +178,13 @@ def test_scores_of_unknown_worth_foretell_no_return(shelf: Shelf) -> None:
 
 
 def test_a_stack_looks_at_as_many_sessions_as_the_member_that_looks_at_most(shelf: Shelf) -> None:
-    windows = {name: load_version(shelf.root, row).predictor.window for name, row in shelf.rows.items()}
+    windows = {name: load_version(shelf.root, row, shelf.recorded).predictor.window for name, row in shelf.rows.items()}
     assert windows == {"spline_ridge": 1, "n_hits": 4, "lightgbm": 1, "risk": 1, "direction": 1, STACK: 4}
 
 
 @pytest.mark.parametrize("name", [*WEIGHTS, "risk", STACK])
 def test_a_session_is_predicted_alike_alone_and_among_others(name: str, shelf: Shelf) -> None:
-    window = load_version(shelf.root, shelf.rows[name]).predictor.window
+    window = load_version(shelf.root, shelf.rows[name], shelf.recorded).predictor.window
     days = INPUTS[SESSION].unique().sort().tail(window)
     alone = predicted(shelf, name, INPUTS.filter(pl.col(SESSION) >= days[0]))
     among = predicted(shelf, name, INPUTS.sample(fraction=1, shuffle=True, seed=2))
@@ -192,7 +199,7 @@ def test_a_model_that_looks_at_several_sessions_says_otherwise_of_one_alone(shel
 
 def test_what_comes_after_the_session_changes_nothing(shelf: Shelf) -> None:
     days = INPUTS[SESSION].unique().sort()
-    loaded = load_version(shelf.root, shelf.rows[STACK])
+    loaded = load_version(shelf.root, shelf.rows[STACK], shelf.recorded)
     earlier = [predict(loaded, INPUTS.filter(pl.col(SESSION) <= last), days[-3], PAST) for last in (days[-3], days[-1])]
     assert_frame_equal(earlier[0], earlier[1], rel_tol=1e-6)
 
@@ -213,7 +220,7 @@ def test_a_stock_more_or_less_does_not_change_what_a_model_without_exposures_say
 @pytest.mark.parametrize("name", ["spline_ridge", STACK])
 def test_an_artefact_that_is_not_the_one_recorded_does_not_serve(name: str, shelf: Shelf) -> None:
     with pytest.raises(ArtefactError, match="is not the one that was recorded"):
-        load_version(shelf.root, {**shelf.rows[name], "sha256": "0" * 64})
+        load_version(shelf.root, {**shelf.rows[name], "sha256": "0" * 64}, shelf.recorded)
 
 
 def alter(models: Path, row: Mapping[str, object]) -> None:
@@ -227,37 +234,62 @@ def test_a_stack_goes_on_without_the_members_that_were_altered_or_disabled(shelf
     copy, notes = tmp_path / "models", list[str]()
     shutil.copytree(shelf.root, copy)
     alter(copy, shelf.rows["n_hits"])
-    whole = load_version(shelf.root, shelf.rows[STACK])
-    left = load_version(copy, shelf.rows[STACK], report_progress=notes.append)
+    whole = load_version(shelf.root, shelf.rows[STACK], shelf.recorded)
+    left = load_version(copy, shelf.rows[STACK], shelf.recorded, report_progress=notes.append)
     members = left.predictor.members
     assert set(members) == set(whole.predictor.members) - {"n_hits"} and left.predictor.stack is not None
     assert set(left.predictor.stack.weights) == set(members)
     assert len(notes) == 1 and notes[0].startswith("the stack goes on without n_hits") and "is not the file that" in notes[0]
-    off = load_version(shelf.root, shelf.rows[STACK], frozenset({"n_hits"}))
+    off = load_version(shelf.root, shelf.rows[STACK], shelf.recorded, frozenset({"n_hits"}))
     told = [predict(loaded, INPUTS, LAST, PAST)[SCORE].to_list() for loaded in (left, off)]
     assert told[0] == told[1] != predict(whole, INPUTS, LAST, PAST)[SCORE].to_list()
+
+
+def forge(models: Path, row: Mapping[str, object]) -> None:
+    """Alter each file of the artefact, and its manifest so that it lists what is there now."""
+    alter(models, row)
+    folder = models / str(row["artefact"])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in manifest["files"]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_member_that_was_forged_with_its_manifest_is_not_loaded(shelf: Shelf, tmp_path: Path) -> None:
+    copy, notes = tmp_path / "models", list[str]()
+    shutil.copytree(shelf.root, copy)
+    forge(copy, shelf.rows["n_hits"])
+    left = load_version(copy, shelf.rows[STACK], shelf.recorded, report_progress=notes.append)
+    assert (
+        "n_hits" not in left.predictor.members and "n_hits" in load_version(shelf.root, shelf.rows[STACK], shelf.recorded).predictor.members
+    )
+    assert len(notes) == 1 and "manifest.json is not the one that was recorded" in notes[0]
+
+
+def test_a_member_whose_training_is_not_on_record_is_not_loaded(shelf: Shelf) -> None:
+    recorded = {training: sha256 for training, sha256 in shelf.recorded.items() if training != "n_hits_1"}
+    assert "n_hits" not in load_version(shelf.root, shelf.rows[STACK], recorded).predictor.members
 
 
 def test_a_stack_without_a_member_left_does_not_serve(shelf: Shelf, tmp_path: Path) -> None:
     copy = tmp_path / "models"
     shutil.copytree(shelf.root, copy)
-    members = set(load_version(copy, shelf.rows[STACK]).predictor.members)
+    members = set(load_version(copy, shelf.rows[STACK], shelf.recorded).predictor.members)
     for name in members:
         alter(copy, shelf.rows[name])
     with pytest.raises(ArtefactError, match=r"the stack has no member left: .* is not the file that the manifest lists"):
-        load_version(copy, shelf.rows[STACK])
+        load_version(copy, shelf.rows[STACK], shelf.recorded)
     with pytest.raises(ArtefactError, match=r"the stack has no member left: every member is disabled"):
-        load_version(shelf.root, shelf.rows[STACK], frozenset(members))
+        load_version(shelf.root, shelf.rows[STACK], shelf.recorded, frozenset(members))
 
 
 def test_a_version_whose_artefact_is_gone_does_not_serve(shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="is missing"):
-        load_version(tmp_path, shelf.rows["spline_ridge"])
+        load_version(tmp_path, shelf.rows["spline_ridge"], shelf.recorded)
 
 
 @pytest.mark.parametrize("model", [*WEIGHTS, STACK])
 def test_a_version_whose_features_are_not_made_now_is_refused_with_the_remedy(model: str, shelf: Shelf) -> None:
-    loaded = load_version(shelf.root, shelf.rows[model])
+    loaded = load_version(shelf.root, shelf.rows[model], shelf.recorded)
     with pytest.raises(
         InputError, match=f"version . of {model} learned from 2 features that are not made now, {sorted(FEATURES)[0]} among"
     ):
@@ -267,7 +299,7 @@ def test_a_version_whose_features_are_not_made_now_is_refused_with_the_remedy(mo
 def test_an_exposure_that_is_not_made_now_is_missed_like_a_feature(shelf: Shelf, tmp_path: Path) -> None:
     row = put(tmp_path, shelf.estimator("spline_ridge"), "spline_ridge", ("volatility_60",))
     with pytest.raises(InputError, match="learned from 1 features that are not made now, volatility_60 among"):
-        predict(load_version(tmp_path, row), INPUTS, LAST, PAST)
+        predict(load_version(tmp_path, row, shelf.recorded), INPUTS, LAST, PAST)
 
 
 @pytest.mark.parametrize("name", ["spline_ridge", "lightgbm", "risk", "direction"])

@@ -105,6 +105,32 @@ def test_what_was_written_while_the_asset_was_at_work_is_news_whatever_the_clock
     assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[2]
 
 
+def test_an_execution_recorded_by_a_clock_that_ran_ahead_hides_nothing(stores: Stores) -> None:
+    look(stores, 60 * 24 * 365)
+    bring(stores, DAYS[2], 1)
+    assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[2]
+    look(stores, 2)
+    assert stores.changed_from([READINGS], "ml", "trial/later") is None
+    bring(stores, DAYS[1], 3)
+    assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[1]
+
+
+def test_in_a_store_restored_from_before_an_asset_looked_everything_may_have_changed(stores: Stores, tmp_path: Path) -> None:
+    bring(stores, DAYS[0], 1)
+    backup = tmp_path / "market.duckdb"
+    stores.market.copy_to(backup)
+    by = Author.of_asset("trial/elsewhere", "1", "run", BEGAN)
+    elsewhere = replace(READINGS, store="market")
+    stores.write("market", by, [upsert(elsewhere, readings({("A", DAYS[0]): (1.0, None)}))], DAYS[0])
+    look(stores, 2)
+    assert stores.changed_from([elsewhere], "ml", "trial/later") is None
+    stores.market.path.write_bytes(backup.read_bytes())
+    assert stores.changed_from([elsewhere], "ml", "trial/later") == date.min
+    look(stores, 3)  # it has looked at what is there now, which has a lower number
+    stores.write("market", by, [upsert(elsewhere, readings({("A", DAYS[3]): (1.0, None)}))], DAYS[3])
+    assert stores.changed_from([elsewhere], "ml", "trial/later") == DAYS[3]
+
+
 def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: Stores) -> None:
     look(stores, 5)
     elsewhere, undated = (replace(table, store="market") for table in (READINGS, NAMES))
