@@ -1,8 +1,14 @@
 """Errors of the file system in one sentence: the file, what is wrong, the remedy."""
 
 import errno
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
+from stock_pipeline.core.errors import StockPipelineError
+
+LEAST_FREE_BYTES: Final = 200 * 2**20  # for a first run over the sample, its artefacts and its backups, twice over
 REMEDIES: Final = {
     errno.EACCES: "give this user the right to read and write it",
     errno.EPERM: "give this user the right to read and write it",
@@ -18,3 +24,24 @@ def sentence_on(error: OSError) -> str:
     problem = (error.strerror or type(error).__name__).lower()
     remedy = REMEDIES.get(error.errno or 0)
     return f"{named or 'a file'}: {problem}" + ("" if remedy is None else f"; {remedy}")
+
+
+def refuse_full_disk(home: Path, growing: Iterable[Path]) -> None:
+    """Refuse to begin where the disk has not enough room for what a run writes.
+
+    Needed is as much again as the files in ``growing`` have, once for a backup and once for what is rewritten, and at least 200 MiB.
+
+    Args:
+        home: the data directory, which exists.
+        growing: its files that backups copy; they need not exist.
+
+    Raises:
+        StockPipelineError: there is less free; the sentence names the disk, and what is needed.
+    """
+    needed = max(LEAST_FREE_BYTES, 2 * sum(path.stat().st_size for path in growing if path.exists()))
+    free = shutil.disk_usage(home).free
+    if free < needed:
+        raise StockPipelineError(
+            f"the disk of {home} has {free / 2**20:,.0f} MiB free, and a run needs {needed / 2**20:,.0f} MiB; free space on it, or choose "
+            f"another data directory"
+        )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 INGESTION_JOB = "nightly_ingestion"
 FULL_RUN = "full_run"
+WHAT_AUTOMATION_DOES: Final[dict[Cadence, str]] = {
+    "nightly": "Launches the assets whose upstream assets, code or settings have changed, once blocking checks have passed.",
+    "training": "Trains models that are missing, that are due by the schedule, or whose code or settings have changed.",
+}
 JITTER = dg.Jitter.PLUS_MINUS
 
 
@@ -64,6 +68,7 @@ def automation_sensors(stages: Sequence[Stage], settings: Settings) -> list[dg.A
     return [
         dg.AutomationConditionSensorDefinition(
             name=f"{cadence}_automation",
+            description=WHAT_AUTOMATION_DOES[cadence],
             target=dg.AssetSelection.groups(*dict.fromkeys(stage.keys[0][0] for stage in stages if stage.cadence == cadence)),
             default_status=dg.DefaultSensorStatus.RUNNING,
             minimum_interval_seconds=settings.automation.interval_seconds,
@@ -102,6 +107,7 @@ def ingestion_schedule(job: "UnresolvedAssetJobDefinition", settings: Settings) 
 
     return dg.ScheduleDefinition(
         name="nightly_ingestion_schedule",
+        description="Requests ingestion after every session of the exchange; automation brings everything downstream up to date.",
         job=job,
         cron_schedule=f"{int(minute)} {int(hour)} * * 1-5",
         execution_timezone=settings.schedule.time_zone,

@@ -14,6 +14,7 @@ from uuid import uuid4
 import polars as pl
 
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.files import sentence_on
 from stock_pipeline.core.interruption import raise_if_asked
 from stock_pipeline.core.scratch import scratch_folder, temporary_files_in
 from stock_pipeline.orchestration.clock import utc_now
@@ -158,6 +159,8 @@ def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[StageResult | 
 
 def sentence_of(error: BaseException) -> str:
     """The error in one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return sentence_on(error)
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -1,17 +1,18 @@
 """Execution of stages in this process, around which it locks the data directory and records a run with the Dagster instance."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
 
-from stock_pipeline.core.errors import InputError
+from stock_pipeline.core.errors import InputError, StockPipelineError
+from stock_pipeline.core.files import refuse_full_disk
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.orchestration.dagster_run import RecordedRun
 from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult
-from stock_pipeline.orchestration.instance import given_dagster_home, prepare_dagster_home
+from stock_pipeline.orchestration.instance import given_dagster_home, instance_problems, prepare_dagster_home
 from stock_pipeline.orchestration.stage import Stage
 
 
@@ -29,15 +30,24 @@ def recording(run: Run, job: str, stages: Sequence[Stage]) -> Iterator[Callable[
     Raises:
         InputError: DAGSTER_HOME is not a folder.
     """
-    with dg.DagsterInstance.from_config(str(prepare_dagster_home(run.settings))) as instance:
-        recorded = RecordedRun(instance, job, run.run_id, stages, run.settings)
-        recorded.begin()
+    home = prepare_dagster_home(run.settings)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        with instance_problems(home):
+            recorded = RecordedRun(instance, job, run.run_id, stages, run.settings)
+            recorded.begin()
+
+        def record(result: StageResult | StageFailure) -> None:
+            with instance_problems(home):
+                recorded.record(result)
+
         try:
-            yield recorded.record
+            yield record
         except BaseException as error:
-            recorded.end(error)
+            with suppress(StockPipelineError), instance_problems(home):  # ``error`` says more
+                recorded.end(error)
             raise
-        recorded.end()
+        with instance_problems(home):
+            recorded.end()
 
 
 @contextmanager
@@ -46,6 +56,7 @@ def alone(home: Path) -> Iterator[None]:
 
     Raises:
         InputError: another command is running, or the directory cannot be made, or DAGSTER_HOME is not a folder.
+        StockPipelineError: the disk has not enough room for what a run writes.
     """
     given_dagster_home()  # checked before anything is written
     try:
@@ -53,5 +64,7 @@ def alone(home: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"data directory {home} cannot be made: {error.strerror}; choose another with STOCK_PIPELINE_HOME") from error
     busy = f"another `stock-pipeline run` or training is at work in {home}; wait for it to end"
-    with exclusive(Layout(home).run_lock, lambda: InputError(busy)):
+    layout = Layout(home)
+    with exclusive(layout.run_lock, lambda: InputError(busy)):
+        refuse_full_disk(home, (layout.market_store, layout.ml_store))
         yield

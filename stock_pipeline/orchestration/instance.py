@@ -5,13 +5,18 @@
 
 import hashlib
 import os
+import shutil
+import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from stock_pipeline.core.atomic_files import write_text
 from stock_pipeline.core.errors import InputError, StockPipelineError
+from stock_pipeline.core.files import LEAST_FREE_BYTES
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.locks import exclusive
 from stock_pipeline.settings import Settings, load_settings
@@ -47,10 +52,34 @@ def prepare_dagster_home(settings: Settings) -> Path:
     home = given_dagster_home() or Layout(settings.home).dagster.resolve()
     with exclusive(home / ".lock"):
         _configure(home)
-        with dg.DagsterInstance.from_config(str(home)) as instance:
+        with instance_problems(home), dg.DagsterInstance.from_config(str(home)) as instance:
             instance.get_runs(limit=1)
             instance.all_asset_keys()
     return home
+
+
+@contextmanager
+def instance_problems(home: Path) -> Iterator[None]:
+    """Turn errors of the instance's database into one sentence with the folder, what is wrong, and the remedy.
+
+    Raises:
+        StockPipelineError: the database could not be read or written.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        words = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise StockPipelineError(f"the Dagster instance in {home} cannot be used: {words}; {_remedy(home, words)}") from error
+
+
+def _remedy(home: Path, words: str) -> str:
+    if shutil.disk_usage(home).free < LEAST_FREE_BYTES or "full" in words:
+        return "free space on its disk, then run the command again; what was committed stays"
+    if "readonly" in words or "unable to open" in words:
+        return "give this user the right to read and write it"
+    return f"put {home} aside, and a new one is made; it holds the history of runs, and no data"
 
 
 def _configure(home: Path) -> None:

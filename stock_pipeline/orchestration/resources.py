@@ -35,6 +35,18 @@ class StoreResource(DuckDBResource):
             yield connection
 
 
+class MarketStore(StoreResource):
+    """The market store, market.duckdb: bars, corporate actions, instruments and fundamentals. Ingestion alone writes it."""
+
+    store: Literal["market", "ml"] = "market"
+
+
+class MlStore(StoreResource):
+    """The ML store, ml.duckdb: everything that is made of market data, from features to backtests."""
+
+    store: Literal["market", "ml"] = "ml"
+
+
 class RunScope(dg.ConfigurableResource[None]):
     """The options of one run. In the launchpad: ``resources: scope: config: as_of: "2010-08-20"``.
 
@@ -63,7 +75,7 @@ def resources(settings: Settings) -> dict[str, dg.ConfigurableResource[None]]:
     """The resources of the code location under their keys."""
     wait, layout = float(settings.lock_wait_seconds), Layout(settings.home)
     return {
-        "market": StoreResource(database=str(layout.market_store), store="market", wait_seconds=wait),
-        "ml": StoreResource(database=str(layout.ml_store), store="ml", wait_seconds=wait),
+        "market": MarketStore(database=str(layout.market_store), wait_seconds=wait),
+        "ml": MlStore(database=str(layout.ml_store), wait_seconds=wait),
         "scope": RunScope(),
     }

@@ -30,6 +30,7 @@ def performance_schedule(settings: Settings) -> dg.ScheduleDefinition:
     every = settings.performance.every_hours
     return dg.ScheduleDefinition(
         name=PERFORMANCE_SCHEDULE,
+        description="Joins predictions to the outcomes known by now, and logs performance, every few hours.",
         job=job,
         cron_schedule=f"0 {'*' if every == 1 else '0' if every == 24 else f'*/{every}'} * * *",  # a step of 24 hours has no sure meaning
         execution_timezone=settings.schedule.time_zone,

@@ -16,10 +16,11 @@ from stock_pipeline.orchestration.in_process import alone
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.reporting import output_metadata
 from stock_pipeline.orchestration.stage import Stage
-from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, TrainingConfig
+from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, training_config
 from stock_pipeline.registry import training_jobs
 from stock_pipeline.registry.ledger import change_jobs, session_reached, training_lock
-from stock_pipeline.registry.tables import JOB, TRAINING_JOBS
+from stock_pipeline.registry.manual import NAMES
+from stock_pipeline.registry.tables import JOB, REASONS, TRAINING_JOBS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 
@@ -125,8 +126,13 @@ def _unregistered(stages: Sequence[Stage], results: Sequence[StageResult | Stage
 def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinition:
     """The Dagster job ``training``, of one op, for the launchpad and for sensors."""
 
-    @dg.op(name=OP, description="Train models, then weigh them in the stack and register their versions.")
-    def train_models(context: dg.OpExecutionContext, config: TrainingConfig) -> None:
+    @dg.op(
+        name=OP,
+        description="Train models, then weigh them in the stack and register their versions.",
+        config_schema=training_config(NAMES, REASONS),
+    )
+    def train_models(context: dg.OpExecutionContext) -> None:
+        config: dict[str, Any] = context.op_config
         run = Run(open_stores(settings.home, settings.lock_wait_seconds), settings, run_id=context.run_id)
 
         found: dict[str, Any] = {}  # the metadata that a dry run shows here instead of on its assets
@@ -143,7 +149,7 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
                 context.log_event(event)  # type: ignore[arg-type]  # it takes check evaluations, too
 
         try:
-            chosen = config.model_dump() | {"models": training_jobs.chosen_models(settings.models.names, config.models or None)}
+            chosen = config | {"models": training_jobs.chosen_models(settings.models.names, config["models"] or None)}
             request = training_jobs.TrainingRequest(**chosen)
             with training_lock(run.stores), alone(settings.home):
                 begun_row = start_job(run, open_job(run, request))

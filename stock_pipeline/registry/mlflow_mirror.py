@@ -19,6 +19,7 @@ EXPERIMENT = "stock_pipeline"
 TRAINING_TAG = "stock_pipeline.training_id"
 FINISHED = "FINISHED"
 ALIASES = ("active", "shadow")  # statuses that name a version
+NO_TELEMETRY = "MLFLOW_DISABLE_TELEMETRY"
 STORE_FILE = "mlflow.db"
 MOST_CHARACTERS = 500  # of a parameter's value
 
@@ -103,6 +104,7 @@ def server_command(home: Path, port: int) -> list[str]:
     Raises:
         InputError: there is no store yet.
     """
+    os.environ[NO_TELEMETRY] = "true"  # of the server, which takes the place of this process
     folder = Layout(home).mlflow.resolve()
     if not (folder / STORE_FILE).is_file():
         raise InputError(f"{folder / STORE_FILE} does not exist, so MLflow has nothing to show yet; run `stock-pipeline run` first")
@@ -113,7 +115,7 @@ def server_command(home: Path, port: int) -> list[str]:
 def _client(home: Path) -> tuple["MlflowClient", str]:
     # Loading our artefacts through MLflow must never unpickle anything.
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ[NO_TELEMETRY] = "true"
     from mlflow import MlflowClient
 
     folder = Layout(home).mlflow.resolve()

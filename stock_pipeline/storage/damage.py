@@ -8,7 +8,13 @@ import duckdb
 from stock_pipeline.core.errors import StockPipelineError, StoreDamagedError
 
 # What DuckDB raises where a file, or what it read from one, is not as it wrote it, or where the disk is full.
-DAMAGE: Final = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
+DAMAGE: Final = (
+    duckdb.IOException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+    duckdb.SerializationException,
+    duckdb.TransactionException,
+)
 LONGEST: Final = 200  # characters of what DuckDB says
 
 
@@ -21,6 +27,8 @@ def problem_of(path: Path, error: duckdb.Error) -> StockPipelineError:
         return StockPipelineError(f"{path} cannot be opened: permission denied; give this user the right to read and write it")
     if "read-only file system" in words:
         return StockPipelineError(f"{path} cannot be written to, as its file system is read-only; choose a data directory elsewhere")
+    if isinstance(error, duckdb.TransactionException):
+        return StockPipelineError(f"{path} could not be written: {error}")
     first = str(error).partition("\n")[0][:LONGEST]
     wal = path.with_name(f"{path.name}.wal")
     files = f"{path} or {wal.name} beside it" if wal.exists() else str(path)

@@ -113,9 +113,12 @@ class Database:
         """
         with replacing(target) as unfinished, duckdb.connect(":memory:") as connection:
             self._retry_while_locked(lambda: connection.execute(f"ATTACH {_literal(self.path)} AS source (READ_ONLY)"))
-            connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
-            connection.execute("COPY FROM DATABASE source TO target")
-            connection.execute("DETACH target")
+            try:
+                connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
+                connection.execute("COPY FROM DATABASE source TO target")
+                connection.execute("DETACH target")
+            except DAMAGE as error:
+                raise problem_of(self.path, error) from error
         return target.stat().st_size
 
     def _busy_message(self, error: duckdb.Error) -> str:

@@ -9,9 +9,11 @@ import pytest
 
 from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.core.errors import StockPipelineError, StoreDamagedError
+from stock_pipeline.orchestration.instance import prepare_dagster_home
 from stock_pipeline.storage.damage import problem_of
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.invocation import invoke
+from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 
 def junk(path: Path) -> None:
@@ -45,6 +47,24 @@ def test_the_log_beside_a_store_is_named_too(tmp_path: Path) -> None:
     problem = problem_of(tmp_path / "ml.duckdb", duckdb.IOException("bad header\nstack trace"))
     assert isinstance(problem, StoreDamagedError)
     assert "ml.duckdb or ml.duckdb.wal beside it is damaged: bad header; " in str(problem)
+
+
+def test_a_commit_that_failed_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    error = duckdb.TransactionException("Failed to commit: Could not write file: No space left on device")
+    assert "is full; free space on it" in str(problem_of(tmp_path / "ml.duckdb", error))
+    assert "could not be written: aborted" in str(problem_of(tmp_path / "ml.duckdb", duckdb.TransactionException("aborted")))
+
+
+@pytest.mark.parametrize("database", ["runs.db", "runs/index.db"])
+def test_a_damaged_database_of_dagster_is_named_with_its_remedy(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    settings = plain_settings(tmp_path / "data")
+    home = prepare_dagster_home(settings)
+    for log in (home / "history").rglob("*.db-*"):
+        log.unlink()
+    (home / "history" / database).write_bytes(b"this is no database, and long enough to be looked at as if it were one" * 99)
+    with pytest.raises(StockPipelineError, match=r"the Dagster instance in .*dagster cannot be used: .*; put .* aside"):
+        prepare_dagster_home(settings)
 
 
 @pytest.mark.parametrize(
