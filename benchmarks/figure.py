@@ -38,6 +38,6 @@ def seconds(name: str, value: float, target: float | None = None) -> Figure:
     return Figure(name, round(value, 3), "s", target)
 
 
-def mebibytes(name: str, value_in_bytes: int | None) -> Figure:
-    """An amount of memory given in bytes, or None."""
-    return Figure(name, None if value_in_bytes is None else round(value_in_bytes / 2**20, 1), "MiB")
+def mebibytes(name: str, value_in_bytes: int | None, target: float | None = None) -> Figure:
+    """An amount of memory or of disk given in bytes, or None."""
+    return Figure(name, None if value_in_bytes is None else round(value_in_bytes / 2**20, 1), "MiB", target)

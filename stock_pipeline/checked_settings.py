@@ -6,23 +6,6 @@ from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.settings import Settings, load_settings, place_of
 
 
-def refuse_sources_unfit_for_a_schedule(settings: Settings) -> None:
-    """Refuse a source that needs options of a manual run; the schedule and the watchdog use the settings alone.
-
-    Raises:
-        InputError: the schedule is on, and every night would fail.
-    """
-    from stock_pipeline.market_data.acquisition import chosen_sources
-
-    if not settings.schedule.enabled:
-        return
-    try:
-        chosen_sources(settings, None, None)
-    except InputError as error:
-        problem = f"{place_of('source.name')}: field source.name is {settings.source.name!r}, with which every night would fail: {error}"
-        raise InputError(f"{problem}; or set schedule.enabled to false") from error
-
-
 def checked_settings() -> Settings:
     """The settings as file and environment have them now.
 

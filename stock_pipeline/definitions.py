@@ -1,49 +1,21 @@
-"""The table of contents: every stage in the order in which data travels, then jobs, schedules, sensors, resources."""
+"""The table of contents of the code location: the assets of every stage, then jobs, schedules, sensors, resources."""
 
 import dagster as dg
 
-from stock_pipeline.backtest import assets as backtest
-from stock_pipeline.checked_settings import checked_settings, refuse_sources_unfit_for_a_schedule
-from stock_pipeline.datasets import assets as datasets
-from stock_pipeline.drift import assets as drift
+from stock_pipeline.checked_settings import checked_settings
 from stock_pipeline.drift.sensors import drift_retraining
-from stock_pipeline.features import assets as features
-from stock_pipeline.labels import assets as labels
-from stock_pipeline.maintenance import assets as maintenance
 from stock_pipeline.market_data import assets as market_data
+from stock_pipeline.market_data.preflight import refuse_sources_unfit_for_a_schedule
 from stock_pipeline.market_data.sensors import watchdog
-from stock_pipeline.models import assets as models
 from stock_pipeline.orchestration.asset_factory import build_asset
 from stock_pipeline.orchestration.automation import FULL_RUN, automation_sensors, ingestion_job, ingestion_schedule
 from stock_pipeline.orchestration.resources import resources
-from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.orchestration.unfinished import unfinished_assets
-from stock_pipeline.performance import assets as performance
 from stock_pipeline.performance.sensors import performance_schedule
-from stock_pipeline.portfolio import assets as portfolio
-from stock_pipeline.predictions import assets as predictions
-from stock_pipeline.registry import assets as registry
 from stock_pipeline.registry.jobs import training_job
 from stock_pipeline.registry.sensors import damaged_models
 from stock_pipeline.settings import Settings
-
-
-def all_stages(settings: Settings) -> tuple[Stage, ...]:
-    """Every stage in the order in which data travels; the columns of some of their tables follow from the settings."""
-    return (
-        *market_data.STAGES,
-        *features.stages(settings),
-        *labels.stages(settings),
-        *datasets.STAGES,
-        *models.stages(settings),
-        *registry.STAGES,
-        *predictions.STAGES,
-        *performance.STAGES,
-        *portfolio.STAGES,
-        *backtest.STAGES,
-        *drift.STAGES,
-        *maintenance.STAGES,
-    )
+from stock_pipeline.stages import all_stages
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:

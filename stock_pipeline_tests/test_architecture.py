@@ -49,7 +49,7 @@ ROOMS = frozenset(
     }
 )
 # They call what each room does, and so know it from inside.
-KNOW_EVERY_ROOM = frozenset({"definitions", "command_line"})
+KNOW_EVERY_ROOM = frozenset({"definitions", "stages", "command_line"})
 # The room that enters another by no door, the module that it takes, and why there is no better way.
 SIDE_DOORS = {
     ("features", "market_data.adjustments"): "what later actions make of a number is one computation, of prices and of reported shares",

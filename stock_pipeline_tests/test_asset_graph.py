@@ -11,11 +11,12 @@ import dagster as dg
 import pytest
 
 from stock_pipeline.core.columns import SESSION, SYMBOL
-from stock_pipeline.definitions import all_stages, build_definitions
+from stock_pipeline.definitions import build_definitions
 from stock_pipeline.features.catalogue import FEATURE_SETS, FeatureSet
 from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.orchestration.asset_factory import code_version
 from stock_pipeline.orchestration.automation import FULL_RUN, INGESTION_JOB
+from stock_pipeline.stages import all_stages
 from stock_pipeline_tests.harness.default_stages import KEYS, STAGES
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import CLOSE, HIGH, LOW, OPEN, SESSION, SYMBOL
-from stock_pipeline.definitions import all_stages
 from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.orchestration.stage import Stage, dependencies, is_declared
 from stock_pipeline.settings import Settings
 from stock_pipeline.settings.documentation import descriptions
+from stock_pipeline.stages import all_stages
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.panels import adjusted_panel
 from stock_pipeline_tests.harness.default_stages import STAGES

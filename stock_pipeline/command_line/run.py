@@ -62,13 +62,13 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     from stock_pipeline.command_line.progress import RunWatcher
     from stock_pipeline.command_line.tables import show_made
     from stock_pipeline.datasets.splits import check_history
-    from stock_pipeline.definitions import all_stages
     from stock_pipeline.market_data.preflight import check_sources
     from stock_pipeline.models.catalogue import STACK
     from stock_pipeline.orchestration.automation import FULL_RUN
     from stock_pipeline.orchestration.execution import Run, StageResult, execute_stages
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
+    from stock_pipeline.stages import all_stages
     from stock_pipeline.storage import open_stores
 
     settings = _with_models(checked_settings(), models)
@@ -84,6 +84,9 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     began, work = time.perf_counter(), Run(stores, settings, options)
     with alone(settings.home), recording(work, FULL_RUN, every) as record, RunWatcher(len(stages), listener) as watcher, listening(watcher):
         results = []
+        # All tables at once, so that no stage has to look for its own.
+        tables = [table for stage in stages for table in (*stage.tables, *stage.amends)]
+        stores.prepare(tables, [view for stage in stages for view in stage.views])
         for result in execute_stages(stages, work):
             results.append(result)
             record(result)

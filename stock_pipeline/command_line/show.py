@@ -20,17 +20,18 @@ def status(as_json: bool) -> None:
     The exit code is 1 where something is wrong.
     """
     from stock_pipeline.command_line.tables import show_assets, show_models, show_verdict
-    from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.status import asset_status
     from stock_pipeline.orchestration.verdict import verdict_on
     from stock_pipeline.registry.ledger import living_jobs
     from stock_pipeline.registry.overview import model_status
     from stock_pipeline.registry.training_jobs import latest_first
+    from stock_pipeline.stages import all_stages
 
     settings, stores = open_home()
-    assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
-    jobs = latest_first(living_jobs(stores, utc_now()))
-    verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs, models)
+    jobs = latest_first(living_jobs(stores, utc_now()))  # which may have to write, and so comes before the stores are held open
+    with stores.shared_readers():
+        assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
+        verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs, models)
     if as_json:
         print_json({"home": str(settings.home), "verdict": verdict.readable, "assets": assets, "models": models})
     else:
@@ -75,7 +76,8 @@ def ui(port: int) -> None:
 
     The daemon carries out every schedule and sensor.
     """
-    from stock_pipeline.checked_settings import checked_settings, refuse_sources_unfit_for_a_schedule
+    from stock_pipeline.checked_settings import checked_settings
+    from stock_pipeline.market_data.preflight import refuse_sources_unfit_for_a_schedule
     from stock_pipeline.orchestration.services import serve
 
     settings = checked_settings()

@@ -58,12 +58,12 @@ def _carry_out(run: "Run", asked: "TrainingRequest | int", as_json: bool) -> Non
     from stock_pipeline.command_line.progress import RunWatcher
     from stock_pipeline.command_line.tables import show_dry_run, show_job, show_made, show_models
     from stock_pipeline.command_line.terminal import heading
-    from stock_pipeline.definitions import all_stages
     from stock_pipeline.orchestration.in_process import alone, recording
     from stock_pipeline.orchestration.progress import listening
     from stock_pipeline.orchestration.training_request import TRAINING_JOB
     from stock_pipeline.registry import jobs, ledger
     from stock_pipeline.registry.overview import model_status
+    from stock_pipeline.stages import all_stages
 
     ledger.session_reached(run.stores)  # before a directory is made
     began = time.perf_counter()

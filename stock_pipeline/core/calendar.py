@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from exchange_calendars import ExchangeCalendar
 
 # exchange_calendars spans only the last twenty years by default.
+USUAL_EXCHANGE = "XNYS"  # the default of the settings
 FIRST_DAY = "1970-01-01"
 
 
@@ -94,6 +95,8 @@ def known_exchange(name: str) -> str:
     Raises:
         ValueError: there is none.
     """
+    if name == USUAL_EXCHANGE:  # which needs no look at the library, whose import takes longer than many a command
+        return name
     import exchange_calendars
 
     if name not in exchange_calendars.get_calendar_names(include_aliases=True):

@@ -11,7 +11,7 @@ from stock_pipeline.market_data.catalogue import source_entry
 from stock_pipeline.market_data.coverage import coverage_among
 from stock_pipeline.market_data.reading import sessions_of
 from stock_pipeline.market_data.tables import DAILY_BARS, SYMBOL_HISTORY, UNIVERSE_MEMBERS
-from stock_pipeline.settings import Settings
+from stock_pipeline.settings import Settings, place_of
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
@@ -48,6 +48,21 @@ def check_sources(
     _check_coverage(settings, stores, gathered.bars.select(SYMBOL, SESSION), gathered.as_of)
     held = sessions_of(stores, gathered.as_of) if stores.exist else []
     return sorted({*held, *gathered.bars[SESSION]})
+
+
+def refuse_sources_unfit_for_a_schedule(settings: Settings) -> None:
+    """Refuse a source that needs options of a manual run; the schedule and the watchdog use the settings alone.
+
+    Raises:
+        InputError: the schedule is on, and every night would fail.
+    """
+    if not settings.schedule.enabled:
+        return
+    try:
+        chosen_sources(settings, None, None)
+    except InputError as error:
+        problem = f"{place_of('source.name')}: field source.name is {settings.source.name!r}, with which every night would fail: {error}"
+        raise InputError(f"{problem}; or set schedule.enabled to false") from error
 
 
 def _refuse_going_back(stores: Stores, as_of: date | None) -> None:

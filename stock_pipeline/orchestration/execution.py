@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import uuid4
@@ -103,20 +104,22 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
     seen: Seen | None = None
     try:
         run.stores.prepare((*stage.tables, *stage.amends), stage.views)
-        seen = run.stores.seen()
-        held = run.stores.watermark(stage.store, stage.name)
-        remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
-        context = _context(stage, run, held, moment, remade)
+        output, reports, error = None, tuple[WriteReport, ...](), None
+        with _held_open(stage, run):
+            seen = run.stores.seen()
+            held = run.stores.watermark(stage.store, stage.name)
+            remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
+            context = _context(stage, run, held, moment, remade)
+            try:
+                output = _output(stage, context)
+            except Exception as problem:
+                error = _tolerated(stage, problem, retries_left)
         try:
-            with scratch_folder(run.stores.layout.scratch) as scratch, temporary_files_in(scratch):
-                output, reports = _make(stage, run, context)
-            error = None
+            reports = _write(stage, run, context, output)
         except Exception as problem:
-            raise_if_asked()
-            if not stage.tolerates_failure or (retries_left and not isinstance(problem, InputError)):
-                raise
-            output, reports, error = None, (), sentence_of(problem)
-        result = _result(stage, context, output, reports, error)
+            output, error = None, _tolerated(stage, problem, retries_left)
+        with _held_open(stage, run):
+            result = _result(stage, context, output, reports, error)
     except Exception as problem:
         finish("failed", 0, sentence_of(problem), None)
         raise
@@ -196,15 +199,32 @@ def _context(stage: Stage, run: Run, held: Watermark | None, moment: datetime, r
     )
 
 
-def _make(stage: Stage, run: Run, context: StageContext) -> tuple[StageOutput | None, tuple[WriteReport, ...]]:
+def _held_open(stage: Stage, run: Run) -> AbstractContextManager[None]:
+    """Keep the stores open for reading, as opening one takes longer than many a read; not while a model is trained for minutes."""
+    return nullcontext() if stage.cadence == "training" else run.stores.shared_readers()
+
+
+def _tolerated(stage: Stage, problem: Exception, retries_left: int) -> str:
+    """The sentence on a failure that the stage shows as a check; any other failure is raised."""
+    raise_if_asked()
+    if not stage.tolerates_failure or (retries_left and not isinstance(problem, InputError)):
+        raise problem
+    return sentence_of(problem)
+
+
+def _output(stage: Stage, context: StageContext) -> StageOutput | None:
     if context.options.dry_run and stage.cadence != "training":
-        return None, ()
-    output = stage.body(context)
+        return None
+    with scratch_folder(context.stores.layout.scratch) as scratch, temporary_files_in(scratch):
+        return stage.body(context)
+
+
+def _write(stage: Stage, run: Run, context: StageContext, output: StageOutput | None) -> tuple[WriteReport, ...]:
     if output is None or context.options.dry_run:
-        return output, ()
+        return ()
     made_with = json.dumps(values_of(run.settings, stage.settings))
     author = Author.of_asset(stage.name, stage.code_version, run.run_id, context.moment, made_with)
-    return output, tuple(run.stores.write(stage.store, author, output.writes, output.watermark))
+    return tuple(run.stores.write(stage.store, author, output.writes, output.watermark))
 
 
 def _result(

@@ -1,7 +1,7 @@
 """The market store and the ML store under one data directory, as the stages see them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -88,6 +88,14 @@ class Stores:
     def shared_reader(self, store: StoreName) -> Iterator[None]:
         """Within the block, reads of the store share one opening of its file, which is slow; nobody can write to it meanwhile."""
         with self.database(store).reader():
+            yield
+
+    @contextmanager
+    def shared_readers(self) -> Iterator[None]:
+        """As ``shared_reader`` for both stores, where they exist."""
+        with ExitStack() as stack:
+            for database in (self.market, self.ml) if self.exist else ():
+                stack.enter_context(database.reader())
             yield
 
     def count(self, schema: TableSchema) -> int:

@@ -41,7 +41,7 @@ def test_all_is_well_where_nothing_is_wrong(desk: Desk) -> None:
     with desk.monkeypatch.context() as patched:
         # one asset, and it has no table that could be behind; its training is a stand-in, so that it leaves no version
         patched.setattr("stock_pipeline.registry.overview.model_status", lambda _stores: [ACTIVE])
-        patched.setattr("stock_pipeline.definitions.all_stages", lambda settings: StandIns().stages(settings)[-1:])
+        patched.setattr("stock_pipeline.stages.all_stages", lambda settings: StandIns().stages(settings)[-1:])
         assert desk.train("--models", "mlp")[0] == 0
         ended = invoke(desk.home, "status")
         assert ended.exit_code == 0 and ended.output.startswith("All is well")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stock_pipeline.definitions import all_stages
+from stock_pipeline.stages import all_stages
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 STAGES = all_stages(plain_settings(Path("nowhere")))

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import polars as pl
 
 from stock_pipeline.core.table_schema import StoreName, TableSchema
-from stock_pipeline.definitions import all_stages
 from stock_pipeline.orchestration.execution import Run, StageResult, execute_stage
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.stage import Key, Stage, key_of
 from stock_pipeline.settings import Settings
+from stock_pipeline.stages import all_stages
 from stock_pipeline.storage import Author, Stores, Write, WriteReport
 from stock_pipeline.storage.audit import Execution
 

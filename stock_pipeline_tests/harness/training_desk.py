@@ -68,7 +68,7 @@ class Desk:
     def train(self, *arguments: str, stages: StandIns | None = None) -> tuple[int, str]:
         """Exit code and all that was told by ``train``."""
         with self.monkeypatch.context() as patched:
-            patched.setattr("stock_pipeline.definitions.all_stages", (stages or StandIns()).stages)
+            patched.setattr("stock_pipeline.stages.all_stages", (stages or StandIns()).stages)
             return self.told("train", *arguments)
 
     def told(self, *arguments: str) -> tuple[int, str]:

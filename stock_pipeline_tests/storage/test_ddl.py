@@ -3,8 +3,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from stock_pipeline.definitions import all_stages
 from stock_pipeline.settings import Settings
+from stock_pipeline.stages import all_stages
 from stock_pipeline.storage.ddl import SQL_TYPES, add_column_statement, create_statement, quoted, quoted_list, table_identifier
 from stock_pipeline_tests.factories.trial_tables import CATALOGUED, NAMES, READINGS
 

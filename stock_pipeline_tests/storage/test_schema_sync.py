@@ -9,8 +9,8 @@ import pytest
 from stock_pipeline.core.columns import SESSION, SYMBOL, VALUE
 from stock_pipeline.core.errors import SchemaError, StoreBusyError
 from stock_pipeline.core.table_schema import Column, TableSchema, View
-from stock_pipeline.definitions import all_stages
 from stock_pipeline.settings import Settings
+from stock_pipeline.stages import all_stages
 from stock_pipeline.storage import Stores, open_stores, upsert
 from stock_pipeline.storage.ddl import SQL_TYPES
 from stock_pipeline.storage.tables import OWN_TABLES
