@@ -24,7 +24,7 @@ from stock_pipeline_tests.harness.dagster_services import (
 from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.test_live import launch_ingestion
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.chaos]
 
 SECONDS = 300
 NIGHTLY = {stage.name for stage in STAGES if stage.cadence == "nightly"} - {"registry/mlflow_mirror"}  # which is off in the workplace
@@ -75,7 +75,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KilledNight]:
 def look_at_runs_often(workplace: Workplace) -> None:
     """Have run monitoring look every other second, by the settings of the instance, which a person may edit."""
     config = workplace.instance_home() / "dagster.yaml"
-    config.write_text(config.read_text().replace("poll_interval_seconds: 30", "poll_interval_seconds: 2"))
+    config.write_text(config.read_text().replace("poll_interval_seconds: 30", "poll_interval_seconds: 2").replace("run_end_seconds: 60", "run_end_seconds: 2"))
 
 
 def test_the_night_is_finished(night: KilledNight) -> None:
