@@ -152,6 +152,14 @@ def _facts(gathered: Ingested, flags: pl.DataFrame) -> dict[str, int]:
     return {name: int(gathered.report[name].sum()) for name in summed} | {"bars_flagged": flags.height}
 
 
+def expected_session(context: StageContext) -> date | None:
+    """The last session that the exchange had completed; None of archives, which end where their data ends."""
+    sources = chosen_sources(context.settings, context.options.source, context.options.path)
+    if all(source.is_archive for source in sources):
+        return None
+    return trading_calendar(context.settings.exchange).last_completed_session(context.moment.replace(tzinfo=UTC))
+
+
 STAGES: Sequence[Stage] = (
     Stage(
         keys=tuple(key_of(table) for table in TABLES),
@@ -160,6 +168,7 @@ STAGES: Sequence[Stage] = (
         views=VIEWS,
         reads=(),
         body=ingest,
+        expected=expected_session,
         settings=("exchange", "quality.jump_ratio"),
         settings_ahead=("source", "quality.minimum_coverage", "quality.price_tolerance", "quality.source_tolerance"),
         cadence="ingestion",

@@ -235,8 +235,9 @@ def _result(
     changed = output is not None and (not reports or any(report.changed for report in reports))
     state: ExecutionState = "failed" if error is not None else "succeeded" if changed else "up_to_date"
     checks = {name: verdict for check in stage.checks for name, verdict in check.judge(context).items()}
-    # Ingestion learns only now how far the source goes, so the session that it reached is the one wanted.
-    wanted = context.options.as_of or (reached if stage.cadence == "ingestion" else context.as_of)
+    expected = None if stage.expected is None else stage.expected(context)
+    # Ingestion learns only now how far its source goes.
+    wanted = context.options.as_of or expected or (reached if stage.cadence == "ingestion" else context.as_of)
     return StageResult(
         stage=stage,
         state=state,

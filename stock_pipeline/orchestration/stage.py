@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from stock_pipeline.core.table_schema import StoreName, TableSchema, View
@@ -60,6 +61,9 @@ class Stage:
     # settings that count only for new rows: a decision once taken stands, a bar once stored is kept
     settings_ahead: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ("polars", "duckdb")
+    # returns the session that the stage should have reached; where it is None or returns None, an ingestion should have reached what
+    # its source has, and every other stage the session of its run
+    expected: Callable[["StageContext"], date | None] | None = None
     # ``ingestion`` runs by schedule, ``nightly`` when something upstream has changed, ``training`` when missing or due
     cadence: Cadence = "nightly"
     store: StoreName = "ml"  # the store that is written to; one writer at a time has it

@@ -75,7 +75,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KilledNight]:
 def look_at_runs_often(workplace: Workplace) -> None:
     """Have run monitoring look every other second, by the settings of the instance, which a person may edit."""
     config = workplace.instance_home() / "dagster.yaml"
-    config.write_text(config.read_text().replace("poll_interval_seconds: 30", "poll_interval_seconds: 2").replace("run_end_seconds: 60", "run_end_seconds: 2"))
+    quick = config.read_text().replace("poll_interval_seconds: 30", "poll_interval_seconds: 2")
+    config.write_text(quick.replace("free_slots_after_run_end_seconds: 60", "free_slots_after_run_end_seconds: 2"))
 
 
 def test_the_night_is_finished(night: KilledNight) -> None:

@@ -203,6 +203,16 @@ def test_a_second_run_of_the_same_night_asks_nobody_and_changes_nothing(world: W
     assert world.hashes() == before
 
 
+@pytest.mark.parametrize(("night", "is_up_to_date"), [(FIRST_NIGHT, True), (FIRST_NIGHT + 1, False)])
+def test_up_to_date_is_what_the_calendar_asks_for_and_not_what_the_sources_had(
+    night: int, is_up_to_date: bool, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.ingest(FIRST_NIGHT)
+    monkeypatch.setattr("stock_pipeline.market_data.assets.gather", lambda *_given: None)  # the sources have nothing new
+    result = execute(unchecked(INGEST), world.stores, world.settings, None, datetime.combine(DAYS[night], time(23)))
+    assert (result.reached, result.wanted, result.up_to_date) == (DAYS[FIRST_NIGHT], DAYS[night], is_up_to_date)
+
+
 def test_a_run_that_ended_before_it_wrote_is_gone_on_with_without_asking_again(world: World) -> None:
     with pytest.raises(KilledError):
         world.ingest(FIRST_NIGHT, dies=True)
