@@ -1,41 +1,24 @@
-"""Folders for what is needed for a while: removed afterwards, or by the next process where theirs was killed."""
+"""A folder of this process for temporary files: removed when it ends, or by the next process where it was killed."""
 
+import multiprocessing.util
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
+from functools import cache
 from pathlib import Path
 
 from stock_pipeline.core.processes import is_alive, process_name
 
 VARIABLE = "TMPDIR"
-SEPARATOR = "."  # between the process that made a folder and the number of the folder
 
 
-@contextmanager
-def scratch_folder(root: Path) -> Iterator[Path]:
-    """A new folder under ``root``, removed when the block ends; those of processes that have died are removed first."""
-    root.mkdir(parents=True, exist_ok=True)
-    for folder in root.iterdir():
-        if not _is_in_use(folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
-    own = process_name(os.getpid())
-    folder = next(place for number in count() if not (place := root / f"{own}{SEPARATOR}{number}").exists())
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_in_use(name: str) -> bool:
-    process, _, _ = name.rpartition(SEPARATOR)
-    try:
-        return is_alive(process)
-    except ValueError:  # no name of ours
-        return True
+def scratch_folder(root: Path) -> Path:
+    """The folder of this process under ``root``, made at its first use, when those of dead processes are removed."""
+    folder = _folder_of(root, os.getpid())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager
@@ -51,3 +34,21 @@ def temporary_files_in(folder: Path) -> Iterator[None]:
             del os.environ[VARIABLE]
         else:
             os.environ[VARIABLE] = variable
+
+
+@cache
+def _folder_of(root: Path, pid: int) -> Path:
+    for left in root.iterdir() if root.is_dir() else ():
+        if not _is_in_use(left.name):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = root / process_name(pid)
+    # atexit does not run in the children of a fork server; this does, there and everywhere.
+    multiprocessing.util.Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=0)
+    return folder
+
+
+def _is_in_use(name: str) -> bool:
+    try:
+        return is_alive(name)
+    except ValueError:  # no name of ours
+        return True

@@ -7,7 +7,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import uuid4
@@ -105,21 +104,16 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
     try:
         run.stores.prepare((*stage.tables, *stage.amends), stage.views)
         output, reports, error = None, tuple[WriteReport, ...](), None
-        with _held_open(stage, run):
-            seen = run.stores.seen()
-            held = run.stores.watermark(stage.store, stage.name)
-            remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
-            context = _context(stage, run, held, moment, remade)
-            try:
-                output = _output(stage, context)
-            except Exception as problem:
-                error = _tolerated(stage, problem, retries_left)
+        seen = run.stores.seen()
+        held = run.stores.watermark(stage.store, stage.name)
+        remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
+        context = _context(stage, run, held, moment, remade)
         try:
+            output = _output(stage, context)
             reports = _write(stage, run, context, output)
         except Exception as problem:
             output, error = None, _tolerated(stage, problem, retries_left)
-        with _held_open(stage, run):
-            result = _result(stage, context, output, reports, error)
+        result = _result(stage, context, output, reports, error)
     except Exception as problem:
         finish("failed", 0, sentence_of(problem), None)
         raise
@@ -199,11 +193,6 @@ def _context(stage: Stage, run: Run, held: Watermark | None, moment: datetime, r
     )
 
 
-def _held_open(stage: Stage, run: Run) -> AbstractContextManager[None]:
-    """Keep the stores open for reading, as opening one takes longer than many a read; not while a model is trained for minutes."""
-    return nullcontext() if stage.cadence == "training" else run.stores.shared_readers()
-
-
 def _tolerated(stage: Stage, problem: Exception, retries_left: int) -> str:
     """The sentence on a failure that the stage shows as a check; any other failure is raised."""
     raise_if_asked()
@@ -215,7 +204,7 @@ def _tolerated(stage: Stage, problem: Exception, retries_left: int) -> str:
 def _output(stage: Stage, context: StageContext) -> StageOutput | None:
     if context.options.dry_run and stage.cadence != "training":
         return None
-    with scratch_folder(context.stores.layout.scratch) as scratch, temporary_files_in(scratch):
+    with temporary_files_in(scratch_folder(context.stores.layout.scratch)):
         return stage.body(context)
 
 

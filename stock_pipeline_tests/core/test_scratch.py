@@ -1,34 +1,51 @@
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import pytest
-
 from stock_pipeline.core.processes import process_name
 from stock_pipeline.core.scratch import scratch_folder, temporary_files_in
+from stock_pipeline_tests.harness.dagster_services import PROJECT
+
+USE = """
+import os, signal, sys
+from pathlib import Path
+from stock_pipeline.core.scratch import scratch_folder
+print((scratch_folder(Path(sys.argv[1])) / "file").write_text("x"), flush=True)
+os.kill(os.getpid(), int(sys.argv[2])) if int(sys.argv[2]) else None
+"""
 
 
-def test_a_folder_is_there_for_the_block_and_for_no_longer(tmp_path: Path) -> None:
-    with scratch_folder(tmp_path / "scratch") as one, scratch_folder(tmp_path / "scratch") as two:
-        (one / "file").write_text("x")
-        assert one.is_dir() and two.is_dir() and one != two
-    assert list((tmp_path / "scratch").iterdir()) == []
+def use_in_a_process(root: Path, number: int) -> int:
+    command = [sys.executable, "-c", USE, str(root), str(number)]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, check=False).returncode
 
 
-def test_it_goes_where_the_block_fails(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no"), scratch_folder(tmp_path):
-        raise ValueError("no")
+def test_a_process_has_one_folder_for_as_long_as_it_lives(tmp_path: Path) -> None:
+    own = scratch_folder(tmp_path / "scratch")
+    assert own.is_dir() and scratch_folder(tmp_path / "scratch") == own
+    own.rmdir()
+    assert scratch_folder(tmp_path / "scratch").is_dir()
+
+
+def test_it_goes_with_the_process_or_with_the_next_where_that_was_killed(tmp_path: Path) -> None:
+    assert use_in_a_process(tmp_path, 0) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert use_in_a_process(tmp_path, signal.SIGKILL) == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert (left / "file").exists()
+    assert use_in_a_process(tmp_path, 0) == 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_dead_processes_left_goes_and_nothing_else(tmp_path: Path) -> None:
-    living, another = tmp_path / f"{process_name(os.getpid())}.9", tmp_path / "of a person"
-    for folder in (living, another, tmp_path / "1:another-0.0", tmp_path / f"{os.getpid()}:another-0.0"):
+    living, another = tmp_path / process_name(os.getppid()), tmp_path / "of a person"
+    for folder in (living, another, tmp_path / "1:another-0", tmp_path / f"{os.getpid()}:another-0"):
         folder.mkdir()
-    with scratch_folder(tmp_path) as own:
-        assert set(tmp_path.iterdir()) == {living, another, own}
+    own = scratch_folder(tmp_path)
+    assert set(tmp_path.iterdir()) == {living, another, own}
 
 
 def test_temporary_files_lie_there_for_the_block_those_of_children_too(tmp_path: Path) -> None:
