@@ -273,9 +273,15 @@ def op_of(desk: Desk, stages: Sequence[Stage], config: dict[str, Any]) -> dg.Exe
     return training_job(plain_settings(desk.home), stages).execute_in_process(run_config={"ops": {OP: {"config": config}}})
 
 
-@pytest.mark.parametrize(("config", "told"), [({"models": ["oracle"]}, "model 'oracle'"), ({"sessions": 0}, "asked for sessions 0")])
-def test_the_op_refuses_wrong_input_and_opens_no_job(config: dict[str, Any], told: str, desk: Desk) -> None:
-    with pytest.raises(dg.Failure, match=told):
+@pytest.mark.parametrize(
+    ("config", "error", "told"),
+    [
+        ({"models": ["oracle"]}, dg.DagsterInvalidConfigError, "enum type Model got oracle"),
+        ({"sessions": 0}, dg.Failure, "asked for sessions 0"),
+    ],
+)
+def test_the_op_refuses_wrong_input_and_opens_no_job(config: dict[str, Any], error: type[Exception], told: str, desk: Desk) -> None:
+    with pytest.raises(error, match=told):
         op_of(desk, StandIns().stages(), config)
     assert desk.numbers() == []
 
