@@ -17,6 +17,7 @@ class Terminated(KeyboardInterrupt):
 
 RAISED: Final = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 _asked: list[type[KeyboardInterrupt]] = []  # by signals since the outermost block began
+_deferred = 0  # how many blocks of ``uninterrupted`` are open
 
 
 def raise_if_asked() -> None:
@@ -47,7 +48,25 @@ def interruptible() -> Iterator[None]:
             _asked.clear()
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off what a signal asks for until the block has ended, as where a commit is neither to be cut in two nor to be lost."""
+    global _deferred
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = len(_asked)
+    _deferred += 1
+    try:
+        yield
+    finally:
+        _deferred -= 1
+    if not _deferred and len(_asked) > before:
+        raise_if_asked()
+
+
 def _stop(number: int, _frame: FrameType | None) -> None:
     kind = RAISED[signal.Signals(number)]
     _asked.append(kind)
-    raise kind
+    if not _deferred:
+        raise kind

@@ -12,6 +12,7 @@ import duckdb
 
 from stock_pipeline.core.atomic_files import replacing
 from stock_pipeline.core.errors import StockPipelineError, StoreBusyError
+from stock_pipeline.core.interruption import uninterrupted
 from stock_pipeline.core.table_schema import StoreName
 from stock_pipeline.storage.damage import DAMAGE, problem_of
 
@@ -55,7 +56,7 @@ class Database:
         except DAMAGE as error:
             raise problem_of(self.path, error) from error
         finally:
-            connection.close()
+            _close(connection)
 
     @contextmanager
     def writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -65,19 +66,15 @@ class Database:
             StoreBusyError: another process held the store for the whole waiting time.
         """
         connection = self._connect(read_only=False)
-        try:
-            connection.execute("BEGIN TRANSACTION")
+        with uninterrupted():
             try:
+                connection.execute("BEGIN TRANSACTION")
                 yield connection
-            except BaseException:
-                with suppress(duckdb.Error):  # a damaged or full store cannot roll back; closing it does
-                    connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-        except DAMAGE as error:
-            raise problem_of(self.path, error) from error
-        finally:
-            connection.close()
+                connection.execute("COMMIT")
+            except DAMAGE as error:
+                raise problem_of(self.path, error) from error
+            finally:
+                _close(connection)
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         return self._retry_while_locked(lambda: duckdb.connect(self.path, read_only=read_only, config=HARDENING))
@@ -111,7 +108,7 @@ class Database:
         Raises:
             StoreBusyError: a writer held the store for the whole waiting time.
         """
-        with replacing(target) as unfinished, duckdb.connect(":memory:") as connection:
+        with uninterrupted(), replacing(target) as unfinished, duckdb.connect(":memory:") as connection:
             self._retry_while_locked(lambda: connection.execute(f"ATTACH {_literal(self.path)} AS source (READ_ONLY)"))
             try:
                 connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
@@ -125,6 +122,19 @@ class Database:
         found = HOLDER.search(str(error))
         holder = f"process {found['pid']} ({found['program']})" if found else "another connection of this process"
         return f"{self.path} is held by {holder} and was not released within {self.wait_seconds:g} s; wait for it or end it, then try again"
+
+
+def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    """Close a connection, without the transaction that a failure or an interrupted query may have left open.
+
+    DuckDB keeps the file of such a transaction, and whoever opens it next in this process waits for ever.
+    """
+    with uninterrupted():
+        try:
+            with suppress(duckdb.Error, RuntimeError):  # mostly there is none
+                connection.execute("ROLLBACK")
+        finally:
+            connection.close()
 
 
 def _is_lock_conflict(error: duckdb.Error) -> bool:

@@ -5,7 +5,7 @@ from types import FrameType
 
 import pytest
 
-from stock_pipeline.core.interruption import Terminated, interruptible, raise_if_asked
+from stock_pipeline.core.interruption import Terminated, interruptible, raise_if_asked, uninterrupted
 
 SIGNALS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
 
@@ -38,6 +38,22 @@ def test_a_signal_whose_exception_was_lost_is_raised_again_when_asked(number: si
                 raise_if_asked()
             assert caught.type is kind
     raise_if_asked()  # the next command begins anew
+
+
+def test_within_an_uninterrupted_block_a_signal_waits_for_its_end() -> None:
+    steps: list[str] = []
+    with interruptible(), pytest.raises(KeyboardInterrupt), uninterrupted():
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            steps.append("inner")
+        steps.append("outer")
+    assert steps == ["inner", "outer"]
+
+
+def test_the_error_of_an_uninterrupted_block_is_its_own() -> None:
+    with interruptible(), pytest.raises(ValueError, match="mine"), uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError("mine")
 
 
 def test_the_handlers_of_before_are_there_again() -> None:
