@@ -65,7 +65,7 @@ def train(record: Path) -> None:
     before = time.perf_counter()
     wide, models = widen(pl.concat(told)), [str(part[MODEL][0]) for part in told]
     weights = stack_weights(wide, models)
-    stack = StackedModel(weights, dict.fromkeys(models, "made"), stack_scale(wide, weights))
+    stack = StackedModel(weights, {name: name for name in models}, stack_scale(wide, weights))
     own = stack_out_of_fold(wide, models, _splits())
     _write(record.parent, STACK, stack, RETURN_KIND, own, stack.parameters(), 20)
     seconds[STACK] = time.perf_counter() - before
@@ -89,7 +89,7 @@ def _train_one(entry: ModelEntry, panel: pl.DataFrame, folder: Path) -> list[pl.
 def _write(folder: Path, name: str, model: Saveable, kind: TargetKind, said: pl.DataFrame, parameters: Any, window: int) -> None:
     manifest = Manifest(
         model=name,
-        training_id="made",
+        training_id=name,  # there is one of each model
         as_of=DAYS[-1],
         train_from=DAYS[0],
         train_to=DAYS[-1],
@@ -111,10 +111,11 @@ def _write(folder: Path, name: str, model: Saveable, kind: TargetKind, said: pl.
 def serve(record: Path) -> None:
     """Load, score and explain, and write the median seconds of each."""
     folder = record.parent
-    rows = [{MODEL: name, VERSION: 1, TRAINING_ID: "made", "artefact": f"{name}/made", "sha256": _sha(folder, name)} for name in _names()]
+    rows = [{MODEL: name, VERSION: 1, TRAINING_ID: name, "artefact": f"{name}/{name}", "sha256": _sha(folder, name)} for name in _names()]
+    recorded = {str(row[TRAINING_ID]): str(row["sha256"]) for row in rows}
 
     def load() -> list[LoadedVersion]:
-        return [load_version(folder / "models", row, {}) for row in rows]
+        return [load_version(folder / "models", row, recorded) for row in rows]
 
     first = load()  # imports the libraries
     loaded = _median(load, 5)
@@ -153,7 +154,7 @@ def _names() -> list[str]:
 def _sha(folder: Path, name: str) -> str:
     import hashlib
 
-    return hashlib.sha256((folder / "models" / name / "made" / "manifest.json").read_bytes()).hexdigest()
+    return hashlib.sha256((folder / "models" / name / name / "manifest.json").read_bytes()).hexdigest()
 
 
 def _splits() -> Any:

@@ -211,7 +211,8 @@ def test_a_symbol_may_be_any_text_on_its_whole_way(stores: Stores, bring: Bring)
     assert raw_bars(stores, DAYS[2])[SYMBOL].unique().sort().to_list() == hostile
     assert adjusted_bars(stores, DAYS[2], 1.4).filter(pl.col(SESSION) == DAYS[0])[CLOSE].to_list() == pytest.approx([5.25] * len(hostile))
     assert stores.read(INSTRUMENTS)["instrument"].sort().to_list() == hostile
-    assert sorted(path.name for path in stores.home.iterdir() if path.suffix != ".lock") == ["bars.parquet", "market.duckdb", "ml.duckdb"]
+    left = sorted(path.name for path in stores.home.iterdir() if path.suffix != ".lock")
+    assert left == ["bars.parquet", "market.duckdb", "ml.duckdb", "scratch"]
 
 
 def test_members_are_those_of_the_file_and_who_is_left_out_of_it_belonged_until_then(stores: Stores, bring: Bring, tmp_path: Path) -> None:
