@@ -18,6 +18,7 @@ from stock_pipeline.orchestration.stage import Key, Stage, dependencies
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 
+LOOKS: Final = 4  # in a row; automation, which looks as often, has launched by then what it can
 UNFINISHED: Final = "unfinished_assets"
 FAILED: Final = "FAILED"  # the status of a check
 
@@ -59,7 +60,7 @@ def _lags(stage: Stage, standing: Standing) -> bool:
 
 
 def unfinished_assets(settings: Settings, stages: Sequence[Stage]) -> dg.SensorDefinition:
-    """The sensor that launches the assets that two looks in a row have found behind, with no run at work."""
+    """The sensor that launches the assets that several looks in a row have found behind, with no run at work."""
 
     @dg.sensor(
         name=UNFINISHED,
@@ -78,15 +79,15 @@ def unfinished_assets(settings: Settings, stages: Sequence[Stage]) -> dg.SensorD
             return dg.SkipReason("no session has been ingested yet")
         standing = Standing(reached, stores.watermarks(), stores.last_executions().keys(), stores.cut_short())
         missing = behind(stages, standing, _barred(context.instance, stages))
-        before = json.loads(context.cursor or "[]")
-        twice = [stage for stage in missing if stage.name in before]
-        names = [stage.name for stage in missing]
-        context.update_cursor(json.dumps(names))
-        if not names:
+        before = json.loads(context.cursor or "{}")
+        looks = {stage.name: before.get(stage.name, 0) + 1 for stage in missing}
+        context.update_cursor(json.dumps(looks))
+        if not looks:
             return dg.SkipReason(f"every asset has come to {reached}")
-        if not twice:
-            return dg.SkipReason(f"behind {reached}, to be launched if they still are at the next look: {', '.join(names)}")
-        keys = [dg.AssetKey(key) for stage in twice for key in stage.keys]
+        left = [stage for stage in missing if looks[stage.name] >= LOOKS]
+        if not left:
+            return dg.SkipReason(f"behind {reached}, to be launched if they still are after {LOOKS} looks: {', '.join(looks)}")
+        keys = [dg.AssetKey(key) for stage in left for key in stage.keys]
         return dg.SensorResult([dg.RunRequest(f"{UNFINISHED}-{reached}-{utc_now():%Y%m%d%H}", asset_selection=keys)])
 
     return look
