@@ -12,7 +12,7 @@ from typing import Final
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from stock_pipeline.orchestration.automation import FULL_RUN
+from stock_pipeline.orchestration.automation import FULL_RUN, run_tags
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.stage import Key, Stage, dependencies
 from stock_pipeline.settings import Settings
@@ -30,14 +30,15 @@ class Standing:
     reached: date  # the session that ingestion has reached
     watermarks: Mapping[str, date]  # of every asset that has one
     executed: Collection[str]  # the assets that have ever been executed to the end
+    up_with_market: Collection[str]  # those that have seen the last write to the market store, whatever they made of it
     cut_short: Collection[str]  # those whose last write was not followed by the end of its execution, so that nothing judged it
 
 
 def behind(stages: Sequence[Stage], standing: Standing, barred: Collection[Key]) -> list[Stage]:
     """The stages to be executed for all assets to come to the session that ingestion has reached, in their order.
 
-    They are those that were cut short, nightly ones whose watermark lies before that session, and trainings that were never executed
-    to the end. Stages downstream of a barred asset are left out, as nothing may be made of it.
+    They are those that were cut short, nightly ones that lie before that session and have not looked at it, and trainings that were
+    never executed to the end. Stages downstream of a barred asset are left out, as nothing may be made of it.
 
     Args:
         stages: all stages of the project, in the order in which data travels.
@@ -55,7 +56,8 @@ def behind(stages: Sequence[Stage], standing: Standing, barred: Collection[Key])
 
 def _lags(stage: Stage, standing: Standing) -> bool:
     if stage.cadence == "nightly":
-        return standing.watermarks.get(stage.name, date.min) < standing.reached
+        has_looked = stage.name in standing.up_with_market  # one that is switched off by a setting looks, and stays where it is
+        return standing.watermarks.get(stage.name, date.min) < standing.reached and not has_looked
     return stage.cadence == "training" and stage.name not in standing.executed
 
 
@@ -77,7 +79,8 @@ def unfinished_assets(settings: Settings, stages: Sequence[Stage]) -> dg.SensorD
         reached = stores.market_session() if stores.exist else None
         if reached is None:
             return dg.SkipReason("no session has been ingested yet")
-        standing = Standing(reached, stores.watermarks(), stores.last_executions().keys(), stores.cut_short())
+        executed = stores.last_executions().keys()
+        standing = Standing(reached, stores.watermarks(), executed, stores.up_with_market(), stores.cut_short())
         missing = behind(stages, standing, _barred(context.instance, stages))
         before = json.loads(context.cursor or "{}")
         looks = {stage.name: before.get(stage.name, 0) + 1 for stage in missing}
@@ -88,7 +91,9 @@ def unfinished_assets(settings: Settings, stages: Sequence[Stage]) -> dg.SensorD
         if not left:
             return dg.SkipReason(f"behind {reached}, to be launched if they still are after {LOOKS} looks: {', '.join(looks)}")
         keys = [dg.AssetKey(key) for stage in left for key in stage.keys]
-        return dg.SensorResult([dg.RunRequest(f"{UNFINISHED}-{reached}-{utc_now():%Y%m%d%H}", asset_selection=keys)])
+        tags = run_tags(settings, "training" if any(stage.cadence == "training" for stage in left) else "nightly")
+        request = dg.RunRequest(f"{UNFINISHED}-{reached}-{utc_now():%Y%m%d%H}", asset_selection=keys, tags=tags)
+        return dg.SensorResult([request])
 
     return look
 

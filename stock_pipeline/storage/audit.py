@@ -216,6 +216,16 @@ def read_watermarks(connection: duckdb.DuckDBPyConnection) -> dict[str, date]:
     return dict(connection.execute("SELECT asset, watermark FROM audit.watermarks").fetchall())
 
 
+def seen_of_market(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The number of the last write to the market store that each asset of this store saw in its last execution that did not fail."""
+    if not stored_columns(connection, EXECUTIONS):
+        return {}
+    query = (
+        "SELECT asset, arg_max(seen_market, rowid) FROM audit.executions WHERE state <> 'failed' AND seen_market IS NOT NULL GROUP BY asset"
+    )
+    return dict(connection.execute(query).fetchall())
+
+
 def cut_short(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The assets whose execution ended after its last write and before its end, as when its process was killed."""
     if not stored_columns(connection, EXECUTIONS):

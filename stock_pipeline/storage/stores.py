@@ -140,6 +140,12 @@ class Stores:
         """The session that each asset of both stores has reached."""
         return self._of_both(audit.read_watermarks)
 
+    def up_with_market(self) -> set[str]:
+        """The assets whose last execution that did not fail saw the last write to the market store."""
+        with self.market.reader() as connection:
+            last = audit.last_sequence(connection)
+        return {asset for asset, seen in self._of_both(audit.seen_of_market).items() if seen >= last}
+
     def cut_short(self) -> set[str]:
         """The assets of both stores whose last execution ended after its write and before its end; see ``audit.cut_short``."""
         return {*self._of_both(lambda connection: dict.fromkeys(audit.cut_short(connection), True))}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -12,12 +13,13 @@ import pytest
 from stock_pipeline.drift.tables import FEATURE_DRIFT
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.maintenance.tables import BACKUPS
+from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.stage import CheckSpec, Key, Stage, StageCheck, key_of
 from stock_pipeline.orchestration.unfinished import LOOKS, Standing, behind, unfinished_assets
 from stock_pipeline.storage import Author, Stores, upsert
-from stock_pipeline.storage.audit import Execution
-from stock_pipeline_tests.factories.rows import MOMENT, ingested
+from stock_pipeline.storage.audit import Execution, ExecutionState
+from stock_pipeline_tests.factories.rows import MOMENT, ingested, put
 from stock_pipeline_tests.harness.asset_harness import DAYS, output
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
@@ -31,7 +33,7 @@ DRIFT = Stage((key_of(FEATURE_DRIFT),), "", (FEATURE_DRIFT,), (), lambda _contex
 COPIES = Stage((key_of(BACKUPS),), "", (BACKUPS,), (FEATURE_DRIFT, TRAININGS), lambda _context: output())
 STAGES = (INGESTION, LABEL_STAGE, MODEL, DRIFT, COPIES)
 WATERMARKS = {stage.name: NOW for stage in STAGES}
-WELL = Standing(NOW, WATERMARKS, frozenset(WATERMARKS), frozenset())
+WELL = Standing(NOW, WATERMARKS, frozenset(WATERMARKS), frozenset(), frozenset())
 
 
 def names(standing: Standing, *barred: Key) -> list[str]:
@@ -47,6 +49,23 @@ def test_nightly_assets_are_behind_by_their_watermark_and_models_only_where_neve
     assert names(earlier) == ["drift/feature_drift"]
     never = replace(WELL, watermarks={}, executed=frozenset())
     assert names(never) == [stage.name for stage in STAGES[1:]]  # ingestion has a watchdog of its own
+
+
+def test_an_asset_that_has_looked_and_stays_where_it_is_is_not_launched_again() -> None:
+    off = replace(WELL, watermarks={}, up_with_market=frozenset({"drift/feature_drift"}))
+    assert names(off) == ["labels/daily_labels", "maintenance/backups"]
+
+
+def test_an_asset_is_up_with_the_market_once_it_has_seen_its_last_write(stores: Stores) -> None:
+    def look(state: ExecutionState) -> set[str]:
+        stores.record_execution("ml", Execution(DRIFT.name, str(uuid4()), MOMENT, MOMENT, state, 0, seen=stores.seen()))
+        return stores.up_with_market()
+
+    assert look("failed") == set()
+    assert look("up_to_date") == {DRIFT.name}
+    put(stores, INSTRUMENTS, [{"instrument": "BBB", "symbol": "BBB", "source": "tests"}], NOW, INGESTION.name)
+    assert stores.up_with_market() == set()
+    assert look("succeeded") == {DRIFT.name}
 
 
 def test_what_was_cut_short_is_executed_again_whatever_its_cadence() -> None:
