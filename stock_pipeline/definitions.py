@@ -7,6 +7,7 @@ from stock_pipeline.drift.sensors import drift_retraining
 from stock_pipeline.market_data import assets as market_data
 from stock_pipeline.market_data.preflight import refuse_sources_unfit_for_a_schedule
 from stock_pipeline.market_data.sensors import watchdog
+from stock_pipeline.models.catalogue import CATALOGUE
 from stock_pipeline.orchestration.asset_factory import build_asset
 from stock_pipeline.orchestration.automation import FULL_RUN, automation_sensors, ingestion_job, ingestion_schedule
 from stock_pipeline.orchestration.resources import resources
@@ -30,7 +31,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         sensors=[
             *automation_sensors(stages, settings),
             watchdog(settings),
-            unfinished_assets(settings, stages),
+            unfinished_assets(settings, stages, _models_left_out(settings)),
             damaged_models(settings),
             drift_retraining(settings),
         ],
@@ -39,6 +40,12 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["stock_pipeline.definitions"]}}}
         ),
     )
+
+
+def _models_left_out(settings: Settings) -> list[str]:
+    """The names of the stages of models that the settings do not train."""
+    names = settings.models.names
+    return [f"models/{entry.name}" for entry in CATALOGUE if names is not None and entry.name not in names]
 
 
 @dg.definitions

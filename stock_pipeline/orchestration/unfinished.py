@@ -61,8 +61,14 @@ def _lags(stage: Stage, standing: Standing) -> bool:
     return stage.cadence == "training" and stage.name not in standing.executed
 
 
-def unfinished_assets(settings: Settings, stages: Sequence[Stage]) -> dg.SensorDefinition:
-    """The sensor that launches the assets that several looks in a row have found behind, with no run at work."""
+def unfinished_assets(settings: Settings, stages: Sequence[Stage], left_out: Collection[str] = ()) -> dg.SensorDefinition:
+    """The sensor that launches the assets that several looks in a row have found behind, with no run at work.
+
+    Args:
+        settings: for the stores, the interval and the time limits.
+        stages: all stages of the project.
+        left_out: the names of those that the settings leave out, such as models that are not to be trained.
+    """
 
     @dg.sensor(
         name=UNFINISHED,
@@ -81,7 +87,8 @@ def unfinished_assets(settings: Settings, stages: Sequence[Stage]) -> dg.SensorD
             return dg.SkipReason("no session has been ingested yet")
         executed = stores.last_executions().keys()
         standing = Standing(reached, stores.watermarks(), executed, stores.up_with_market(), stores.cut_short())
-        missing = behind(stages, standing, _barred(context.instance, stages))
+        found = behind(stages, standing, _barred(context.instance, stages))
+        missing = [stage for stage in found if stage.name not in left_out]
         before = json.loads(context.cursor or "{}")
         looks = {stage.name: before.get(stage.name, 0) + 1 for stage in missing}
         context.update_cursor(json.dumps(looks))

@@ -141,6 +141,13 @@ def test_a_failed_blocking_check_on_record_holds_back_what_lies_downstream(store
     assert looks.launched() == {"labels/daily_labels", "drift/feature_drift"}
 
 
+def test_what_the_settings_leave_out_is_not_launched(stores: Stores, instance: dg.DagsterInstance) -> None:
+    looks = Looks(stores, instance)
+    looks.sensor = unfinished_assets(plain_settings(stores.home), STAGES, [DRIFT.name])
+    looks.skip(LOOKS - 1)
+    assert looks.launched() == {"labels/daily_labels", "maintenance/backups"}
+
+
 def test_before_the_first_ingestion_there_is_nothing_to_launch(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     looks = Looks(ingested(tmp_path / "data", date(2024, 5, 3)), instance)
     looks.sensor = unfinished_assets(plain_settings(tmp_path / "empty"), STAGES)
