@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,7 @@ from stock_pipeline.core.columns import (
     VERSION,
 )
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
+from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.reading import model_inputs
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import walk_forward
@@ -42,7 +44,7 @@ from stock_pipeline.models.manifest import Manifest
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.recording import metrics_of
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
-from stock_pipeline.models.subprocess_training import train_in_subprocess
+from stock_pipeline.models.subprocess_training import train_in_subprocesses
 from stock_pipeline.predictions.inference import LoadedVersion, explanations, load_version, predict
 
 STOCKS, SESSIONS, FEATURES, FOLDS, REACH = 500, 1000, 40, 4, 5
@@ -78,12 +80,13 @@ def train(record: Path) -> None:
 def _train_one(entry: ModelEntry, panel: pl.DataFrame, folder: Path) -> list[pl.DataFrame]:
     """What the model said out of fold, where it is one for the stack."""
     kind = replace(entry.target, exposures=EXPOSED if entry.target.exposures else ())
-    prepared = kind.with_target(panel)
     ends = dict(zip(DAYS, [*DAYS[REACH:], *[DAYS[-1]] * REACH], strict=True))
-    plan = Plan(replace(entry, target=kind), NAMES, tuple(_splits()), ends, CONDITIONS)
-    with train_in_subprocess(plan, prepared, lambda _note: None) as trained:
-        _write(folder, entry.name, trained.model, kind, trained.out_of_fold, trained.model.fitted_with, trained.model.window)
-        return [trained.out_of_fold] if kind.is_stacked else []
+    plan = Plan(replace(entry, target=kind), tuple(_splits()), ends, CONDITIONS)
+    with TemporaryDirectory() as name:
+        Panel.of(kind.with_target(panel), NAMES).save(Path(name))
+        with train_in_subprocesses(plan, NAMES, Path(name), lambda _note: None) as trained:
+            _write(folder, entry.name, trained.model, kind, trained.out_of_fold, trained.model.fitted_with, trained.model.window)
+            return [trained.out_of_fold] if kind.is_stacked else []
 
 
 def _write(folder: Path, name: str, model: Saveable, kind: TargetKind, said: pl.DataFrame, parameters: Any, window: int) -> None:

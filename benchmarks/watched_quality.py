@@ -18,20 +18,21 @@ from benchmarks.bringing import bring_file, fresh_stores
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import FORWARD_RETURN, LABEL_STATUS, METRIC, MODEL, PERIOD, RANK_IC, SESSION, SYMBOL, VALUE
 from stock_pipeline.datasets.catalogue import RETURN_KIND
+from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.reading import input_names, model_inputs, training_panel
-from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split
-from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet, feature_set
+from stock_pipeline.features.catalogue import FeatureSet, feature_set
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.reading import read_bars_for
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import KNOWN, column_of
 from stock_pipeline.models.catalogue import parse_models, stacked_models
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.fit_server import Work, execute
 from stock_pipeline.models.metrics import metric_table, metrics_by_part
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.stacking import stack_out_of_fold, stack_weights, widen
-from stock_pipeline.models.training import score_folds
+from stock_pipeline.models.training import FoldFit
 from stock_pipeline.settings import load_settings
 
 EMBARGO: Final = 3
@@ -44,13 +45,16 @@ def main(record: Path, files: str, first_year: int, last_year: int, months: int,
     panel = _panel(record.parent / "home", files, features, last_year)
     splits = list(_splits(panel, first_year, last_year, months))
     label_ends = _label_ends(panel)
-    samples = Samples.of(panel, features.names)
-    aside = panel.select(SESSION, SYMBOL, FORWARD_RETURN, "target", *EXPOSURES)
+    folder = record.parent / "panel"
+    folder.mkdir()
+    Panel.of(panel, features.names).save(folder)
+    del panel
     told, found = list[pl.DataFrame](), dict[str, Any]()
     for entry in parse_models(names or stacked_models(None)):
         began = time.perf_counter()
-        plan = Plan(entry, features.names, tuple(splits), label_ends, Conditions(seed=7, threads=2))
-        tests, seen = score_folds(plan, aside, samples, {})
+        plan = Plan(entry, tuple(splits), label_ends, Conditions(seed=7, threads=2))
+        work = Work(plan, features.names, folder)
+        tests, seen = (pl.concat(parts) for parts in zip(*execute([FoldFit(split, {}) for split in splits], work, print), strict=True))
         told.append(tests)
         found[entry.name] = _figures(tests, seen) | {"seconds": time.perf_counter() - began}
         print(entry.name, found[entry.name], file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """A kind of target that is nothing but an object goes all the way: from the panel through training and scores to a prediction."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -22,11 +23,10 @@ from stock_pipeline.datasets.catalogue import TargetKind
 from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.reading import LoadedModel, Predictor
 from stock_pipeline.models.recording import metrics_of
-from stock_pipeline.models.subprocess_training import train_in_subprocess
-from stock_pipeline.models.training import train
+from stock_pipeline.models.subprocess_training import train_in_subprocesses
 from stock_pipeline.predictions.inference import LoadedVersion, predict
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
-from stock_pipeline_tests.factories.training_panels import FEATURES, panel, plan_of
+from stock_pipeline_tests.factories.training_panels import FEATURES, panel, plan_of, saved, train_here
 
 EXPOSED = ("f4",)
 
@@ -44,12 +44,12 @@ MOVE = TargetKind(
 )
 
 
-def test_a_fourth_kind_is_learnt_scored_and_predicted_as_it_says() -> None:
+def test_a_fourth_kind_is_learnt_scored_and_predicted_as_it_says(tmp_path: Path) -> None:
     rows = panel(symbols=20, count=150, signal=1.0, kind=MOVE, exposures=EXPOSED)
     assert rows[TARGET].is_between(-0.5, 0.5).all() and PAST_VOLATILITY in rows.columns
     plan = plan_of(replace(model_entry("spline_ridge"), target=MOVE), rows, exposures=EXPOSED)
-    trained = train(plan, rows)
-    with train_in_subprocess(plan, rows, lambda _note: None) as elsewhere:
+    trained = train_here(plan, rows)
+    with train_in_subprocesses(plan, FEATURES, saved(rows, tmp_path / "panel"), lambda _note: None) as elsewhere:
         assert elsewhere.out_of_fold.equals(trained.out_of_fold)
 
     measured = metrics_of(trained.out_of_fold, MOVE)

@@ -7,13 +7,18 @@ splines need, and indifferent to outliers.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, PRICE_FACTOR, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.cross_section import session_rank
-from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
+from stock_pipeline.core.session_blocks import session_blocks
+from stock_pipeline.datasets.catalogue import TargetKind
+from stock_pipeline.datasets.panel import FEATURES_FILE, save_rows
+from stock_pipeline.datasets.samples import matrix
 from stock_pipeline.datasets.splits import Split, splits_from_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet
@@ -27,26 +32,50 @@ from stock_pipeline.storage.reading import Selection
 WINDOW: Final = 20
 # Sessions of bars to read for the last session's value: the returns of a window, and bars that may be missing among them.
 SPAN: Final = 2 * WINDOW
+BLOCK_ROWS: Final = 100_000  # rows of features worked on at a time
 
 
-def read_training_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind = RETURN_KIND) -> pl.DataFrame:
-    """The training panel known on a night, with the target of a kind; see ``training_panel``.
+def write_training_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind, folder: Path) -> None:
+    """Write the training panel known on a night, with the target of a kind, into ``folder``, for ``Panel.open``.
 
-    Where ``datasets.sessions`` is set, it holds only so many of the last sessions.
+    The features are read and ranked some sessions at a time, so that memory does not grow with them. Where ``datasets.sessions`` is set,
+    the panel holds only so many of the last sessions.
 
     Args:
         stores: the stores.
         settings: for the feature set, the horizon and the number of sessions.
         as_of: the session whose night counts.
         kind: the kind of target.
+        folder: an empty folder.
     """
-    chosen = chosen_set(settings)
     outcomes = read_outcomes(stores, as_of, settings.labels.horizons[0])
     sessions = outcomes[SESSION].unique().sort().to_list()
     first = sessions[-settings.datasets.sessions :][0] if settings.datasets.sessions and sessions else None
-    inputs = read_inputs(stores, settings, Selection(first=first, last=as_of))
+    exposures = _write_features(stores, settings, first, as_of, folder)
     made_of = _with_outcomes_of(kind, stores, as_of, outcomes, lambda _known: read_past_volatility(stores, settings, as_of))
-    return kind.with_target(training_panel(inputs, made_of, input_names(chosen)))
+    save_rows(folder, kind.with_target(training_panel(exposures, made_of, EXPOSURES)))
+
+
+def _write_features(stores: Stores, settings: Settings, first: date | None, as_of: date, folder: Path) -> pl.DataFrame:
+    """Write the features of the sessions from ``first`` on as models see them, in the order of session and symbol.
+
+    Returns:
+        session, symbol and the exposures of the same rows.
+    """
+    chosen = chosen_set(settings)
+    with stores.shared_reader("ml"):
+        days = read_features(stores, chosen, Selection(columns=(SESSION,), first=first, last=as_of))[SESSION]
+        shape = (days.len(), len(chosen.names))
+        made = np.lib.format.open_memmap(folder / FEATURES_FILE, mode="w+", dtype=np.float32, shape=shape)
+        exposures, done = list[pl.DataFrame](), 0
+        # Of no session at all, a block without rows.
+        for start, end in session_blocks(days, BLOCK_ROWS) or [(as_of, as_of)]:
+            block = read_inputs(stores, settings, Selection(first=start, last=end)).sort(SESSION, SYMBOL)
+            made[done : done + block.height] = matrix(block, chosen.names)
+            exposures.append(block.select(SYMBOL, SESSION, *EXPOSURES))
+            done += block.height
+    made.flush()
+    return pl.concat(exposures)
 
 
 def _with_outcomes_of(

@@ -45,19 +45,8 @@ class Samples:
         Raises:
             ValueError: a value is null or not finite (make the features ``model_inputs`` first), or the panel is not sorted.
         """
-        if not panel[SESSION].is_sorted():
-            raise ValueError("the panel is not sorted by session; sort it first")
-        number = (pl.col(SESSION).rle_id().cast(pl.Int32)).alias("number")
-        place = pl.int_range(pl.len(), dtype=pl.Int32)
-        before = pl.when(pl.col("number").shift(1) == pl.col("number") - 1).then(pl.col("place").shift(1)).over(SYMBOL)
-        places = panel.select(SYMBOL, number, place.alias("place")).select("number", before.fill_null(NONE_BEFORE).alias("previous"))
-        return cls(
-            names=tuple(names),
-            x=matrix(panel, names),
-            session=places["number"].to_numpy(),
-            previous=places["previous"].to_numpy(),
-            rows=np.arange(panel.height, dtype=np.int64),
-        )
+        session, previous = places_before(panel)
+        return cls(tuple(names), matrix(panel, names), session, previous, np.arange(panel.height, dtype=np.int64))
 
     def take(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> "Samples":
         """Some of the samples, in their order."""
@@ -87,6 +76,24 @@ class Samples:
     def sessions(self) -> NDArray[np.int32]:
         """The number of each sample's session, shape (samples,)."""
         return self.session[self.rows]
+
+
+def places_before(panel: pl.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """``session`` and ``previous`` of the samples of every row of a panel.
+
+    Args:
+        panel: session and symbol, sorted by session; one row per symbol and session.
+
+    Raises:
+        ValueError: the panel is not sorted.
+    """
+    if not panel[SESSION].is_sorted():
+        raise ValueError("the panel is not sorted by session; sort it first")
+    number = (pl.col(SESSION).rle_id().cast(pl.Int32)).alias("number")
+    place = pl.int_range(pl.len(), dtype=pl.Int32)
+    before = pl.when(pl.col("number").shift(1) == pl.col("number") - 1).then(pl.col("place").shift(1)).over(SYMBOL)
+    places = panel.select(SYMBOL, number, place.alias("place")).select("number", before.fill_null(NONE_BEFORE).alias("previous"))
+    return places["number"].to_numpy(), places["previous"].to_numpy()
 
 
 def matrix(frame: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:

@@ -21,16 +21,14 @@ from stock_pipeline.core.columns import (
     PERIOD,
     RANK_IC,
     SESSION,
-    SYMBOL,
-    TARGET,
     TRAINING_ID,
     VALUE,
 )
-from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.scores import is_plausible, rank_ic_by_session
 from stock_pipeline.datasets.catalogue import RETURN_KIND, target_kind
-from stock_pipeline.datasets.reading import read_splits, read_training_panel
+from stock_pipeline.datasets.panel import hash_of_panel, sessions_learned
+from stock_pipeline.datasets.reading import read_splits, write_training_panel
 from stock_pipeline.datasets.splits import Split, chosen_splits
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.catalogue import hash_features
@@ -39,6 +37,7 @@ from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
+from stock_pipeline.models import fit_server
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.charts import CHARTS_OF_KINDS, explanation_charts, rank_ic_chart, scores_chart, weights_chart
 from stock_pipeline.models.device import device_for
@@ -49,7 +48,7 @@ from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.recording import Fitted, Training, TrainingPredictions, latest_trainings, manifest_of, record
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
-from stock_pipeline.models.subprocess_training import train_in_subprocess
+from stock_pipeline.models.subprocess_training import train_in_subprocesses
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_METRICS, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, via
@@ -68,29 +67,29 @@ def train_model(entry: ModelEntry) -> Callable[[StageContext], StageOutput | Non
     def body(context: StageContext) -> StageOutput | None:
         if context.is_up_to_date or entry.name not in [chosen.name for chosen in parse_models(context.settings.models.names or ())]:
             return None
-        panel = read_training_panel(context.stores, context.settings, context.as_of, entry.target)
-        plan = _plan(context, entry, panel)
-        data_hash = content_hash(panel, (SESSION, SYMBOL))
-        learned = panel.drop_nulls(TARGET)[SESSION]
-        with train_in_subprocess(plan, panel, context.report_progress) as trained:
-            del panel
-            inputs = _inputs(context, entry.name, data_hash, trained.model.fitted_with, plan.conditions)
-            fitted = Fitted(inputs, trained.model, learned, entry.target, entry.target.exposures, trained.model.window)
-            training, manifest = _recorded(
-                context, fitted, TrainingPredictions(trained.out_of_fold, trained.in_sample, trained.explained, trained.trials)
-            )
+        fit_server.start()  # and imports what it needs while the panel is written
+        with TemporaryDirectory(prefix="stock_pipeline_panel_") as name:
+            folder = Path(name)
+            write_training_panel(context.stores, context.settings, context.as_of, entry.target, folder)
+            learned = sessions_learned(folder)
+            plan = _plan(context, entry, learned)
+            with train_in_subprocesses(plan, chosen_set(context.settings).names, folder, context.report_progress) as trained:
+                inputs = _inputs(context, entry.name, hash_of_panel(folder), trained.model.fitted_with, plan.conditions_of_a_fit)
+                fitted = Fitted(inputs, trained.model, learned, entry.target, entry.target.exposures, trained.model.window)
+                training, manifest = _recorded(
+                    context, fitted, TrainingPredictions(trained.out_of_fold, trained.in_sample, trained.explained, trained.trials)
+                )
         return _output(context, training, manifest)
 
     return body
 
 
-def _plan(context: StageContext, entry: ModelEntry, panel: pl.DataFrame) -> Plan:
-    chosen, features = context.settings.models, chosen_set(context.settings)
+def _plan(context: StageContext, entry: ModelEntry, learned: pl.Series) -> Plan:
+    chosen = context.settings.models
     device = device_for(entry, chosen.device, context.report_progress)
     return Plan(
         entry=entry,
-        feature_names=features.names,
-        splits=tuple(_splits(context, panel.drop_nulls(TARGET)[SESSION])),
+        splits=tuple(_splits(context, learned)),
         label_ends=read_label_ends(context.stores, context.as_of, context.settings.labels),
         conditions=Conditions(chosen.seed, chosen.threads, device),
         trials=chosen.tuning_trials,

@@ -9,6 +9,7 @@ import polars as pl
 
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import RefusedWriteError
+from stock_pipeline.core.session_blocks import session_blocks
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage import audit
 from stock_pipeline.storage.audit import Author, WriteReport
@@ -75,9 +76,8 @@ def _parts(write: Write, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     if session is None or session not in write.replaces or frame.height <= MOST_ROWS_AT_ONCE:
         yield frame
         return
-    sizes = frame.group_by(session).len().sort(session)
-    for _, part in sizes.group_by((pl.col("len").cum_sum() - 1) // MOST_ROWS_AT_ONCE, maintain_order=True):
-        yield frame.filter(pl.col(session).is_between(part[session][0], part[session][-1]))
+    for first, last in session_blocks(frame[session], MOST_ROWS_AT_ONCE):
+        yield frame.filter(pl.col(session).is_between(first, last))
 
 
 def _write_part(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame) -> tuple[int, int, date | None]:

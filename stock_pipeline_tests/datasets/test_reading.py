@@ -10,7 +10,7 @@ import pytest
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
-from stock_pipeline.datasets.reading import input_names, model_inputs, read_inputs, read_past_volatility, read_training_panel
+from stock_pipeline.datasets.reading import input_names, model_inputs, read_inputs, read_past_volatility
 from stock_pipeline.datasets.targets.neutralisation import neutralised
 from stock_pipeline.features.catalogue import ALPHA158, CORE, EXPOSURES, EXTENDED, FeatureSet
 from stock_pipeline.features.compute import compute_features
@@ -24,6 +24,7 @@ from stock_pipeline_tests.factories.feature_bars import with_companies
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
 from stock_pipeline_tests.factories.rows import empty_stores, put
 from stock_pipeline_tests.factories.stored_bars import put_bars
+from stock_pipeline_tests.factories.training_panels import written_panel
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 COUNT, EARLIER = 90, 80
@@ -59,8 +60,8 @@ def stores_then(tmp_path_factory: pytest.TempPathFactory) -> Stores:
 def test_as_of_an_earlier_night_the_panel_is_that_night_s_though_the_tables_have_gone_further(
     kind: TargetKind, stores: Stores, stores_then: Stores
 ) -> None:
-    panel = read_training_panel(stores, settings(stores), DAYS[EARLIER], kind)
-    assert panel.equals(read_training_panel(stores_then, settings(stores_then), DAYS[EARLIER], kind))
+    panel = written_panel(stores, settings(stores), DAYS[EARLIER], kind)
+    assert panel.equals(written_panel(stores_then, settings(stores_then), DAYS[EARLIER], kind))
     assert panel[SESSION].max() == DAYS[EARLIER]
     # The way out of a return is two sessions later; the volatility ahead spans five returns.
     reach = 5 if kind == VOLATILITY_KIND else 2
@@ -68,14 +69,14 @@ def test_as_of_an_earlier_night_the_panel_is_that_night_s_though_the_tables_have
 
 
 def test_rows_of_which_nothing_is_known_yet_stay(stores: Stores) -> None:
-    panel = read_training_panel(stores, settings(stores), DAYS[COUNT - 1])
+    panel = written_panel(stores, settings(stores), DAYS[COUNT - 1])
     assert panel.select(SESSION, SYMBOL).equals(PANEL.select(SESSION, SYMBOL).sort(SESSION, SYMBOL))
     pending = panel.filter(pl.col(SESSION) > DAYS[COUNT - 3])
     assert pending.height > 9 and pending.select(FORWARD_RETURN, TARGET).null_count().row(0) == (pending.height,) * 2
 
 
 def test_models_see_ranks_and_the_market_between_its_bounds(stores: Stores) -> None:
-    panel = read_training_panel(stores, settings(stores), DAYS[COUNT - 1])
+    panel = written_panel(stores, settings(stores), DAYS[COUNT - 1])
     assert panel.columns == [SESSION, SYMBOL, *EXTENDED.names, FORWARD_RETURN, DIRECTION, TARGET]
     assert panel.select(pl.col(EXTENDED.names).is_between(-0.5, 0.5).all()).row(0) == (True,) * len(EXTENDED.names)
     of_market = list(EXTENDED.bounds)
@@ -84,7 +85,7 @@ def test_models_see_ranks_and_the_market_between_its_bounds(stores: Stores) -> N
 
 
 def test_the_target_is_freed_of_the_exposures_as_models_see_them(stores: Stores) -> None:
-    panel = read_training_panel(stores, settings(stores), DAYS[COUNT - 1])
+    panel = written_panel(stores, settings(stores), DAYS[COUNT - 1])
     neutralised_scores = neutralised(panel.with_columns(session_rank(FORWARD_RETURN).alias("r")), "r", EXPOSURES).with_columns(
         session_rank("r")
     )
@@ -94,20 +95,20 @@ def test_the_target_is_freed_of_the_exposures_as_models_see_them(stores: Stores)
 
 def test_each_kind_has_the_outcome_that_its_target_is_made_of(stores: Stores) -> None:
     as_of = DAYS[COUNT - 1]
-    risk = read_training_panel(stores, settings(stores), as_of, VOLATILITY_KIND)
+    risk = written_panel(stores, settings(stores), as_of, VOLATILITY_KIND)
     assert risk.columns[-5:] == [FORWARD_RETURN, DIRECTION, FORWARD_VOLATILITY, PAST_VOLATILITY, TARGET]
     past = risk.select(SYMBOL, SESSION).join(read_past_volatility(stores, settings(stores), as_of), on=[SYMBOL, SESSION], how="left")
     known = risk.with_columns(past[PAST_VOLATILITY]).drop_nulls(TARGET)
     assert known.height > 300
     expected = known.select((pl.col(FORWARD_VOLATILITY) / pl.col(PAST_VOLATILITY)).log()).to_series().to_list()
     assert known[TARGET].to_list() == pytest.approx(expected)
-    direction = read_training_panel(stores, settings(stores), as_of, DIRECTION_KIND).drop_nulls(TARGET)
+    direction = written_panel(stores, settings(stores), as_of, DIRECTION_KIND).drop_nulls(TARGET)
     assert direction[TARGET].to_list() == direction.select((pl.col(FORWARD_RETURN) > 0).cast(pl.Float64) - 0.5).to_series().to_list()
 
 
 def test_a_kind_is_given_what_it_names_and_no_more(stores: Stores) -> None:
     plain = replace(DIRECTION_KIND, outcomes=(DIRECTION, PAST_VOLATILITY))
-    found, without = (read_training_panel(stores, settings(stores), DAYS[EARLIER], kind) for kind in (plain, DIRECTION_KIND))
+    found, without = (written_panel(stores, settings(stores), DAYS[EARLIER], kind) for kind in (plain, DIRECTION_KIND))
     assert found.columns[-4:] == [FORWARD_RETURN, DIRECTION, PAST_VOLATILITY, TARGET]
     assert found.drop(PAST_VOLATILITY).equals(without) and found[PAST_VOLATILITY].count() > 300
 
@@ -115,7 +116,7 @@ def test_a_kind_is_given_what_it_names_and_no_more(stores: Stores) -> None:
 @pytest.mark.parametrize("count", [1, 30])
 def test_only_so_many_of_the_last_sessions_are_learnt_from_where_the_settings_say_so(count: int, stores: Stores) -> None:
     as_of = DAYS[COUNT - 1]
-    every, few = (read_training_panel(stores, settings(stores, sessions=chosen), as_of) for chosen in (None, count))
+    every, few = (written_panel(stores, settings(stores, sessions=chosen), as_of) for chosen in (None, count))
     assert few.drop_nulls(TARGET)[SESSION].n_unique() == count
     # What is left is as it was: a rank does not depend on the sessions before.
     assert few.equals(every.filter(pl.col(SESSION) >= few[SESSION].min()))

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SESSION, SYMBOL, TARGET
 from stock_pipeline.datasets.catalogue import TARGET_KINDS, VOLATILITY_KIND, TargetKind
-from stock_pipeline.datasets.reading import read_past_volatility, read_past_volatility_of, read_targets, read_training_panel
+from stock_pipeline.datasets.reading import read_past_volatility, read_past_volatility_of, read_targets
 from stock_pipeline.features.catalogue import ALPHA158, CORE, FeatureSet
 from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.tables import daily_features
@@ -20,6 +20,7 @@ from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
 from stock_pipeline_tests.factories.rows import empty_stores, put
 from stock_pipeline_tests.factories.stored_bars import put_bars
+from stock_pipeline_tests.factories.training_panels import written_panel
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 from stock_pipeline_tests.harness.stages import make
 
@@ -51,7 +52,7 @@ def targets(made: tuple[Stores, Settings], as_of: date, first: date, kind: Targe
 @pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("as_of", [DAYS[EARLIER], DAYS[-1]])
 def test_they_are_the_training_panel_s(made: tuple[Stores, Settings], kind: TargetKind, as_of: date) -> None:
-    panel = read_training_panel(*made, as_of, kind).select(SESSION, SYMBOL, FORWARD_RETURN, TARGET)
+    panel = written_panel(*made, as_of, kind).select(SESSION, SYMBOL, FORWARD_RETURN, TARGET)
     first = DAYS[DAYS.index(as_of) - 30]
     found = targets(made, as_of, first, kind)
     # A rolling deviation that began earlier differs by rounding; everything else is the same to the last bit.

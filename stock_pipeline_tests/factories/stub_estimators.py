@@ -73,6 +73,13 @@ class Aborts(Stub):
         os.abort()
 
 
+class NamesItsServer(Stub):
+    """Its parameters name the process that its own was forked from."""
+
+    def parameters(self) -> dict[str, Any]:
+        return {"server": os.getppid()}
+
+
 class Exits(Stub):
     def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:  # noqa: ARG002
         os._exit(3)

@@ -1,9 +1,11 @@
 """Made-up training panels: noise, or a signal planted in known features."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -11,12 +13,17 @@ import polars as pl
 
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
 from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
-from stock_pipeline.datasets.reading import model_inputs, training_panel
+from stock_pipeline.datasets.panel import Panel
+from stock_pipeline.datasets.reading import model_inputs, training_panel, write_training_panel
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import walk_forward
+from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.models.catalogue import ModelEntry
-from stock_pipeline.models.estimators.estimator import Conditions
-from stock_pipeline.models.plan import Plan
+from stock_pipeline.models.estimators.estimator import Conditions, Estimator
+from stock_pipeline.models.plan import Plan, in_sequence
+from stock_pipeline.models.training import train
+from stock_pipeline.settings import Settings
+from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import sessions
 
 FEATURES = ("f0", "f1", "f2", "f3", "f4", "f5")
@@ -115,7 +122,6 @@ def quick(entry: ModelEntry, most_samples: int | None = None) -> ModelEntry:
 def plan_of(
     entry: ModelEntry,
     rows: pl.DataFrame,
-    names: Sequence[str] = FEATURES,
     exposures: Sequence[str] = (),
     folds: int = 2,
     min_train: int = 60,
@@ -124,5 +130,43 @@ def plan_of(
     """How to train an entry on a panel: walk-forward folds, purged and embargoed; scores are freed from ``exposures``."""
     splits = walk_forward(rows[SESSION].to_list(), folds=folds, reach=REACH, embargo=3, min_train=min_train)
     freed = replace(entry, target=exposed(entry.target, exposures))
-    plain = Plan(freed, tuple(names), tuple(splits), ENDS, ONE_THREAD)
+    plain = Plan(freed, tuple(splits), ENDS, ONE_THREAD)
     return replace(plain, **changes)
+
+
+@dataclass(frozen=True)
+class TrainedHere:
+    """The results of a training in this process; ``model`` is what its files hold."""
+
+    model: Estimator
+    out_of_fold: pl.DataFrame
+    in_sample: pl.DataFrame
+    explained: pl.DataFrame
+    trials: pl.DataFrame
+
+
+def train_here(plan: Plan, rows: pl.DataFrame, names: Sequence[str] = FEATURES) -> TrainedHere:
+    """Train on a panel in this process."""
+    with TemporaryDirectory() as name:
+        trained = train(plan, Path(name), in_sequence(plan, Panel.of(rows, names)))
+        frames = (trained.out_of_fold, trained.in_sample, trained.explained, trained.trials)
+        return TrainedHere(plan.entry.load(trained.model.folder), *frames)
+
+
+def saved(rows: pl.DataFrame, folder: Path, names: Sequence[str] = FEATURES) -> Path:
+    """The folder, which is made, with a panel in it."""
+    folder.mkdir()
+    Panel.of(rows, names).save(folder)
+    return folder
+
+
+def written_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind = RETURN_KIND) -> pl.DataFrame:
+    """The training panel that the pipeline writes, as one frame: session, symbol, features, outcomes and target."""
+    names = chosen_set(settings).names
+    with TemporaryDirectory() as name:
+        write_training_panel(stores, settings, as_of, kind, Path(name))
+        panel = Panel.open(Path(name), names)
+        features = pl.DataFrame(np.array(panel.samples.x), schema=dict.fromkeys(names, pl.Float32))
+        rows = panel.rows.clone()
+    aside = [column for column in rows.columns if column not in {SESSION, SYMBOL, *names}]
+    return pl.concat([rows.select(SESSION, SYMBOL), features, rows.select(aside)], how="horizontal")

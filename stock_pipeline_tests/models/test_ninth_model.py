@@ -21,9 +21,8 @@ from stock_pipeline.models.metrics import metric_table
 from stock_pipeline.models.reading import load_estimator, load_stack
 from stock_pipeline.models.recording import metrics_of
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
-from stock_pipeline.models.subprocess_training import train_in_subprocess
-from stock_pipeline.models.training import train
-from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, panel, plan_of, samples_of
+from stock_pipeline.models.subprocess_training import train_in_subprocesses
+from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, panel, plan_of, samples_of, saved, train_here
 from stock_pipeline_tests.harness.pages import DOCS, blocks_of
 
 PAGE = "add-a-model.md"
@@ -78,7 +77,7 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
     assert stacked_models(None)[-1] == entry.name
     assert parse_models([entry.name]) == (entry,)
     plan = plan_of(entry, ROWS)
-    with train_in_subprocess(plan, ROWS, lambda _note: None) as trained:
+    with train_in_subprocesses(plan, FEATURES, saved(ROWS, tmp_path / "panel"), lambda _note: None) as trained:
         said = trained.out_of_fold
         assert trained.explained.height == 500 * len(FEATURES)
         artefact = write_artefact(tmp_path, trained.model, manifest_of(entry.name, metrics_of(said, RETURN_KIND)))
@@ -86,11 +85,11 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
     assert found["rank_ic"] > 0.1 and found["rank_ic_t"] > 5 and found["r2"] > 0
 
     loaded = load_estimator(tmp_path / artefact.path, artefact.sha256)
-    here = train(plan, ROWS)
+    here = train_here(plan, ROWS)
     assert loaded.predict(samples_of(ROWS)).tolist() == here.model.predict(samples_of(ROWS)).tolist()
     assert here.out_of_fold.equals(said)
 
-    other = train(plan_of(catalogue.model_entry("spline_ridge"), ROWS), ROWS).out_of_fold
+    other = train_here(plan_of(catalogue.model_entry("spline_ridge"), ROWS), ROWS).out_of_fold
     wide = widen(pl.concat([other, said]))
     names = ("spline_ridge", entry.name)
     weights = stack_weights(wide, names)
@@ -105,5 +104,5 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
 
 def test_its_parameters_can_be_tried(entry: ModelEntry) -> None:
     rows = panel(symbols=10, count=150, signal=0.3)
-    trained = train(plan_of(entry, rows, trials=3), rows)
+    trained = train_here(plan_of(entry, rows, trials=3), rows)
     assert trained.trials.height == 3 and trained.trials["chosen"].sum() == 1

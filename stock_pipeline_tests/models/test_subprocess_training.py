@@ -1,62 +1,106 @@
-"""A training in a process of its own: what it makes comes back, and whatever becomes of it is told in one sentence."""
+"""A training in processes of its own: what it makes comes back, and whatever becomes of it is told in one sentence."""
 
 import multiprocessing
+import os
+import signal
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from polars.testing import assert_frame_equal
 
+from stock_pipeline.datasets.panel import Panel
+from stock_pipeline.models import fit_server
 from stock_pipeline.models.catalogue import model_entry
-from stock_pipeline.models.subprocess_training import FRAMES, TrainingFailedError, train_in_subprocess
+from stock_pipeline.models.plan import in_sequence
+from stock_pipeline.models.subprocess_training import TrainingFailedError, train_in_subprocesses
 from stock_pipeline.models.training import train
 from stock_pipeline_tests.factories.stub_estimators import (
     Aborts,
     Exits,
     IsKilled,
+    NamesItsServer,
     Raises,
     RaisesWithoutWords,
     RunsOutOfMemory,
     Stub,
     entry_of,
 )
-from stock_pipeline_tests.factories.training_panels import panel, plan_of, quick, samples_of
+from stock_pipeline_tests.factories.training_panels import FEATURES, ONE_THREAD, panel, plan_of, quick, samples_of, saved
 
 ROWS = panel(symbols=5, count=100)
+PLAN = plan_of(entry_of(Stub), ROWS)
+FRAMES = ("out_of_fold", "in_sample", "explained", "trials")
 
 
 @pytest.fixture(autouse=True)
-def folder_of_drafts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where temporary folders are made, so that a test sees what is left of them."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """The folder of ROWS."""
+    return saved(ROWS, tmp_path / "panel")
 
 
 def left_over(folder: Path) -> list[Path]:
+    fit_server.stop()
     assert multiprocessing.active_children() == []
     return list(folder.iterdir())
 
 
-def test_a_training_comes_back_whole_and_leaves_nothing_behind(folder_of_drafts: Path) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_training_comes_back_whole_and_leaves_nothing_behind(threads: int, temporary_files: Path, tmp_path: Path) -> None:
     entry = quick(model_entry("lightgbm"))
     rows = panel(symbols=8, count=180)
-    plan, told = plan_of(entry, rows, min_train=120, trials=2), list[str]()
-    here = train(plan, rows, lambda _note: None)
-    with train_in_subprocess(plan, rows, told.append) as trained:
+    plan = plan_of(entry, rows, min_train=120, trials=2, conditions=replace(ONE_THREAD, threads=threads))
+    folders = [tmp_path / name for name in ("here", "copy")]
+    for folder in folders:
+        folder.mkdir()
+    here = train(plan, folders[0], in_sequence(plan, Panel.of(rows, FEATURES)))
+    told = list[str]()
+    with train_in_subprocesses(plan, FEATURES, saved(rows, tmp_path / "panel"), told.append) as trained:
         for name in FRAMES:
             assert_frame_equal(getattr(trained, name), getattr(here, name))
-        assert trained.model.fitted_with == here.model.parameters()
-        assert trained.model.window == 1
-        copies = [folder_of_drafts / name for name in ("copy", "own")]
-        for copy in copies:
-            copy.mkdir()
-        trained.model.save(copies[0])
-        here.model.save(copies[1])
-    contents = [{file.name: file.read_bytes() for file in copy.iterdir()} for copy in copies]
+        assert (trained.model.fitted_with, trained.model.window) == (here.model.fitted_with, 1)
+        trained.model.save(folders[1])
+    contents = [{file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders]
     assert contents[0] == contents[1]
-    assert entry.load(copies[0]).predict(samples_of(rows)).tolist() == here.model.predict(samples_of(rows)).tolist()
-    assert told == ["trial 1 of 2", "trial 2 of 2", "fold 1 of 2", "fold 2 of 2", "final fit", "explanations"]
-    assert sorted(left_over(folder_of_drafts)) == copies
+    assert len(set(entry.load(folders[1]).predict(samples_of(rows)).tolist())) > 100
+    assert told == ["trial 1 of 2", "trial 2 of 2", "final fit", "fold 2 of 2", "fold 1 of 2"]
+    assert left_over(temporary_files) == []
+
+
+def test_as_many_fits_run_at_once_as_there_are_threads_which_they_share() -> None:
+    budgets = {threads: replace(PLAN, conditions=replace(ONE_THREAD, threads=threads)) for threads in (1, 2, 3, 7)}
+    shared = {threads: (plan.fits_at_once, plan.conditions_of_a_fit.threads) for threads, plan in budgets.items()}
+    assert shared == {1: (1, 1), 2: (2, 1), 3: (3, 1), 7: (3, 2)}  # two folds and the final fit
+    on_gpu = replace(PLAN, conditions=replace(ONE_THREAD, threads=4, device="cuda"))
+    assert (on_gpu.fits_at_once, on_gpu.conditions_of_a_fit.threads) == (1, 4)
+
+
+def test_one_server_starts_the_fits_of_several_models_and_another_one_after_it_was_killed(stored: Path) -> None:
+    servers = []
+    for killed in (False, True, False):
+        with train_in_subprocesses(plan_of(entry_of(NamesItsServer), ROWS), FEATURES, stored, lambda _note: None) as trained:
+            servers.append(trained.model.fitted_with["server"])
+        if killed:
+            os.kill(servers[-1], signal.SIGKILL)
+            multiprocessing.active_children()[0].join()
+    assert servers[0] == servers[1] != servers[2]
+
+
+def test_a_crash_takes_one_model_along_and_no_other(stored: Path) -> None:
+    with pytest.raises(TrainingFailedError), train_in_subprocesses(plan_of(entry_of(IsKilled), ROWS), FEATURES, stored, lambda _note: None):
+        raise AssertionError("there is nothing to use")
+    with train_in_subprocesses(PLAN, FEATURES, stored, lambda _note: None) as trained:
+        assert trained.out_of_fold.height > 0
 
 
 @pytest.mark.parametrize(
@@ -77,38 +121,38 @@ def test_a_training_comes_back_whole_and_leaves_nothing_behind(folder_of_drafts:
         (Exits, "stub could not be trained: its process ended with exit code 3"),
     ],
 )
-def test_what_became_of_a_training_is_told_in_one_sentence(kind: type[Stub], sentence: str, folder_of_drafts: Path) -> None:
+def test_what_became_of_a_training_is_told_in_one_sentence(kind: type[Stub], sentence: str, temporary_files: Path, stored: Path) -> None:
     told: list[str] = []
-    with pytest.raises(TrainingFailedError) as caught, train_in_subprocess(plan_of(entry_of(kind), ROWS), ROWS, told.append):
+    with pytest.raises(TrainingFailedError) as caught, train_in_subprocesses(plan_of(entry_of(kind), ROWS), FEATURES, stored, told.append):
         raise AssertionError("there is nothing to use")
     assert str(caught.value) == sentence
-    assert told == ["fold 1 of 2"]
-    assert left_over(folder_of_drafts) == []
+    assert told == ["final fit"]
+    assert left_over(temporary_files) == []
 
 
-def test_a_panel_that_cannot_be_trained_on_is_refused_in_the_words_of_the_training(folder_of_drafts: Path) -> None:
+def test_a_panel_that_cannot_be_trained_on_is_refused_in_the_words_of_the_training(temporary_files: Path, tmp_path: Path) -> None:
     with (
         pytest.raises(TrainingFailedError, match="stub could not be trained: there is no labelled row to train stub on"),
-        train_in_subprocess(plan_of(entry_of(Stub), ROWS), ROWS.clear(), lambda _note: None),
+        train_in_subprocesses(PLAN, FEATURES, saved(ROWS.clear(), tmp_path / "empty"), lambda _note: None),
     ):
         raise AssertionError("there is nothing to use")
-    assert left_over(folder_of_drafts) == []
+    assert left_over(temporary_files) == []
 
 
-def test_a_run_that_is_stopped_takes_its_training_with_it(folder_of_drafts: Path) -> None:
+def test_a_run_that_is_stopped_takes_its_training_with_it(temporary_files: Path, stored: Path) -> None:
     def stop(_note: str) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), train_in_subprocess(plan_of(entry_of(Stub), ROWS), ROWS, stop):
+    with pytest.raises(KeyboardInterrupt), train_in_subprocesses(PLAN, FEATURES, stored, stop):
         raise AssertionError("there is nothing to use")
-    assert left_over(folder_of_drafts) == []
+    assert left_over(temporary_files) == []
 
 
-def test_an_error_of_whoever_uses_the_training_removes_its_files_too(folder_of_drafts: Path) -> None:
+def test_an_error_of_whoever_uses_the_training_removes_its_files_too(temporary_files: Path, stored: Path) -> None:
     with (
         pytest.raises(ValueError, match="of the user"),
-        train_in_subprocess(plan_of(entry_of(Stub), ROWS), ROWS, lambda _note: None) as trained,
+        train_in_subprocesses(PLAN, FEATURES, stored, lambda _note: None) as trained,
     ):
         assert (trained.model.window, trained.model.fitted_with) == (3, {"weight": 1.0})
         raise ValueError("of the user")
-    assert left_over(folder_of_drafts) == []
+    assert left_over(temporary_files) == []

@@ -5,14 +5,13 @@ from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.explanations import importances
 from stock_pipeline.models.metrics import metrics_by_part
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRIALS
-from stock_pipeline.models.training import train
-from stock_pipeline_tests.factories.training_panels import FEATURES, panel, plan_of
+from stock_pipeline_tests.factories.training_panels import FEATURES, panel, plan_of, train_here
 
 
 def test_what_a_training_says_fits_its_tables() -> None:
     rows = panel(symbols=5, count=200)
     plan = plan_of(model_entry("spline_ridge"), rows, min_train=120, trials=2)
-    trained = train(plan, rows)
+    trained = train_here(plan, rows)
     names = pl.lit("id").alias(TRAINING_ID), pl.lit("m").alias(MODEL), pl.lit(rows["session"].max()).alias(AS_OF)
     said = trained.out_of_fold.with_columns(names)
     assert OUT_OF_FOLD_PREDICTIONS.validate(said.drop(AS_OF)).height == trained.out_of_fold.height > 0

@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from stock_pipeline.core.columns import FORWARD_RETURN, RANK_IC, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.catalogue import TARGET_KINDS, TargetKind
+from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
+from stock_pipeline.models.plan import in_sequence
 from stock_pipeline.models.trials import FEWEST_SESSIONS, TRIED, choose_parameters
 from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
-from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick, samples_of
+from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick
 
 RIDGE = model_entry("spline_ridge")
 
 
-def chosen(
-    entry: ModelEntry, rows: pl.DataFrame, trials: int, train_to: int = 119, seed: int = 7, told: list[str] | None = None
-) -> tuple[dict[str, Any], pl.DataFrame]:
+def chosen(entry: ModelEntry, rows: pl.DataFrame, trials: int, train_to: int = 119, seed: int = 7) -> tuple[dict[str, Any], pl.DataFrame]:
     plan = plan_of(entry, rows, conditions=replace(ONE_THREAD, seed=seed), trials=trials)
     first = replace(plan.splits[0], train_from=DAYS[0], train_to=DAYS[train_to])
-    report_progress = (lambda _note: None) if told is None else told.append
-    return choose_parameters(replace(plan, splits=(first,)), rows, samples_of(rows), report_progress)
+    plan = replace(plan, splits=(first,))
+    return choose_parameters(plan, in_sequence(plan, Panel.of(rows, FEATURES)))
 
 
 @pytest.mark.parametrize("entry", [RIDGE, quick(model_entry("lightgbm"))], ids=lambda entry: entry.name)
@@ -100,9 +100,8 @@ def test_a_set_that_gives_no_rank_ic_is_the_worst() -> None:
 
 @pytest.mark.parametrize(("trials", "space"), [(1, {"weight": (1.0, 2.0)}), (5, {})])
 def test_without_a_choice_nothing_is_tried(trials: int, space: dict[str, Any]) -> None:
-    told: list[str] = []
-    parameters, tried = chosen(entry_of(Stub, space=space), panel(symbols=3, count=100), trials, train_to=30, told=told)
-    assert parameters == {} and told == []
+    parameters, tried = chosen(entry_of(Stub, space=space), panel(symbols=3, count=100), trials, train_to=30)
+    assert parameters == {}
     assert tried.equals(pl.DataFrame(schema=TRIED))
 
 

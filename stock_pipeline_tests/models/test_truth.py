@@ -19,8 +19,7 @@ from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, model_
 from stock_pipeline.models.metrics import metric_table
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.stacking import stack_out_of_fold, widen
-from stock_pipeline.models.training import train
-from stock_pipeline_tests.factories.training_panels import FEATURES, LEAK, panel, plan_of, quick
+from stock_pipeline_tests.factories.training_panels import FEATURES, LEAK, panel, plan_of, quick, train_here
 
 SEEDS = (0, 1, 2)
 NAMES = (*(entry.name for entry in CATALOGUE), STACK)
@@ -51,8 +50,7 @@ def neutralised_scores(kind: TargetKind) -> tuple[str, ...]:
 
 
 def plan_in(world: World, entry: ModelEntry) -> Plan:
-    names = FEATURES if world.leak is None else (*FEATURES, LEAK)
-    return plan_of(quick(entry), world.panel(entry.target), names, min_train=world.count // 2, exposures=neutralised_scores(entry.target))
+    return plan_of(quick(entry), world.panel(entry.target), min_train=world.count // 2, exposures=neutralised_scores(entry.target))
 
 
 @cache
@@ -63,7 +61,8 @@ def out_of_fold(name: str, world: World) -> pl.DataFrame:
         said = pl.concat(out_of_fold(member, world) for member in members)
         return stack_out_of_fold(widen(said), members, plan_in(world, model_entry(members[0])).splits)
     plan = plan_in(world, model_entry(name))
-    return train(plan, world.panel(plan.entry.target)).out_of_fold
+    names = FEATURES if world.leak is None else (*FEATURES, LEAK)
+    return train_here(plan, world.panel(plan.entry.target), names).out_of_fold
 
 
 BIG, LEAKING = World(150, 500, signal=WEAK), World(60, 160, leak=NOISE_OF_LEAK)

@@ -8,7 +8,6 @@ from polars.testing import assert_frame_equal
 
 from stock_pipeline.core.columns import MAE, MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VERSION
 from stock_pipeline.datasets.catalogue import target_kind
-from stock_pipeline.datasets.reading import read_training_panel
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import daily_labels
 from stock_pipeline.performance.log import performance_log, top_decile_by_session
@@ -16,6 +15,7 @@ from stock_pipeline.performance.tables import DAILY_PERFORMANCE, PERFORMANCE_LOG
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import LIVE_RESULTS
 from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline_tests.factories.training_panels import written_panel
 from stock_pipeline_tests.harness.performance_nights import CAST, CHANGE, COUNT, DAYS, FIRST, LOG, MEASURE, Nights, said_on
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 from stock_pipeline_tests.harness.stages import rows_of
@@ -60,7 +60,7 @@ def test_every_version_has_results_in_service_or_not_by_the_target_that_it_learn
     found = results(last_night)
     expected = []
     for model, version, kind, active_from, active_to in CAST:
-        known = read_training_panel(last_night.stores, last_night.settings, DAYS[LAST], target_kind(kind)).drop_nulls(TARGET)
+        known = written_panel(last_night.stores, last_night.settings, DAYS[LAST], target_kind(kind)).drop_nulls(TARGET)
         reach = 5 if kind == "volatility" else 2
         days = [
             day for day in DAYS[FIRST : COUNT - reach] if active_from is None or (active_from <= day and (active_to or DAYS[COUNT]) > day)

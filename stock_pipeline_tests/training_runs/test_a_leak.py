@@ -3,14 +3,17 @@
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.core.columns import FORWARD_RETURN, MODEL
 from stock_pipeline.core.cross_section import session_rank
-from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
-from stock_pipeline.datasets.reading import read_training_panel
+from stock_pipeline.datasets.catalogue import TargetKind
+from stock_pipeline.datasets.panel import FEATURES_FILE, Panel
+from stock_pipeline.datasets.reading import write_training_panel
+from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.models import assets
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
@@ -22,18 +25,21 @@ from stock_pipeline_tests.harness.own_files import OwnFiles
 FEATURE = "return_1"
 
 
-def leaky_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind = RETURN_KIND) -> pl.DataFrame:
-    """The training panel with the return that followed in place of one that went before."""
-    panel = read_training_panel(stores, settings, as_of, kind)
-    leak = session_rank(FORWARD_RETURN).fill_null(0.0).cast(pl.Float32).alias(FEATURE)
-    return panel.with_columns(leak)
+def write_leaky_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind, folder: Path) -> None:
+    """Write the training panel with the return that followed in place of one that went before."""
+    write_training_panel(stores, settings, as_of, kind, folder)
+    panel = Panel.open(folder, chosen_set(settings).names)
+    leak = panel.rows.select(session_rank(FORWARD_RETURN).fill_null(0.0).cast(pl.Float32)).to_series()
+    values = np.array(panel.samples.x)
+    values[:, panel.samples.names.index(FEATURE)] = leak
+    np.save(folder / FEATURES_FILE, values)
 
 
 def test_a_model_that_has_learnt_from_the_future_is_not_put_to_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = OwnFiles(tmp_path)
     files.make()
     with monkeypatch.context() as patched:
-        patched.setattr(assets, "read_training_panel", leaky_panel)
+        patched.setattr(assets, "write_training_panel", write_leaky_panel)
         ended = files.run("spline_ridge")
     told = " ".join(ended.output.split())
     assert ended.exit_code == FAILED

@@ -1,0 +1,78 @@
+"""The training panel: what models learn from, in memory or as files that several processes share."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stock_pipeline.core.columns import SESSION, SYMBOL, TARGET
+from stock_pipeline.core.content_hash import content_hash
+from stock_pipeline.datasets.samples import Samples, places_before
+
+FEATURES_FILE: Final = "features.npy"
+SESSIONS_FILE: Final = "sessions.npy"
+PREVIOUS_FILE: Final = "previous.npy"
+ROWS_FILE: Final = "rows.arrow"
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The rows of a panel beside the samples made of them.
+
+    Attributes:
+        rows: session, symbol, the columns of the outcomes, target (null where it is not known) and the exposures, sorted by session and
+            symbol, one row for each.
+        samples: the features of every row, in the same order.
+    """
+
+    rows: pl.DataFrame
+    samples: Samples
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, names: Sequence[str]) -> "Panel":
+        """The panel of a frame in any order that has the features ``names`` among its columns."""
+        ordered = frame.sort(SESSION, SYMBOL)
+        return cls(ordered, Samples.of(ordered, names))
+
+    def save(self, folder: Path) -> None:
+        """Write the panel into ``folder``, which exists."""
+        np.save(folder / FEATURES_FILE, self.samples.x, allow_pickle=False)
+        save_rows(folder, self.rows)
+
+    @classmethod
+    def open(cls, folder: Path, names: Sequence[str]) -> "Panel":
+        """The panel in ``folder``. Its features are mapped, not read, so that processes that open it share one copy of them."""
+        rows = pl.read_ipc(folder / ROWS_FILE)
+        x, session, previous = (_mapped(folder / name) for name in (FEATURES_FILE, SESSIONS_FILE, PREVIOUS_FILE))
+        return cls(rows, Samples(tuple(names), x, session, previous, np.arange(rows.height, dtype=np.int64)))
+
+
+def save_rows(folder: Path, rows: pl.DataFrame) -> None:
+    """Write the rows of a panel, sorted by session and symbol, beside its features."""
+    session, previous = places_before(rows)
+    np.save(folder / SESSIONS_FILE, session, allow_pickle=False)
+    np.save(folder / PREVIOUS_FILE, previous, allow_pickle=False)
+    rows.write_ipc(folder / ROWS_FILE)
+
+
+def sessions_learned(folder: Path) -> pl.Series:
+    """The session of each row with a target, of the panel that lies in ``folder``."""
+    return pl.read_ipc(folder / ROWS_FILE, columns=[SESSION, TARGET]).drop_nulls(TARGET)[SESSION]
+
+
+def hash_of_panel(folder: Path) -> str:
+    """SHA-256 (hex) of the panel that lies in ``folder``, which depends on its values alone."""
+    digest = hashlib.sha256(content_hash(pl.read_ipc(folder / ROWS_FILE), (SESSION, SYMBOL)).encode())
+    with (folder / FEATURES_FILE).open("rb") as file:
+        digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _mapped(file: Path) -> NDArray[Any]:
+    # asarray: libraries know arrays, and a mapped one's own class costs time at every slice.
+    return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
