@@ -65,7 +65,7 @@ def train(record: Path) -> None:
         seconds[entry.name] = time.perf_counter() - before
         print(entry.name, round(seconds[entry.name], 1), "s", file=sys.stderr, flush=True)
     before = time.perf_counter()
-    wide, models = widen(pl.concat(told)), [str(part[MODEL][0]) for part in told]
+    wide, models = widen(told), [str(part[MODEL][0]) for part in told]
     weights = stack_weights(wide, models)
     stack = StackedModel(weights, {name: name for name in models}, stack_scale(wide, weights))
     own = stack_out_of_fold(wide, models, _splits())

@@ -58,7 +58,7 @@ def main(record: Path, files: str, first_year: int, last_year: int, months: int,
         told.append(tests)
         found[entry.name] = _figures(tests, seen) | {"seconds": time.perf_counter() - began}
         print(entry.name, found[entry.name], file=sys.stderr, flush=True)
-    wide = widen(pl.concat(told))
+    wide = widen(told)
     models = [str(part[MODEL][0]) for part in told]
     found["stack"] = _figures(stack_out_of_fold(wide, models, splits), None) | {"weights": stack_weights(wide, models)}
     print("stack", found["stack"], file=sys.stderr, flush=True)

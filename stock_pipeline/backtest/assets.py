@@ -24,11 +24,12 @@ def run_backtest(context: StageContext) -> StageOutput | None:
     if not context.has_news():
         return None
     labels = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])
-    scored = _one_score_each(predictions_on_record(context.stores)).join(labels, on=[SESSION, SYMBOL], how="left")
     top_share, cost_bps_per_side = context.settings.backtest.top_share, context.settings.trading.cost_bps_per_side
     parts = []
-    for (model,), rows in scored.group_by(MODEL, maintain_order=True):
-        context.report_progress(str(model))
+    for predictions in predictions_on_record(context.stores):
+        model = predictions[MODEL][0]
+        context.report_progress(model)
+        rows = _one_score_each(predictions).join(labels, on=[SESSION, SYMBOL], how="left")
         daily = daily_returns(rows.select(SESSION, SYMBOL, SCORE, FORWARD_RETURN), top_share, cost_bps_per_side)
         parts.append(daily.with_columns(pl.lit(model).alias(MODEL), pl.lit(context.as_of).alias(AS_OF)))
     if not parts:

@@ -107,8 +107,7 @@ def train_stack(context: StageContext) -> StageOutput | None:
     chosen = dict(members.select(MODEL, TRAINING_ID).iter_rows())
     if context.is_up_to_date and _latest_members(trainings) == chosen:
         return None
-    out_of_fold = context.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: list(chosen.values())}))
-    wide = widen(out_of_fold)
+    wide = widen(context.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: [training]})) for training in chosen.values())
     weights = stack_weights(wide, list(chosen))
     stacked = StackedModel(weights, chosen, stack_scale(wide, weights))
     labelled = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])[SESSION]

@@ -7,7 +7,7 @@ everything to one model and gained nothing out of sample. Equal weights are hard
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -59,20 +59,28 @@ class StackedModel:
         return cls(**json.loads((folder / FILE).read_text(encoding="utf-8")))
 
 
-def widen(out_of_fold: pl.DataFrame) -> pl.DataFrame:
-    """Out-of-fold predictions of several models, one row each, as one row a stock.
+def widen(out_of_fold: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Out-of-fold predictions of several models, a frame for each, as one row a stock.
 
     Models may have been trained on different nights or with other folds; a row is what each predicted for the stock on that session, and
-    target and forward_return are those of whichever comes first.
+    target and forward_return are those of the first model that has it.
+
+    Args:
+        out_of_fold: session, symbol, model, score, target and forward_return of a model; one frame at a time is held in memory.
 
     Returns:
         session, symbol, target, forward_return and one column of scores for each model (null where a model has none), sorted by
         session and symbol.
     """
-    key = [SESSION, SYMBOL]
-    scores = out_of_fold.pivot(on=MODEL, index=key, values=SCORE, sort_columns=True)
-    outcomes = out_of_fold.sort(MODEL, *key).select(*key, TARGET, FORWARD_RETURN).unique(key, keep="first")
-    return outcomes.join(scores, on=key, how="inner").sort(key)
+    key, outcomes = [SESSION, SYMBOL], [TARGET, FORWARD_RETURN]
+    wide = pl.DataFrame(schema={SESSION: pl.Date, SYMBOL: pl.String, TARGET: pl.Float64, FORWARD_RETURN: pl.Float64})
+    for rows in out_of_fold:
+        if rows.height:
+            named = rows.select(*key, *outcomes, pl.col(SCORE).alias(rows[MODEL][0]))
+            wide = wide.join(named, on=key, how="full", coalesce=True)
+            others = [f"{name}_right" for name in outcomes]
+            wide = wide.with_columns(pl.coalesce(pair) for pair in zip(outcomes, others, strict=True)).drop(others)
+    return wide.sort(key)
 
 
 def stack_weights(wide: pl.DataFrame, models: Sequence[str], equal_rows: float = EQUAL_ROWS) -> dict[str, float]:

@@ -48,7 +48,8 @@ def measure_performance(context: StageContext) -> StageOutput | None:
     if not context.has_news():
         return None
     outcomes = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])
-    made = daily_performance(predictions_on_record(context.stores), outcomes)
+    parts = [daily_performance(rows, outcomes) for rows in predictions_on_record(context.stores)]
+    made = pl.concat([DAILY_PERFORMANCE.empty(), *parts])
     results = _results_of_versions(context, outcomes)
     write = replace_all if context.full_refresh else upsert
     means = made.group_by(MODEL, ORIGIN).agg(pl.len().alias("sessions"), pl.col("rank_ic", SIGN_ACCURACY, LONG_SHORT_RETURN).mean())

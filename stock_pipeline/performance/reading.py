@@ -1,5 +1,6 @@
 """Reading the predictions of the active versions (out of fold before they were active, live since), and those of every version."""
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import polars as pl
@@ -22,28 +23,36 @@ ADMITTED_TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS)
 COLUMNS = (SESSION, SYMBOL, MODEL, TRAINING_ID, SCORE)
 
 
-def predictions_on_record(stores: Stores) -> pl.DataFrame:
-    """The live predictions, and the out-of-fold ones of the active versions, of the models that rank stocks.
+def predictions_on_record(stores: Stores) -> Iterator[pl.DataFrame]:
+    """The live predictions, and the out-of-fold ones of the active version, of each model that ranks stocks.
 
-    Returns:
-        session, symbol, model, training_id, score and origin.
+    Yields:
+        session, symbol, model, training_id, score and origin of one model, in the order of their names; none of a model without any.
     """
     versions = active_versions(stores)
-    active = versions.filter(pl.col(MODEL).is_in(ranking_models()))[TRAINING_ID].to_list()
-    out_of_fold = stores.read(OUT_OF_FOLD_PREDICTIONS, Selection(columns=COLUMNS, equals={TRAINING_ID: active}))
-    origins = {LIVE: live_predictions(stores), OUT_OF_FOLD: out_of_fold}
-    return pl.concat(rows.with_columns(pl.lit(origin).alias(ORIGIN)) for origin, rows in origins.items())
+    for model in sorted(ranking_models()):
+        active = versions.filter(pl.col(MODEL) == model)[TRAINING_ID].to_list()
+        out_of_fold = stores.read(OUT_OF_FOLD_PREDICTIONS, Selection(columns=COLUMNS, equals={TRAINING_ID: active}))
+        origins = {LIVE: live_predictions(stores, models=(model,)), OUT_OF_FOLD: out_of_fold}
+        rows = pl.concat(rows.with_columns(pl.lit(origin).alias(ORIGIN)) for origin, rows in origins.items())
+        if rows.height:
+            yield rows
 
 
-def live_predictions(stores: Stores, last: date | None = None) -> pl.DataFrame:
-    """The live predictions up to the session ``last`` of the models that rank stocks: those of each session's active version.
+def live_predictions(stores: Stores, last: date | None = None, models: Sequence[str] | None = None) -> pl.DataFrame:
+    """The live predictions up to the session ``last`` of models that rank stocks: those of each session's active version.
 
     Shadow versions are left out; see ``registry.reading.serving_predictions``.
+
+    Args:
+        stores: the stores.
+        last: the last session; None takes all.
+        models: which models; None takes every one that ranks stocks.
 
     Returns:
         session, symbol, model, training_id and score, sorted by model, session and symbol.
     """
-    ranking = {MODEL: list(ranking_models())}
+    ranking = {MODEL: list(ranking_models() if models is None else models)}
     predictions = stores.read(DAILY_PREDICTIONS, Selection(columns=(*COLUMNS, VERSION), last=last, equals=ranking))
     return serving_predictions(stores.read(MODEL_VERSIONS), predictions).select(COLUMNS).sort(MODEL, SESSION, SYMBOL)
 

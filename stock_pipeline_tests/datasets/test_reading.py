@@ -9,6 +9,7 @@ import pytest
 
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.cross_section import session_rank
+from stock_pipeline.datasets import reading
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
 from stock_pipeline.datasets.reading import input_names, model_inputs, read_inputs, read_past_volatility
 from stock_pipeline.datasets.targets.neutralisation import neutralised
@@ -66,6 +67,18 @@ def test_as_of_an_earlier_night_the_panel_is_that_night_s_though_the_tables_have
     # The way out of a return is two sessions later; the volatility ahead spans five returns.
     reach = 5 if kind == VOLATILITY_KIND else 2
     assert panel.drop_nulls(TARGET)[SESSION].max() == DAYS[EARLIER - reach]
+
+
+def test_it_does_not_matter_how_many_sessions_are_worked_on_at_a_time(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = written_panel(stores, settings(stores), DAYS[COUNT - 1])
+    for rows in (1, 25):
+        monkeypatch.setattr(reading, "BLOCK_ROWS", rows)
+        assert written_panel(stores, settings(stores), DAYS[COUNT - 1]).equals(whole, null_equal=True)
+
+
+def test_a_panel_of_no_row_is_written_too(tmp_path: Path) -> None:
+    empty = written_panel(empty_stores(tmp_path), settings(empty_stores(tmp_path)), DAYS[0])
+    assert empty.is_empty() and empty.columns[:2] == [SESSION, SYMBOL] and empty.columns[-1] == TARGET
 
 
 def test_rows_of_which_nothing_is_known_yet_stay(stores: Stores) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
@@ -90,7 +89,7 @@ def test_the_ninth_model_is_trained_stacked_kept_and_loaded(entry: ModelEntry, t
     assert here.out_of_fold.equals(said)
 
     other = train_here(plan_of(catalogue.model_entry("spline_ridge"), ROWS), ROWS).out_of_fold
-    wide = widen(pl.concat([other, said]))
+    wide = widen([other, said])
     names = ("spline_ridge", entry.name)
     weights = stack_weights(wide, names)
     assert min(weights.values()) > 0.2

@@ -159,14 +159,15 @@ def long_of(wide: pl.DataFrame) -> pl.DataFrame:
 def test_widening_gives_each_model_its_column() -> None:
     wide, _ = wide_scores()
     without = long_of(wide).filter((pl.col(MODEL) != "fair") | (pl.col(FOLD) > 1))
-    found = widen(without)
-    assert found.columns == [SESSION, SYMBOL, TARGET, FORWARD_RETURN, "fair", "good", "noise"]
+    found = widen(without.partition_by(MODEL))
+    assert found.columns == [SESSION, SYMBOL, TARGET, FORWARD_RETURN, "good", "fair", "noise"]
     assert found.select(SESSION, SYMBOL, TARGET, "good", "noise").equals(wide.select(SESSION, SYMBOL, TARGET, "good", "noise"))
     first = wide.filter(pl.col(FOLD) == 1)[SESSION].max()
     assert (
         found.filter(pl.col(SESSION) <= first)["fair"].null_count() == found["fair"].null_count() == wide.filter(pl.col(FOLD) == 1).height
     )
-    assert found.equals(widen(without.sample(fraction=1, shuffle=True, seed=3)))
+    assert found.equals(widen(without.sample(fraction=1, shuffle=True, seed=3).filter(pl.col(MODEL) == model) for model in MODELS))
+    assert widen([without.clear()]).columns == found.columns[:4]
 
 
 def test_models_of_other_nights_and_folds_are_one_row_a_stock_all_the_same() -> None:
@@ -178,7 +179,8 @@ def test_models_of_other_nights_and_folds_are_one_row_a_stock_all_the_same() -> 
         long_of(wide).filter((pl.col(MODEL) == "good") & (pl.col(SESSION) >= cut)).with_columns(pl.lit(1, pl.Int32).alias(FOLD), *restated)
     )
     fair = long_of(wide).filter(pl.col(MODEL) == "fair")
-    found = widen(pl.concat([good, fair]))
+    assert widen([good, fair]).filter(pl.col(SESSION) >= cut)[TARGET].equals(2 * wide.filter(pl.col(SESSION) >= cut)[TARGET])
+    found = widen([fair, good])
     assert found.select(SESSION, SYMBOL, "fair").equals(wide.select(SESSION, SYMBOL, "fair"))
     assert found.select(TARGET, FORWARD_RETURN).equals(wide.select(TARGET, FORWARD_RETURN))
     assert found.drop_nulls("good")[SESSION].min() == cut

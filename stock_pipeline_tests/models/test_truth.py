@@ -58,7 +58,7 @@ def out_of_fold(name: str, world: World) -> pl.DataFrame:
     """What a model, or the stack of them, says of sessions that it has not seen."""
     if name == STACK:
         members = stacked_models(None)
-        said = pl.concat(out_of_fold(member, world) for member in members)
+        said = (out_of_fold(member, world) for member in members)
         return stack_out_of_fold(widen(said), members, plan_in(world, model_entry(members[0])).splits)
     plan = plan_in(world, model_entry(name))
     names = FEATURES if world.leak is None else (*FEATURES, LEAK)

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import polars as pl
+
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.performance.outcomes import KIND
 from stock_pipeline.performance.reading import COLUMNS, live_predictions, predictions_of_every_version, predictions_on_record
@@ -20,7 +22,7 @@ def test_live_predictions_stand_beside_the_out_of_fold_ones_of_the_versions_in_s
     put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row(MODEL, name, DAYS[0], "AAA", 0.1) for name in ("t1", "t2")], DAYS[3])
     live = [prediction_row(MODEL, "t1", DAYS[1], "AAA", 0.2), prediction_row(MODEL, "t2", DAYS[2], "AAA", 0.3)]
     put(stores, DAILY_PREDICTIONS, live, DAYS[3])
-    found = predictions_on_record(stores)
+    found = pl.concat(predictions_on_record(stores))
     assert found.columns == [*COLUMNS, ORIGIN]
     # What a retired version said live was said; what it said out of fold is no record of the active one.
     assert sorted(found.select("training_id", "session", "score", ORIGIN).rows()) == [
@@ -33,7 +35,7 @@ def test_live_predictions_stand_beside_the_out_of_fold_ones_of_the_versions_in_s
 def test_where_nothing_serves_there_is_no_record(tmp_path: Path) -> None:
     stores = empty_stores(tmp_path)
     put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row(MODEL, "t1", DAYS[0], "AAA", 0.1)], DAYS[3])
-    assert predictions_on_record(stores).is_empty()
+    assert list(predictions_on_record(stores)) == []
 
 
 def test_what_ranks_no_returns_has_no_record(tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def test_what_ranks_no_returns_has_no_record(tmp_path: Path) -> None:
     put(stores, MODEL_VERSIONS, [version_row(name, 1, f"{name}_1", DAYS[1]) for name in names], DAYS[3])
     put(stores, OUT_OF_FOLD_PREDICTIONS, [out_of_fold_row(name, f"{name}_1", DAYS[0], "AAA", 0.1) for name in names], DAYS[3])
     put(stores, DAILY_PREDICTIONS, [prediction_row(name, f"{name}_1", DAYS[1], "AAA", 0.2) for name in names], DAYS[3])
-    found = predictions_on_record(stores)
+    found = pl.concat(predictions_on_record(stores))
     assert sorted(found.select("model", ORIGIN).rows()) == [
         (name, origin) for name in ("direction", "stack") for origin in (LIVE, OUT_OF_FOLD)
     ]
@@ -58,7 +60,7 @@ def test_a_version_in_shadow_speaks_for_no_one_and_has_predictions_all_the_same(
     put(stores, DAILY_PREDICTIONS, said, DAYS[3])
     assert live_predictions(stores).select("session", "training_id").rows() == [(day, "t1") for day in DAYS[1:]]
     assert live_predictions(stores, DAYS[2])["session"].to_list() == DAYS[1:3]
-    assert set(predictions_on_record(stores)["training_id"]) == {"t1"}
+    assert set(pl.concat(predictions_on_record(stores))["training_id"]) == {"t1"}
     every = predictions_of_every_version(stores, DAYS[2], DAYS[2]).sort("version")
     assert every.select("session", "training_id", "version", "score", KIND).rows() == [
         (DAYS[2], "t1", 1, 0.1, "direction"),
