@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.memory import wait_and_watch
+
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
 USERS_VARIABLES = ("STOCK_PIPELINE_", "DAGSTER_", "MLFLOW_")
 STANDARD_ERROR = 2
@@ -22,10 +24,11 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class ProcessResult:
-    """How a process went: wall seconds, seconds of all cores together, and its exit code."""
+    """How a process went: wall seconds, seconds of all cores together, the most memory of it and its descendants, its exit code."""
 
     seconds: float
     cpu_seconds: float
+    peak_bytes: int
     exit_code: int
 
     def require_success(self, what: str) -> None:
@@ -52,9 +55,10 @@ def run_cold(arguments: Sequence[str], folder: Path, python: Path = Path(sys.exe
     """
     cpu_before = _cpu_seconds_of_children()
     began = time.perf_counter()
-    process = subprocess.run([python, *arguments], cwd=folder, env=environment(os.environ, folder), stdout=STANDARD_ERROR, check=False)
+    with subprocess.Popen([python, *arguments], cwd=folder, env=environment(os.environ, folder), stdout=STANDARD_ERROR) as process:
+        peak = wait_and_watch(process)
     seconds = time.perf_counter() - began
-    return ProcessResult(seconds, _cpu_seconds_of_children() - cpu_before, process.returncode)
+    return ProcessResult(seconds, _cpu_seconds_of_children() - cpu_before, peak, process.returncode)
 
 
 def environment(given: Mapping[str, str], folder: Path) -> dict[str, str]:

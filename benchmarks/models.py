@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cold_process import fresh_folder, run_cold
-from benchmarks.figure import Figure, seconds
+from benchmarks.figure import Figure, mebibytes, seconds
 
 MOST_SECONDS, MOST_MEBIBYTES = 480.0, 3072.0
 LOAD, ONE_ROW, HUNDRED, EXPLAIN = 0.5, 0.001, 0.02, 2.0
@@ -20,21 +20,22 @@ def measure(_data: str | None) -> Iterator[Figure]:
         BenchmarkError: a process failed.
     """
     with fresh_folder() as folder:
-        trained = _watched(folder, "train")
+        trained, peak = _watched(folder, "train")
         for name, taken in trained["seconds"].items():
             yield seconds(f"{name} trained", taken)
         yield seconds("all trained", trained["all_seconds"], MOST_SECONDS)
-        yield Figure("peak memory of both processes", round(trained["peak_bytes"] / 2**20, 1), "MiB", MOST_MEBIBYTES)
+        yield mebibytes("peak memory of all processes", peak, MOST_MEBIBYTES)
         yield Figure("rank IC of the stack out of fold", round(trained["stack_rank_ic"], 4), "correlation")
-        served = _watched(folder, "serve")
+        served, _ = _watched(folder, "serve")
         yield Figure("load of all active versions", round(served["load"], MICROSECONDS), "s", LOAD)
         yield Figure("one row by all models of the stack", round(served["one_row"], MICROSECONDS), "s", ONE_ROW)
         yield Figure("100 stocks by the stack, frames and all", round(served["hundred_stocks"], MICROSECONDS), "s", HUNDRED)
         yield Figure(f"500 stocks explained by {served['explained_models']} models", round(served["explain"], MICROSECONDS), "s", EXPLAIN)
 
 
-def _watched(folder: Path, mode: str) -> dict[str, Any]:
+def _watched(folder: Path, mode: str) -> tuple[dict[str, Any], int]:
+    """What was measured, and the peak memory in bytes."""
     record = folder / f"{mode}.json"
-    run_cold(["-m", "benchmarks.watched_models", mode, str(record)], folder).require_success(mode)
-    measured: dict[str, Any] = json.loads(record.read_text())
-    return measured
+    finished = run_cold(["-m", "benchmarks.watched_models", mode, str(record)], folder)
+    finished.require_success(mode)
+    return json.loads(record.read_text()), finished.peak_bytes

@@ -17,14 +17,12 @@ class StageRecord:
         rows: rows that it wrote.
         seconds: seconds that it took, writing included.
         peak_bytes: the most memory that was resident meanwhile; None where the system does not tell.
-        highest_bytes: the most since the process began.
     """
 
     asset: str
     rows: int
     seconds: float
     peak_bytes: int | None
-    highest_bytes: int | None
 
 
 def append_record(path: Path, record: StageRecord) -> None:

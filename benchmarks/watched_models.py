@@ -6,7 +6,6 @@ one stock and a hundred scored by the whole stack, and 500 explained.
 """
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from benchmarks.memory import peak_bytes
 from stock_pipeline.core.columns import (
     DIRECTION,
     FORWARD_RETURN,
@@ -56,7 +54,7 @@ DAYS: Final = [date(2016, 1, 4) + timedelta(days=place) for place in range(SESSI
 
 
 def train(record: Path) -> None:
-    """Train everything, and write how long each model took and how much memory there was need of."""
+    """Train everything, and write how long each model took."""
     panel = _panel()
     seconds, told, began = {}, [], time.perf_counter()
     for entry in CATALOGUE:
@@ -71,8 +69,7 @@ def train(record: Path) -> None:
     own = stack_out_of_fold(wide, models, _splits())
     _write(record.parent, STACK, stack, RETURN_KIND, own, stack.parameters(), 20)
     seconds[STACK] = time.perf_counter() - before
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    found = {"seconds": seconds, "all_seconds": time.perf_counter() - began, "peak_bytes": children + (peak_bytes() or 0)}
+    found: dict[str, Any] = {"seconds": seconds, "all_seconds": time.perf_counter() - began}
     found["stack_rank_ic"] = metrics_of(own, RETURN_KIND)["rank_ic"]
     record.write_text(json.dumps(found))
 

@@ -17,24 +17,16 @@ class Gauge:
 
     def __init__(self, record: Path) -> None:
         self._record = record
-        self._highest = 0
         self._is_reset = False
 
     def __call__(self, event: Event) -> None:
         """Start or stop measuring."""
         if isinstance(event, Started):
-            self._raise_highest()
             self._is_reset = reset_peak()
         elif isinstance(event, Finished):
-            peak = self._raise_highest()
             # Without the reset the mark is that of the whole process so far, not of this asset.
-            own = peak if self._is_reset else None
-            append_record(self._record, StageRecord(event.asset, event.rows, event.seconds, own, self._highest or None))
-
-    def _raise_highest(self) -> int | None:
-        peak = peak_bytes()
-        self._highest = max(self._highest, peak or 0)
-        return peak
+            own = peak_bytes() if self._is_reset else None
+            append_record(self._record, StageRecord(event.asset, event.rows, event.seconds, own))
 
 
 @handles_errors

@@ -2,6 +2,8 @@
 
 import json
 import mmap
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -17,7 +19,7 @@ from benchmarks.catalogue import CATALOGUE, Benchmark
 from benchmarks.cold_process import PROJECT_FOLDER, BenchmarkError, ProcessResult, environment, run_cold
 from benchmarks.figure import Figure, json_line, mebibytes, seconds
 from benchmarks.made_up_panel import made_up_panel
-from benchmarks.memory import PROC, peak_bytes, reset_peak
+from benchmarks.memory import PROC, peak_bytes, reset_peak, tree_bytes
 from benchmarks.qlib_format import FIELDS, write_for_qlib
 from benchmarks.stage_record import StageRecord, append_record, read_records, stage_figures
 from stock_pipeline.features.tables import DAILY_FEATURES
@@ -78,9 +80,27 @@ def test_the_reset_leaves_out_what_was_freed_before() -> None:
     assert high - low > 128 * MIB
 
 
-def test_the_gauge_records_every_asset_and_the_highest_mark_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # In turn: before features, at its end, before labels, at its end.
-    marks = iter([50 * MIB, 400 * MIB, 300 * MIB, 200 * MIB])
+HOLDS = "held = bytearray(100 << 20); held[::4096] = b'x' * len(held[::4096])"
+STARTS_ANOTHER = f"""
+import subprocess, sys
+{HOLDS}
+with subprocess.Popen([sys.executable, "-c", "{HOLDS}; print('ready', flush=True); input()"]):
+    pass
+"""
+
+
+@pytest.mark.skipif(not reset_peak(), reason="this system does not tell")
+def test_memory_is_that_of_a_process_and_of_what_it_has_started() -> None:
+    with subprocess.Popen([sys.executable, "-c", STARTS_ANOTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        held = tree_bytes(process.pid)
+        process.stdin.close()
+    assert 200 * MIB < held < 300 * MIB
+
+
+def test_the_gauge_records_every_asset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = iter([400 * MIB, 200 * MIB])
     monkeypatch.setattr(watched_run, "peak_bytes", lambda: next(marks))
     monkeypatch.setattr(watched_run, "reset_peak", lambda: True)
     record = tmp_path / "record.jsonl"
@@ -91,8 +111,8 @@ def test_the_gauge_records_every_asset_and_the_highest_mark_so_far(tmp_path: Pat
     gauge(Started("labels/daily_labels"))
     gauge(Finished("labels/daily_labels", 20, 0.5))
     assert read_records(record) == [
-        StageRecord("features/daily_features", 10, 1.5, 400 * MIB, 400 * MIB),
-        StageRecord("labels/daily_labels", 20, 0.5, 200 * MIB, 400 * MIB),
+        StageRecord("features/daily_features", 10, 1.5, 400 * MIB),
+        StageRecord("labels/daily_labels", 20, 0.5, 200 * MIB),
     ]
 
 
@@ -103,13 +123,13 @@ def test_the_gauge_gives_no_memory_of_an_asset_where_the_mark_cannot_be_reset(tm
     gauge = watched_run.Gauge(record)
     gauge(Started("labels/daily_labels"))
     gauge(Finished("labels/daily_labels", 20, 0.5))
-    assert read_records(record) == [StageRecord("labels/daily_labels", 20, 0.5, None, 400 * MIB)]
+    assert read_records(record) == [StageRecord("labels/daily_labels", 20, 0.5, None)]
 
 
 def test_a_record_becomes_three_figures(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     assert read_records(path) == []
-    append_record(path, StageRecord("features/daily_features", 122560, 5.6, 512 * MIB, 512 * MIB))
+    append_record(path, StageRecord("features/daily_features", 122560, 5.6, 512 * MIB))
     assert list(stage_figures(read_records(path))) == [
         Figure("features/daily_features rows", 122560, "rows"),
         Figure("features/daily_features seconds", 5.6, "s"),
@@ -132,7 +152,7 @@ def test_a_process_prints_to_standard_error_alone_and_its_failure_is_told(tmp_pa
     assert (captured.out, captured.err) == ("", "progress\n")
     with pytest.raises(BenchmarkError, match="the first run ended with exit code 3"):
         finished.require_success("the first run")
-    ProcessResult(1.0, 1.0, 0).require_success("the first run")
+    ProcessResult(1.0, 1.0, 1, 0).require_success("the first run")
 
 
 @pytest.mark.parametrize(

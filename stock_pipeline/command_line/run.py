@@ -83,18 +83,18 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     stages = [stage for stage in asked if train or stage.cadence != "training"]
     began, work = time.perf_counter(), Run(stores, settings, options)
     with alone(settings.home), recording(work, FULL_RUN, every) as record, RunWatcher(len(stages), listener) as watcher, listening(watcher):
-        results = []
+        sound = 0
         # All tables at once, so that no stage has to look for its own.
         tables = [table for stage in stages for table in (*stage.tables, *stage.amends)]
         stores.prepare(tables, [view for stage in stages for view in stage.views])
         for result in execute_stages(stages, work):
-            results.append(result)
             record(result)
+            sound += isinstance(result, StageResult) and not result.blocked
+            del result  # with the frames that it has made
     show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
-    sound = [result for result in results if isinstance(result, StageResult) and not result.blocked]
-    if len(sound) == len(stages):
+    if sound == len(stages):
         _show_results(stores)
-    return len(sound) == len(stages) and all(event.error is None for event in watcher.ended)
+    return sound == len(stages) and all(event.error is None for event in watcher.ended)
 
 
 def _with_models(settings: "Settings", names: tuple[str, ...] | None) -> "Settings":

@@ -8,7 +8,8 @@ splines need, and indifferent to outliers.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,7 @@ from stock_pipeline.datasets.splits import Split, splits_from_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet
 from stock_pipeline.features.reading import chosen_set, read_features
+from stock_pipeline.features.tables import daily_features
 from stock_pipeline.labels.reading import read_forward_volatility, read_outcomes
 from stock_pipeline.market_data.reading import bars_with_factors, sessions_of
 from stock_pipeline.settings import Settings
@@ -32,14 +34,17 @@ from stock_pipeline.storage.reading import Selection
 WINDOW: Final = 20
 # Sessions of bars to read for the last session's value: the returns of a window, and bars that may be missing among them.
 SPAN: Final = 2 * WINDOW
+EXPOSURES_FILE: Final = "exposures.arrow"
 BLOCK_ROWS: Final = 100_000  # rows of features worked on at a time
+
+_night: tuple[tuple[Any, ...], TemporaryDirectory[str]] | None = None  # the features that were written last, and what of
 
 
 def write_training_panel(stores: Stores, settings: Settings, as_of: date, kind: TargetKind, folder: Path) -> None:
     """Write the training panel known on a night, with the target of a kind, into ``folder``, for ``Panel.open``.
 
-    The features are read and ranked some sessions at a time, so that memory does not grow with them. Where ``datasets.sessions`` is set,
-    the panel holds only so many of the last sessions.
+    Where ``datasets.sessions`` is set, it holds only so many of the last sessions. Panels of a night that one process writes share the
+    file of the features.
 
     Args:
         stores: the stores.
@@ -51,16 +56,30 @@ def write_training_panel(stores: Stores, settings: Settings, as_of: date, kind: 
     outcomes = read_outcomes(stores, as_of, settings.labels.horizons[0])
     sessions = outcomes[SESSION].unique().sort().to_list()
     first = sessions[-settings.datasets.sessions :][0] if settings.datasets.sessions and sessions else None
-    exposures = _write_features(stores, settings, first, as_of, folder)
+    features = _features_of_night(stores, settings, first, as_of)
+    (folder / FEATURES_FILE).symlink_to(features / FEATURES_FILE)
     made_of = _with_outcomes_of(kind, stores, as_of, outcomes, lambda _known: read_past_volatility(stores, settings, as_of))
-    save_rows(folder, kind.with_target(training_panel(exposures, made_of, EXPOSURES)))
+    save_rows(folder, kind.with_target(training_panel(pl.read_ipc(features / EXPOSURES_FILE), made_of, EXPOSURES)))
 
 
-def _write_features(stores: Stores, settings: Settings, first: date | None, as_of: date, folder: Path) -> pl.DataFrame:
-    """Write the features of the sessions from ``first`` on as models see them, in the order of session and symbol.
+def _features_of_night(stores: Stores, settings: Settings, first: date | None, as_of: date) -> Path:
+    """The folder of FEATURES_FILE and EXPOSURES_FILE of a night; this process keeps those of one night."""
+    global _night
+    chosen = chosen_set(settings)
+    made_from = (stores.home, stores.revision(daily_features(chosen)), chosen.hash, first, as_of)
+    if _night is None or _night[0] != made_from or not Path(_night[1].name).is_dir():
+        if _night is not None:
+            _night[1].cleanup()
+        folder = TemporaryDirectory(prefix="stock_pipeline_features_", ignore_cleanup_errors=True)
+        _write_features(stores, settings, first, as_of, Path(folder.name))
+        _night = made_from, folder
+    return Path(_night[1].name)
 
-    Returns:
-        session, symbol and the exposures of the same rows.
+
+def _write_features(stores: Stores, settings: Settings, first: date | None, as_of: date, folder: Path) -> None:
+    """Write the features of the sessions from ``first`` on as models see them, and the exposures, in the order of session and symbol.
+
+    They are read and ranked some sessions at a time, so that memory does not grow with their number.
     """
     chosen = chosen_set(settings)
     with stores.shared_reader("ml"):
@@ -72,10 +91,10 @@ def _write_features(stores: Stores, settings: Settings, first: date | None, as_o
         for start, end in session_blocks(days, BLOCK_ROWS) or [(as_of, as_of)]:
             block = read_inputs(stores, settings, Selection(first=start, last=end)).sort(SESSION, SYMBOL)
             made[done : done + block.height] = matrix(block, chosen.names)
-            exposures.append(block.select(SYMBOL, SESSION, *EXPOSURES))
+            exposures.append(block.select(SESSION, SYMBOL, *EXPOSURES))
             done += block.height
     made.flush()
-    return pl.concat(exposures)
+    pl.concat(exposures).write_ipc(folder / EXPOSURES_FILE)
 
 
 def _with_outcomes_of(

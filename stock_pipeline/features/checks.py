@@ -54,6 +54,7 @@ FEATURE_CHECKS = StageCheck(
     specs=tuple(CheckSpec(name, text, blocking=True) for name, text in DESCRIPTIONS.items()),
     judge=judge_features,
     reads=(FUNDAMENTAL_RATIOS, INSTRUMENTS),  # the proof tries every feature of every set
+    of_rows=True,
 )
 
 

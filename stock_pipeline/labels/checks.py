@@ -50,6 +50,7 @@ def judge_labels(context: StageContext, compute: Compute | None = None) -> dict[
 LABEL_CHECK = StageCheck(
     (CheckSpec(NAME, "No label changes when what came after the session on which it is known is cut off or altered.", blocking=True),),
     judge_labels,
+    of_rows=True,
 )
 
 

@@ -49,6 +49,10 @@ class _DeclaredStores(Stores):
         self._require(schema)
         return super().rows_ever(schema)
 
+    def revision(self, schema: TableSchema) -> str:
+        self._require(schema)
+        return super().revision(schema)
+
     def read_versioned(self, schema: TableSchema) -> VersionedRows:
         self._require(schema)
         return super().read_versioned(schema)

@@ -22,7 +22,7 @@ from stock_pipeline.orchestration.context import CheckOutcome, StageContext, Sta
 from stock_pipeline.orchestration.declared import declared_settings, declared_stores
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Blocked, Finished, Progressed, Started, announce
-from stock_pipeline.orchestration.stage import Key, Stage, dependencies
+from stock_pipeline.orchestration.stage import Key, Stage, StageCheck, dependencies
 from stock_pipeline.settings import Settings
 from stock_pipeline.settings.values import difference, values_of
 from stock_pipeline.storage import Author, Stores, WriteReport
@@ -93,34 +93,37 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
     moment, began = run.clock(), time.perf_counter()
     announce(Started(stage.name))
 
-    def finish(state: ExecutionState, rows: int, error: str | None, remade: str | None) -> float:
+    def finish(state: ExecutionState, rows: int, error: str | None = None, remade: str | None = None, passed: bool | None = None) -> float:
         seconds = time.perf_counter() - began
         announce(Finished(stage.name, rows, seconds, state == "up_to_date", error, remade))
         if not run.options.dry_run:  # a dry run keeps nothing, and is not the asset's last result
-            _record(stage, run, Execution(stage.name, run.run_id, moment, moment + timedelta(seconds=seconds), state, rows, error, seen))
+            ended = moment + timedelta(seconds=seconds)
+            _record(stage, run, Execution(stage.name, run.run_id, moment, ended, state, rows, error, seen, passed))
         return seconds
 
     seen: Seen | None = None
     try:
         run.stores.prepare((*stage.tables, *stage.amends), stage.views)
         output, reports, error = None, tuple[WriteReport, ...](), None
-        seen = run.stores.seen()
-        held = run.stores.watermark(stage.store, stage.name)
-        remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
-        context = _context(stage, run, held, moment, remade)
+        with run.stores.shared_readers():
+            seen = run.stores.seen()
+            held = run.stores.watermark(stage.store, stage.name)
+            remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
+            context = _context(stage, run, held, moment, remade)
         try:
             output = _output(stage, context)
             reports = _write(stage, run, context, output)
         except Exception as problem:
             output, error = None, _tolerated(stage, problem, retries_left)
-        result = _result(stage, context, output, reports, error)
+        with run.stores.shared_readers():
+            result = _result(stage, context, output, reports, error)
     except Exception as problem:
-        finish("failed", 0, sentence_of(problem), None)
+        finish("failed", 0, sentence_of(problem))
         raise
     remade = remade if result.state == "succeeded" else None
     if remade is not None and (fewer := sum(report.deleted - report.inserted for report in reports)) > 0:
         remade += f", rows: {fewer:,} fewer"
-    seconds = finish(result.state, result.rows, error, remade)
+    seconds = finish(result.state, result.rows, error, remade, all(verdict.passed for verdict in result.checks.values()))
     for name, verdict in result.blocked.items():
         announce(Blocked(stage.name, name, facts_of(verdict)))
     return replace(result, seconds=seconds, remade=remade)
@@ -151,6 +154,7 @@ def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[StageResult | 
         if isinstance(result, StageFailure) or result.blocked:
             barred.update(stage.keys)
         yield result
+        del result  # with the frames that it has made
     raise_if_asked()
 
 
@@ -223,7 +227,7 @@ def _result(
     reached = None if progress.watermark is None else progress.watermark.session
     changed = output is not None and (not reports or any(report.changed for report in reports))
     state: ExecutionState = "failed" if error is not None else "succeeded" if changed else "up_to_date"
-    checks = {name: verdict for check in stage.checks for name, verdict in check.judge(context).items()}
+    checks = {name: verdict for check in stage.checks for name, verdict in _verdicts(check, context).items()}
     expected = None if stage.expected is None else stage.expected(context)
     # Ingestion learns only now how far its source goes.
     wanted = context.options.as_of or expected or (reached if stage.cadence == "ingestion" else context.as_of)
@@ -241,6 +245,17 @@ def _result(
         error=error,
         dry_run=context.options.dry_run,
     )
+
+
+def _verdicts(check: StageCheck, context: StageContext) -> Mapping[str, CheckOutcome]:
+    if check.of_rows and context.is_up_to_date and _passed_what_is_stored(check, context):
+        return {spec.name: CheckOutcome(True, {"note": "nothing has changed since it passed"}) for spec in check.specs}
+    return check.judge(context)
+
+
+def _passed_what_is_stored(check: StageCheck, context: StageContext) -> bool:
+    unchanged = context.stores.changed_from((*context.news, *check.reads), context.store, context.asset) is None
+    return unchanged and context.stores.passed_last(context.store, context.asset)
 
 
 def _record(stage: Stage, run: Run, task: Execution) -> None:

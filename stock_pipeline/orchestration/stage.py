@@ -24,12 +24,14 @@ class CheckSpec:
 
 @dataclass(frozen=True)
 class StageCheck:
-    """Checks that are judged together, after every execution of the stage, from what is stored."""
+    """Checks that are judged together, after an execution of the stage, from what is stored."""
 
     specs: tuple[CheckSpec, ...]
     # reads what is stored and returns the outcome of each check, by name
     judge: Callable[[StageContext], Mapping[str, CheckOutcome]]
     reads: tuple[TableSchema, ...] = ()  # tables that only the checks read, not the body
+    # whether they follow from what the stage and they read, and from code: once passed, they are not judged again before that has changed
+    of_rows: bool = False
 
 
 @dataclass(frozen=True)

@@ -72,21 +72,22 @@ def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: R
     """
     chosen = training_jobs.models_weighed(run.settings.models.names, row["models"])
     options = RunOptions(full_refresh=True, models=chosen, dry_run=row["dry_run"], **{name: row[name] for name in training_jobs.CHOICES})
-    results: list[StageResult | StageFailure] = []
+    problems: dict[str, str | None] = {}  # of each stage that was executed
     error: str | None = "it was stopped"
     try:
         for result in execute_stages(stages, replace(run, options=options)):
-            results.append(result)
+            problems[result.stage.name] = problem_of(result)
             report(result)
-        error = None if row["dry_run"] else _unregistered(stages, results)
+            del result  # with the frames that it has made
+        error = None if row["dry_run"] else _unregistered(stages, problems)
     except BaseException as problem:
         error = sentence_of(problem)
         raise
     finally:
-        succeeded, failed = _trained(stages, results)
+        succeeded, failed = _trained(stages, problems)
         then = run.clock()
         rows = change_jobs(run.stores, lambda held: training_jobs.with_finished_job(held, row[JOB], then, succeeded, failed, error), then)
-    sound = [result for result in results if problem_of(result) is None]
+    sound = [problem for problem in problems.values() if problem is None]
     return training_jobs.as_json_row(training_jobs.job_of(rows, row[JOB])), len(sound) == len(stages)
 
 
@@ -104,22 +105,20 @@ def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Sta
     ]
 
 
-def _trained(stages: Sequence[Stage], results: Sequence[StageResult | StageFailure]) -> tuple[list[str], dict[str, str]]:
+def _trained(stages: Sequence[Stage], problems: Mapping[str, str | None]) -> tuple[list[str], dict[str, str]]:
     """The models that were trained, and why each of the others was not."""
-    problems = {result.stage.name: problem_of(result) for result in results}
     found = {
         stage.keys[0][1]: problems.get(stage.name, "the run ended before it was trained") for stage in stages if stage.cadence == "training"
     }
     return [name for name, why in found.items() if why is None], {name: why for name, why in found.items() if why is not None}
 
 
-def _unregistered(stages: Sequence[Stage], results: Sequence[StageResult | StageFailure]) -> str | None:
+def _unregistered(stages: Sequence[Stage], problems: Mapping[str, str | None]) -> str | None:
     """Why nothing was registered; None where the registry succeeded."""
     registry = next(stage.name for stage in stages if stage.keys[0][0] == REGISTRY)
-    for result in results:
-        if result.stage.name == registry:
-            return None if result.error is None else f"{registry} failed: {result.error}"
-    barred = "; ".join(f"{result.stage.name}: {problem}" for result in results if (problem := problem_of(result)) is not None)
+    if registry in problems:
+        return None if problems[registry] is None else f"{registry} failed: {problems[registry]}"
+    barred = "; ".join(f"{name}: {problem}" for name, problem in problems.items() if problem is not None)
     return f"nothing was registered: {barred or 'the run ended before'}"
 
 

@@ -80,7 +80,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of an asset: when, how it ended, what it wrote, and which writes to the stores it saw."""
+    """One execution of an asset: when, how it ended, what it wrote, which writes to the stores it saw, and whether its checks passed."""
 
     asset: str
     run_id: str
@@ -90,6 +90,7 @@ class Execution:
     rows: int
     error: str | None = None
     seen: "Seen | None" = None
+    checks_passed: bool | None = None  # None: it did not come to them
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,12 @@ def version_of(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(connection.execute(query, [table]).fetchall()[0][0])
 
 
+def revision_of(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The number, the run and the payload of the write that changed the table last; empty where none has."""
+    query = "SELECT sequence, run_id, content_hash FROM audit.writes WHERE table_name = ? ORDER BY sequence DESC LIMIT 1"
+    return " ".join(str(value) for row in connection.execute(query, [table]).fetchall() for value in row)
+
+
 def last_write_of(connection: duckdb.DuckDBPyConnection, asset: str) -> int:
     """The number of the asset's last write to any table; 0 where there was none."""
     query = "SELECT coalesce(max(sequence), 0) FROM audit.writes WHERE author_kind = 'asset' AND author = ?"
@@ -186,6 +193,14 @@ def last_seen(connection: duckdb.DuckDBPyConnection, asset: str) -> Seen | None:
     return Seen(*rows[0]) if rows and None not in rows[0] else None
 
 
+def passed_last(connection: duckdb.DuckDBPyConnection, asset: str) -> bool:
+    """Whether all checks passed in the execution of the asset that was recorded last, and nothing was written since without them."""
+    if asset in cut_short(connection):
+        return False
+    query = "SELECT checks_passed FROM audit.executions WHERE asset = ? ORDER BY rowid DESC LIMIT 1"
+    return connection.execute(query, [asset]).fetchall() == [(True,)]
+
+
 def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) -> datetime | None:
     """When the asset last changed something in the table."""
     query = "SELECT max(written_at) FROM audit.writes WHERE author_kind = 'asset' AND author = ? AND table_name = ?"
@@ -196,7 +211,7 @@ def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) ->
 def record_execution(connection: duckdb.DuckDBPyConnection, run: Execution) -> None:
     """Add one execution to the trail."""
     seen = [None, None] if run.seen is None else [run.seen.market, run.seen.ml]
-    values = [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error, *seen]
+    values = [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error, *seen, run.checks_passed]
     _insert(connection, EXECUTIONS, values)
 
 

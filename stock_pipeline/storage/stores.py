@@ -108,6 +108,11 @@ class Stores:
         with self.database(schema.store).reader() as connection:
             return audit.rows_ever(connection, schema.qualified_name)
 
+    def revision(self, schema: TableSchema) -> str:
+        """A name for the state of the table: where it is the same, so are the rows, in a copy of the store too."""
+        with self.database(schema.store).reader() as connection:
+            return audit.revision_of(connection, schema.qualified_name)
+
     def content_hash(self, schema: TableSchema) -> str:
         """A hash of the table's content that does not depend on the order of its rows."""
         return content_hash(self.read(schema), schema.row_key)
@@ -195,6 +200,11 @@ class Stores:
             with database.reader() as connection:
                 numbers.append(audit.last_sequence(connection))
         return Seen(*numbers)
+
+    def passed_last(self, store: StoreName, asset: str) -> bool:
+        """Whether all checks of the asset passed in its last execution."""
+        with self.database(store).reader() as connection:
+            return audit.passed_last(connection, asset)
 
     def last_write(self, schema: TableSchema, asset: str) -> datetime | None:
         """When the asset last changed something in the table, in UTC."""

@@ -11,7 +11,8 @@ from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLAT
 from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.datasets import reading
 from stock_pipeline.datasets.catalogue import DIRECTION_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
-from stock_pipeline.datasets.reading import input_names, model_inputs, read_inputs, read_past_volatility
+from stock_pipeline.datasets.panel import FEATURES_FILE
+from stock_pipeline.datasets.reading import input_names, model_inputs, read_inputs, read_past_volatility, write_training_panel
 from stock_pipeline.datasets.targets.neutralisation import neutralised
 from stock_pipeline.features.catalogue import ALPHA158, CORE, EXPOSURES, EXTENDED, FeatureSet
 from stock_pipeline.features.compute import compute_features
@@ -73,7 +74,23 @@ def test_it_does_not_matter_how_many_sessions_are_worked_on_at_a_time(stores: St
     whole = written_panel(stores, settings(stores), DAYS[COUNT - 1])
     for rows in (1, 25):
         monkeypatch.setattr(reading, "BLOCK_ROWS", rows)
+        monkeypatch.setattr(reading, "_night", None)
         assert written_panel(stores, settings(stores), DAYS[COUNT - 1]).equals(whole, null_equal=True)
+
+
+def test_panels_of_a_night_share_their_features_until_those_change(tmp_path: Path) -> None:
+    stores = brought_to(tmp_path / "home", EARLIER)
+    kinds, files = (VOLATILITY_KIND, DIRECTION_KIND, DIRECTION_KIND, DIRECTION_KIND), list[Path]()
+    for place, kind in enumerate(kinds):
+        if place == 2:  # one value is restated
+            rows = stores.read(daily_features(EXTENDED)).with_columns(momentum_60_5=pl.col("momentum_60_5") + 1)
+            put(stores, daily_features(EXTENDED), rows, DAYS[EARLIER])
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        write_training_panel(stores, settings(stores), DAYS[EARLIER - (place == 3)], kind, folder)
+        files.append((folder / FEATURES_FILE).resolve())
+    assert files[0] == files[1] and len(set(files)) == 3
+    assert [file.exists() for file in files] == [False, False, False, True]  # of one night alone
 
 
 def test_a_panel_of_no_row_is_written_too(tmp_path: Path) -> None:
