@@ -98,6 +98,7 @@ def _plan(context: StageContext, entry: ModelEntry, learned: pl.Series) -> Plan:
 
 def train_stack(context: StageContext) -> StageOutput | None:
     """Weigh the latest trainings of the models of the return by their out-of-fold scores."""
+    fit_server.stop()  # the base models have been trained
     names = stacked_models(context.settings.models.names)
     of_these_features = {"features_hash": [hash_features(chosen_set(context.settings).names)]}
     trainings = context.read(TRAININGS, Selection(last=context.as_of, equals=of_these_features))

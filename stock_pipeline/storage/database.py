@@ -26,6 +26,7 @@ HARDENING: dict[str, str | bool | int | float | list[str]] = {
     "storage_compatibility_version": "v1.5.0",
     "lock_configuration": True,
 }
+MOST_MEGABYTES_OF_A_COPY = 512
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.5
 HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
@@ -109,6 +110,9 @@ class Database:
             StoreBusyError: a writer held the store for the whole waiting time.
         """
         with uninterrupted(), replacing(target) as unfinished, duckdb.connect(":memory:") as connection:
+            # Beyond the limit it puts rows aside, beside the copy.
+            connection.execute(f"SET temp_directory = {_literal(unfinished.with_suffix('.tmp'))}")
+            connection.execute(f"SET memory_limit = '{MOST_MEGABYTES_OF_A_COPY}MB'")
             self._retry_while_locked(lambda: connection.execute(f"ATTACH {_literal(self.path)} AS source (READ_ONLY)"))
             try:
                 connection.execute(f"ATTACH {_literal(unfinished)} AS target (STORAGE_VERSION 'v1.5.0')")
