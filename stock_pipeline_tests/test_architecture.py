@@ -53,6 +53,7 @@ KNOW_EVERY_ROOM = frozenset({"definitions", "stages", "command_line"})
 # The room that enters another by no door, the module that it takes, and why there is no better way.
 SIDE_DOORS = {
     ("features", "market_data.adjustments"): "what later actions make of a number is one computation, of prices and of reported shares",
+    ("models", "datasets.panel"): "what a training learns from",
     ("models", "datasets.samples"): "rows as arrays are the form in which every estimator takes them",
     ("models", "datasets.splits"): "training follows folds and checks them before every fit",
     ("models", "datasets.targets.neutralisation"): "scores are freed from exposures by the regression that frees targets",

@@ -15,7 +15,7 @@ class ModelSettings(Section):
         None, description="models that are trained and that the stack weighs, as a list; all of the catalogue when left out"
     )
     seed: int = Field(7, ge=0, description="random seed")
-    threads: int = Field(2, ge=1, le=1024, description="threads for the models")
+    threads: int = Field(2, ge=1, le=1024, description="threads of a training; so many fits run side by side")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
         description="where models are trained: `cpu`, `cuda`, or `auto`, which takes a GPU where there is one; they predict on the CPU",
