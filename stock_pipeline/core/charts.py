@@ -3,13 +3,21 @@
 The stages' ``charts.py`` draw on it; matplotlib is imported inside the functions because it takes half a second.
 """
 
+import hashlib
 import io
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import polars as pl
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MOST_KEPT: Final = 64
+Drawn = TypeVar("Drawn")
 BLUE, ORANGE, GREEN, RED, GREY = "#2563a8", "#e07b28", "#2e8b57", "#c23b3b", "#8a8f98"
 
 
@@ -40,3 +48,22 @@ def png(figure: "Figure", dpi: int = 90) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def drawn_once(draw: Callable[[pl.DataFrame, str], Drawn]) -> Callable[[pl.DataFrame, str], Drawn]:
+    """Draw the same rows in the same order under the same title once, however often they are shown; the last charts are kept."""
+    kept = OrderedDict[str, Drawn]()
+
+    @wraps(draw)
+    def drawn_or_kept(rows: pl.DataFrame, title: str) -> Drawn:
+        buffer = io.BytesIO()
+        rows.write_ipc(buffer)
+        key = hashlib.sha256(buffer.getbuffer()).hexdigest() + title
+        if key not in kept:
+            kept[key] = draw(rows, title)
+        kept.move_to_end(key)
+        if len(kept) > MOST_KEPT:
+            kept.popitem(last=False)
+        return kept[key]
+
+    return drawn_or_kept

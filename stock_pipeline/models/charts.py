@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from stock_pipeline.core.charts import BLUE, GREY, ORANGE, new_figure, png
+from stock_pipeline.core.charts import BLUE, GREY, ORANGE, drawn_once, new_figure, png
 from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, METRIC, MODEL, RANK_IC, SCORE, SESSION, SYMBOL, TARGET, VALUE
 from stock_pipeline.models.catalogue import STACK
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # About a month: long enough to average out most of a session's noise.
 WINDOW = 20
+MOST_SHOWN: Final = 15  # features
 
 
 def rank_ic_chart(daily: pl.DataFrame, model: str) -> bytes:
@@ -22,7 +23,11 @@ def rank_ic_chart(daily: pl.DataFrame, model: str) -> bytes:
 
     ``daily`` has session and rank_ic, as ``rank_ic_by_session`` returns them.
     """
-    rows = daily.drop_nulls(RANK_IC).sort(SESSION)
+    return _rank_ic_chart(daily.select(SESSION, RANK_IC).drop_nulls(RANK_IC).sort(SESSION), model)
+
+
+@drawn_once
+def _rank_ic_chart(rows: pl.DataFrame, model: str) -> bytes:
     sessions, smooth = rows[SESSION].to_list(), rows[RANK_IC].rolling_mean(WINDOW)
     figure, (ax,) = new_figure()
     # One collection: a bar for each of thousands of sessions would be an object of its own.
@@ -98,17 +103,23 @@ def calibration_chart(out_of_fold: pl.DataFrame, bins: int = 10) -> bytes:
 CHARTS_OF_KINDS: Final[Mapping[str, Callable[[pl.DataFrame], bytes]]] = {"calibration": calibration_chart}
 
 
-def explanation_charts(explained: pl.DataFrame, model: str, most: int = 15) -> dict[str, bytes]:
-    """A beeswarm of the contributions and bars of their mean sizes, by shap (PNG), of the ``most`` important features.
+def explanation_charts(explained: pl.DataFrame, model: str) -> dict[str, bytes]:
+    """A beeswarm of the contributions and bars of their mean sizes, by shap (PNG), of the most important features.
 
     ``explained`` has session, symbol, feature, contribution and value, every feature of each stock and session.
     """
+    chosen = explained.select(SESSION, SYMBOL, FEATURE, CONTRIBUTION, VALUE)
+    return _explanation_charts(chosen.sort(SESSION, SYMBOL, FEATURE), model)
+
+
+@drawn_once
+def _explanation_charts(explained: pl.DataFrame, model: str) -> dict[str, bytes]:
     from shap import plots
 
     explanation = _explanation(explained)
     return {
-        "shap_beeswarm": _drawn_by(lambda: plots.beeswarm(explanation, max_display=most, show=False, plot_size=(9, 6)), model),
-        "shap_importance": _drawn_by(lambda: plots.bar(explanation, max_display=most, show=False), model),
+        "shap_beeswarm": _drawn_by(lambda: plots.beeswarm(explanation, max_display=MOST_SHOWN, show=False, plot_size=(9, 6)), model),
+        "shap_importance": _drawn_by(lambda: plots.bar(explanation, max_display=MOST_SHOWN, show=False), model),
     }
 
 

@@ -4,42 +4,34 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import pytest
 
 from stock_pipeline.orchestration.unfinished import UNFINISHED
-from stock_pipeline.storage import Stores, open_stores
+from stock_pipeline.storage import open_stores
 from stock_pipeline_tests.harness.dagster_services import (
     SESSIONS,
     Dagster,
     Workplace,
+    behind,
     processes_that_name,
     sample_sessions,
     until,
     web_ui_and_daemon,
     workplace_that_has_run,
 )
-from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.test_live import launch_ingestion
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 
 SECONDS = 300
-NIGHTLY = {stage.name for stage in STAGES if stage.cadence == "nightly"} - {"registry/mlflow_mirror"}  # which is off in the workplace
 RUNS = "{ runsOrError { ... on Runs { results { runId status endTime tags { key value } } } } }"
 
 
 def runs(dagster: Dagster) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = dagster.ask(RUNS)["runsOrError"]["results"]
     return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
-
-
-def behind(stores: Stores, session: date) -> set[str]:
-    """The nightly assets that have not come to the session, or whose last execution was cut short."""
-    watermarks = stores.watermarks()
-    return {name for name in NIGHTLY if watermarks.get(name, date.min) < session} | (stores.cut_short() & NIGHTLY)
 
 
 @dataclass(frozen=True)

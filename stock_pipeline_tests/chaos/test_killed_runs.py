@@ -11,11 +11,22 @@ import pytest
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.orchestration.dagster_run import DIED
 from stock_pipeline.storage import Stores, open_stores
-from stock_pipeline_tests.harness.dagster_services import PROJECT, Workplace, processes_that_name, until, workplace_that_has_run
+from stock_pipeline_tests.harness.dagster_services import (
+    PROJECT,
+    SESSIONS,
+    Workplace,
+    behind,
+    processes_that_name,
+    sample_sessions,
+    until,
+    web_ui_and_daemon,
+    workplace_that_has_run,
+)
 from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.killed_run import KILLED, PLACES
 from stock_pipeline_tests.harness.plain_settings import plain_environment
+from stock_pipeline_tests.test_live import launch_ingestion
 
 # Of the assets that the workplace makes: its models are two, and the mirror is off.
 ASSETS = [
@@ -76,8 +87,14 @@ def test_after_a_few_kills_the_next_run_makes_what_an_undisturbed_one_makes(
 
 
 @pytest.mark.chaos
-def test_after_kills_at_every_asset_the_next_run_makes_what_an_undisturbed_one_makes(
+@pytest.mark.live
+def test_after_kills_at_every_asset_the_next_run_and_the_daemon_after_it_go_on_as_ever(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     assert len(EVERY_PLACE) >= 30
-    survive(EVERY_PLACE, tmp_path, tmp_path_factory.getbasetemp())
+    workplace = survive(EVERY_PLACE, tmp_path, tmp_path_factory.getbasetemp())
+    stores, next_session = open_stores(workplace.home), sample_sessions()[SESSIONS]
+    with web_ui_and_daemon(workplace) as dagster:
+        workplace.bring_bars([next_session])
+        launch_ingestion(dagster)
+        until(lambda: not behind(stores, next_session), SECONDS, "the daemon to run the next night")

@@ -1,6 +1,8 @@
 import struct
 
-from stock_pipeline.core.charts import BLUE, new_figure, png
+import polars as pl
+
+from stock_pipeline.core.charts import BLUE, MOST_KEPT, drawn_once, new_figure, png
 
 
 def drawn(height: float = 1.0) -> bytes:
@@ -41,3 +43,21 @@ def test_figures_are_kept_in_no_global_list() -> None:
     before = pyplot.get_fignums()
     new_figure()
     assert pyplot.get_fignums() == before
+
+
+def test_the_same_rows_under_the_same_title_are_drawn_once() -> None:
+    asked = list[tuple[list[int], str]]()
+
+    @drawn_once
+    def draw(rows: pl.DataFrame, title: str) -> bytes:
+        asked.append((rows["a"].to_list(), title))
+        return str(asked[-1]).encode()
+
+    one, other = pl.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [2, 1]})
+    found = [draw(rows, title) for rows, title in ((one, "x"), (one.clone(), "x"), (other, "x"), (one, "y"), (one, "x"))]
+    assert asked == [([1, 2], "x"), ([2, 1], "x"), ([1, 2], "y")]
+    assert found == [str(asked[place]).encode() for place in (0, 0, 1, 2, 0)]
+    for number in range(MOST_KEPT):  # which pushes all of them out
+        draw(one, f"title {number}")
+    draw(one, "x")
+    assert asked[-1] == ([1, 2], "x") and len(asked) == 3 + MOST_KEPT + 1

@@ -26,6 +26,8 @@ import polars as pl
 from stock_pipeline.market_data.sources.sample import SampleSource
 from stock_pipeline.models.catalogue import CATALOGUE
 from stock_pipeline.orchestration.instance import prepare_dagster_home
+from stock_pipeline.storage import Stores
+from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.plain_settings import plain_environment, plain_settings
 
@@ -41,6 +43,13 @@ POLL_SECONDS = 0.5
 
 _direct = build_opener(ProxyHandler({}))  # a proxy of the machine must not come between us and loopback
 _pause = threading.Event()  # never set: waiting on it is a pause that a poll may take
+
+
+def behind(stores: Stores, session: date) -> set[str]:
+    """The nightly assets that have not come to the session, or whose last execution was cut short."""
+    nightly = {stage.name for stage in STAGES if stage.cadence == "nightly"} - {"registry/mlflow_mirror"}  # which is off in the workplace
+    watermarks = stores.watermarks()
+    return {name for name in nightly if watermarks.get(name, date.min) < session} | (stores.cut_short() & nightly)
 
 
 def until(condition: Callable[[], T | None], seconds: float, what: str) -> T:

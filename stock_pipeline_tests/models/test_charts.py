@@ -107,8 +107,8 @@ def test_shap_is_given_each_stock_s_contributions_beside_its_values(monkeypatch:
     monkeypatch.setattr("shap.plots.beeswarm", drawn)
     monkeypatch.setattr("shap.plots.bar", drawn)
     monkeypatch.setattr(Figure, "savefig", titled)
-    explanation_charts(explained(), "lightgbm")
-    assert titles == ["lightgbm: what features add to its scores"] * 2
+    explanation_charts(explained(), "xgboost")
+    assert titles == ["xgboost: what features add to its scores"] * 2
     explanation = given[0]
     for place, name in enumerate(explanation.feature_names):  # type: ignore[attr-defined]
         of_feature = explained().filter(pl.col(FEATURE) == name)
