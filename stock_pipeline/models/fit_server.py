@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Final
@@ -48,7 +49,9 @@ class Work:
 class _Answer:
     place: int
     exit_code: int
-    content: tuple[bool, Any] | None  # whether the step succeeded, with its result or what went wrong; None where its process died
+    # Whether the step succeeded, and its result or what went wrong, as its process sent them; None where it died. The server passes it on
+    # unread: reading frames would start the threads of Polars.
+    content: bytes | None
 
 
 class FitServer:
@@ -131,7 +134,7 @@ def _started() -> FitServer:
 def _result(answer: _Answer) -> Any:
     if answer.content is None:
         raise StepFailedError(f"its process {_end(answer.exit_code)}")
-    succeeded, content = answer.content
+    succeeded, content = ForkingPickler.loads(answer.content)
     if not succeeded:
         raise StepFailedError(content)
     return content
@@ -201,7 +204,7 @@ def _forked(step: Step, work: Work, temporary_files: str) -> tuple[Connection, B
 
 def _answer(answers: Any, place: int, process: BaseProcess) -> _Answer:
     try:
-        content = answers.recv()
+        content = answers.recv_bytes()
     except EOFError:
         content = None
     answers.close()
