@@ -93,7 +93,8 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
             del result  # with the frames that it has made
     show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
     if sound == len(stages):
-        _show_results(stores)
+        with stores.shared_reader("ml"):
+            _show_results(stores)
     return sound == len(stages) and all(event.error is None for event in watcher.ended)
 
 

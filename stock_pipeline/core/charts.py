@@ -56,9 +56,8 @@ def drawn_once(draw: Callable[[pl.DataFrame, str], Drawn]) -> Callable[[pl.DataF
 
     @wraps(draw)
     def drawn_or_kept(rows: pl.DataFrame, title: str) -> Drawn:
-        buffer = io.BytesIO()
-        rows.write_ipc(buffer)
-        key = hashlib.sha256(buffer.getbuffer()).hexdigest() + title
+        content = hashlib.sha256(rows.hash_rows().to_numpy().tobytes()).hexdigest()
+        key = f"{rows.schema} {content} {title}"
         if key not in kept:
             kept[key] = draw(rows, title)
         kept.move_to_end(key)

@@ -195,10 +195,11 @@ def _charts(training: Training, manifest: Manifest) -> dict[str, bytes]:
 def _is_plausible(context: StageContext) -> dict[str, CheckOutcome]:
     """Whether the rank IC of the model's latest training is plausible without look-ahead."""
     model = context.asset.split("/")[1]
-    held = latest_trainings(context.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
-    if held.is_empty() or not target_kind(held["target"][0]).betrays_leaks:
-        return {PLAUSIBLE_IC: CheckOutcome(True, {"note": "nothing to judge"})}
-    scores = context.read(MODEL_METRICS, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
+    with context.stores.shared_reader("ml"):
+        held = latest_trainings(context.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
+        if held.is_empty() or not target_kind(held["target"][0]).betrays_leaks:
+            return {PLAUSIBLE_IC: CheckOutcome(True, {"note": "nothing to judge"})}
+        scores = context.read(MODEL_METRICS, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
     metrics = dict(overall(scores).select(METRIC, VALUE).iter_rows())
     limit = context.settings.models.suspicious_rank_ic
     passed = is_plausible(metrics, limit)

@@ -27,6 +27,7 @@ class StageContext:
     options: RunOptions  # what the run was asked to do
     watermark: date | None  # the session that the stage itself has reached; None: it has made nothing yet
     market_watermark: date | None  # the session that ingestion has reached
+    changed: date | None  # the earliest session whose rows in ``news`` have changed since the stage last looked; None: none has
     full_refresh: bool  # whether everything is to be rebuilt: asked for, or as the code or a setting has changed
     moment: datetime  # when the execution began, UTC; for the audit trail and for ingestion, never for data
     report_progress: Callable[[str], None] = field(default=lambda _note: None)  # receives notes on what is being done
@@ -67,13 +68,13 @@ class StageContext:
         if self.full_refresh or self.watermark is None:
             return sessions[0] if sessions else None
         watermark = self.watermark
-        changed = self.stores.changed_from(self.news if of is None else of, self.store, self.asset)
+        changed = self.changed if of is None else self.stores.changed_from(of, self.store, self.asset)
         wanted = [day for day in sessions if day > watermark or (changed is not None and day >= changed)]
         return wanted[0] if wanted else None
 
     def has_news(self) -> bool:
         """Whether anything is to be done: a session to reach, or upstream rows that have changed since."""
-        return not self.is_up_to_date or self.stores.changed_from(self.news, self.store, self.asset) is not None
+        return not self.is_up_to_date or self.changed is not None
 
     def nights_to_make(self, schema: TableSchema) -> list[date]:
         """The nights of a log, a table with rows for each night, to be made: this one, and in a full refresh all stored ones before it."""

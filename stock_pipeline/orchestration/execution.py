@@ -81,10 +81,36 @@ class StageResult:
         return {name: verdict for name, verdict in self.checks.items() if name in blocking and not verdict.passed}
 
 
-def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
+@dataclass(frozen=True)
+class Standing:
+    """How a stage stands before its execution."""
+
+    seen: Seen  # the last writes to the stores
+    held: Watermark | None
+    market_session: date | None
+    changed: date | None  # the earliest session of its upstream rows that have changed since it looked
+    progress: Progress
+
+
+def standings(stages: Sequence[Stage], stores: Stores) -> dict[str, Standing]:
+    """How each stage stands, by name. A standing that others' writes have outdated does no harm: the next execution sees them as news."""
+    with stores.shared_readers():
+        return {
+            stage.name: Standing(
+                seen=stores.seen(),
+                held=stores.watermark(stage.store, stage.name),
+                market_session=stores.market_session(),
+                changed=stores.changed_from(stage.news, stage.store, stage.name),
+                progress=stores.progress_of(stage.store, stage.name, stage.tables),
+            )
+            for stage in stages
+        }
+
+
+def execute_stage(stage: Stage, run: Run, retries_left: int = 0, standing: Standing | None = None) -> StageResult:
     """Execute a stage: read its watermark, run its body, write the output, judge its checks.
 
-    A failure that the stage shows as a check is raised as long as retries are left.
+    A failure that the stage shows as a check is raised as long as retries are left. ``standing`` is looked up where it is None.
 
     Raises:
         InputError: the user's input is wrong; a retry would not help.
@@ -105,18 +131,17 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0) -> StageResult:
     try:
         run.stores.prepare((*stage.tables, *stage.amends), stage.views)
         output, reports, error = None, tuple[WriteReport, ...](), None
-        with run.stores.shared_readers():
-            seen = run.stores.seen()
-            held = run.stores.watermark(stage.store, stage.name)
-            remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
-            context = _context(stage, run, held, moment, remade)
+        standing = standing or standings([stage], run.stores)[stage.name]
+        seen, held = standing.seen, standing.held
+        remade = None if held is None else difference(json.loads(held.settings), values_of(run.settings, stage.settings))
+        context = _context(stage, run, standing, moment, remade)
         try:
             output = _output(stage, context)
             reports = _write(stage, run, context, output)
         except Exception as problem:
             output, error = None, _tolerated(stage, problem, retries_left)
-        with run.stores.shared_readers():
-            result = _result(stage, context, output, reports, error)
+        untouched = output is None and error is None
+        result = _result(stage, context, output, reports, error, standing.progress if untouched else None)
     except Exception as problem:
         finish("failed", 0, sentence_of(problem))
         raise
@@ -140,19 +165,25 @@ class StageFailure:
 def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[StageResult | StageFailure]:
     """Execute stages in their order, leaving out those downstream of a failed stage or of a failed blocking check."""
     barred: set[Key] = set()
-    for stage in stages:
+    known: dict[str, Standing] = {}
+    for place, stage in enumerate(stages):
         raise_if_asked()
         result: StageResult | StageFailure
         if barred.intersection(dependencies(stage, stages)):
             barred.update(stage.keys)
             continue
         try:
-            result = execute_stage(stage, run)
+            result = execute_stage(stage, run, standing=known.get(stage.name))
         except Exception as problem:
             raise_if_asked()
             result = StageFailure(stage, sentence_of(problem))
         if isinstance(result, StageFailure) or result.blocked:
             barred.update(stage.keys)
+        # As long as nothing is made, all that follow stand as they stood.
+        if isinstance(result, StageFailure) or result.output is not None:
+            known = {}
+        elif not known:
+            known = standings(stages[place + 1 :], run.stores)
         yield result
         del result  # with the frames that it has made
     raise_if_asked()
@@ -177,7 +208,8 @@ def facts_of(verdict: CheckOutcome) -> str:
     return ", ".join(f"{name} {value}" for name, value in verdict.facts.items() if not isinstance(value, pl.DataFrame))
 
 
-def _context(stage: Stage, run: Run, held: Watermark | None, moment: datetime, remade: str | None) -> StageContext:
+def _context(stage: Stage, run: Run, standing: Standing, moment: datetime, remade: str | None) -> StageContext:
+    held = standing.held
     stores, settings = run.stores, run.options.applied_to(run.settings)
     if run.strict:
         stores, settings = declared_stores(stores, stage), declared_settings(settings, stage)
@@ -189,7 +221,8 @@ def _context(stage: Stage, run: Run, held: Watermark | None, moment: datetime, r
         settings=settings,
         options=run.options,
         watermark=None if held is None else held.session,
-        market_watermark=run.stores.market_session(),
+        market_watermark=standing.market_session,
+        changed=standing.changed,
         # Rows that another version of the code or another setting made may differ from what would be made now.
         full_refresh=run.options.full_refresh or remade is not None or (held is not None and held.code_version != stage.code_version),
         moment=moment,
@@ -221,9 +254,15 @@ def _write(stage: Stage, run: Run, context: StageContext, output: StageOutput | 
 
 
 def _result(
-    stage: Stage, context: StageContext, output: StageOutput | None, reports: tuple[WriteReport, ...], error: str | None
+    stage: Stage,
+    context: StageContext,
+    output: StageOutput | None,
+    reports: tuple[WriteReport, ...],
+    error: str | None,
+    progress: Progress | None,
 ) -> StageResult:
-    progress = context.stores.progress_of(stage.store, stage.name, stage.tables)
+    """The result of an execution; ``progress`` is None where it may have changed."""
+    progress = progress or context.stores.progress_of(stage.store, stage.name, stage.tables)
     reached = None if progress.watermark is None else progress.watermark.session
     changed = output is not None and (not reports or any(report.changed for report in reports))
     state: ExecutionState = "failed" if error is not None else "succeeded" if changed else "up_to_date"
@@ -254,8 +293,9 @@ def _verdicts(check: StageCheck, context: StageContext) -> Mapping[str, CheckOut
 
 
 def _passed_what_is_stored(check: StageCheck, context: StageContext) -> bool:
-    unchanged = context.stores.changed_from((*context.news, *check.reads), context.store, context.asset) is None
-    return unchanged and context.stores.passed_last(context.store, context.asset)
+    with context.stores.shared_readers():
+        changed = context.changed or context.stores.changed_from(check.reads, context.store, context.asset)
+        return changed is None and context.stores.passed_last(context.store, context.asset)
 
 
 def _record(stage: Stage, run: Run, task: Execution) -> None:

@@ -1,19 +1,16 @@
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_pipeline.core.errors import InputError, StockPipelineError
-from stock_pipeline.core.layout import Layout
 from stock_pipeline.market_data.tables import DAILY_BARS
 from stock_pipeline.orchestration.context import StageContext
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.storage import Stores
+from stock_pipeline.storage import open_stores
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
@@ -23,19 +20,6 @@ UPSTREAM = (DAILY_BARS,)
 some_day = st.none() | st.sampled_from(DAYS)
 
 
-class Changed:
-    """Stores that only tell from which session on rows have changed upstream."""
-
-    layout = Layout(Path("a_home"))
-
-    def __init__(self, since: date | None) -> None:
-        self.since = since
-
-    def changed_from(self, tables: Sequence[object], store: str, asset: str) -> date | None:
-        assert (tables, store, asset) == (UPSTREAM, "ml", "a/b")
-        return self.since
-
-
 def night(
     watermark: date | None = None,
     market: date | None = DAYS[-1],
@@ -43,8 +27,8 @@ def night(
     changed: date | None = None,
     full_refresh: bool = False,
 ) -> StageContext:
-    stores, options = cast(Stores, Changed(changed)), RunOptions(as_of=requested)
-    return StageContext("a/b", "ml", UPSTREAM, stores, SETTINGS, options, watermark, market, full_refresh, datetime(2024, 1, 2))
+    stores, options = open_stores(Path("a_home")), RunOptions(as_of=requested)
+    return StageContext("a/b", "ml", UPSTREAM, stores, SETTINGS, options, watermark, market, changed, full_refresh, datetime(2024, 1, 2))
 
 
 def test_a_night_works_as_of_what_was_ingested_unless_told_otherwise() -> None:
