@@ -10,9 +10,10 @@ import os
 import signal
 import tempfile
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -24,10 +25,16 @@ from typing import Any, Final
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.models.estimators.threads import sleep_when_idle
+from stock_pipeline.models.estimators.torch_training import import_for_fits
 from stock_pipeline.models.plan import Plan, ReportProgress, Step
 
-# The module of each of Dagster's kinds that a catalogue entry may name.
-MODULES: Final = {"lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost", "pytorch": "torch"}
+# What imports the library of each of Dagster's kinds that a catalogue entry may name.
+IMPORTS: Final[Mapping[str, Callable[[], object]]] = {
+    "lightgbm": partial(importlib.import_module, "lightgbm"),
+    "xgboost": partial(importlib.import_module, "xgboost"),
+    "catboost": partial(importlib.import_module, "catboost"),
+    "pytorch": import_for_fits,
+}
 SECONDS_TO_STOP: Final = 10.0
 OUT_OF_MEMORY: Final = "lower datasets.sessions, or choose a smaller features.set"
 
@@ -191,8 +198,8 @@ def _execute(pipe: Connection, steps: list[Step], work: Work, temporary_files: s
 def _forked(step: Step, work: Work, temporary_files: str) -> tuple[Connection, BaseProcess]:
     """A process that executes the step, and the pipe that it will answer by."""
     for kind in work.plan.entry.kinds:
-        if kind in MODULES:
-            importlib.import_module(MODULES[kind])
+        if kind in IMPORTS:
+            IMPORTS[kind]()
     context = get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     name = f"{work.plan.entry.name}, {step.name(work.plan)}"

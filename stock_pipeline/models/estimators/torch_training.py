@@ -130,6 +130,12 @@ def library() -> Any:
     return torch
 
 
+def import_for_fits() -> None:
+    """Import what a fit needs: torch, and the half of it that it imports itself, in a second, when the first optimiser is made."""
+    torch = library()
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+
+
 def drawn(generator: "torch.Generator", *shape: int, inputs: int, gain: float = 1.0) -> "Tensor":
     """Normal weights of a layer with so many inputs, which keep the variance of its activations (He et al. 2015)."""
     torch = library()
