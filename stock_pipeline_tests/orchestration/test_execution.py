@@ -222,6 +222,21 @@ def test_a_check_of_rows_is_judged_where_the_execution_that_wrote_them_was_cut_s
     assert judged == [[5], [6], [6], [6]]  # until its rows are written by an execution that comes to its end
 
 
+def test_what_a_stage_makes_is_news_to_those_after_it_though_those_before_it_made_nothing(stores: Stores) -> None:
+    def body(context: StageContext) -> StageOutput | None:
+        heard.append(context.has_news())
+        return StageOutput(writes=(), watermark=context.as_of) if context.has_news() else None
+
+    heard = list[bool]()
+    idle = [Stage((("maintenance", name),), "", (), reads=(), body=lambda _context: None) for name in ("a", "b")]
+    follower = Stage((("maintenance", "follower"),), "", (), reads=(BACKUPS,), body=body)
+    for size in (5, 5, 7):
+        made = replace(of_size(size), body=lambda _context, size=size: output(size) if size == 7 or not heard else None)  # type: ignore[misc]
+        results = list(execute_stages([*idle, made, follower], run_of(stores)))
+        assert [isinstance(result, StageResult) for result in results] == [True] * 4
+    assert heard == [True, False, True]
+
+
 def test_a_dry_run_is_no_last_result_of_the_stage(stores: Stores) -> None:
     stage = declared(lambda _context: output())
     execute_stage(stage, run_of(stores))
