@@ -24,7 +24,6 @@ def test_training_and_serving_are_measured_model_by_model(tmp_path: Path, monkey
     trained = json.loads((tmp_path / "train.json").read_text())
     assert list(trained["seconds"]) == ["spline_ridge", "risk", "stack"]
     assert trained["all_seconds"] >= max(trained["seconds"].values()) > 0
-    assert trained["peak_bytes"] > 50 * 2**20
     watched_models.serve(tmp_path / "serve.json")
     served = json.loads((tmp_path / "serve.json").read_text())
     assert served["explained_models"] == 2

@@ -23,10 +23,11 @@ from stock_pipeline.orchestration.declared import declared_settings, declared_st
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Blocked, Finished, Progressed, Started, announce
 from stock_pipeline.orchestration.stage import Key, Stage, StageCheck, dependencies
+from stock_pipeline.orchestration.standing import Standing, standings
 from stock_pipeline.settings import Settings
 from stock_pipeline.settings.values import difference, values_of
 from stock_pipeline.storage import Author, Stores, WriteReport
-from stock_pipeline.storage.audit import Execution, ExecutionState, Progress, Seen, Watermark
+from stock_pipeline.storage.audit import Execution, ExecutionState, Progress, Seen
 
 
 @dataclass(frozen=True)
@@ -81,36 +82,16 @@ class StageResult:
         return {name: verdict for name, verdict in self.checks.items() if name in blocking and not verdict.passed}
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How a stage stands before its execution."""
-
-    seen: Seen  # the last writes to the stores
-    held: Watermark | None
-    market_session: date | None
-    changed: date | None  # the earliest session of its upstream rows that have changed since it looked
-    progress: Progress
-
-
-def standings(stages: Sequence[Stage], stores: Stores) -> dict[str, Standing]:
-    """How each stage stands, by name. A standing that others' writes have outdated does no harm: the next execution sees them as news."""
-    with stores.shared_readers():
-        return {
-            stage.name: Standing(
-                seen=stores.seen(),
-                held=stores.watermark(stage.store, stage.name),
-                market_session=stores.market_session(),
-                changed=stores.changed_from(stage.news, stage.store, stage.name),
-                progress=stores.progress_of(stage.store, stage.name, stage.tables),
-            )
-            for stage in stages
-        }
-
-
 def execute_stage(stage: Stage, run: Run, retries_left: int = 0, standing: Standing | None = None) -> StageResult:
     """Execute a stage: read its watermark, run its body, write the output, judge its checks.
 
-    A failure that the stage shows as a check is raised as long as retries are left. ``standing`` is looked up where it is None.
+    A failure that the stage shows as a check is raised as long as retries are left.
+
+    Args:
+        stage: which.
+        run: its stores, settings and options.
+        retries_left: how often it would be tried again.
+        standing: how it stands; looked up where it is None.
 
     Raises:
         InputError: the user's input is wrong; a retry would not help.
@@ -119,7 +100,9 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0, standing: Stand
     moment, began = run.clock(), time.perf_counter()
     announce(Started(stage.name))
 
-    def finish(state: ExecutionState, rows: int, error: str | None = None, remade: str | None = None, passed: bool | None = None) -> float:
+    def finish(
+        state: ExecutionState, rows: int, error: str | None = None, remade: str | None = None, passed: tuple[str, ...] | None = None
+    ) -> float:
         seconds = time.perf_counter() - began
         announce(Finished(stage.name, rows, seconds, state == "up_to_date", error, remade))
         if not run.options.dry_run:  # a dry run keeps nothing, and is not the asset's last result
@@ -143,12 +126,13 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0, standing: Stand
         untouched = output is None and error is None
         result = _result(stage, context, output, reports, error, standing.progress if untouched else None)
     except Exception as problem:
-        finish("failed", 0, sentence_of(problem))
+        finish("failed", 0, sentence_of(problem), None, None)
         raise
     remade = remade if result.state == "succeeded" else None
     if remade is not None and (fewer := sum(report.deleted - report.inserted for report in reports)) > 0:
         remade += f", rows: {fewer:,} fewer"
-    seconds = finish(result.state, result.rows, error, remade, all(verdict.passed for verdict in result.checks.values()))
+    passed = tuple(name for name, verdict in result.checks.items() if verdict.passed)
+    seconds = finish(result.state, result.rows, error, remade, passed)
     for name, verdict in result.blocked.items():
         announce(Blocked(stage.name, name, facts_of(verdict)))
     return replace(result, seconds=seconds, remade=remade)
@@ -266,7 +250,7 @@ def _result(
     reached = None if progress.watermark is None else progress.watermark.session
     changed = output is not None and (not reports or any(report.changed for report in reports))
     state: ExecutionState = "failed" if error is not None else "succeeded" if changed else "up_to_date"
-    checks = {name: verdict for check in stage.checks for name, verdict in _verdicts(check, context).items()}
+    checks = {name: verdict for check in stage.checks for name, verdict in _verdicts(check, stage, context).items()}
     expected = None if stage.expected is None else stage.expected(context)
     # Ingestion learns only now how far its source goes.
     wanted = context.options.as_of or expected or (reached if stage.cadence == "ingestion" else context.as_of)
@@ -286,16 +270,16 @@ def _result(
     )
 
 
-def _verdicts(check: StageCheck, context: StageContext) -> Mapping[str, CheckOutcome]:
-    if check.of_rows and context.is_up_to_date and _passed_what_is_stored(check, context):
+def _verdicts(check: StageCheck, stage: Stage, context: StageContext) -> Mapping[str, CheckOutcome]:
+    if check.of_rows and context.is_up_to_date and _passed_what_is_stored(check, stage, context):
         return {spec.name: CheckOutcome(True, {"note": "nothing has changed since it passed"}) for spec in check.specs}
     return check.judge(context)
 
 
-def _passed_what_is_stored(check: StageCheck, context: StageContext) -> bool:
+def _passed_what_is_stored(check: StageCheck, stage: Stage, context: StageContext) -> bool:
     with context.stores.shared_readers():
-        changed = context.changed or context.stores.changed_from(check.reads, context.store, context.asset)
-        return changed is None and context.stores.passed_last(context.store, context.asset)
+        changed = context.changed or context.stores.changed_from(check.reads, stage.store, stage.name)
+        return changed is None and {spec.name for spec in check.specs} <= context.stores.passed_last(stage.store, stage.name, stage.tables)
 
 
 def _record(stage: Stage, run: Run, task: Execution) -> None:

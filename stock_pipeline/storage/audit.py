@@ -80,7 +80,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of an asset: when, how it ended, what it wrote, which writes to the stores it saw, and whether its checks passed."""
+    """One execution of an asset: when, how it ended, what it wrote, which writes to the stores it saw, and which checks passed."""
 
     asset: str
     run_id: str
@@ -90,7 +90,7 @@ class Execution:
     rows: int
     error: str | None = None
     seen: "Seen | None" = None
-    checks_passed: bool | None = None  # None: it did not come to them
+    passed: tuple[str, ...] | None = None  # names of the checks that passed; None: it did not come to them
 
 
 @dataclass(frozen=True)
@@ -193,12 +193,19 @@ def last_seen(connection: duckdb.DuckDBPyConnection, asset: str) -> Seen | None:
     return Seen(*rows[0]) if rows and None not in rows[0] else None
 
 
-def passed_last(connection: duckdb.DuckDBPyConnection, asset: str) -> bool:
-    """Whether all checks passed in the execution of the asset that was recorded last, and nothing was written since without them."""
-    if asset in cut_short(connection):
-        return False
-    query = "SELECT checks_passed FROM audit.executions WHERE asset = ? ORDER BY rowid DESC LIMIT 1"
-    return connection.execute(query, [asset]).fetchall() == [(True,)]
+def passed_last(connection: duckdb.DuckDBPyConnection, asset: str, tables: Sequence[str]) -> set[str]:
+    """The checks that passed in the execution of the asset that was recorded last.
+
+    None of them where its tables have been written since: by an execution that was cut short, or by another author.
+    """
+    marks = ", ".join("?" * len(tables))
+    own = "(SELECT coalesce(max(sequence), 0) FROM audit.writes WHERE author = ?)"
+    others = f"SELECT 1 FROM audit.writes WHERE table_name IN ({marks or 'NULL'}) AND sequence > {own} LIMIT 1"  # noqa: S608
+    if asset in cut_short(connection) or connection.execute(others, [*tables, asset]).fetchall():
+        return set()
+    query = "SELECT passed FROM audit.executions WHERE asset = ? ORDER BY rowid DESC LIMIT 1"
+    rows = connection.execute(query, [asset]).fetchall()
+    return set((rows[0][0] or "").split(",")) if rows else set()
 
 
 def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) -> datetime | None:
@@ -211,7 +218,8 @@ def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) ->
 def record_execution(connection: duckdb.DuckDBPyConnection, run: Execution) -> None:
     """Add one execution to the trail."""
     seen = [None, None] if run.seen is None else [run.seen.market, run.seen.ml]
-    values = [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error, *seen, run.checks_passed]
+    passed = None if run.passed is None else ",".join(run.passed)
+    values = [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error, *seen, passed]
     _insert(connection, EXECUTIONS, values)
 
 

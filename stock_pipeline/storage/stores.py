@@ -201,10 +201,10 @@ class Stores:
                 numbers.append(audit.last_sequence(connection))
         return Seen(*numbers)
 
-    def passed_last(self, store: StoreName, asset: str) -> bool:
-        """Whether all checks of the asset passed in its last execution."""
+    def passed_last(self, store: StoreName, asset: str, tables: Sequence[TableSchema]) -> set[str]:
+        """The checks of the asset that passed in its last execution, if its ``tables`` are as it left them; see ``audit.passed_last``."""
         with self.database(store).reader() as connection:
-            return audit.passed_last(connection, asset)
+            return audit.passed_last(connection, asset, [table.qualified_name for table in tables])
 
     def last_write(self, schema: TableSchema, asset: str) -> datetime | None:
         """When the asset last changed something in the table, in UTC."""

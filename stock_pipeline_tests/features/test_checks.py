@@ -37,7 +37,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 def stage(machine: Machine, features: Sequence[Feature] = EVERY_FEATURE) -> Stage:
     """The stage, whose checks try those features for look-ahead."""
-    checks = replace(FEATURE_CHECKS, judge=partial(judge_features, features=features))
+    checks = replace(FEATURE_CHECKS, judge=partial(judge_features, features=features), of_rows=False)
     return replace(stage_of(DAILY_FEATURES, machine.settings), checks=(checks,))
 
 
@@ -66,7 +66,7 @@ def test_every_feature_of_every_set_is_tried_by_the_stage_s_own_checks(machine: 
 
 
 def test_honest_features_pass(machine: Machine) -> None:
-    outcome = execute(stage_of(DAILY_FEATURES, machine.settings), machine.stores, machine.settings)
+    outcome = judged(machine)
     assert passed(outcome.checks) == dict.fromkeys(DESCRIPTIONS, True)
     assert not outcome.blocked
     facts = outcome.checks["no_lookahead"].facts
@@ -87,8 +87,8 @@ def test_a_stored_value_that_the_bars_do_not_give_is_found(tmp_path: Path) -> No
     machine = begun(tmp_path, "core")
     spoilt = pl.when(pl.col(SYMBOL) == "S01").then(pl.col("beta_60") + 1e-6).otherwise("beta_60").alias("beta_60")
     put(machine.stores, DAILY_FEATURES, machine.features().filter(pl.col(SESSION) == TONIGHT[0]).with_columns(spoilt), TONIGHT[0])
-    outcome = judged(machine)
-    assert set(outcome.blocked) == {"stored_as_computed"}
+    outcome = execute(stage_of(DAILY_FEATURES, machine.settings), machine.stores, machine.settings)
+    assert outcome.output is None and set(outcome.blocked) == {"stored_as_computed"}
     assert outcome.blocked["stored_as_computed"].facts["rows_that_differ"] == 1
     assert table(outcome.blocked["stored_as_computed"], "examples")[SYMBOL].to_list() == ["S01"]
 

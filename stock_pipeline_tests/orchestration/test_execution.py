@@ -22,7 +22,7 @@ from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Blocked, Event, Finished, listening
 from stock_pipeline.orchestration.stage import Cadence, CheckSpec, Stage, StageCheck, key_of
 from stock_pipeline.storage import Stores, replace_all
-from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline_tests.factories.rows import ingested, put
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Body, declared, output
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 from stock_pipeline_tests.harness.stages import KilledError, dying
@@ -220,6 +220,20 @@ def test_a_check_of_rows_is_judged_where_the_execution_that_wrote_them_was_cut_s
     for name in ("next", "last"):
         execute_stage(made_nothing, replace(run_of(stores), run_id=name))
     assert judged == [[5], [6], [6], [6]]  # until its rows are written by an execution that comes to its end
+
+
+def test_a_check_of_rows_is_judged_where_it_is_new_and_where_another_has_written(stores: Stores) -> None:
+    judged = list[Any]()
+    stage = of_size(5)
+    execute_stage(stage, run_of(stores))
+    checked = replace(stage, body=lambda _context: None, checks=(sound(judged, repeat(True)),))
+    for _ in range(2):
+        execute_stage(checked, run_of(stores))
+    assert judged == [[5]]
+    put(stores, BACKUPS, output(7).writes[0].frame, DAYS[3])
+    for _ in range(2):
+        execute_stage(checked, run_of(stores))
+    assert judged == [[5], [7], [7]]
 
 
 def test_what_a_stage_makes_is_news_to_those_after_it_though_those_before_it_made_nothing(stores: Stores) -> None:
