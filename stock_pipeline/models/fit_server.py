@@ -10,8 +10,8 @@ import os
 import signal
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
@@ -80,18 +80,25 @@ class FitServer:
             StepFailedError: a step failed; the server is of no further use, as others may be running.
         """
         results = dict[int, Any]()
-        try:
+        with self._alive():
             self._pipe.send((list(steps), work, tempfile.gettempdir()))
-            while len(results) < len(steps):
+        while len(results) < len(steps):
+            with self._alive():
                 told = self._pipe.recv()
-                if isinstance(told, _Answer):
-                    results[told.place] = _result(told)
-                else:
-                    report_progress(told)
+            if isinstance(told, _Answer):
+                results[told.place] = _result(told)
+            else:
+                report_progress(told)
+        return [results[place] for place in range(len(steps))]
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """Turn the end of the server's pipe into the sentence that it has died."""
+        try:
+            yield
         except (EOFError, OSError) as error:
             self._process.join()
             raise StepFailedError(f"the process that starts its fits {_end(self._process.exitcode or 0)}") from error
-        return [results[place] for place in range(len(steps))]
 
     @property
     def is_alive(self) -> bool:
@@ -195,11 +202,16 @@ def _execute(pipe: Connection, steps: list[Step], work: Work, temporary_files: s
             process.kill()
 
 
+def import_libraries(kinds: Sequence[str]) -> None:
+    """Import what models of these kinds need; where something is missing, the fit that needs it says so."""
+    for kind in kinds:
+        with suppress(ImportError):
+            IMPORTS.get(kind, lambda: None)()
+
+
 def _forked(step: Step, work: Work, temporary_files: str) -> tuple[Connection, BaseProcess]:
     """A process that executes the step, and the pipe that it will answer by."""
-    for kind in work.plan.entry.kinds:
-        if kind in IMPORTS:
-            IMPORTS[kind]()
+    import_libraries(work.plan.entry.kinds)
     context = get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     name = f"{work.plan.entry.name}, {step.name(work.plan)}"
@@ -212,7 +224,7 @@ def _forked(step: Step, work: Work, temporary_files: str) -> tuple[Connection, B
 def _answer(answers: Any, place: int, process: BaseProcess) -> _Answer:
     try:
         content = answers.recv_bytes()
-    except EOFError:
+    except (EOFError, OSError):  # the latter in the middle of an answer
         content = None
     answers.close()
     process.join()

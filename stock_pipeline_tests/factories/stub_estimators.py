@@ -1,5 +1,6 @@
 """Estimators that are no models: each does one odd thing. At module level, so that another process can import them."""
 
+import importlib
 import os
 import signal
 from dataclasses import replace
@@ -71,6 +72,11 @@ class IsKilled(Stub):
 class Aborts(Stub):
     def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:  # noqa: ARG002
         os.abort()
+
+
+class NeedsALibrary(Stub):
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:  # noqa: ARG002
+        importlib.import_module("no_library")
 
 
 class NamesItsServer(Stub):

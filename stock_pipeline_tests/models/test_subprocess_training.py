@@ -21,6 +21,7 @@ from stock_pipeline_tests.factories.stub_estimators import (
     Exits,
     IsKilled,
     NamesItsServer,
+    NeedsALibrary,
     Raises,
     RaisesWithoutWords,
     RunsOutOfMemory,
@@ -94,6 +95,30 @@ def test_one_server_starts_the_fits_of_several_models_and_another_one_after_it_w
             os.kill(servers[-1], signal.SIGKILL)
             multiprocessing.active_children()[0].join()
     assert servers[0] == servers[1] != servers[2]
+
+
+def test_what_is_wrong_with_whoever_listens_is_not_taken_for_the_end_of_the_server(stored: Path) -> None:
+    def unheard(_note: str) -> None:
+        raise BrokenPipeError("nobody reads the terminal any more")
+
+    with pytest.raises(BrokenPipeError), train_in_subprocesses(PLAN, FEATURES, stored, unheard):
+        raise AssertionError("there is nothing to use")
+
+
+def test_a_library_that_is_not_there_is_told_by_the_fit_that_needs_it(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+
+    def missing() -> None:
+        asked.append("gone")
+        raise ImportError("no such library")
+
+    monkeypatch.setattr(fit_server, "IMPORTS", {"gone": missing, "there": lambda: asked.append("there")})
+    fit_server.import_libraries(("gone", "numpy", "there"))
+    assert asked == ["gone", "there"]
+    entry = entry_of(NeedsALibrary)
+    with pytest.raises(TrainingFailedError, match=r"^stub could not be trained: No module named 'no_library'$"):  # noqa: SIM117
+        with train_in_subprocesses(plan_of(entry, ROWS), FEATURES, stored, lambda _note: None):
+            raise AssertionError("there is nothing to use")
 
 
 def test_a_crash_takes_one_model_along_and_no_other(stored: Path) -> None:
