@@ -126,7 +126,7 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0, standing: Stand
         untouched = output is None and error is None
         result = _result(stage, context, output, reports, error, standing.progress if untouched else None)
     except Exception as problem:
-        finish("failed", 0, sentence_of(problem), None, None)
+        finish("failed", 0, sentence_of(problem))
         raise
     remade = remade if result.state == "succeeded" else None
     if remade is not None and (fewer := sum(report.deleted - report.inserted for report in reports)) > 0:
