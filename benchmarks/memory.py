@@ -38,7 +38,7 @@ def peak_bytes(proc: Path = PROC) -> int | None:
     return None
 
 
-def wait_and_watch(process: "Popen[bytes]", seconds: float = 0.5) -> int:
+def wait_and_watch(process: "Popen[bytes]", seconds: float = 0.25) -> int:
     """Wait for a process; returns the most bytes of ``tree_bytes``, looked at every so many seconds."""
     highest = 0
     while True:
@@ -51,7 +51,8 @@ def wait_and_watch(process: "Popen[bytes]", seconds: float = 0.5) -> int:
 def tree_bytes(process: int) -> int:
     """The bytes that a process and all that it has started hold together; 0 where the system does not tell.
 
-    A page that several of them share is counted once: each is charged with its part (the proportional set size).
+    A page that several of them share is counted once: each is charged with its part (the proportional set size), as is any other process
+    that shares it. What has been left to the system's first process is not found.
     """
     return sum(_proportional_bytes(each) for each in _with_descendants(process))
 

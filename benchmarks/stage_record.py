@@ -16,7 +16,7 @@ class StageRecord:
         asset: its name, ``stage/name``.
         rows: rows that it wrote.
         seconds: seconds that it took, writing included.
-        peak_bytes: the most memory that was resident meanwhile; None where the system does not tell.
+        peak_bytes: the most memory of the main process that was resident meanwhile; None where the system does not tell.
     """
 
     asset: str
@@ -43,4 +43,4 @@ def stage_figures(records: Iterable[StageRecord]) -> Iterator[Figure]:
     for record in records:
         yield Figure(f"{record.asset} rows", record.rows, "rows")
         yield seconds(f"{record.asset} seconds", record.seconds)
-        yield mebibytes(f"{record.asset} peak memory", record.peak_bytes)
+        yield mebibytes(f"{record.asset} peak memory of the main process", record.peak_bytes)

@@ -24,14 +24,15 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     stages = all_stages(settings)
     ingestion = ingestion_job(market_data.STAGES[0].keys[0][0], settings)
     full_run = dg.define_asset_job(FULL_RUN, selection=dg.AssetSelection.all(), description="From source to drift report.")
+    left_out = _models_left_out(settings)
     return dg.Definitions(
-        assets=[build_asset(stage, stages, settings) for stage in stages],
+        assets=[build_asset(stage, stages, settings, is_automated=stage.name not in left_out) for stage in stages],
         jobs=[ingestion, full_run, training_job(settings, stages)],
         schedules=[ingestion_schedule(ingestion, settings), performance_schedule(settings)],
         sensors=[
             *automation_sensors(stages, settings),
             watchdog(settings),
-            unfinished_assets(settings, stages, _models_left_out(settings)),
+            unfinished_assets(settings, stages, left_out),
             damaged_models(settings),
             drift_retraining(settings),
         ],

@@ -133,7 +133,7 @@ def test_a_record_becomes_three_figures(tmp_path: Path) -> None:
     assert list(stage_figures(read_records(path))) == [
         Figure("features/daily_features rows", 122560, "rows"),
         Figure("features/daily_features seconds", 5.6, "s"),
-        Figure("features/daily_features peak memory", 512.0, "MiB"),
+        Figure("features/daily_features peak memory of the main process", 512.0, "MiB"),
     ]
 
 

@@ -1,5 +1,6 @@
 """Errors printed as one sentence, and the exit codes."""
 
+import os
 import shutil
 import sys
 import textwrap
@@ -17,7 +18,7 @@ from stock_pipeline.core.interruption import Terminated, interruptible
 
 P = ParamSpec("P")
 T = TypeVar("T")
-WRONG_INPUT, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+WRONG_INPUT, FAILED, INTERRUPTED, UNREAD, TERMINATED = 2, 1, 130, 141, 143
 
 
 def handles_errors(command: Callable[P, T]) -> Callable[P, T]:
@@ -36,6 +37,9 @@ def handles_errors(command: Callable[P, T]) -> Callable[P, T]:
         except click.UsageError as error:
             _say_error(usage_sentence(error))
             sys.exit(WRONG_INPUT)
+        except BrokenPipeError:  # whoever read what we print wants no more of it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes at its end
+            sys.exit(UNREAD)
         except OSError as error:
             _say_error(sentence(sentence_on(error)))
             sys.exit(FAILED)

@@ -1,14 +1,18 @@
 """Errors of the file system in one sentence: the file, what is wrong, the remedy."""
 
 import errno
+import os
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from stock_pipeline.core.errors import StockPipelineError
 
 LEAST_FREE_BYTES: Final = 200 * 2**20  # for a first run over the sample, its artefacts and its backups, twice over
+NUMBER: Final = re.compile(r"\(os error (\d+)\)")  # as Polars writes it into its messages
 REMEDIES: Final = {
     errno.EACCES: "give this user the right to read and write it",
     errno.EPERM: "give this user the right to read and write it",
@@ -24,6 +28,23 @@ def sentence_on(error: OSError) -> str:
     problem = (error.strerror or type(error).__name__).lower()
     remedy = REMEDIES.get(error.errno or 0)
     return f"{named or 'a file'}: {problem}" + ("" if remedy is None else f"; {remedy}")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give the errors of the file system in the block a file, where the library that met one does not say which: ``path``.
+
+    Raises:
+        OSError: with ``path`` as its file.
+    """
+    try:
+        yield
+    except OSError as error:
+        found = NUMBER.search(str(error))
+        number = error.errno or (int(found[1]) if found else None)
+        if error.filename is not None or number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def refuse_full_disk(home: Path, growing: Iterable[Path]) -> None:

@@ -9,16 +9,30 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.processes import is_alive, process_name
 
 VARIABLE = "TMPDIR"
 
 
 def scratch_folder(root: Path) -> Path:
-    """The folder of this process under ``root``, made at its first use, when those of dead processes are removed."""
+    """The folder of this process under ``root``, made at its first use, when those of dead processes are removed.
+
+    Raises:
+        StockPipelineError: ``root`` is a file.
+    """
+    if root.exists() and not root.is_dir():
+        raise StockPipelineError(f"{root} is a file, where the folder of temporary files belongs; move it away")
     folder = _folder_of(root, os.getpid())
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def remove_left_over(root: Path) -> None:
+    """Remove the folders of dead processes under ``root``."""
+    for left in root.iterdir() if root.is_dir() else ():
+        if not _is_in_use(left.name):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
@@ -38,9 +52,7 @@ def temporary_files_in(folder: Path) -> Iterator[None]:
 
 @cache
 def _folder_of(root: Path, pid: int) -> Path:
-    for left in root.iterdir() if root.is_dir() else ():
-        if not _is_in_use(left.name):
-            shutil.rmtree(left, ignore_errors=True)
+    remove_left_over(root)
     folder = root / process_name(pid)
     # atexit does not run in the children of a fork server; this does, there and everywhere.
     multiprocessing.util.Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=0)
@@ -50,5 +62,5 @@ def _folder_of(root: Path, pid: int) -> Path:
 def _is_in_use(name: str) -> bool:
     try:
         return is_alive(name)
-    except ValueError:  # no name of ours
+    except (ValueError, OverflowError):  # no name of ours
         return True

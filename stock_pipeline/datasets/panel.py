@@ -1,10 +1,11 @@
 """The training panel: what models learn from, in memory or as files that several processes share."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import polars as pl
@@ -50,6 +51,21 @@ class Panel:
         rows = pl.read_ipc(folder / ROWS_FILE)
         x, session, previous = (_mapped(folder / name) for name in (FEATURES_FILE, SESSIONS_FILE, PREVIOUS_FILE))
         return cls(rows, Samples(tuple(names), x, session, previous, np.arange(rows.height, dtype=np.int64)))
+
+
+@contextmanager
+def array_file(file: Path, shape: tuple[int, int]) -> Iterator[Callable[[NDArray[np.float32]], None]]:
+    """Make a NumPy file of float32 of that shape; yields a function that appends some of its rows.
+
+    By ordinary writes: one into a mapped file on a full disk ends the process by a signal.
+    """
+    with file.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        yield lambda rows: _append(out, rows)
+
+
+def _append(out: BinaryIO, rows: NDArray[np.float32]) -> None:
+    out.write(np.ascontiguousarray(rows, dtype="<f4").data)
 
 
 def save_rows(folder: Path, rows: pl.DataFrame) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, PRICE_FACTOR, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.cross_section import session_rank
+from stock_pipeline.core.files import naming
 from stock_pipeline.core.session_blocks import session_blocks
 from stock_pipeline.datasets.catalogue import TargetKind
-from stock_pipeline.datasets.panel import FEATURES_FILE, save_rows
+from stock_pipeline.datasets.panel import FEATURES_FILE, array_file, save_rows
 from stock_pipeline.datasets.samples import matrix
 from stock_pipeline.datasets.splits import Split, splits_from_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
@@ -56,10 +56,11 @@ def write_training_panel(stores: Stores, settings: Settings, as_of: date, kind: 
     outcomes = read_outcomes(stores, as_of, settings.labels.horizons[0])
     sessions = outcomes[SESSION].unique().sort().to_list()
     first = sessions[-settings.datasets.sessions :][0] if settings.datasets.sessions and sessions else None
-    features = _features_of_night(stores, settings, first, as_of)
-    (folder / FEATURES_FILE).symlink_to(features / FEATURES_FILE)
     made_of = _with_outcomes_of(kind, stores, as_of, outcomes, lambda _known: read_past_volatility(stores, settings, as_of))
-    save_rows(folder, kind.with_target(training_panel(pl.read_ipc(features / EXPOSURES_FILE), made_of, EXPOSURES)))
+    with naming(folder):
+        features = _features_of_night(stores, settings, first, as_of)
+        (folder / FEATURES_FILE).symlink_to(features / FEATURES_FILE)
+        save_rows(folder, kind.with_target(training_panel(pl.read_ipc(features / EXPOSURES_FILE), made_of, EXPOSURES)))
 
 
 def _features_of_night(stores: Stores, settings: Settings, first: date | None, as_of: date) -> Path:
@@ -84,16 +85,13 @@ def _write_features(stores: Stores, settings: Settings, first: date | None, as_o
     chosen = chosen_set(settings)
     with stores.shared_reader("ml"):
         days = read_features(stores, chosen, Selection(columns=(SESSION,), first=first, last=as_of))[SESSION]
-        shape = (days.len(), len(chosen.names))
-        made = np.lib.format.open_memmap(folder / FEATURES_FILE, mode="w+", dtype=np.float32, shape=shape)
-        exposures, done = list[pl.DataFrame](), 0
-        # Of no session at all, a block without rows.
-        for start, end in session_blocks(days, BLOCK_ROWS) or [(as_of, as_of)]:
-            block = read_inputs(stores, settings, Selection(first=start, last=end)).sort(SESSION, SYMBOL)
-            made[done : done + block.height] = matrix(block, chosen.names)
-            exposures.append(block.select(SESSION, SYMBOL, *EXPOSURES))
-            done += block.height
-    made.flush()
+        exposures = list[pl.DataFrame]()
+        with array_file(folder / FEATURES_FILE, (days.len(), len(chosen.names))) as append:
+            # Of no session at all, a block without rows.
+            for start, end in session_blocks(days, BLOCK_ROWS) or [(as_of, as_of)]:
+                block = read_inputs(stores, settings, Selection(first=start, last=end)).sort(SESSION, SYMBOL)
+                append(matrix(block, chosen.names))
+                exposures.append(block.select(SESSION, SYMBOL, *EXPOSURES))
     pl.concat(exposures).write_ipc(folder / EXPOSURES_FILE)
 
 

@@ -113,7 +113,7 @@ def train_stack(context: StageContext) -> StageOutput | None:
     stacked = StackedModel(weights, chosen, stack_scale(wide, weights))
     labelled = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])[SESSION]
     own = stack_out_of_fold(wide, list(chosen), _splits(context, labelled))
-    conditions = Conditions(context.settings.models.seed, context.settings.models.threads)
+    conditions = Conditions(context.settings.models.seed, threads=1)
     inputs = _inputs(context, STACK, json.dumps(chosen, sort_keys=True), stacked.parameters(), conditions)
     fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(context, members))
     training, manifest = _recorded(context, fitted, TrainingPredictions(own))

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from shap import Explanation
 
 # About a month: long enough to average out most of a session's noise.
-WINDOW = 20
+WINDOW: Final = 20
 MOST_SHOWN: Final = 15  # features
 
 
 def rank_ic_chart(daily: pl.DataFrame, model: str) -> bytes:
-    """Bars of daily rank IC with their mean over 20 sessions (PNG).
+    """Daily rank IC as vertical lines, with its mean over 20 sessions (PNG).
 
     ``daily`` has session and rank_ic, as ``rank_ic_by_session`` returns them.
     """
@@ -31,11 +31,13 @@ def _rank_ic_chart(rows: pl.DataFrame, model: str) -> bytes:
     sessions, smooth = rows[SESSION].to_list(), rows[RANK_IC].rolling_mean(WINDOW)
     figure, (ax,) = new_figure()
     # One collection: a bar for each of thousands of sessions would be an object of its own.
-    ax.vlines(sessions, 0, rows[RANK_IC].to_list(), color=GREY, alpha=0.5, linewidth=1.0, label="rank IC of a session")
-    ax.plot(sessions, smooth.to_list(), color=BLUE, linewidth=1.6, label=f"mean of {WINDOW} sessions")
+    width = min(max(600 / max(rows.height, 1), 1.0), 8.0)
+    ax.vlines(sessions, 0, rows[RANK_IC].to_list(), color=GREY, alpha=0.5, linewidth=width, label="rank IC of a session")
+    if rows.height >= WINDOW:
+        ax.plot(sessions, smooth.to_list(), color=BLUE, linewidth=1.6, label=f"mean of {WINDOW} sessions")
     ax.axhline(0, color="black", linewidth=0.6)
     mean = rows.select(pl.col(RANK_IC).mean().cast(pl.Float64)).item()
-    found = "no rank IC yet" if mean is None else f"mean rank IC {float(mean):.3f} over {rows.height} sessions"
+    found = "no rank IC yet" if mean is None else f"mean rank IC {float(mean):.3f}, sessions: {rows.height:,}"
     ax.set_title(f"{model}: {found}", loc="left")
     ax.legend(loc="upper right", frameon=False, ncols=2)
     return png(figure)

@@ -79,7 +79,7 @@ class FitServer:
         Raises:
             StepFailedError: a step failed; the server is of no further use, as others may be running.
         """
-        results = dict[int, Any]()
+        results, running = dict[int, Any](), dict[int, str]()
         with self._alive():
             self._pipe.send((list(steps), work, tempfile.gettempdir()))
         while len(results) < len(steps):
@@ -87,8 +87,11 @@ class FitServer:
                 told = self._pipe.recv()
             if isinstance(told, _Answer):
                 results[told.place] = _result(told)
+                del running[told.place]
             else:
-                report_progress(told)
+                running |= told
+            if running:
+                report_progress(f"{len(results)} of {len(steps)} fits done, at work: {', '.join(running.values())}")
         return [results[place] for place in range(len(steps))]
 
     @contextmanager
@@ -173,7 +176,7 @@ def _serve(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the process that started it too, which then stops this one
     sleep_when_idle()
     importlib.import_module("stock_pipeline.models.training")
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             _execute(pipe, *pipe.recv())
 
@@ -192,7 +195,7 @@ def _execute(pipe: Connection, steps: list[Step], work: Work, temporary_files: s
                 place, step = waiting.popleft()
                 answers, process = _forked(step, work, temporary_files)
                 running[answers] = place, process
-                pipe.send(step.name(work.plan))
+                pipe.send({place: step.name(work.plan)})
             for ready in wait([pipe, *running]):
                 if ready is pipe:  # nothing is sent meanwhile
                     raise EOFError
@@ -261,4 +264,5 @@ def _be_killed_first() -> None:
     """Let a system that runs out of memory take this process rather than the one that waits for it."""
     score = Path("/proc/self/oom_score_adj")
     if score.exists():
-        score.write_text("500", encoding="ascii")
+        with suppress(OSError):  # where the system does not let us
+            score.write_text("500", encoding="ascii")

@@ -30,11 +30,12 @@ class Trial:
     """One set of parameters, tried on the last third of the first fold's training range."""
 
     number: int
+    count: int  # of all sets that are tried
     parameters: Mapping[str, Any]
 
-    def name(self, plan: Plan) -> str:
+    def name(self, plan: Plan) -> str:  # noqa: ARG002
         """Which trial it is."""
-        return f"trial {self.number} of {plan.trials}"
+        return f"trial {self.number} of {self.count}"
 
     def __call__(self, plan: Plan, panel: Panel) -> float:
         """The mean rank IC; -1 where there is none.
@@ -70,7 +71,7 @@ def choose_parameters(plan: Plan, execute: Execute) -> tuple[dict[str, Any], pl.
     sets = list(_sets(plan.entry, plan.trials, plan.conditions.seed))
     if len(sets) < 2:
         return {}, pl.DataFrame(schema=TRIED)
-    found = execute([Trial(number, parameters) for number, parameters in enumerate(sets, start=1)])
+    found = execute([Trial(number, len(sets), parameters) for number, parameters in enumerate(sets, start=1)])
     best = int(np.argmax(found))
     tried = {TRIAL: range(1, len(sets) + 1), "parameters": [json.dumps(one, sort_keys=True) for one in sets], RANK_IC: found}
     table = pl.DataFrame(tried, schema={name: kind for name, kind in TRIED.items() if name != "chosen"})

@@ -48,7 +48,8 @@ class AssetEvents:
             return
         for key in result.stage.keys:
             inputs = {parent: self._version(parent) for parent in dependencies(result.stage, self._stages)}
-            made = result.materialised or (result.state != "failed" and self._is_news(key, inputs))
+            has_rows = result.state != "failed" and result.reached is not None
+            made = result.materialised or (has_rows and self._is_news(key, inputs))
             if made:
                 yield self._materialisation(result, key, inputs)
             evaluations = list(_evaluations(result, key))

@@ -20,12 +20,12 @@ from stock_pipeline.storage import Stores
 OWNERS = ["team:stock-pipeline"]
 
 
-def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings) -> dg.AssetsDefinition:
+def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings, is_automated: bool = True) -> dg.AssetsDefinition:
     """The Dagster asset (or assets made together) of one of ``stages``, with automation, freshness and retries of the settings."""
 
     @dg.multi_asset(
         name=stage.name.replace("/", "__"),
-        specs=[_spec(stage, key, stages, settings) for key in stage.keys],
+        specs=[_spec(stage, key, stages, settings, is_automated) for key in stage.keys],
         check_specs=[
             dg.AssetCheckSpec(spec.name, asset=dg.AssetKey(key), description=spec.description, blocking=spec.blocking)
             for key in stage.keys
@@ -61,7 +61,7 @@ def code_version(stage: Stage, settings: Settings) -> str:
     return f"{stage.code_version} {digest}" if values else stage.code_version
 
 
-def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings) -> dg.AssetSpec:
+def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings, is_automated: bool) -> dg.AssetSpec:
     table = stage.table_of(key)
     shown: dict[str, Any] = {}
     if table is not None:
@@ -74,7 +74,7 @@ def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings) -
         kinds=set(stage.kinds),
         owners=OWNERS,
         code_version=code_version(stage, settings),
-        automation_condition=condition_of(settings, stage.cadence),
+        automation_condition=condition_of(settings, stage.cadence) if is_automated else None,
         freshness_policy=freshness_policy(settings),
         metadata=shown,
     )

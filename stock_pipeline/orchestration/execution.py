@@ -73,7 +73,7 @@ class StageResult:
     @property
     def materialised(self) -> bool:
         """Whether anything was made: rows, or the same rows for a later session."""
-        return self.state == "succeeded" or (self.state == "up_to_date" and (self.advanced or self.output is not None))
+        return self.state == "succeeded" or (self.state == "up_to_date" and self.advanced)
 
     @property
     def blocked(self) -> Mapping[str, CheckOutcome]:

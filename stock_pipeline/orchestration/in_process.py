@@ -10,6 +10,7 @@ from stock_pipeline.core.errors import InputError, StockPipelineError
 from stock_pipeline.core.files import refuse_full_disk
 from stock_pipeline.core.layout import Layout
 from stock_pipeline.core.locks import exclusive
+from stock_pipeline.core.scratch import remove_left_over
 from stock_pipeline.orchestration.dagster_run import RecordedRun
 from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult
 from stock_pipeline.orchestration.instance import given_dagster_home, instance_problems, prepare_dagster_home
@@ -66,5 +67,6 @@ def alone(home: Path) -> Iterator[None]:
     busy = f"another `stock-pipeline run` or training is at work in {home}; wait for it to end"
     layout = Layout(home)
     with exclusive(layout.run_lock, lambda: InputError(busy)):
+        remove_left_over(layout.scratch)  # it would count as full
         refuse_full_disk(home, (layout.market_store, layout.ml_store))
         yield

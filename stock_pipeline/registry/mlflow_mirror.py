@@ -116,6 +116,7 @@ def _client(home: Path) -> tuple["MlflowClient", str]:
     # Loading our artefacts through MLflow must never unpickle anything.
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     os.environ[NO_TELEMETRY] = "true"
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # what it tells of its own tables would tear our lines
     from mlflow import MlflowClient
 
     folder = Layout(home).mlflow.resolve()

@@ -34,8 +34,12 @@ def values_of(settings: Settings, names: Iterable[str]) -> dict[str, Any]:
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """The changes from ``before`` to ``now`` in words, as in "backtest.top_share is 0.2, was 0.1"; None where nothing did."""
     changed = [name for name in now if name not in before or before[name] != now[name]]
-    parts = (f"{name} is {json.dumps(now[name])}" + (f", was {json.dumps(before[name])}" if name in before else "") for name in changed)
+    parts = (f"{name} is {_shown(now[name])}" + (f", was {_shown(before[name])}" if name in before else "") for name in changed)
     return "; ".join(parts) or None
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value)
 
 
 def _leaves(section: BaseModel, dumped: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Literal
 import duckdb
 
 from stock_pipeline import __version__
+from stock_pipeline.core.code_digest import code_digest
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.storage.ddl import quoted_list, table_identifier
 from stock_pipeline.storage.reading import Selection, read, stored_columns
@@ -196,16 +197,17 @@ def last_seen(connection: duckdb.DuckDBPyConnection, asset: str) -> Seen | None:
 def passed_last(connection: duckdb.DuckDBPyConnection, asset: str, tables: Sequence[str]) -> set[str]:
     """The checks that passed in the execution of the asset that was recorded last.
 
-    None of them where its tables have been written since: by an execution that was cut short, or by another author.
+    None of them where other code judged them, or where its tables have been written since: by an execution that was cut short, or by
+    another author.
     """
     marks = ", ".join("?" * len(tables))
     own = "(SELECT coalesce(max(sequence), 0) FROM audit.writes WHERE author = ?)"
     others = f"SELECT 1 FROM audit.writes WHERE table_name IN ({marks or 'NULL'}) AND sequence > {own} LIMIT 1"  # noqa: S608
     if asset in cut_short(connection) or connection.execute(others, [*tables, asset]).fetchall():
         return set()
-    query = "SELECT passed FROM audit.executions WHERE asset = ? ORDER BY rowid DESC LIMIT 1"
-    rows = connection.execute(query, [asset]).fetchall()
-    return set((rows[0][0] or "").split(",")) if rows else set()
+    query = "SELECT passed, judged_by FROM audit.executions WHERE asset = ? ORDER BY rowid DESC LIMIT 1"
+    passed, judged_by = (connection.execute(query, [asset]).fetchall() or [(None, None)])[0]
+    return set(passed.split(",")) if passed and judged_by == code_digest() else set()
 
 
 def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) -> datetime | None:
@@ -219,7 +221,7 @@ def record_execution(connection: duckdb.DuckDBPyConnection, run: Execution) -> N
     """Add one execution to the trail."""
     seen = [None, None] if run.seen is None else [run.seen.market, run.seen.ml]
     passed = None if run.passed is None else ",".join(run.passed)
-    values = [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error, *seen, passed]
+    values = [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error, *seen, passed, code_digest()]
     _insert(connection, EXECUTIONS, values)
 
 

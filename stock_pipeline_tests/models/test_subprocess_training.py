@@ -74,7 +74,10 @@ def test_a_training_comes_back_whole_and_leaves_nothing_behind(threads: int, tem
     contents = [{file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders]
     assert contents[0] == contents[1]
     assert len(set(entry.load(folders[1]).predict(samples_of(rows)).tolist())) > 100
-    assert told == ["trial 1 of 2", "trial 2 of 2", "final fit", "fold 2 of 2", "fold 1 of 2"]
+    begun = [note.rpartition(", ")[2].removeprefix("at work: ") for note in told]
+    assert list(dict.fromkeys(begun)) == ["trial 1 of 2", "trial 2 of 2", "final fit", "fold 2 of 2", "fold 1 of 2"]
+    assert told[0] == "0 of 2 fits done, at work: trial 1 of 2" and told[-1].startswith("2 of 3 fits done, at work: ")
+    assert ("0 of 3 fits done, at work: final fit, fold 2 of 2" in told) == (threads == 2)
     assert left_over(temporary_files) == []
 
 
@@ -151,7 +154,7 @@ def test_what_became_of_a_training_is_told_in_one_sentence(kind: type[Stub], sen
     with pytest.raises(TrainingFailedError) as caught, train_in_subprocesses(plan_of(entry_of(kind), ROWS), FEATURES, stored, told.append):
         raise AssertionError("there is nothing to use")
     assert str(caught.value) == sentence
-    assert told == ["final fit"]
+    assert told == ["0 of 3 fits done, at work: final fit"]
     assert left_over(temporary_files) == []
 
 

@@ -21,7 +21,7 @@ from stock_pipeline.orchestration.execution import Run, StageFailure, StageResul
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Blocked, Event, Finished, listening
 from stock_pipeline.orchestration.stage import Cadence, CheckSpec, Stage, StageCheck, key_of
-from stock_pipeline.storage import Stores, replace_all
+from stock_pipeline.storage import Stores, audit, replace_all
 from stock_pipeline_tests.factories.rows import ingested, put
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Body, declared, output
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -180,7 +180,7 @@ def test_what_changed_while_a_stage_worked_is_news_to_its_next_execution(stores:
 
 
 def of_size(size: int, **values: Any) -> Stage:
-    return declared(lambda _context: output(size), **values)
+    return declared(**{"body": lambda _context: output(size), **values})
 
 
 def sound(judged: list[Any], verdicts: Iterator[bool], of_rows: bool = True) -> StageCheck:
@@ -220,6 +220,15 @@ def test_a_check_of_rows_is_judged_where_the_execution_that_wrote_them_was_cut_s
     for name in ("next", "last"):
         execute_stage(made_nothing, replace(run_of(stores), run_id=name))
     assert judged == [[5], [6], [6], [6]]  # until its rows are written by an execution that comes to its end
+
+
+def test_a_check_of_rows_is_judged_again_by_other_code(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = list[Any]()
+    stage = of_size(5, body=lambda context: None if context.is_up_to_date else output(), checks=(sound(judged, repeat(True)),))
+    for digest in ("one", "one", "two", "two"):
+        monkeypatch.setattr(audit, "code_digest", lambda digest=digest: digest)
+        execute_stage(stage, run_of(stores))
+    assert judged == [[5]] * 2
 
 
 def test_a_check_of_rows_is_judged_where_it_is_new_and_where_another_has_written(stores: Stores) -> None:

@@ -24,7 +24,7 @@ from stock_pipeline.orchestration.resources import resources
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.factories.rows import ingested
-from stock_pipeline_tests.harness.asset_harness import DAYS, KEY, declared, output
+from stock_pipeline_tests.harness.asset_harness import DAYS, KEY, Body, declared, output
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 JOB = "full_run"
@@ -128,13 +128,19 @@ def test_a_run_whose_blocking_check_failed_is_red(settings: Settings, instance: 
     assert run is not None and run.status == dg.DagsterRunStatus.FAILURE
 
 
-def test_nothing_is_materialised_where_nothing_was_made(settings: Settings, instance: dg.DagsterInstance) -> None:
-    stages = (declared(lambda context: None if context.is_up_to_date else output()), downstream(lambda _context: None))
+@pytest.mark.parametrize("body", [lambda _context: None, lambda _context: output()], ids=["nothing to do", "the same rows again"])
+def test_nothing_is_materialised_where_nothing_was_made(body: Body, settings: Settings, instance: dg.DagsterInstance) -> None:
+    stages = (declared(body), downstream(lambda _context: None))
     first = record_all(settings, declared(lambda _context: output()), downstream())
     again = record_all(settings, *stages)
     assert event_count(instance, first) > event_count(instance, again) == 2  # its start and its end
     latest = instance.get_latest_materialization_event(KEY)
     assert latest is not None and latest.run_id == first
+
+
+def test_what_has_never_made_anything_is_not_materialised(settings: Settings, instance: dg.DagsterInstance) -> None:
+    record_all(settings, declared(lambda _context: None), downstream(lambda _context: None))
+    assert instance.get_latest_materialization_event(KEY) is None
 
 
 def test_the_same_rows_for_a_later_session_are_made(settings: Settings, instance: dg.DagsterInstance) -> None:
