@@ -31,7 +31,12 @@ TOP = 10
 )
 @click.option("--path", type=path_or_glob, help="File or glob for the source files, such as 'bars/*.csv'.")
 @click.option("--as-of", "as_of", type=text, help="Session to work as of, such as 2010-05-03. By default the last that the source has.")
-@click.option("--models", type=text, help="Base models to train, separated by commas; the stack weighs these. By default all.")
+@click.option(
+    "--models",
+    type=text,
+    help="Base models to train, separated by commas; the stack weighs these. By default all. The daemon trains those that are missing; "
+    "to leave some out for good, set models.names.",
+)
 @click.option("--train/--no-train", default=True, help="Whether to train the models. Without it the active ones predict.")
 def run(source: str | None, path: str | None, as_of: str | None, models: str | None, train: bool) -> None:
     """Run the full pipeline once, from source to drift report."""

@@ -21,6 +21,11 @@ SIMPLER: Final = str.maketrans({"─": "-", "…": "~"})
 GOOD, BAD, HEADING = "green", "red", "bold"
 
 
+class _Terminal(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # for ``errors``, whose exit code does not say that something is wrong
+
+
 def terminal() -> Console:
     """The console, without markup, emoji codes or highlights. Its width is COLUMNS, else that of the terminal, else 100 cells."""
     columns = os.environ.get("COLUMNS", "")
@@ -28,7 +33,7 @@ def terminal() -> Console:
     if width is None and not sys.stdout.isatty():
         width = WIDTH_WITHOUT_TERMINAL
     width = None if width is None else min(max(width, NARROWEST), WIDEST)
-    return Console(width=width, markup=False, emoji=False, highlight=False)
+    return _Terminal(width=width, markup=False, emoji=False, highlight=False)
 
 
 def say(text: object, style: str = "", lead: str = "", lead_style: str = BAD) -> None:

@@ -34,7 +34,7 @@ class Plan:
 
     @property
     def fits_at_once(self) -> int:
-        """How many fits run side by side. One thread each is the best use of the cores: a fit on two is at most 1.8 times as fast."""
+        """How many fits run side by side: on one thread each where there are enough, for a fit on two is at most 1.8 times as fast."""
         return 1 if self.conditions.device == "cuda" else min(self.conditions.threads, len(self.splits) + 1)
 
     @property

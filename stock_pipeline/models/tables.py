@@ -54,7 +54,7 @@ TRAININGS: Final = _table(
         Column("target", pl.String, f"what it learned: {', '.join(_KINDS)}", allowed=_KINDS),
         Column("trials", pl.Int32, "sets of parameters that were tried", minimum=1),
         Column("seed", pl.Int64, "random seed"),
-        Column("threads", pl.Int32, "threads that it was trained with", minimum=1),
+        Column("threads", pl.Int32, "threads of each of its fits", minimum=1),
         Column("device", pl.String, "where it was trained", allowed=("cpu", "cuda")),
         Column("artefact", pl.String, "artefact folder, relative to the folder of models"),
         Column("size_bytes", pl.Int64, "size of the artefact's files together, in bytes", minimum=1),

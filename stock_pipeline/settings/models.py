@@ -15,7 +15,9 @@ class ModelSettings(Section):
         None, description="models that are trained and that the stack weighs, as a list; all of the catalogue when left out"
     )
     seed: int = Field(7, ge=0, description="random seed")
-    threads: int = Field(2, ge=1, le=1024, description="threads of a training; so many fits run side by side")
+    threads: int = Field(
+        2, ge=1, le=1024, description="threads of a training, one for each fit side by side; of these there are at most one more than folds"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
         description="where models are trained: `cpu`, `cuda`, or `auto`, which takes a GPU where there is one; they predict on the CPU",

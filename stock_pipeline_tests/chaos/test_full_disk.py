@@ -66,3 +66,21 @@ def test_where_the_disk_fills_up_the_run_says_so_and_goes_on_when_there_is_room(
     resize(disk, 300)
     ended = run(disk / "data", 0)
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
+
+
+def test_where_there_is_no_room_for_the_panel_the_model_fails_with_a_sentence_and_the_night_goes_on(disk: Path, tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    home.mkdir()
+    (home / "scratch").symlink_to(disk)
+    for mebibytes in (10, 24):  # the features do not fit, and the rows beside them
+        resize(disk, mebibytes)
+        ended = run(home, 0)
+        told = " ".join((ended.stdout + ended.stderr).split())
+        assert ended.returncode == 1 and "Traceback" not in told
+        assert f"models/spline_ridge failed: {home / 'scratch'}/" in told
+        assert "no space left on device; free space on its disk" in told
+        assert "drift/feature_drift: " in told and "maintenance/backups: " in told
+        assert list(disk.iterdir()) == []
+    resize(disk, 300)
+    ended = run(home, 0)
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]

@@ -1,15 +1,18 @@
 """``stock-pipeline status``: a verdict first, and the exit code with it."""
 
 import json
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from stock_pipeline.command_line.errors import FAILED
+from stock_pipeline.command_line.errors import FAILED, UNREAD
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.invocation import invoke
+from stock_pipeline_tests.harness.plain_settings import plain_environment
 from stock_pipeline_tests.harness.training_desk import Desk, StandIns
 
 DAY = date(2024, 5, 3)
@@ -73,3 +76,14 @@ def test_an_empty_directory_is_named_with_the_remedy(arguments: tuple[str, ...],
 def test_the_verdict_on_an_empty_directory_is_no_fault(tmp_path: Path) -> None:
     ended = invoke(tmp_path / "data", "status", "--json")
     assert ended.exit_code == 0 and json.loads(ended.output)["verdict"]["state"] == "empty"
+
+
+@pytest.mark.parametrize("command", [("status",), ("models", "list")], ids="-".join)
+def test_a_reader_who_has_read_enough_is_no_sign_that_something_is_wrong(command: tuple[str, ...], stores: Stores) -> None:
+    variables = plain_environment() | {"STOCK_PIPELINE_HOME": str(stores.home)}
+    program = [sys.executable, "-m", "stock_pipeline.command_line.main", *command]
+    with subprocess.Popen(program, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+    assert (process.returncode, told) == (UNREAD, "")

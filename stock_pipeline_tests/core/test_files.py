@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from stock_pipeline.core.errors import StockPipelineError
-from stock_pipeline.core.files import refuse_full_disk, sentence_on
+from stock_pipeline.core.files import REMEDIES, naming, refuse_full_disk, sentence_on
+
+REMEDY_OF_A_FULL_DISK = REMEDIES[errno.ENOSPC]
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,23 @@ def test_a_run_needs_room_for_a_backup_and_a_rewrite_of_what_is_stored(
         refuse_full_disk(tmp_path, (store, tmp_path / "not there"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(needed * MIB))
     refuse_full_disk(tmp_path, (store, tmp_path / "not there"))
+
+
+@pytest.mark.parametrize(
+    ("met", "told"),
+    [
+        (OSError("No space left on device (os error 28)"), f"/scratch/panel: no space left on device; {REMEDY_OF_A_FULL_DISK}"),  # Polars
+        (OSError(errno.ENOSPC, "No space left on device"), f"/scratch/panel: no space left on device; {REMEDY_OF_A_FULL_DISK}"),
+        (OSError(errno.ENOSPC, "No space left on device", "/else"), f"/else: no space left on device; {REMEDY_OF_A_FULL_DISK}"),
+    ],
+)
+def test_an_error_that_does_not_name_its_file_is_given_one(met: OSError, told: str) -> None:
+    with pytest.raises(OSError) as caught, naming(Path("/scratch/panel")):
+        raise met
+    assert sentence_on(caught.value) == told
+
+
+def test_an_error_of_which_nothing_is_known_stays_as_it_is() -> None:
+    with pytest.raises(OSError, match="what is this") as caught, naming(Path("/scratch/panel")):
+        raise OSError("what is this")
+    assert caught.value.filename is None
