@@ -26,7 +26,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     full_run = dg.define_asset_job(FULL_RUN, selection=dg.AssetSelection.all(), description="From source to drift report.")
     left_out = _models_left_out(settings)
     return dg.Definitions(
-        assets=[build_asset(stage, stages, settings, is_automated=stage.name not in left_out) for stage in stages],
+        assets=[build_asset(stage, stages, settings, left_out) for stage in stages],
         jobs=[ingestion, full_run, training_job(settings, stages)],
         schedules=[ingestion_schedule(ingestion, settings), performance_schedule(settings)],
         sensors=[

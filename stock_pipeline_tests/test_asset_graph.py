@@ -209,5 +209,16 @@ def renew() -> None:
     GOLDEN.write_text(as_text(asset_graph(build_definitions(plain_settings(NOWHERE)))), encoding="utf-8")
 
 
+def test_automation_launches_no_model_that_the_settings_leave_out_and_nothing_waits_for_one() -> None:
+    kept = ("spline_ridge", "lightgbm")
+    full, few = (asset_graph(build_definitions(plain_settings(NOWHERE, models={"names": names})))["assets"] for names in (None, kept))
+    left_out = {f"models/{entry.name}" for entry in CATALOGUE if entry.name not in kept}
+    assert {key for key, asset in few.items() if asset["automation"] != full[key]["automation"]} == left_out
+    assert all(few[key]["automation"] is None for key in left_out)
+    for key, asset in few.items():
+        assert set(asset["deps"]) == set(full[key]["deps"]) - left_out
+    assert left_out <= set(full["registry/model_versions"]["deps"])
+
+
 if __name__ == "__main__":
     renew()

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -20,12 +20,20 @@ from stock_pipeline.storage import Stores
 OWNERS = ["team:stock-pipeline"]
 
 
-def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings, is_automated: bool = True) -> dg.AssetsDefinition:
-    """The Dagster asset (or assets made together) of one of ``stages``, with automation, freshness and retries of the settings."""
+def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings, left_out: Collection[str] = ()) -> dg.AssetsDefinition:
+    """The Dagster asset (or assets made together) of one of ``stages``, with automation, freshness and retries of the settings.
+
+    Args:
+        stage: which.
+        stages: all stages of the project, for what it depends on.
+        settings: for automation, retries and the code version.
+        left_out: names of the stages that the settings leave out, such as models that are not to be trained: automation does not launch
+            them, and nothing waits for them.
+    """
 
     @dg.multi_asset(
         name=stage.name.replace("/", "__"),
-        specs=[_spec(stage, key, stages, settings, is_automated) for key in stage.keys],
+        specs=[_spec(stage, key, stages, settings, left_out) for key in stage.keys],
         check_specs=[
             dg.AssetCheckSpec(spec.name, asset=dg.AssetKey(key), description=spec.description, blocking=spec.blocking)
             for key in stage.keys
@@ -61,20 +69,20 @@ def code_version(stage: Stage, settings: Settings) -> str:
     return f"{stage.code_version} {digest}" if values else stage.code_version
 
 
-def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings, is_automated: bool) -> dg.AssetSpec:
+def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings, left_out: Collection[str]) -> dg.AssetSpec:
     table = stage.table_of(key)
     shown: dict[str, Any] = {}
     if table is not None:
         shown = {"dagster/column_schema": column_schema(table), "dagster/table_name": f"{table.store}.{table.qualified_name}"}
     return dg.AssetSpec(
         key=dg.AssetKey(key),
-        deps=[dg.AssetKey(upstream) for upstream in dependencies(stage, stages)],
+        deps=[dg.AssetKey(upstream) for upstream in dependencies(stage, stages) if "/".join(upstream) not in left_out],
         description=stage.description if table is None else table.description,
         group_name=key[0],
         kinds=set(stage.kinds),
         owners=OWNERS,
         code_version=code_version(stage, settings),
-        automation_condition=condition_of(settings, stage.cadence) if is_automated else None,
+        automation_condition=None if stage.name in left_out else condition_of(settings, stage.cadence),
         freshness_policy=freshness_policy(settings),
         metadata=shown,
     )

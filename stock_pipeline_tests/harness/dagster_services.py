@@ -20,11 +20,9 @@ from unittest.mock import patch
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-import dagster as dg
 import polars as pl
 
 from stock_pipeline.market_data.sources.sample import SampleSource
-from stock_pipeline.models.catalogue import CATALOGUE
 from stock_pipeline.orchestration.instance import prepare_dagster_home
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.harness.default_stages import STAGES
@@ -144,18 +142,7 @@ def workplace_that_has_run(folder: Path) -> Workplace:
     workplace.make()
     ended = invoke(workplace.home, "run", **workplace.variables)
     assert ended.exit_code == 0, ended.output
-    _tell_of_models_left_out(workplace)
     return workplace
-
-
-def _tell_of_models_left_out(workplace: Workplace) -> None:
-    """Have Dagster take the other models for trained and sound, so that automation neither sets about training nor waits for them."""
-    with dg.DagsterInstance.from_config(str(workplace.instance_home())) as instance:
-        for entry in CATALOGUE:
-            if entry.name not in TRAINED:
-                key = dg.AssetKey(["models", entry.name])
-                instance.report_runless_asset_event(dg.AssetMaterialization(key))
-                instance.report_runless_asset_event(dg.AssetCheckEvaluation(key, "plausible_ic", passed=True, metadata={}, blocking=True))
 
 
 @dataclass(frozen=True)
