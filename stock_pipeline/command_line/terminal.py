@@ -30,7 +30,7 @@ def terminal() -> Console:
     """The console, without markup, emoji codes or highlights. Its width is COLUMNS, else that of the terminal, else 100 cells."""
     columns = os.environ.get("COLUMNS", "")
     width = int(columns) if columns.isdecimal() and len(columns) < 6 and int(columns) > 0 else None
-    if width is None and not sys.stdout.isatty():
+    if width is None and not (sys.stdout is not None and sys.stdout.isatty()):
         width = WIDTH_WITHOUT_TERMINAL
     width = None if width is None else min(max(width, NARROWEST), WIDEST)
     return _Terminal(width=width, markup=False, emoji=False, highlight=False)

@@ -19,10 +19,10 @@ def scratch_folder(root: Path) -> Path:
     """The folder of this process under ``root``, made at its first use, when those of dead processes are removed.
 
     Raises:
-        StockPipelineError: ``root`` is a file.
+        StockPipelineError: ``root`` is something else than a folder.
     """
-    if root.exists() and not root.is_dir():
-        raise StockPipelineError(f"{root} is a file, where the folder of temporary files belongs; move it away")
+    if (root.exists() or root.is_symlink()) and not root.is_dir():
+        raise StockPipelineError(f"{root} is no folder, where that of temporary files belongs; move it away")
     folder = _folder_of(root, os.getpid())
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -42,7 +42,7 @@ class Panel:
 
     def save(self, folder: Path) -> None:
         """Write the panel into ``folder``, which exists."""
-        np.save(folder / FEATURES_FILE, self.samples.x, allow_pickle=False)
+        _save(folder / FEATURES_FILE, self.samples.x)
         save_rows(folder, self.rows)
 
     @classmethod
@@ -54,25 +54,32 @@ class Panel:
 
 
 @contextmanager
-def array_file(file: Path, shape: tuple[int, int]) -> Iterator[Callable[[NDArray[np.float32]], None]]:
-    """Make a NumPy file of float32 of that shape; yields a function that appends some of its rows.
+def array_file(file: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Iterator[Callable[[NDArray[Any]], None]]:
+    """Make a NumPy file of an array of that type and shape; yields a function that appends some of its rows.
 
-    By ordinary writes: one into a mapped file on a full disk ends the process by a signal.
+    By ordinary writes, which say what is wrong: one into a mapped file on a full disk ends the process by a signal, and NumPy's own
+    tell only how many bytes were written.
     """
     with file.open("wb") as out:
-        np.lib.format.write_array_header_1_0(out, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        yield lambda rows: _append(out, rows)
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(out, header)
+        yield lambda rows: _append(out, np.ascontiguousarray(rows, dtype))
 
 
-def _append(out: BinaryIO, rows: NDArray[np.float32]) -> None:
-    out.write(np.ascontiguousarray(rows, dtype="<f4").data)
+def _append(out: BinaryIO, rows: NDArray[Any]) -> None:
+    out.write(rows.tobytes())
+
+
+def _save(file: Path, array: NDArray[Any]) -> None:
+    with array_file(file, array.dtype, array.shape) as append:
+        append(array)
 
 
 def save_rows(folder: Path, rows: pl.DataFrame) -> None:
     """Write the rows of a panel, sorted by session and symbol, beside its features."""
     session, previous = places_before(rows)
-    np.save(folder / SESSIONS_FILE, session, allow_pickle=False)
-    np.save(folder / PREVIOUS_FILE, previous, allow_pickle=False)
+    _save(folder / SESSIONS_FILE, session)
+    _save(folder / PREVIOUS_FILE, previous)
     rows.write_ipc(folder / ROWS_FILE)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from stock_pipeline.core.columns import CLOSE, FORWARD_RETURN, FORWARD_VOLATILITY, PAST_VOLATILITY, PRICE_FACTOR, SESSION, SYMBOL, TARGET
@@ -86,7 +87,7 @@ def _write_features(stores: Stores, settings: Settings, first: date | None, as_o
     with stores.shared_reader("ml"):
         days = read_features(stores, chosen, Selection(columns=(SESSION,), first=first, last=as_of))[SESSION]
         exposures = list[pl.DataFrame]()
-        with array_file(folder / FEATURES_FILE, (days.len(), len(chosen.names))) as append:
+        with array_file(folder / FEATURES_FILE, np.dtype(np.float32), (days.len(), len(chosen.names))) as append:
             # Of no session at all, a block without rows.
             for start, end in session_blocks(days, BLOCK_ROWS) or [(as_of, as_of)]:
                 block = read_inputs(stores, settings, Selection(first=start, last=end)).sort(SESSION, SYMBOL)

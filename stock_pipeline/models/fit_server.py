@@ -7,6 +7,7 @@ itself only imports and forks: a process that had computed would have threads, a
 import importlib
 import multiprocessing.util
 import os
+import shutil
 import signal
 import tempfile
 from collections import deque
@@ -36,6 +37,7 @@ IMPORTS: Final[Mapping[str, Callable[[], object]]] = {
     "pytorch": import_for_fits,
 }
 SECONDS_TO_STOP: Final = 10.0
+LEAST_FREE_BYTES: Final = 2**20
 OUT_OF_MEMORY: Final = "lower datasets.sessions, or choose a smaller features.set"
 
 
@@ -247,9 +249,15 @@ def _work(step: Step, work: Work, temporary_files: str, pipe: Connection) -> Non
     except MemoryError:
         pipe.send((False, f"there was not enough memory; {OUT_OF_MEMORY}"))
     except Exception as error:  # whatever a library raises must not stop the others
-        pipe.send((False, " ".join(str(error).split()) or type(error).__name__))
+        pipe.send((False, f"{' '.join(str(error).split()) or type(error).__name__}{_of_a_full_disk(temporary_files)}"))
     finally:
         pipe.close()
+
+
+def _of_a_full_disk(folder: str) -> str:
+    """What to add to a library's own words where the disk of its files is full, which it may not say."""
+    full = shutil.disk_usage(folder).free < LEAST_FREE_BYTES
+    return f"; the disk of {folder} is full: free space on it, then train again" if full else ""
 
 
 def _end_with_parent() -> None:

@@ -49,16 +49,18 @@ class AssetEvents:
         for key in result.stage.keys:
             inputs = {parent: self._version(parent) for parent in dependencies(result.stage, self._stages)}
             has_rows = result.state != "failed" and result.reached is not None
-            made = result.materialised or (has_rows and self._is_news(key, inputs))
+            made = result.materialised or (has_rows and self._is_news(result.stage, key, inputs))
             if made:
                 yield self._materialisation(result, key, inputs)
             evaluations = list(_evaluations(result, key))
             yield from evaluations if made else self._changed(evaluations)
 
-    def _is_news(self, key: Key, inputs: Mapping[Key, str]) -> bool:
-        """Whether Dagster would call the asset missing or unsynced: it is not on record, or made of other versions of its inputs."""
+    def _is_news(self, stage: Stage, key: Key, inputs: Mapping[Key, str]) -> bool:
+        """Whether Dagster would call the asset missing or unsynced: not on record, or made by other code or of other inputs."""
         tags = self._held.get(key)
-        return tags is None or any(tags.get(_input_tag(parent)) != version for parent, version in inputs.items())
+        if tags is None or tags.get(CODE_VERSION_TAG) != code_version(stage, self._settings):
+            return True
+        return any(tags.get(_input_tag(parent)) != version for parent, version in inputs.items())
 
     def _version(self, key: Key) -> str:
         tags = self._held.get(key)

@@ -73,10 +73,12 @@ class WriteReport:
 
 @dataclass(frozen=True)
 class Seen:
-    """The number of the last write to each store that a reader sees now."""
+    """The number of the last write to each store that a reader sees now, and its run: in another history of the store it is another's."""
 
     market: int
     ml: int
+    market_run: str | None = None  # None: there is no write, or its run is not on record
+    ml_run: str | None = None
 
 
 @dataclass(frozen=True)
@@ -189,9 +191,16 @@ def last_seen(connection: duckdb.DuckDBPyConnection, asset: str) -> Seen | None:
     The last one is that which was recorded last, whatever its clock said. Its numbers may be lower than those before, as after a store
     was restored from a backup.
     """
-    query = "SELECT seen_market, seen_ml FROM audit.executions WHERE asset = ? AND state <> 'failed' ORDER BY rowid DESC LIMIT 1"
+    columns = "seen_market, seen_ml, seen_market_run, seen_ml_run"
+    query = f"SELECT {columns} FROM audit.executions WHERE asset = ? AND state <> 'failed' ORDER BY rowid DESC LIMIT 1"  # noqa: S608
     rows = connection.execute(query, [asset]).fetchall()
-    return Seen(*rows[0]) if rows and None not in rows[0] else None
+    return Seen(*rows[0]) if rows and None not in rows[0][:2] else None
+
+
+def run_of(connection: duckdb.DuckDBPyConnection, sequence: int) -> str | None:
+    """The run that made the write of that number; None where there is none."""
+    rows = connection.execute("SELECT run_id FROM audit.writes WHERE sequence = ?", [sequence]).fetchall()
+    return rows[0][0] if rows else None
 
 
 def passed_last(connection: duckdb.DuckDBPyConnection, asset: str, tables: Sequence[str]) -> set[str]:
@@ -219,7 +228,7 @@ def last_write(connection: duckdb.DuckDBPyConnection, asset: str, table: str) ->
 
 def record_execution(connection: duckdb.DuckDBPyConnection, run: Execution) -> None:
     """Add one execution to the trail."""
-    seen = [None, None] if run.seen is None else [run.seen.market, run.seen.ml]
+    seen = [None] * 4 if run.seen is None else astuple(run.seen)
     passed = None if run.passed is None else ",".join(run.passed)
     values = [run.run_id, run.asset, run.started_at, run.finished_at, run.state, run.rows, run.error, *seen, passed, code_digest()]
     _insert(connection, EXECUTIONS, values)

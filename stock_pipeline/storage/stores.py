@@ -183,11 +183,12 @@ class Stores:
         if seen is None:
             return date.min
         found: list[date] = []
-        for database, number in ((self.market, seen.market), (self.ml, seen.ml)):
+        for database, number, run in ((self.market, seen.market, seen.market_run), (self.ml, seen.ml, seen.ml_run)):
             names = [table.qualified_name for table in tables if table.store == database.store]
             if names:
                 with database.reader() as connection:
-                    if audit.last_sequence(connection) < number:  # a store restored from before the asset looked
+                    # A store restored from before the asset looked: it lacks the write seen last, or has another in its place.
+                    if audit.last_sequence(connection) < number or (run is not None and audit.run_of(connection, number) != run):
                         return date.min
                     changed = audit.changed_from(connection, names, number)
                 found += [changed] if changed is not None else []
@@ -195,11 +196,8 @@ class Stores:
 
     def seen(self) -> Seen:
         """The numbers of the last writes to both stores: taken before reading, and recorded once the rows read have been processed."""
-        numbers = []
-        for database in (self.market, self.ml):
-            with database.reader() as connection:
-                numbers.append(audit.last_sequence(connection))
-        return Seen(*numbers)
+        (market, market_run), (ml, ml_run) = (_last_write(database) for database in (self.market, self.ml))
+        return Seen(market, ml, market_run, ml_run)
 
     def passed_last(self, store: StoreName, asset: str, tables: Sequence[TableSchema]) -> set[str]:
         """The checks of the asset that passed in its last execution, if its ``tables`` are as it left them; see ``audit.passed_last``."""
@@ -226,6 +224,13 @@ class Stores:
             with database.reader() as connection:
                 found |= read_one(connection)
         return found
+
+
+def _last_write(database: Database) -> tuple[int, str | None]:
+    """The number of the last write to a store, and its run."""
+    with database.reader() as connection:
+        number = audit.last_sequence(connection)
+        return number, audit.run_of(connection, number)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, schema: TableSchema) -> int:

@@ -53,6 +53,8 @@ EXECUTIONS: Final = _audit(
     Column("error", pl.String, "why it failed", nullable=True),
     Column("seen_market", pl.Int64, "number of the last write to the market store that it saw", nullable=True),
     Column("seen_ml", pl.Int64, "the same of the ML store", nullable=True),
+    Column("seen_market_run", pl.String, "the run of that write to the market store", nullable=True),
+    Column("seen_ml_run", pl.String, "the same of the ML store", nullable=True),
     Column("passed", pl.String, "names of its checks that passed, with commas; null where it did not come to them", nullable=True),
     Column("judged_by", pl.String, "digest of the code that judged them", nullable=True),
 )

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.storage import Author, Stores, open_stores, upsert
-from stock_pipeline.storage.audit import Execution, Progress
+from stock_pipeline.storage.audit import Execution, Progress, Seen
 from stock_pipeline_tests.factories.trial_tables import DAYS, NAMES, NOTE, READINGS, audit_rows, author, readings
 
 BEGAN = datetime(2012, 1, 10, 22, 0)
@@ -129,6 +130,19 @@ def test_in_a_store_restored_from_before_an_asset_looked_everything_may_have_cha
     look(stores, 3)  # it has looked at what is there now, which has a lower number
     stores.write("market", by, [upsert(elsewhere, readings({("A", DAYS[3]): (1.0, None)}))], DAYS[3])
     assert stores.changed_from([elsewhere], "ml", "trial/later") == DAYS[3]
+
+
+def test_a_restored_store_whose_new_writes_have_overtaken_what_an_asset_saw_is_known_by_their_run(stores: Stores, tmp_path: Path) -> None:
+    bring(stores, DAYS[1], 0)
+    backup = tmp_path / "backup.duckdb"
+    stores.ml.copy_to(backup)
+    for minute, expected in ((1, None), (3, date.min)):  # the write that was lost, and others in its place
+        shutil.copyfile(backup, stores.ml.path)
+        bring(stores, DAYS[2], minute)
+        stores.record_execution("ml", replace(task("trial/later", 2), seen=Seen(0, 2, None, "run-1")))
+        assert stores.changed_from([READINGS], "ml", "trial/later") == expected
+        bring(stores, DAYS[3], 4)
+        assert stores.changed_from([READINGS], "ml", "trial/later") == (DAYS[3] if expected is None else date.min)
 
 
 def test_changes_are_looked_for_in_the_store_in_which_each_table_lies(stores: Stores) -> None:
