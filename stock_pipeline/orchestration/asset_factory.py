@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.orchestration.automation import condition_of, freshness_policy, limits, retry_policy
+from stock_pipeline.orchestration.automation import INGESTION_JOB, condition_of, freshness_policy, limits, retry_policy
 from stock_pipeline.orchestration.execution import Run, execute_stage
 from stock_pipeline.orchestration.reporting import check_results, check_specs, column_schema, data_version, metadata_of
 from stock_pipeline.orchestration.resources import RunScope, StoreResource
@@ -44,13 +44,17 @@ def build_asset(stage: Stage, stages: Sequence[Stage], settings: Settings, left_
     )
     def run(
         context: dg.AssetExecutionContext, market: StoreResource, ml: StoreResource, scope: RunScope
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         stores = Stores(settings.home, market.open(), ml.open())
         retries_left = limits(settings, stage.cadence).retries - context.retry_number
         try:
             result = execute_stage(stage, Run(stores, settings, scope.options, context.run.run_id), retries_left)
         except InputError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        if context.job_name == INGESTION_JOB and not result.materialised:
+            # Nobody waits for it in this job, and what follows it would be launched by an empty materialisation.
+            yield from (check for key in stage.keys for check in check_results(result, key))
+            return
         for key in stage.keys:
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(key),
@@ -80,6 +84,7 @@ def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings, l
         description=stage.description if table is None else table.description,
         group_name=key[0],
         kinds=set(stage.kinds),
+        skippable=stage.cadence == "ingestion",
         owners=OWNERS,
         code_version=code_version(stage, settings),
         automation_condition=None if stage.name in left_out else condition_of(settings, stage.cadence),

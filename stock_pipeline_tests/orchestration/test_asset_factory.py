@@ -11,11 +11,12 @@ from stock_pipeline.core.errors import InputError, RefusedWriteError
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.asset_factory import build_asset, code_version
-from stock_pipeline.orchestration.context import StageContext, StageOutput
+from stock_pipeline.orchestration.automation import INGESTION_JOB
+from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.progress import Finished, Progressed, Started
 from stock_pipeline.orchestration.reporting import UP_TO_DATE
 from stock_pipeline.orchestration.resources import resources
-from stock_pipeline.orchestration.stage import Stage, key_of
+from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of
 from stock_pipeline.storage import Stores, upsert
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Workshop, declared, output
@@ -216,3 +217,17 @@ def test_several_keys_are_made_together(workshop: Workshop) -> None:
     assert "dagster/row_count" in shown["models/trainings"]
     assert "dagster/row_count" not in shown["maintenance/no_table"]
     assert len(ran.get_asset_check_evaluations()) == 3
+
+
+def test_ingestion_without_news_materialises_nothing_in_its_own_job(workshop: Workshop) -> None:
+    sound = StageCheck((CheckSpec("sound", ""),), lambda _context: {"sound": CheckOutcome(True)})
+    stage, settings = declared(lambda _context: output(), cadence="ingestion", checks=(sound,)), workshop.settings_with()
+    jobs = [dg.define_asset_job(name, selection=dg.AssetSelection.all()) for name in (INGESTION_JOB, "everything")]
+    definitions = dg.Definitions([build_asset(stage, [stage], settings)], jobs=jobs, resources=dict(resources(settings)))
+    found = []
+    for name in (INGESTION_JOB, INGESTION_JOB, "everything"):
+        ran = definitions.resolve_job_def(name).execute_in_process(instance=workshop.instance)
+        node = stage.name.replace("/", "__")
+        found.append((len(ran.asset_materializations_for_node(node)), [check.passed for check in ran.get_asset_check_evaluations()]))
+    # In a run of more assets those downstream wait for it, so that there is one.
+    assert found == [(1, [True]), (0, [True]), (1, [True])]
