@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 3
+JOBS ?= 2
 PORT ?= 3000
 MLFLOW_PORT ?= 5000
 
@@ -31,7 +31,7 @@ mlflow: install  ## every training in MLflow, on http://127.0.0.1:5000 (MLFLOW_P
 
 # A file's tests stay in one process, for they share what takes long to make. Those that start a daemon come after, one by one: it wants
 # both cores to itself.
-test: install  ## every test, three files at a time (JOBS=...)
+test: install  ## every test, two files at a time (JOBS=...)
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m "not live and not browser and not chaos"
 	@$(BIN)/python -m pytest -m "(live or browser) and not chaos"
 

@@ -9,6 +9,7 @@ import multiprocessing.util
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,6 +84,7 @@ class FitServer:
         """
         results, running = dict[int, Any](), dict[int, str]()
         with self._alive():
+            self._pipe.send(sys.path)  # by which the rest can be read
             self._pipe.send((list(steps), work, tempfile.gettempdir()))
         while len(results) < len(steps):
             with self._alive():
@@ -180,6 +182,7 @@ def _serve(pipe: Connection) -> None:
     importlib.import_module("stock_pipeline.models.training")
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
+            sys.path[:] = pipe.recv()
             _execute(pipe, *pipe.recv())
 
 
