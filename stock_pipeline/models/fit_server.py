@@ -19,7 +19,6 @@ from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Final
@@ -56,12 +55,15 @@ class Work:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _Ended:
+    """The end of a step's process. What it had sent follows, if anything: whether it succeeded, and its result or what went wrong.
+
+    The server passes that on unread: reading frames would start the threads of Polars.
+    """
+
     place: int
     exit_code: int
-    # Whether the step succeeded, and its result or what went wrong, as its process sent them; None where it died. The server passes it on
-    # unread: reading frames would start the threads of Polars.
-    content: bytes | None
+    has_answered: bool
 
 
 class FitServer:
@@ -89,8 +91,8 @@ class FitServer:
         while len(results) < len(steps):
             with self._alive():
                 told = self._pipe.recv()
-            if isinstance(told, _Answer):
-                results[told.place] = _result(told)
+            if isinstance(told, _Ended):
+                results[told.place] = self._result(told)
                 del running[told.place]
             else:
                 running |= told
@@ -106,6 +108,15 @@ class FitServer:
         except (EOFError, OSError) as error:
             self._process.join()
             raise StepFailedError(f"the process that starts its fits {_end(self._process.exitcode or 0)}") from error
+
+    def _result(self, ended: _Ended) -> Any:
+        if not ended.has_answered:
+            raise StepFailedError(f"its process {_end(ended.exit_code)}")
+        with self._alive():
+            succeeded, content = self._pipe.recv()
+        if not succeeded:
+            raise StepFailedError(content)
+        return content
 
     @property
     def is_alive(self) -> bool:
@@ -152,15 +163,6 @@ def _started() -> FitServer:
     return _server
 
 
-def _result(answer: _Answer) -> Any:
-    if answer.content is None:
-        raise StepFailedError(f"its process {_end(answer.exit_code)}")
-    succeeded, content = ForkingPickler.loads(answer.content)
-    if not succeeded:
-        raise StepFailedError(content)
-    return content
-
-
 def _end(code: int) -> str:
     if code == -signal.SIGKILL:
         return f"was killed, as the system does when memory runs out; {OUT_OF_MEMORY}"
@@ -204,7 +206,7 @@ def _execute(pipe: Connection, steps: list[Step], work: Work, temporary_files: s
             for ready in wait([pipe, *running]):
                 if ready is pipe:  # nothing is sent meanwhile
                     raise EOFError
-                pipe.send(_answer(ready, *running.pop(ready)))
+                _pass_on(pipe, ready, *running.pop(ready))
     finally:
         for _, process in running.values():
             process.kill()
@@ -229,14 +231,16 @@ def _forked(step: Step, work: Work, temporary_files: str) -> tuple[Connection, B
     return ours, process
 
 
-def _answer(answers: Any, place: int, process: BaseProcess) -> _Answer:
+def _pass_on(pipe: Connection, answers: Any, place: int, process: BaseProcess) -> None:
     try:
         content = answers.recv_bytes()
     except (EOFError, OSError):  # the latter in the middle of an answer
         content = None
     answers.close()
     process.join()
-    return _Answer(place, process.exitcode or 0, content)
+    pipe.send(_Ended(place, process.exitcode or 0, content is not None))
+    if content is not None:
+        pipe.send_bytes(content)
 
 
 def _work(step: Step, work: Work, temporary_files: str, pipe: Connection) -> None:
