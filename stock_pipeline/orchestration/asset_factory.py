@@ -75,6 +75,7 @@ def code_version(stage: Stage, settings: Settings) -> str:
 
 def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings, left_out: Collection[str]) -> dg.AssetSpec:
     table = stage.table_of(key)
+    ingested = [made for other in stages if other.cadence == "ingestion" for made in other.keys]
     shown: dict[str, Any] = {}
     if table is not None:
         shown = {"dagster/column_schema": column_schema(table), "dagster/table_name": f"{table.store}.{table.qualified_name}"}
@@ -87,7 +88,7 @@ def _spec(stage: Stage, key: Key, stages: Sequence[Stage], settings: Settings, l
         skippable=stage.cadence == "ingestion",
         owners=OWNERS,
         code_version=code_version(stage, settings),
-        automation_condition=None if stage.name in left_out else condition_of(settings, stage.cadence),
+        automation_condition=None if stage.name in left_out else condition_of(settings, stage.cadence, ingested),
         freshness_policy=freshness_policy(settings),
         metadata=shown,
     )

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.orchestration.stage import Cadence, Stage
+from stock_pipeline.orchestration.stage import Cadence, Key, Stage
 from stock_pipeline.settings import Settings, TaskSettings
 
 if TYPE_CHECKING:
@@ -39,12 +41,18 @@ def freshness_policy(settings: Settings) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window * 0.8)
 
 
-def condition_of(settings: Settings, cadence: Cadence) -> dg.AutomationCondition[Any] | None:
+def condition_of(settings: Settings, cadence: Cadence, ingested: Sequence[Key]) -> dg.AutomationCondition[Any] | None:
     """The condition under which an asset of that cadence is due; None for ingestion, which runs by schedule.
 
-    Nightly assets follow their upstream assets, once the blocking checks of these have passed, which ``eager`` alone does not require.
+    Nightly assets follow their upstream assets, once the blocking checks of these have passed, which ``eager`` alone does not require,
+    and once all of ingestion is recorded: its assets come one after another, and a look between two would split the night into many runs.
     Models are trained when missing, unless that has just failed, and at the scheduled times, also only after those checks. Both are due
     when their code or a setting that their rows depend on has changed.
+
+    Args:
+        settings: for the schedule of trainings.
+        cadence: of the asset.
+        ingested: the keys of the assets of ingestion.
     """
     if cadence == "ingestion":
         return None
@@ -52,7 +60,8 @@ def condition_of(settings: Settings, cadence: Cadence) -> dg.AutomationCondition
     changed = condition.code_version_changed().since_last_handled() & ~condition.any_deps_missing() & ~condition.in_progress()
     changed = changed.with_label("code_or_settings_changed")
     if cadence == "nightly":
-        due = condition.eager()
+        at_work = (condition.asset_matches(dg.AssetKey(key), condition.in_progress()) for key in ingested)
+        due = condition.eager() & ~reduce(or_, at_work).with_label("ingestion_in_progress")
     else:
         due = condition.missing() & ~condition.any_deps_missing() & ~condition.in_progress() & ~condition.execution_failed()
     if cadence == "training" and settings.registry.retraining.on_schedule:

@@ -1,6 +1,6 @@
 """When an asset is due, as Dagster judges it: a chain of bars, features and a model, looked at tick by tick."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,18 @@ SETTINGS = plain_settings(
 )
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 FRIDAY = datetime(2024, 5, 3, 12, tzinfo=UTC)
-BARS, FEATURES, MODEL = (dg.AssetKey(name) for name in ("bars", "features", "model"))
+CHAIN = "chain"
+BARS, ACTIONS, FEATURES, MODEL = (dg.AssetKey((CHAIN, name)) for name in ("bars", "actions", "features", "model"))
+INGESTED = [(CHAIN, "bars"), (CHAIN, "actions")]
 
 
 class Chain:
-    """bars (ingestion, with a blocking check) > features (nightly) > model (training), and the instance that has seen their runs."""
+    """bars and actions (ingestion, with a blocking check) > features (nightly) > model (training), and the instance that has seen them."""
 
     def __init__(self, instance: dg.DagsterInstance, settings: Settings = SETTINGS) -> None:
         self.instance = instance
         self.check_passes, self.training_works = True, True
+        self.between_bars_and_actions: Callable[[], object] = lambda: None
         self.cursors: dict[dg.AssetKey, Any] = {}
         self.now = FRIDAY
         self.settings = settings
@@ -42,19 +45,28 @@ class Chain:
     def definitions(self) -> dg.Definitions:
         """The code location as it is loaded now."""
 
-        @dg.asset(check_specs=[dg.AssetCheckSpec("sound", asset="bars", blocking=True)])
-        def bars() -> Iterator[dg.MaterializeResult[None]]:
-            yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=self.check_passes, check_name="sound")])
+        @dg.multi_asset(
+            specs=[dg.AssetSpec(BARS), dg.AssetSpec(ACTIONS)], check_specs=[dg.AssetCheckSpec("sound", asset=BARS, blocking=True)]
+        )
+        def ingestion() -> Iterator[dg.MaterializeResult[None]]:
+            sound = dg.AssetCheckResult(asset_key=BARS, passed=self.check_passes, check_name="sound")
+            yield dg.MaterializeResult(BARS, check_results=[sound])
+            self.between_bars_and_actions()
+            yield dg.MaterializeResult(ACTIONS)
 
-        @dg.asset(deps=[bars], automation_condition=condition_of(self.settings, "nightly"), code_version=self.version)
+        @dg.asset(
+            key=FEATURES, deps=[BARS], automation_condition=condition_of(self.settings, "nightly", INGESTED), code_version=self.version
+        )
         def features() -> None: ...
 
-        @dg.asset(deps=[features], automation_condition=condition_of(self.settings, "training"), code_version=self.version)
+        @dg.asset(
+            key=MODEL, deps=[FEATURES], automation_condition=condition_of(self.settings, "training", INGESTED), code_version=self.version
+        )
         def model() -> None:
             if not self.training_works:
                 raise ValueError("no memory left")
 
-        return dg.Definitions(assets=[bars, features, model])
+        return dg.Definitions(assets=[ingestion, features, model])
 
     def make(self, *keys: dg.AssetKey) -> None:
         job = self.definitions.resolve_implicit_global_asset_job_def()
@@ -63,7 +75,7 @@ class Chain:
     def due(self, later: timedelta = timedelta(minutes=1)) -> set[str]:
         """The assets that the next looks of the two automation sensors request."""
         self.now += later
-        return {key.to_user_string() for key in (FEATURES, MODEL) if self._requested(key)}
+        return {key.path[-1] for key in (FEATURES, MODEL) if self._requested(key)}
 
     def _requested(self, key: dg.AssetKey) -> bool:
         result = dg.evaluate_automation_conditions(
@@ -84,7 +96,7 @@ def chain() -> Iterator[Chain]:
 
 
 def test_ingestion_is_due_by_its_schedule_alone() -> None:
-    assert condition_of(SETTINGS, "ingestion") is None
+    assert condition_of(SETTINGS, "ingestion", INGESTED) is None
 
 
 def test_before_there_are_bars_nothing_is_due(chain: Chain) -> None:
@@ -93,7 +105,7 @@ def test_before_there_are_bars_nothing_is_due(chain: Chain) -> None:
 
 def test_bars_bring_features_and_with_them_the_model_that_is_missing(chain: Chain) -> None:
     chain.due()
-    chain.make(BARS)
+    chain.make(BARS, ACTIONS)
     assert chain.due() == {"features"}
     chain.make(FEATURES)
     assert chain.due() == {"model"}
@@ -104,18 +116,27 @@ def test_bars_bring_features_and_with_them_the_model_that_is_missing(chain: Chai
 def test_bars_that_a_blocking_check_refused_bring_nothing_until_they_are_mended(chain: Chain) -> None:
     chain.due()
     chain.check_passes = False
-    chain.make(BARS)
+    chain.make(BARS, ACTIONS)
     assert chain.due() == set()
     assert chain.due() == set()
     chain.check_passes = True
-    chain.make(BARS)
+    chain.make(BARS, ACTIONS)
+    assert chain.due() == {"features"}
+
+
+def test_nothing_is_made_before_the_whole_of_ingestion_is_recorded(chain: Chain) -> None:
+    looks: list[set[str]] = []
+    chain.due()
+    chain.between_bars_and_actions = lambda: looks.append(chain.due())
+    chain.make(BARS, ACTIONS)
+    assert looks == [set()]
     assert chain.due() == {"features"}
 
 
 def test_new_bars_bring_features_but_no_training(chain: Chain) -> None:
-    chain.make(BARS, FEATURES, MODEL)
+    chain.make(BARS, ACTIONS, FEATURES, MODEL)
     chain.due()
-    chain.make(BARS)
+    chain.make(BARS, ACTIONS)
     assert chain.due() == {"features"}
     chain.make(FEATURES)
     assert chain.due() == set()
@@ -124,7 +145,7 @@ def test_new_bars_bring_features_but_no_training(chain: Chain) -> None:
 def test_a_training_that_failed_is_not_tried_for_ever(chain: Chain) -> None:
     chain.due()
     chain.training_works = False
-    chain.make(BARS, FEATURES, MODEL)
+    chain.make(BARS, ACTIONS, FEATURES, MODEL)
     assert chain.due() == set()
     assert chain.due() == set()
 
@@ -132,13 +153,13 @@ def test_a_training_that_failed_is_not_tried_for_ever(chain: Chain) -> None:
 def test_a_training_that_failed_is_tried_again_at_its_time(chain: Chain) -> None:
     chain.due()
     chain.training_works = False
-    chain.make(BARS, FEATURES, MODEL)
+    chain.make(BARS, ACTIONS, FEATURES, MODEL)
     assert chain.due() == set()
     assert chain.due(later=timedelta(days=1)) == {"model"}
 
 
 def test_another_setting_that_rows_depend_on_has_them_made_again_once(chain: Chain) -> None:
-    chain.make(BARS, FEATURES, MODEL)
+    chain.make(BARS, ACTIONS, FEATURES, MODEL)
     assert chain.due() == set()
     chain.version = "2"
     assert chain.due() == {"features", "model"}
@@ -147,7 +168,7 @@ def test_another_setting_that_rows_depend_on_has_them_made_again_once(chain: Cha
 
 
 def test_a_model_is_trained_at_its_time_on_the_schedule_s_clock(chain: Chain) -> None:
-    chain.make(BARS, FEATURES, MODEL)
+    chain.make(BARS, ACTIONS, FEATURES, MODEL)
     assert chain.due() == set()
     chain.now = datetime(2024, 5, 4, 8, 28, 30, tzinfo=UTC)  # 04:28 in New York, on the Saturday of the cron line
     assert chain.due() == set()
@@ -182,7 +203,7 @@ def test_without_the_schedule_a_model_is_trained_when_missing_and_then_never() -
     settings = plain_settings(Path("nowhere"), registry={"retraining": {"on_schedule": False}}, automation={"training_cron": "30 4 * * 6"})
     with dg.DagsterInstance.ephemeral() as instance:
         chain = Chain(instance, settings)
-        chain.make(BARS, FEATURES)
+        chain.make(BARS, ACTIONS, FEATURES)
         assert "model" in chain.due()
         chain.make(MODEL)
         assert [chain.due(timedelta(days=1)) for _ in range(8)] == [set()] * 8
