@@ -60,8 +60,10 @@ def condition_of(settings: Settings, cadence: Cadence, ingested: Sequence[Key]) 
     changed = condition.code_version_changed().since_last_handled() & ~condition.any_deps_missing() & ~condition.in_progress()
     changed = changed.with_label("code_or_settings_changed")
     if cadence == "nightly":
-        at_work = (condition.asset_matches(dg.AssetKey(key), condition.in_progress()) for key in ingested)
-        due = condition.eager() & ~reduce(or_, at_work).with_label("ingestion_in_progress")
+        at_work = [condition.asset_matches(dg.AssetKey(key), condition.in_progress()) for key in ingested]
+        due = condition.eager()
+        if at_work:
+            due = due & ~reduce(or_, at_work).with_label("ingestion_in_progress")
     else:
         due = condition.missing() & ~condition.any_deps_missing() & ~condition.in_progress() & ~condition.execution_failed()
     if cadence == "training" and settings.registry.retraining.on_schedule:

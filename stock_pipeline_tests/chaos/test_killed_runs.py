@@ -35,10 +35,8 @@ ASSETS = [
 EVERY_PLACE = [(asset, place) for number, asset in enumerate(ASSETS) for place in (PLACES if number % 2 else ("written",))]
 A_FEW = [
     ("market_data/daily_bars", "write"),
-    ("market_data/daily_bars", "written"),
     ("models/spline_ridge", "written"),
     ("registry/model_versions", "write"),
-    ("portfolio/suggested_stocks", "end"),
     ("maintenance/backups", "written"),
 ]
 # They tell of runs and moments, or of the files of both stores, which hold what tells of runs.

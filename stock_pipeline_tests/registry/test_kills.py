@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from stock_pipeline.core.columns import VERSION
 from stock_pipeline.models.tables import TRAININGS
@@ -17,7 +18,7 @@ from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import ingested, put, training_row, version_row
 from stock_pipeline_tests.harness.kill_loop import DONE, GONE, MODEL, STEP
 
-KILLS = 200
+KILLS, FEW = 200, 40
 LEAST_STEPS = 6  # of a change: versions are taken out and put in, a decision added, both told of in the trail, and all of it committed
 PROJECT = Path(__file__).resolve().parents[2]
 DAYS = sessions(3)
@@ -55,14 +56,15 @@ def killed_after(nursery: "subprocess.Popen[str]", lines: int) -> list[str]:
     return heard
 
 
-def test_two_hundred_kills_leave_the_old_version_or_the_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [FEW, pytest.param(KILLS, marks=pytest.mark.chaos)])
+def test_kills_leave_the_old_version_or_the_new_one(tmp_path: Path, kills: int) -> None:
     stores = ingested(tmp_path, DAYS[-1])
     put(stores, TRAININGS, [training_row(MODEL, f"t{number}", DAYS[0]) for number in (1, 2)], DAYS[0])
     put(stores, MODEL_VERSIONS, [version_row(MODEL, 1, "t1", DAYS[0], DAYS[1]), version_row(MODEL, 2, "t2", DAYS[1])], DAYS[1])
     moments, acknowledging = random.Random(7), 0  # noqa: S311
     command = [sys.executable, "-m", "stock_pipeline_tests.harness.kill_loop", str(tmp_path)]
     with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nursery:
-        for _ in range(KILLS):
+        for _ in range(kills):
             before = serving(stores)
             heard = killed_after(nursery, moments.randint(1, 9))
             after, acknowledged = serving(stores), heard.count(DONE)
@@ -73,4 +75,4 @@ def test_two_hundred_kills_leave_the_old_version_or_the_new_one(tmp_path: Path) 
             acknowledging += acknowledged > 0
         assert nursery.stdin is not None
         nursery.stdin.close()
-    assert 0 < acknowledging < KILLS
+    assert 0 < acknowledging < kills
