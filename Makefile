@@ -29,11 +29,10 @@ ui: install  ## the web UI and the daemon with every schedule and sensor, on htt
 mlflow: install  ## every training in MLflow, on http://127.0.0.1:5000 (MLFLOW_PORT=...)
 	@$(BIN)/stock-pipeline mlflow --port $(MLFLOW_PORT)
 
-# A file's tests stay in one process, for they share what takes long to make. Those that start a daemon come after, one by one: it wants
-# both cores to itself.
+# A file's tests stay in one process, for they share what takes long to make. Those that start a daemon come after the others.
 test: install  ## every test, two files at a time (JOBS=...)
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m "not live and not browser and not chaos"
-	@$(BIN)/python -m pytest -m "(live or browser) and not chaos"
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile -m "(live or browser) and not chaos"
 
 chaos: install  ## a data directory through many kills of whole commands and of the daemon, full disks, lost and damaged files
 	@$(BIN)/python -m pytest -m chaos

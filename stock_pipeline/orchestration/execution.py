@@ -17,6 +17,7 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.files import sentence_on
 from stock_pipeline.core.interruption import raise_if_asked
 from stock_pipeline.core.scratch import scratch_folder, temporary_files_in
+from stock_pipeline.core.table_schema import StoreName
 from stock_pipeline.orchestration.clock import utc_now
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.declared import declared_settings, declared_stores
@@ -40,6 +41,9 @@ class Run:
     run_id: str = field(default_factory=lambda: str(uuid4()))  # for the audit trail
     clock: Callable[[], datetime] = utc_now  # returns the present moment, UTC
     strict: bool = False  # whether a body that reads a table or a setting which its stage does not declare fails
+
+
+Unrecorded = dict[StoreName, list[Execution]]  # rows of the audit trail that are yet to be written, by store
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,9 @@ class StageResult:
         return {name: verdict for name, verdict in self.checks.items() if name in blocking and not verdict.passed}
 
 
-def execute_stage(stage: Stage, run: Run, retries_left: int = 0, standing: Standing | None = None) -> StageResult:
+def execute_stage(
+    stage: Stage, run: Run, retries_left: int = 0, standing: Standing | None = None, unrecorded: Unrecorded | None = None
+) -> StageResult:
     """Execute a stage: read its watermark, run its body, write the output, judge its checks.
 
     A failure that the stage shows as a check is raised as long as retries are left.
@@ -92,6 +98,7 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0, standing: Stand
         run: its stores, settings and options.
         retries_left: how often it would be tried again.
         standing: how it stands; looked up where it is None.
+        unrecorded: where given, it gets the execution's row of the audit trail if there was nothing to do; otherwise that is written.
 
     Raises:
         InputError: the user's input is wrong; a retry would not help.
@@ -101,13 +108,17 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0, standing: Stand
     announce(Started(stage.name))
 
     def finish(
-        state: ExecutionState, rows: int, error: str | None = None, remade: str | None = None, passed: tuple[str, ...] | None = None
+        state: ExecutionState, rows: int, error: str | None, remade: str | None, passed: tuple[str, ...] | None, untouched: bool
     ) -> float:
         seconds = time.perf_counter() - began
         announce(Finished(stage.name, rows, seconds, state == "up_to_date", error, remade))
         if not run.options.dry_run:  # a dry run keeps nothing, and is not the asset's last result
             ended = moment + timedelta(seconds=seconds)
-            _record(stage, run, Execution(stage.name, run.run_id, moment, ended, state, rows, error, seen, passed))
+            task = Execution(stage.name, run.run_id, moment, ended, state, rows, error, seen, passed)
+            if untouched and unrecorded is not None:
+                unrecorded.setdefault(stage.store, []).append(task)
+            else:
+                _record(run.stores, stage.store, [task])
         return seconds
 
     seen: Seen | None = None
@@ -126,13 +137,13 @@ def execute_stage(stage: Stage, run: Run, retries_left: int = 0, standing: Stand
         untouched = output is None and error is None
         result = _result(stage, context, output, reports, error, standing.progress if untouched else None)
     except Exception as problem:
-        finish("failed", 0, sentence_of(problem))
+        finish("failed", 0, sentence_of(problem), None, None, untouched=False)
         raise
     remade = remade if result.state == "succeeded" else None
     if remade is not None and (fewer := sum(report.deleted - report.inserted for report in reports)) > 0:
         remade += f", rows: {fewer:,} fewer"
     passed = tuple(name for name, verdict in result.checks.items() if verdict.passed)
-    seconds = finish(result.state, result.rows, error, remade, passed)
+    seconds = finish(result.state, result.rows, error, remade, passed, untouched)
     for name, verdict in result.blocked.items():
         announce(Blocked(stage.name, name, facts_of(verdict)))
     return replace(result, seconds=seconds, remade=remade)
@@ -150,26 +161,31 @@ def execute_stages(stages: Sequence[Stage], run: Run) -> Iterator[StageResult | 
     """Execute stages in their order, leaving out those downstream of a failed stage or of a failed blocking check."""
     barred: set[Key] = set()
     known: dict[str, Standing] = {}
-    for place, stage in enumerate(stages):
-        raise_if_asked()
-        result: StageResult | StageFailure
-        if barred.intersection(dependencies(stage, stages)):
-            barred.update(stage.keys)
-            continue
-        try:
-            result = execute_stage(stage, run, standing=known.get(stage.name))
-        except Exception as problem:
+    unrecorded: Unrecorded = {}  # one transaction each would cost a night without news a tenth of its time
+    try:
+        for place, stage in enumerate(stages):
             raise_if_asked()
-            result = StageFailure(stage, sentence_of(problem))
-        if isinstance(result, StageFailure) or result.blocked:
-            barred.update(stage.keys)
-        # As long as nothing is made, all that follow stand as they stood.
-        if isinstance(result, StageFailure) or result.output is not None:
-            known = {}
-        elif not known:
-            known = standings(stages[place + 1 :], run.stores)
-        yield result
-        del result  # with the frames that it has made
+            result: StageResult | StageFailure
+            if barred.intersection(dependencies(stage, stages)):
+                barred.update(stage.keys)
+                continue
+            try:
+                result = execute_stage(stage, run, standing=known.get(stage.name), unrecorded=unrecorded)
+            except Exception as problem:
+                raise_if_asked()
+                result = StageFailure(stage, sentence_of(problem))
+            if isinstance(result, StageFailure) or result.blocked:
+                barred.update(stage.keys)
+            # As long as nothing is made, all that follow stand as they stood.
+            if isinstance(result, StageFailure) or result.output is not None:
+                known = {}
+            elif not known:
+                known = standings(stages[place + 1 :], run.stores)
+            yield result
+            del result  # with the frames that it has made
+    finally:
+        for store, tasks in unrecorded.items():
+            _record(run.stores, store, tasks)
     raise_if_asked()
 
 
@@ -282,9 +298,10 @@ def _passed_what_is_stored(check: StageCheck, stage: Stage, context: StageContex
         return changed is None and {spec.name for spec in check.specs} <= context.stores.passed_last(stage.store, stage.name, stage.tables)
 
 
-def _record(stage: Stage, run: Run, task: Execution) -> None:
+def _record(stores: Stores, store: StoreName, tasks: Sequence[Execution]) -> None:
     try:
-        run.stores.record_execution(stage.store, task)
+        stores.record_executions(store, *tasks)
     except Exception as problem:
         # A failed audit row must neither hide the error of the stage nor undo what is committed.
-        logging.getLogger(__name__).warning("the audit row of %s could not be written: %s", stage.name, problem)
+        names = ", ".join(task.asset for task in tasks)
+        logging.getLogger(__name__).warning("the audit row of %s could not be written: %s", names, problem)

@@ -209,10 +209,11 @@ class Stores:
         with self.database(schema.store).reader() as connection:
             return audit.last_write(connection, asset, schema.qualified_name)
 
-    def record_execution(self, store: StoreName, run: Execution) -> None:
-        """Add one execution of an asset to the trail."""
+    def record_executions(self, store: StoreName, *runs: Execution) -> None:
+        """Add executions of assets of that store to the trail, in one transaction."""
         with self.database(store).writer() as connection:
-            audit.record_execution(connection, run)
+            for run in runs:
+                audit.record_execution(connection, run)
 
     def last_executions(self) -> dict[str, Execution]:
         """The latest execution of every asset, of both stores."""

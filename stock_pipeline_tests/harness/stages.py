@@ -35,8 +35,8 @@ class DyingStores(Stores):
             raise KilledError(f"{author.name} before it writes")
         return super().write(store, author, writes, watermark)
 
-    def record_execution(self, store: StoreName, run: Execution) -> None:
-        raise KilledError(f"{run.asset} before its trail in the {store} store")
+    def record_executions(self, store: StoreName, *runs: Execution) -> None:
+        raise KilledError(f"{[run.asset for run in runs]} before its trail in the {store} store")
 
 
 def dying(stores: Stores, death: Death) -> Stores:

@@ -189,7 +189,7 @@ def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(worksh
     def body(_context: StageContext) -> StageOutput:
         raise ValueError("the first error")
 
-    monkeypatch.setattr(Stores, "record_execution", refuse)
+    monkeypatch.setattr(Stores, "record_executions", refuse)
     assert workshop.run(lambda _context: output()).success
     failed = workshop.run(body)
     (failure,) = failed.filter_events(lambda event: event.is_step_failure)

@@ -15,6 +15,7 @@ import pytest
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.core.interruption import interruptible
+from stock_pipeline.core.table_schema import StoreName
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult, execute_stage, execute_stages
@@ -22,6 +23,7 @@ from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Blocked, Event, Finished, listening
 from stock_pipeline.orchestration.stage import Cadence, CheckSpec, Stage, StageCheck, key_of
 from stock_pipeline.storage import Stores, audit, replace_all
+from stock_pipeline.storage.audit import Execution
 from stock_pipeline_tests.factories.rows import ingested, put
 from stock_pipeline_tests.harness.asset_harness import DAYS, NAME, Body, declared, output
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -149,7 +151,7 @@ def test_what_lies_downstream_of_a_failure_is_left_out_and_the_rest_goes_on(stor
 
 def test_a_trail_that_cannot_be_written_hides_neither_success_nor_failure(stores: Stores) -> None:
     class Full(Stores):
-        def record_execution(self, *_given: object) -> None:
+        def record_executions(self, *_given: object) -> None:
             raise OSError("no more room")
 
     def body(_context: StageContext) -> StageOutput:
@@ -329,3 +331,20 @@ def test_an_interrupt_ends_the_run_even_where_a_library_swallows_it(body: Body, 
     with interruptible(), pytest.raises(KeyboardInterrupt):
         list(execute_stages(stages, run_of(stores)))
     assert executed == []
+
+
+def test_executions_that_had_nothing_to_do_are_recorded_together_also_where_the_run_ends_early(stores: Stores) -> None:
+    written: list[tuple[str, ...]] = []
+
+    class Watched(Stores):
+        def record_executions(self, store: StoreName, *runs: Execution) -> None:
+            written.append(tuple(run.asset for run in runs))
+            super().record_executions(store, *runs)
+
+    idle = [Stage((("maintenance", name),), "", (), reads=(), body=lambda _context: None) for name in ("a", "b", "c")]
+    made = declared(lambda _context: output())
+    running = execute_stages([*idle[:1], made, *idle[1:]], run_of(Watched(stores.home, stores.market, stores.ml)))
+    assert [next(running).stage.name for _ in range(3)] == ["maintenance/a", NAME, "maintenance/b"]
+    running.close()  # type: ignore[attr-defined]
+    assert written == [(NAME,), ("maintenance/a", "maintenance/b")]
+    assert {*stores.last_executions()} == {NAME, "maintenance/a", "maintenance/b"}

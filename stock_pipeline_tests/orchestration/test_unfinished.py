@@ -58,7 +58,7 @@ def test_an_asset_that_has_looked_and_stays_where_it_is_is_not_launched_again() 
 
 def test_an_asset_is_up_with_the_market_once_it_has_seen_its_last_write(stores: Stores) -> None:
     def look(state: ExecutionState) -> set[str]:
-        stores.record_execution("ml", Execution(DRIFT.name, str(uuid4()), MOMENT, MOMENT, state, 0, seen=stores.seen()))
+        stores.record_executions("ml", Execution(DRIFT.name, str(uuid4()), MOMENT, MOMENT, state, 0, seen=stores.seen()))
         return stores.up_with_market()
 
     assert look("failed") == set()
@@ -81,12 +81,12 @@ def test_nothing_is_made_of_what_a_blocking_check_has_refused() -> None:
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
     stores = ingested(tmp_path / "data", NOW)
-    stores.record_execution("market", Execution(INGESTION.name, "a-run", MOMENT, MOMENT, "succeeded", 1))
+    stores.record_executions("market", Execution(INGESTION.name, "a-run", MOMENT, MOMENT, "succeeded", 1))
     for stage in STAGES[1:]:
         by = Author.of_asset(stage.name, "1", "a-run", MOMENT)
         stores.prepare(stage.tables)
         stores.write("ml", by, [], BEFORE)
-        stores.record_execution("ml", Execution(stage.name, "a-run", MOMENT, MOMENT, "succeeded", 0))
+        stores.record_executions("ml", Execution(stage.name, "a-run", MOMENT, MOMENT, "succeeded", 0))
     return stores
 
 
@@ -159,5 +159,5 @@ def test_an_execution_that_wrote_and_did_not_end_was_cut_short(stores: Stores) -
     by = Author.of_asset(COPIES.name, "1", "killed", MOMENT)
     stores.write("ml", by, [upsert(BACKUPS, output().writes[0].frame)], NOW)
     assert stores.cut_short() == {COPIES.name}
-    stores.record_execution("ml", Execution(COPIES.name, "killed", MOMENT, MOMENT, "succeeded", 1))
+    stores.record_executions("ml", Execution(COPIES.name, "killed", MOMENT, MOMENT, "succeeded", 1))
     assert stores.cut_short() == set()

@@ -137,7 +137,7 @@ def test_the_status_tells_of_every_model_with_its_metrics_over_all_folds(stores:
 def test_the_status_tells_why_the_last_training_failed_until_one_succeeds(stores: Stores) -> None:
     def ended(minute: int, error: str | None) -> str | None:
         moment = MOMENT.replace(minute=minute)
-        stores.record_execution(
+        stores.record_executions(
             "ml", Execution(f"models/{MODEL}", "a-run", moment, moment, "succeeded" if error is None else "failed", 0, error)
         )
         problem: str | None = next(row["problem"] for row in model_status(stores) if row["model"] == MODEL)

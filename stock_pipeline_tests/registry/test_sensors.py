@@ -53,7 +53,7 @@ def serve(stores: Stores) -> Serve:
 
 def tried(stores: Stores, model: str, state: ExecutionState, error: str | None = None, hour: int = 1) -> None:
     moment = NOW.replace(hour=hour)
-    stores.record_execution("ml", Execution(f"models/{model}", "a-run", moment, moment, state, 0, error))
+    stores.record_executions("ml", Execution(f"models/{model}", "a-run", moment, moment, state, 0, error))
 
 
 def look(stores: Stores, **retraining: object) -> dg.RunRequest | dg.SkipReason:

@@ -21,7 +21,7 @@ def task(asset: str, minute: int, state: Literal["succeeded", "up_to_date", "fai
 
 def look(stores: Stores, minute: int, state: Literal["succeeded", "up_to_date", "failed"] = "succeeded", error: str | None = None) -> None:
     """An execution of an asset that sees what is there."""
-    stores.record_execution("ml", replace(task("trial/later", minute, state, error), seen=stores.seen()))
+    stores.record_executions("ml", replace(task("trial/later", minute, state, error), seen=stores.seen()))
 
 
 def bring(stores: Stores, day: date, minute: int, value: float = 1.0) -> None:
@@ -58,8 +58,8 @@ def test_count_and_hash_tell_of_the_whole_table(stores: Stores) -> None:
 def test_the_latest_execution_of_every_asset_is_told_of_both_stores(stores: Stores) -> None:
     runs = [task("a/one", 1), task("a/one", 3, "failed", "it broke"), task("a/one", 2), task("a/two", 1, "up_to_date")]
     for run in runs:
-        stores.record_execution("ml", run)
-    stores.record_execution("market", task("market_data/bars", 5))
+        stores.record_executions("ml", run)
+    stores.record_executions("market", task("market_data/bars", 5))
     assert stores.last_executions() == {"a/one": runs[1], "a/two": runs[3], "market_data/bars": task("market_data/bars", 5)}
 
 
@@ -102,7 +102,7 @@ def test_a_change_while_the_asset_was_at_work_or_before_it_failed_is_not_forgott
 def test_what_was_written_while_the_asset_was_at_work_is_news_whatever_the_clock_says(stores: Stores) -> None:
     seen = stores.seen()
     bring(stores, DAYS[2], 1)
-    stores.record_execution("ml", replace(task("trial/later", 5), seen=seen))
+    stores.record_executions("ml", replace(task("trial/later", 5), seen=seen))
     assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[2]
 
 
@@ -139,7 +139,7 @@ def test_a_restored_store_whose_new_writes_have_overtaken_what_an_asset_saw_is_k
     for minute, expected in ((1, None), (3, date.min)):  # the write that was lost, and others in its place
         shutil.copyfile(backup, stores.ml.path)
         bring(stores, DAYS[2], minute)
-        stores.record_execution("ml", replace(task("trial/later", 2), seen=Seen(0, 2, None, "run-1")))
+        stores.record_executions("ml", replace(task("trial/later", 2), seen=Seen(0, 2, None, "run-1")))
         assert stores.changed_from([READINGS], "ml", "trial/later") == expected
         bring(stores, DAYS[3], 4)
         assert stores.changed_from([READINGS], "ml", "trial/later") == (DAYS[3] if expected is None else date.min)
