@@ -33,7 +33,7 @@ from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.reading import model_inputs
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.splits import walk_forward
+from stock_pipeline.datasets.splits import Lengths, walk_forward
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models.artefacts import Saveable, write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
@@ -158,7 +158,7 @@ def _sha(folder: Path, name: str) -> str:
 
 
 def _splits() -> Any:
-    return walk_forward(DAYS, FOLDS, REACH, 3, 200)
+    return walk_forward(DAYS, FOLDS, REACH, 3, Lengths(200, (SESSIONS - 200 - REACH - 3) // FOLDS))
 
 
 def _panel() -> pl.DataFrame:

@@ -32,7 +32,7 @@ from stock_pipeline.models.fit_server import Work, execute
 from stock_pipeline.models.metrics import metric_table, metrics_by_part
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.stacking import stack_out_of_fold, stack_weights, widen
-from stock_pipeline.models.training import FoldFit
+from stock_pipeline.models.training import FoldFit, of_all_folds
 from stock_pipeline.settings import load_settings
 
 EMBARGO: Final = 3
@@ -54,7 +54,7 @@ def main(record: Path, files: str, first_year: int, last_year: int, months: int,
         began = time.perf_counter()
         plan = Plan(entry, tuple(splits), label_ends, Conditions(seed=7, threads=2))
         work = Work(plan, features.names, folder)
-        tests, seen = (pl.concat(parts) for parts in zip(*execute([FoldFit(split, {}) for split in splits], work, print), strict=True))
+        tests, seen = of_all_folds(execute([FoldFit(split, {}) for split in splits], work, print), splits)
         told.append(tests)
         found[entry.name] = _figures(tests, seen) | {"seconds": time.perf_counter() - began}
         print(entry.name, found[entry.name], file=sys.stderr, flush=True)

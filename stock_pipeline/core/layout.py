@@ -12,6 +12,7 @@ class Layout:
         self.market_store = home / "market.duckdb"  # the DuckDB file that ingestion alone writes
         self.ml_store = home / "ml.duckdb"  # the DuckDB file of everything that is made of market data
         self.models = home / "models"  # artefacts: a folder per model, in it one per training
+        self.folds = home / "folds"  # results of folds that the next training keeps, a folder per model
         self.archive = home / "archive"  # artefacts of archived versions, a file per training
         self.answers = home / "landing"  # answers of live sources that are not stored yet, a folder per session
         self.backups = home / "backups"  # copies of the stores, a folder per session

@@ -7,7 +7,7 @@ import polars as pl
 
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.charts import folds_chart
-from stock_pipeline.datasets.splits import check_split, chosen_splits, split_table
+from stock_pipeline.datasets.splits import check_split, chosen_splits, shortened, split_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.labels.catalogue import purge_span
 from stock_pipeline.labels.reading import read_first_known, read_label_ends
@@ -24,13 +24,16 @@ def make_splits(context: StageContext) -> StageOutput | None:
     known = read_first_known(context.stores, context.as_of, context.settings.labels.horizons[0])
     ends = read_label_ends(context.stores, context.as_of, context.settings.labels)
     table = _splits_of(context.settings, known, ends, context.as_of)
+    note = shortened(list(known), context.settings.datasets, context.settings.labels)
+    if note is not None:
+        context.report_progress(note)
     earlier = [_splits_of_the_past(context.settings, known, ends, day) for day in context.nights_to_make(WALK_FORWARD_SPLITS)[:-1]]
     return StageOutput(
         writes=(context.rows_of_nights(WALK_FORWARD_SPLITS, pl.concat([*earlier, table]), least_share=0.9),),
         watermark=context.as_of,
         charts=lambda: {"folds": folds_chart(table)},
         tables={"folds": table},
-        facts={"labelled_sessions": len(known)},
+        facts={"labelled_sessions": len(known)} | ({} if note is None else {"note": note}),
     )
 
 
@@ -61,6 +64,6 @@ STAGES: Sequence[Stage] = (
         reads=(DAILY_LABELS,),
         body=make_splits,
         settings=("datasets", "exchange", "labels", "quality.jump_ratio"),
-        code_version="2",
+        code_version="3",
     ),
 )

@@ -1,9 +1,10 @@
 """The training panel: what models learn from, in memory or as files that several processes share."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -94,6 +95,25 @@ def hash_of_panel(folder: Path) -> str:
     with (folder / FEATURES_FILE).open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def digests_up_to(folder: Path, ends: Collection[date]) -> dict[date, str]:
+    """For each of ``ends`` the SHA-256 (hex) of the panel's rows up to that session, which do not depend on what follows.
+
+    Args:
+        folder: where the panel lies.
+        ends: sessions, of which the panel need not have rows.
+    """
+    rows = pl.read_ipc(folder / ROWS_FILE)
+    counts = {end: int(rows[SESSION].search_sorted(end, side="right")) for end in sorted(ends)}
+    features = np.load(folder / FEATURES_FILE, mmap_mode="r", allow_pickle=False)
+    running, done, found = hashlib.sha256(), 0, {}
+    for end, count in counts.items():
+        running.update(features[done:count].tobytes())
+        whole = running.copy()
+        whole.update(content_hash(rows.head(count), (SESSION, SYMBOL)).encode())
+        found[end], done = whole.hexdigest(), count
+    return found
 
 
 def _mapped(file: Path) -> NDArray[Any]:

@@ -29,7 +29,7 @@ from stock_pipeline.core.scores import is_plausible, rank_ic_by_session
 from stock_pipeline.datasets.catalogue import RETURN_KIND, target_kind
 from stock_pipeline.datasets.panel import hash_of_panel, sessions_learned
 from stock_pipeline.datasets.reading import read_splits, write_training_panel
-from stock_pipeline.datasets.splits import Split, chosen_splits
+from stock_pipeline.datasets.splits import Split, chosen_splits, inner_splits
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.features.reading import chosen_set
@@ -42,6 +42,7 @@ from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_
 from stock_pipeline.models.charts import CHARTS_OF_KINDS, explanation_charts, rank_ic_chart, scores_chart, weights_chart
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.kept_results import KeptResults
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.metrics import PART, overall
 from stock_pipeline.models.plan import Plan
@@ -73,12 +74,17 @@ def train_model(entry: ModelEntry) -> Callable[[StageContext], StageOutput | Non
             write_training_panel(context.stores, context.settings, context.as_of, entry.target, folder)
             learned = sessions_learned(folder)
             plan = _plan(context, entry, learned)
-            with train_in_subprocesses(plan, chosen_set(context.settings).names, folder, context.report_progress) as trained:
+            kept = KeptResults(
+                context.stores.layout.folds / entry.name, may_read=not context.full_refresh, may_write=not context.options.dry_run
+            )
+            names = chosen_set(context.settings).names
+            with train_in_subprocesses(plan, names, folder, context.report_progress, kept) as trained:
                 inputs = _inputs(context, entry.name, hash_of_panel(folder), trained.model.fitted_with, plan.conditions_of_a_fit)
                 fitted = Fitted(inputs, trained.model, learned, entry.target, entry.target.exposures, trained.model.window)
                 training, manifest = _recorded(
                     context, fitted, TrainingPredictions(trained.out_of_fold, trained.in_sample, trained.explained, trained.trials)
                 )
+            kept.forget_the_rest()
         return _output(context, training, manifest)
 
     return body
@@ -87,9 +93,12 @@ def train_model(entry: ModelEntry) -> Callable[[StageContext], StageOutput | Non
 def _plan(context: StageContext, entry: ModelEntry, learned: pl.Series) -> Plan:
     chosen = context.settings.models
     device = device_for(entry, chosen.device, context.report_progress)
+    splits, tried = _splits(context, learned), chosen.tuning_trials > 1 and len(entry.space) > 0
+    sessions, settings = learned.unique().sort().to_list(), context.settings
     return Plan(
         entry=entry,
-        splits=tuple(_splits(context, learned)),
+        splits=tuple(splits),
+        inner_splits=tuple(inner_splits(sessions, splits[0], settings.datasets, settings.labels)) if tried else (),
         label_ends=read_label_ends(context.stores, context.as_of, context.settings.labels),
         conditions=Conditions(chosen.seed, chosen.threads, device),
         trials=chosen.tuning_trials,

@@ -24,6 +24,7 @@ class Plan:
             is fitted.
         conditions: seed and device, and the threads of the whole training.
         trials: how many sets of parameters are tried; 1 takes the model's own.
+        inner_splits: the folds within the first split's training range on which they are tried.
     """
 
     entry: ModelEntry
@@ -31,6 +32,7 @@ class Plan:
     label_ends: Mapping[date, date]
     conditions: Conditions
     trials: int = 1
+    inner_splits: tuple[Split, ...] = ()
 
     @property
     def fits_at_once(self) -> int:
@@ -45,6 +47,14 @@ class Plan:
 
 class Step(Protocol):
     """A part of a training that needs no other part of it. It can be sent to another process, and so can its result."""
+
+    @property
+    def kept_by(self) -> tuple[date, Mapping[str, Any]] | None:
+        """The last session that it looks at and what it does, parameters among it, by which its result, a frame, is kept; None: not kept.
+
+        See ``kept_results``.
+        """
+        ...
 
     def name(self, plan: Plan) -> str:
         """What it is, for users."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.models import fit_server
+from stock_pipeline.models.kept_results import KeptResults
 from stock_pipeline.models.plan import Plan, ReportProgress, Step
 from stock_pipeline.models.training import Trained, train
 
@@ -17,7 +18,9 @@ class TrainingFailedError(StockPipelineError):
 
 
 @contextmanager
-def train_in_subprocesses(plan: Plan, feature_names: Sequence[str], folder: Path, report_progress: ReportProgress) -> Iterator[Trained]:
+def train_in_subprocesses(
+    plan: Plan, feature_names: Sequence[str], folder: Path, report_progress: ReportProgress, kept: KeptResults | None = None
+) -> Iterator[Trained]:
     """Train, each fit in a process of its own; the model's files are there while the context lasts.
 
     Args:
@@ -25,6 +28,7 @@ def train_in_subprocesses(plan: Plan, feature_names: Sequence[str], folder: Path
         feature_names: the features of the panel.
         folder: the panel's.
         report_progress: called with a note as each step begins.
+        kept: the results of earlier trainings that need not be made again; None makes every one.
 
     Raises:
         TrainingFailedError: the training raised an error, or one of its processes died.
@@ -38,4 +42,5 @@ def train_in_subprocesses(plan: Plan, feature_names: Sequence[str], folder: Path
             raise TrainingFailedError(f"{plan.entry.name} could not be trained: {error}") from error
 
     with TemporaryDirectory(prefix="stock_pipeline_training_") as model:
-        yield train(plan, Path(model), execute)
+        keeping = execute if kept is None else kept.keeping(execute, plan, feature_names, folder, report_progress)
+        yield train(plan, Path(model), keeping)

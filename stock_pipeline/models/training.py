@@ -4,7 +4,7 @@ A training is made of steps that do not depend on each other (fits on other rows
 side, each in a process of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,15 +13,15 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.columns import FOLD, MODEL, SESSION, TARGET
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.splits import Split, check_split
-from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.explanations import explain_sample
+from stock_pipeline.models.fitting import fit, kept_by_ranges, rows_between, score
+from stock_pipeline.models.metrics import PART, TEST, TRAIN
 from stock_pipeline.models.plan import Execute, Plan
-from stock_pipeline.models.scoring import scored
 from stock_pipeline.models.trials import choose_parameters
 
 # Enough sessions to tell how well a model knows what it learned from; scoring all of them would cost as much as the training.
@@ -68,22 +68,29 @@ class FoldFit:
     split: Split
     parameters: Mapping[str, Any]
 
+    @property
+    def kept_by(self) -> tuple[date, Mapping[str, Any]]:
+        """The ranges and the parameters; not the number of the fold, which falls when an older one is dropped."""
+        return kept_by_ranges("fold", self.split, self.parameters)
+
     def name(self, plan: Plan) -> str:
         """Which fold it is."""
         return f"fold {self.split.fold} of {len(plan.splits)}"
 
-    def __call__(self, plan: Plan, panel: Panel) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """``out_of_fold`` and ``in_sample`` of ``Trained``, of this fold.
+    def __call__(self, plan: Plan, panel: Panel) -> pl.DataFrame:
+        """``out_of_fold`` and ``in_sample`` of ``Trained``, of this fold, without its number; ``part`` tells them apart.
 
         Raises:
             InputError: a range holds no row with a target.
         """
         split = self.split
         estimator = fit(plan, panel, self.parameters, split.train_from, split.train_to)
-        learned = panel.samples.take(_places(panel.rows, split.train_from, split.train_to))
-        tested = panel.samples.take(_places(panel.rows, split.test_from, split.test_to))
-        tests, seen = (_scored(plan, estimator, panel.rows, samples, split.fold) for samples in (tested, _some_sessions(learned)))
-        return tests, seen
+        learned = panel.samples.take(rows_between(panel.rows, split.train_from, split.train_to))
+        tested = panel.samples.take(rows_between(panel.rows, split.test_from, split.test_to))
+        parts = {TEST: tested, TRAIN: _some_sessions(learned)}
+        return pl.concat(
+            score(plan, estimator, panel.rows, samples).select(pl.lit(part).alias(PART), pl.all()) for part, samples in parts.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,10 @@ class FinalFit:
 
     folder: Path
     parameters: Mapping[str, Any]
+
+    @property
+    def kept_by(self) -> None:
+        """It learns from the last session on, so that no training has made it before."""
 
     def name(self, plan: Plan) -> str:  # noqa: ARG002
         """Say that it is the last model."""
@@ -130,38 +141,15 @@ def train(plan: Plan, folder: Path, execute: Execute) -> Trained:
     parameters, trials = choose_parameters(plan, execute)
     # The longest fits first, so that none is waited for alone at the end.
     (model, explained), *folds = execute([FinalFit(folder, parameters), *(FoldFit(split, parameters) for split in reversed(plan.splits))])
-    tests, in_sample = zip(*reversed(folds), strict=True)
-    return Trained(model, pl.concat(tests), pl.concat(in_sample), explained, trials)
+    return Trained(model, *of_all_folds(reversed(folds), plan.splits), explained, trials)
 
 
-def fit(plan: Plan, panel: Panel, parameters: Mapping[str, Any], first: date, last: date) -> Estimator:
-    """The model fitted on the rows with a target of the sessions from ``first`` to ``last``.
-
-    Args:
-        plan: how to train.
-        panel: the rows with their target, null where it is not known.
-        parameters: of the model, by name; those left out take their defaults.
-        first: the first session to learn from.
-        last: the last session to learn from.
-
-    Raises:
-        InputError: there is no such row.
-    """
-    places = _places(panel.rows, first, last)
-    y = panel.rows[TARGET].slice(places.start, places.stop - places.start).to_numpy()
-    known = np.isfinite(y)
-    if not known.any():
-        raise InputError(f"the panel has no labelled row between {first} and {last}; make the splits from the panel's own sessions")
-    estimator = plan.entry.make(plan.conditions_of_a_fit, **parameters)
-    estimator.fit(panel.samples.take(places).take(known), y[known])
-    return estimator
-
-
-def _scored(plan: Plan, estimator: Estimator, rows: pl.DataFrame, samples: Samples, fold: int) -> pl.DataFrame:
-    """The model's scores of the samples with a target, beside their outcomes."""
-    scores = scored(rows[samples.rows], estimator.predict(samples), plan.entry.target.exposures)
-    chosen = (pl.lit(plan.entry.name).alias(MODEL), pl.lit(fold, pl.Int32).alias(FOLD), SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
-    return scores.select(chosen).drop_nulls([TARGET, FORWARD_RETURN])
+def of_all_folds(results: Iterable[pl.DataFrame], splits: Sequence[Split]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """``out_of_fold`` and ``in_sample`` of ``Trained`` from what the ``FoldFit`` of each split returns."""
+    number = zip(results, splits, strict=True)
+    rows = pl.concat(part.select(PART, MODEL, pl.lit(split.fold, pl.Int32).alias(FOLD), pl.exclude(PART, MODEL)) for part, split in number)
+    tests, in_sample = (rows.filter(pl.col(PART) == part).drop(PART) for part in (TEST, TRAIN))
+    return tests, in_sample
 
 
 def _some_sessions(samples: Samples) -> Samples:
@@ -169,12 +157,3 @@ def _some_sessions(samples: Samples) -> Samples:
     there = np.unique(samples.sessions)
     chosen = there[np.linspace(0, len(there) - 1, min(SESSIONS_SEEN, len(there))).round().astype(np.int64)]
     return samples.take(np.isin(samples.sessions, chosen))
-
-
-def _places(rows: pl.DataFrame, first: date, last: date) -> slice:
-    """Where the sessions from ``first`` to ``last`` lie among rows sorted by session."""
-    days = rows[SESSION]
-    start, stop = int(days.search_sorted(first, side="left")), int(days.search_sorted(last, side="right"))
-    if start == stop:
-        raise InputError(f"the panel has no row between {first} and {last}; make the splits from the panel's own sessions")
-    return slice(start, stop)

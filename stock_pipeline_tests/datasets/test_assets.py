@@ -45,7 +45,9 @@ def labelled(home: Path, labels: pl.DataFrame) -> Stores:
 
 def settings_of(stores: Stores, volatility: int = 3, **datasets: Any) -> Settings:
     chosen = {"horizons": HORIZONS, "volatility_horizon": volatility}
-    return plain_settings(stores.home, labels=chosen, datasets={"folds": 2, "embargo": 4, "minimum_train_sessions": 30} | datasets)
+    return plain_settings(
+        stores.home, labels=chosen, datasets={"folds": 2, "embargo": 4, "minimum_train_sessions": 30, "fold_sessions": 39} | datasets
+    )
 
 
 def split(stores: Stores, as_of: int = COUNT - 1, full_refresh: bool = False, **chosen: Any) -> StageResult:

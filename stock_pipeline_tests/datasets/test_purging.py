@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from purgedcv import apply_embargo, purge
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.datasets.splits import Split, check_split, walk_forward
+from stock_pipeline.datasets.splits import Split, check_split
+from stock_pipeline_tests.factories.folds import equal_folds
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.harness.laws import law
 
@@ -50,7 +51,7 @@ def refused(split: Split, ends: dict[date, date]) -> bool:
 @law(100)
 def test_every_row_that_a_split_trains_on_outlives_purging(held: set[int], reach: int, embargo: int, window: int | None) -> None:
     days, ends = [DAYS[at] for at in sorted(held)], [DAYS[at + reach] for at in sorted(held)]
-    for split in walk_forward(days, 3, reach, embargo, 10, window):
+    for split in equal_folds(days, 3, reach, embargo, 10, window):
         kept, test = rows_between(days, split.train_from, split.train_to), rows_between(days, split.test_from, split.test_to)
         others = np.setdiff1d(np.arange(len(days)), test)
         assert set(kept.tolist()) <= after_purge(days, ends, others, test, embargo)
@@ -63,7 +64,7 @@ def test_an_expanding_window_leaves_out_no_more_than_purging_with_the_embargo_as
     days = DAYS[:count]
     axis = np.datetime64("2000-01-01", "ns") + np.arange(count) * np.timedelta64(1, "D")
     evaluated = axis + np.timedelta64(reach + 1, "D")
-    for split in walk_forward(days, 3, reach, embargo, 10):
+    for split in equal_folds(days, 3, reach, embargo, 10):
         test = rows_between(days, split.test_from, split.test_to)
         earlier = np.arange(test[0])
         kept = purge(earlier, test, axis, evaluated, pd.Timedelta(days=embargo))

@@ -16,7 +16,6 @@ from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.reading import model_inputs, training_panel, write_training_panel
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.splits import walk_forward
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.models.catalogue import ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions, Estimator
@@ -24,6 +23,7 @@ from stock_pipeline.models.plan import Plan, in_sequence
 from stock_pipeline.models.training import train
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
+from stock_pipeline_tests.factories.folds import equal_folds
 from stock_pipeline_tests.factories.panels import sessions
 
 FEATURES = ("f0", "f1", "f2", "f3", "f4", "f5")
@@ -128,9 +128,11 @@ def plan_of(
     **changes: Any,
 ) -> Plan:
     """How to train an entry on a panel: walk-forward folds, purged and embargoed; scores are freed from ``exposures``."""
-    splits = walk_forward(rows[SESSION].to_list(), folds=folds, reach=REACH, embargo=3, min_train=min_train)
+    splits = equal_folds(rows[SESSION].to_list(), folds=folds, reach=REACH, embargo=3, min_train=min_train)
     freed = replace(entry, target=exposed(entry.target, exposures))
-    plain = Plan(freed, tuple(splits), ENDS, ONE_THREAD)
+    within = [day for day in rows[SESSION].unique().sort() if day <= splits[0].train_to]
+    inner = equal_folds(within, folds=2, reach=REACH, embargo=3, min_train=len(within) // 2)
+    plain = Plan(freed, tuple(splits), ENDS, ONE_THREAD, inner_splits=tuple(inner))
     return replace(plain, **changes)
 
 

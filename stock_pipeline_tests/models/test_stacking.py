@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stock_pipeline.core.columns import FOLD, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, TARGET, VALUE
 from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.datasets.splits import Split, walk_forward
+from stock_pipeline.datasets.splits import Split
 from stock_pipeline.models.metrics import metric_table
 from stock_pipeline.models.stacking import (
     LEAST_SLOPE,
@@ -23,6 +23,7 @@ from stock_pipeline.models.stacking import (
     stack_weights,
     widen,
 )
+from stock_pipeline_tests.factories.folds import equal_folds
 from stock_pipeline_tests.factories.training_panels import panel
 
 MODELS = ["good", "fair", "noise"]
@@ -31,7 +32,7 @@ MODELS = ["good", "fair", "noise"]
 def wide_scores(seed: int = 0) -> tuple[pl.DataFrame, list[Split]]:
     """Three models' scores of two folds: the target seen through little noise, through much, and not at all."""
     rows = panel(symbols=25, count=120, seed=seed)
-    splits = walk_forward(rows[SESSION].to_list(), folds=3, reach=2, embargo=3, min_train=40)
+    splits = equal_folds(rows[SESSION].to_list(), folds=3, reach=2, embargo=3, min_train=40)
     rng = np.random.default_rng(seed)
     fold = pl.coalesce(pl.when(pl.col(SESSION).is_between(s.test_from, s.test_to)).then(pl.lit(s.fold, pl.Int32)) for s in splits)
     wide = rows.select(fold.alias(FOLD), SESSION, SYMBOL, TARGET, FORWARD_RETURN).drop_nulls(FOLD)

@@ -12,8 +12,9 @@ from stock_pipeline.datasets.catalogue import RETURN_KIND, VOLATILITY_KIND
 from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.splits import Split
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
+from stock_pipeline.models.fitting import fit
 from stock_pipeline.models.scoring import scored
-from stock_pipeline.models.training import SESSIONS_SEEN, fit
+from stock_pipeline.models.training import SESSIONS_SEEN
 from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
 from stock_pipeline_tests.factories.training_panels import (
     DAYS,

@@ -8,25 +8,33 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
-from stock_pipeline.core.columns import FORWARD_RETURN, RANK_IC, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.columns import FORWARD_RETURN, RANK_IC, SCORE, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.catalogue import TARGET_KINDS, TargetKind
 from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, model_entry
-from stock_pipeline.models.plan import in_sequence
-from stock_pipeline.models.trials import FEWEST_SESSIONS, TRIED, choose_parameters
+from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.plan import Plan, in_sequence
+from stock_pipeline.models.scoring import scored
+from stock_pipeline.models.trials import TRIED, choose_parameters
+from stock_pipeline_tests.factories.folds import equal_folds
 from stock_pipeline_tests.factories.stub_estimators import Stub, entry_of
-from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, ONE_THREAD, REACH, panel, plan_of, quick
+from stock_pipeline_tests.factories.training_panels import DAYS, FEATURES, ONE_THREAD, REACH, exposed, panel, plan_of, quick
 
 RIDGE = model_entry("spline_ridge")
 
 
-def chosen(entry: ModelEntry, rows: pl.DataFrame, trials: int, train_to: int = 119, seed: int = 7) -> tuple[dict[str, Any], pl.DataFrame]:
-    plan = plan_of(entry, rows, conditions=replace(ONE_THREAD, seed=seed), trials=trials)
-    first = replace(plan.splits[0], train_from=DAYS[0], train_to=DAYS[train_to])
-    plan = replace(plan, splits=(first,))
+def planned(entry: ModelEntry, rows: pl.DataFrame, trials: int, seed: int = 7) -> Plan:
+    """A plan whose parameters are tried on two inner folds, of 25 sessions each, which end with session 119."""
+    inner = equal_folds(DAYS[:120], folds=2, reach=REACH, embargo=3, min_train=65)
+    return plan_of(entry, rows, conditions=replace(ONE_THREAD, seed=seed), trials=trials, inner_splits=tuple(inner))
+
+
+def chosen(entry: ModelEntry, rows: pl.DataFrame, trials: int, seed: int = 7) -> tuple[dict[str, Any], pl.DataFrame]:
+    plan = planned(entry, rows, trials, seed)
     return choose_parameters(plan, in_sequence(plan, Panel.of(rows, FEATURES)))
 
 
@@ -61,12 +69,51 @@ class Watched(Stub):
         return super().predict(samples)
 
 
-def test_the_last_third_is_held_back_and_no_label_learnt_from_reaches_into_it() -> None:
+def test_each_set_is_tried_on_every_inner_fold() -> None:
     Watched.learned.clear()
     Watched.asked.clear()
     chosen(entry_of(Watched, space={"weight": (2.0,)}), panel(symbols=5, count=150), 2)
-    assert [sessions.tolist() for sessions in Watched.asked] == [list(range(80, 120))] * 2
-    assert [sessions.tolist() for sessions in Watched.learned] == [list(range(80 - REACH))] * 2
+    assert [sessions.tolist() for sessions in Watched.asked] == [list(range(70, 95)), list(range(95, 120))] * 2
+    assert [sessions.tolist() for sessions in Watched.learned] == [list(range(65)), list(range(90))] * 2
+
+
+def test_an_inner_fold_that_a_label_reaches_into_is_refused() -> None:
+    rows = panel(symbols=5, count=150)
+    plan = planned(entry_of(Stub, space={"weight": (2.0,)}), rows, 2)
+    leaking = replace(plan.inner_splits[1], train_to=DAYS[94])
+    with pytest.raises(InputError, match="fold 2 trains up to"):
+        choose_parameters(replace(plan, inner_splits=(plan.inner_splits[0], leaking)), in_sequence(plan, Panel.of(rows, FEATURES)))
+
+
+def test_sets_are_judged_by_the_scores_that_are_used_freed_from_the_exposures() -> None:
+    rows = panel(symbols=30, count=150, signal=0.5)
+    plan = planned(entry_of(BesideF1, space={"feature": ("f0", "f3")}), rows, 3)
+    plan = replace(plan, entry=replace(plan.entry, target=exposed(plan.entry.target, ("f1",))))
+    tried = choose_parameters(plan, in_sequence(plan, Panel.of(rows, FEATURES)))[1]
+    tested = rows.filter(pl.col(SESSION).is_between(DAYS[70], DAYS[119]))
+    for feature, found in zip(("f2", "f0", "f3"), tried[RANK_IC], strict=True):
+        output = (tested[feature] + tested["f1"]).to_numpy()
+        used, raw = (float(np.mean(rank_ics(scored(tested, output, exposures)))) for exposures in (("f1",), ()))
+        assert found == pytest.approx(used) != pytest.approx(raw)
+
+
+def rank_ics(rows: pl.DataFrame) -> list[float]:
+    return [float(spearmanr(part[SCORE], part[FORWARD_RETURN]).statistic) for _, part in rows.group_by(SESSION)]
+
+
+class BesideF1(Stub):
+    """Adds one feature to another, f1."""
+
+    def __init__(self, conditions: Conditions, *, feature: str = "f2") -> None:
+        super().__init__(conditions)
+        self.feature = feature
+
+    def predict(self, samples: Samples) -> NDArray[np.float64]:
+        x = samples.matrix()
+        return np.asarray(x[:, samples.names.index(self.feature)] + x[:, samples.names.index("f1")], dtype=np.float64)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"feature": self.feature}
 
 
 @pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
@@ -95,12 +142,12 @@ def test_at_a_tie_the_model_s_own_parameters_stay() -> None:
 def test_a_set_that_gives_no_rank_ic_is_the_worst() -> None:
     rows = panel(symbols=8, count=150)
     parameters, tried = chosen(entry_of(Stub, space={"weight": (0.0,)}), rows, 2)
-    assert parameters == {} and tried[RANK_IC].to_list()[1] == -1.0
+    assert parameters == {} and tried[RANK_IC].to_list()[1] is None
 
 
 @pytest.mark.parametrize(("trials", "space"), [(1, {"weight": (1.0, 2.0)}), (5, {})])
 def test_without_a_choice_nothing_is_tried(trials: int, space: dict[str, Any]) -> None:
-    parameters, tried = chosen(entry_of(Stub, space=space), panel(symbols=3, count=100), trials, train_to=30)
+    parameters, tried = chosen(entry_of(Stub, space=space), panel(symbols=3, count=100), trials)
     assert parameters == {}
     assert tried.equals(pl.DataFrame(schema=TRIED))
 
@@ -113,17 +160,6 @@ def test_sets_are_drawn_without_repeats_and_by_the_seed() -> None:
     every = chosen(entry, rows, 50)[1]["parameters"].to_list()
     # Six, not seven: one of the six values is the model's own, which goes first.
     assert len(every) == len(set(every)) == 6
-
-
-@pytest.mark.parametrize(("train_to", "enough"), [(29, True), (28, False), (10, False)])
-def test_too_few_sessions_to_hold_back_are_refused(train_to: int, enough: bool) -> None:
-    rows = panel(symbols=3, count=150)
-    entry = entry_of(Stub, space={"weight": (2.0,)})
-    if enough:
-        assert chosen(entry, rows, 2, train_to)[1].height == 2
-        return
-    with pytest.raises(InputError, match=rf"models\.tuning_trials needs {FEWEST_SESSIONS} sessions .* trains on {train_to + 1} in all"):
-        chosen(entry, rows, 2, train_to)
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)

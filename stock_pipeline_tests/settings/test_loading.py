@@ -86,14 +86,8 @@ def test_a_file_that_is_named_must_be_one(given: Given, name: str) -> None:
         ("labels: {horizons: [1, 0]}", "field labels.horizons.1 is 0, but it should be 1 or more"),
         ("labels: {horizons: true}", "field labels.horizons is True, but it should be a list, as in [A, B] or A, B"),
         ("labels: {volatility_horizon: 1}", "field labels.volatility_horizon is 1, but it should be 2 sessions or more, as a standard"),
-        (
-            "datasets: {train_sessions: 39}",
-            "field datasets.train_sessions is 39, but a fold trains on no fewer than datasets.minimum_train_sessions, 40; give as many",
-        ),
-        (
-            "datasets: {minimum_train_sessions: 60, train_sessions: 59}",
-            "field datasets.train_sessions is 59, but a fold trains on no fewer",
-        ),
+        ("datasets: {fold_sessions: 0}", "field datasets.fold_sessions is 0, but it should be 1 or more"),
+        ("datasets: {train_sessions: 0}", "field datasets.train_sessions is 0, but it should be 1 or more"),
         ("datasets: {minimum_train_sessions: 0, train_sessions: 9}", "field datasets.minimum_train_sessions is 0, but it should be"),
         ("datasets: {sessions: 0}", "field datasets.sessions is 0, but it should be 1 or more"),
         ("models: {device: gpu}", "field models.device is 'gpu', but input should be 'auto', 'cpu' or 'cuda'"),

@@ -1,0 +1,120 @@
+"""Results of fits that are kept from one training to the next: what they depend on is as it was, so they would be the same.
+
+A result is a file whose name is a hash of all that it depends on and another of its content, so that a damaged file is as good as none.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from stock_pipeline.core.atomic_files import replacing
+from stock_pipeline.core.code_digest import code_digest
+from stock_pipeline.core.files import naming
+from stock_pipeline.datasets.panel import digests_up_to
+from stock_pipeline.models.plan import Execute, Plan, ReportProgress, Step
+
+LIBRARIES: Final = ("catboost", "lightgbm", "numpy", "polars", "scipy", "torch", "xgboost", "xgboost-cpu")
+SUFFIX: Final = ".arrow"
+
+
+@dataclass
+class KeptResults:
+    """The kept results of one model.
+
+    Attributes:
+        folder: where they lie; made where it is missing.
+        may_read: whether what lies there is used.
+        may_write: whether results are put there.
+    """
+
+    folder: Path
+    may_read: bool = True
+    may_write: bool = True
+    _names: set[str] = field(default_factory=set, init=False)  # of every result asked for
+
+    def keeping(self, execute: Execute, plan: Plan, feature_names: Sequence[str], panel: Path, report_progress: ReportProgress) -> Execute:
+        """As ``execute``, but steps that have a kept result are not executed, and the results of the others are kept.
+
+        Args:
+            execute: executes steps on the panel.
+            plan: of the training.
+            feature_names: the features of the panel.
+            panel: its folder.
+            report_progress: called with a line on how many results were kept.
+        """
+
+        def execute_the_rest(steps: Sequence[Step]) -> list[Any]:
+            names = _names_of(steps, plan, feature_names, panel)
+            self._names.update(names.values())
+            results: dict[int, Any] = {place: frame for place, name in names.items() if (frame := self._read(name)) is not None}
+            if results:
+                report_progress(f"{len(results)} of {len(steps)} fits are as an earlier training made them, and are kept")
+            rest = [place for place in range(len(steps)) if place not in results]
+            for place, result in zip(rest, execute([steps[place] for place in rest]), strict=True):
+                results[place] = result
+                if self.may_write and place in names:
+                    self._write(names[place], result)
+            return [results[place] for place in range(len(steps))]
+
+        return execute_the_rest
+
+    def forget_the_rest(self) -> None:
+        """Remove the results that no step has asked for."""
+        if self.may_write:
+            for file in self.folder.glob(f"*{SUFFIX}"):
+                if file.name.split("-")[0] not in self._names:
+                    file.unlink(missing_ok=True)
+
+    def _read(self, name: str) -> pl.DataFrame | None:
+        if self.may_read:
+            for file in sorted(self.folder.glob(f"{name}-*{SUFFIX}")):
+                with suppress(OSError):
+                    content = file.read_bytes()
+                    if file.name == _file_name(name, content):
+                        return pl.read_ipc(content)
+        return None
+
+    def _write(self, name: str, frame: pl.DataFrame) -> None:
+        buffer = frame.write_ipc(None)
+        content = buffer.getvalue()
+        file = self.folder / _file_name(name, content)
+        with naming(file), replacing(file) as unfinished:
+            unfinished.write_bytes(content)
+
+
+def _file_name(name: str, content: bytes) -> str:
+    return f"{name}-{hashlib.sha256(content).hexdigest()[:32]}{SUFFIX}"
+
+
+def _names_of(steps: Sequence[Step], plan: Plan, feature_names: Sequence[str], panel: Path) -> dict[int, str]:
+    """For each step that may be kept, by its place, the hash of all that its result depends on."""
+    looked_at = {place: step.kept_by for place, step in enumerate(steps) if step.kept_by is not None}
+    if not looked_at:
+        return {}
+    digests = digests_up_to(panel, {last for last, _ in looked_at.values()})
+    entry, conditions = plan.entry, plan.conditions_of_a_fit
+    common = [entry.name, entry.target.name, list(entry.target.exposures), asdict(conditions), list(feature_names), _code()]
+    names = {}
+    for place, (last, step) in looked_at.items():
+        own = entry.make(conditions, **step["parameters"]).parameters()
+        text = json.dumps([*common, own, step, digests[last]], sort_keys=True, default=str)
+        names[place] = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return names
+
+
+@cache
+def _code() -> list[str]:
+    """The project's code and the versions of the libraries that compute."""
+    found = [code_digest()]
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found.append(f"{library} {version(library)}")
+    return found
