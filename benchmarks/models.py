@@ -8,7 +8,7 @@ from typing import Any, Final
 from benchmarks.cold_process import fresh_folder, run_cold
 from benchmarks.figure import Figure, mebibytes, seconds
 
-MOST_SECONDS, MOST_MEBIBYTES = 480.0, 3e9 / 2**20
+MOST_SECONDS, MOST_WEEKLY_SECONDS, MOST_MEBIBYTES = 480.0, 200.0, 3e9 / 2**20
 LOAD, ONE_ROW, HUNDRED, EXPLAIN = 0.5, 0.001, 0.02, 2.0
 MICROSECONDS: Final = 6  # digits
 
@@ -21,11 +21,13 @@ def measure(_data: str | None) -> Iterator[Figure]:
     """
     with fresh_folder() as folder:
         trained, peak = _watched(folder, "train")
-        for name, taken in trained["seconds"].items():
+        first, weekly = trained["first"], trained["weekly"]
+        for name, taken in first["seconds"].items():
             yield seconds(f"{name} trained", taken)
-        yield seconds("all trained", trained["all_seconds"], MOST_SECONDS)
+        yield seconds("all trained", first["all_seconds"], MOST_SECONDS)
+        yield seconds("all retrained a week later", weekly["all_seconds"], MOST_WEEKLY_SECONDS)
         yield mebibytes("most memory seen of all processes together", peak, MOST_MEBIBYTES)
-        yield Figure("rank IC of the stack out of fold", round(trained["stack_rank_ic"], 4), "correlation")
+        yield Figure("rank IC of the stack out of fold", round(weekly["stack_rank_ic"], 4), "correlation")
         served, _ = _watched(folder, "serve")
         yield Figure("load of all active versions", round(served["load"], MICROSECONDS), "s", LOAD)
         yield Figure("one row by all models of the stack", round(served["one_row"], MICROSECONDS), "s", ONE_ROW)

@@ -1,14 +1,15 @@
 """The processes that ``models`` measures: ``python -m benchmarks.watched_models train|serve RECORD``.
 
 ``train``: every model of the catalogue on a made-up panel of 500,000 samples of 40 features, as the pipeline trains them: four purged
-folds and a final fit each, in a process of its own, then the stack, with every artefact written. ``serve``: those artefacts loaded,
+folds and a final fit each, in a process of its own, then the stack, with every artefact written; then all of it a week of sessions
+later, as a retraining does it, which keeps the folds that have not changed. ``serve``: those artefacts loaded,
 one stock and a hundred scored by the whole stack, and 500 explained.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,11 +34,12 @@ from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind
 from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.reading import model_inputs
 from stock_pipeline.datasets.samples import Samples
-from stock_pipeline.datasets.splits import Lengths, walk_forward
+from stock_pipeline.datasets.splits import Lengths, Split, walk_forward
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models.artefacts import Saveable, write_artefact
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry
 from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.kept_results import KeptResults
 from stock_pipeline.models.manifest import Manifest
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.recording import metrics_of
@@ -45,7 +47,7 @@ from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stac
 from stock_pipeline.models.subprocess_training import train_in_subprocesses
 from stock_pipeline.predictions.inference import LoadedVersion, explanations, load_version, predict
 
-STOCKS, SESSIONS, FEATURES, FOLDS, REACH = 500, 1000, 40, 4, 5
+STOCKS, SESSIONS, FEATURES, FOLDS, REACH, WEEK = 500, 1000, 40, 4, 5, 5
 NAMES: Final = tuple(f"f{place:02d}" for place in range(FEATURES))
 EXPOSED: Final = NAMES[:3]
 CONDITIONS: Final = Conditions(seed=7, threads=2)
@@ -54,34 +56,42 @@ DAYS: Final = [date(2016, 1, 4) + timedelta(days=place) for place in range(SESSI
 
 
 def train(record: Path) -> None:
-    """Train everything, and write how long each model took."""
-    panel = _panel()
+    """Train everything, then again with a week more of sessions, and write how long each model took."""
+    panel, found = _panel(), dict[str, Any]()
+    home = record.parent
+    for turn, count, folder in (("first", SESSIONS - WEEK, home / "first"), ("weekly", SESSIONS, home)):
+        known = panel.filter(pl.col(SESSION) < DAYS[0] + timedelta(days=count))
+        found[turn] = _train_all(known, _splits(count), folder, home / "folds")
+        print(turn, found[turn], file=sys.stderr, flush=True)
+    record.write_text(json.dumps(found))
+
+
+def _train_all(panel: pl.DataFrame, splits: Sequence[Split], folder: Path, folds: Path) -> dict[str, Any]:
     seconds, told, began = {}, [], time.perf_counter()
     for entry in CATALOGUE:
         before = time.perf_counter()
-        told += _train_one(entry, panel, record.parent)
+        told += _train_one(entry, panel, splits, folder, folds)
         seconds[entry.name] = time.perf_counter() - before
         print(entry.name, round(seconds[entry.name], 1), "s", file=sys.stderr, flush=True)
     before = time.perf_counter()
     wide, models = widen(told), [str(part[MODEL][0]) for part in told]
     weights = stack_weights(wide, models)
     stack = StackedModel(weights, {name: name for name in models}, stack_scale(wide, weights))
-    own = stack_out_of_fold(wide, models, _splits())
-    _write(record.parent, STACK, stack, RETURN_KIND, own, stack.parameters(), 20)
+    own = stack_out_of_fold(wide, models, splits)
+    _write(folder, STACK, stack, RETURN_KIND, own, stack.parameters(), 20)
     seconds[STACK] = time.perf_counter() - before
-    found: dict[str, Any] = {"seconds": seconds, "all_seconds": time.perf_counter() - began}
-    found["stack_rank_ic"] = metrics_of(own, RETURN_KIND)["rank_ic"]
-    record.write_text(json.dumps(found))
+    rank_ic = metrics_of(own, RETURN_KIND)["rank_ic"]
+    return {"seconds": seconds, "all_seconds": time.perf_counter() - began, "stack_rank_ic": rank_ic}
 
 
-def _train_one(entry: ModelEntry, panel: pl.DataFrame, folder: Path) -> list[pl.DataFrame]:
+def _train_one(entry: ModelEntry, panel: pl.DataFrame, splits: Sequence[Split], folder: Path, folds: Path) -> list[pl.DataFrame]:
     """What the model said out of fold, where it is one for the stack."""
     kind = replace(entry.target, exposures=EXPOSED if entry.target.exposures else ())
     ends = dict(zip(DAYS, [*DAYS[REACH:], *[DAYS[-1]] * REACH], strict=True))
-    plan = Plan(replace(entry, target=kind), tuple(_splits()), ends, CONDITIONS)
+    plan, kept = Plan(replace(entry, target=kind), tuple(splits), ends, CONDITIONS), KeptResults(folds / entry.name)
     with TemporaryDirectory() as name:
         Panel.of(kind.with_target(panel), NAMES).save(Path(name))
-        with train_in_subprocesses(plan, NAMES, Path(name), lambda _note: None) as trained:
+        with train_in_subprocesses(plan, NAMES, Path(name), lambda _note: None, kept) as trained:
             _write(folder, entry.name, trained.model, kind, trained.out_of_fold, trained.model.fitted_with, trained.model.window)
             return [trained.out_of_fold] if kind.is_stacked else []
 
@@ -157,8 +167,8 @@ def _sha(folder: Path, name: str) -> str:
     return hashlib.sha256((folder / "models" / name / name / "manifest.json").read_bytes()).hexdigest()
 
 
-def _splits() -> Any:
-    return walk_forward(DAYS, FOLDS, REACH, 3, Lengths(200, (SESSIONS - 200 - REACH - 3) // FOLDS))
+def _splits(count: int) -> list[Split]:
+    return walk_forward(DAYS[:count], FOLDS, REACH, 3, Lengths(400, 126))
 
 
 def _panel() -> pl.DataFrame:

@@ -22,8 +22,11 @@ def test_training_and_serving_are_measured_model_by_model(tmp_path: Path, monkey
     monkeypatch.setattr(watched_models, "DAYS", watched_models.DAYS[:300])
     watched_models.train(tmp_path / "train.json")
     trained = json.loads((tmp_path / "train.json").read_text())
-    assert list(trained["seconds"]) == ["spline_ridge", "risk", "stack"]
-    assert trained["all_seconds"] >= max(trained["seconds"].values()) > 0
+    for turn in (trained["first"], trained["weekly"]):
+        assert list(turn["seconds"]) == ["spline_ridge", "risk", "stack"]
+        assert turn["all_seconds"] >= max(turn["seconds"].values()) > 0
+    for entry in few:
+        assert len(list((tmp_path / "folds" / entry.name).iterdir())) == watched_models.FOLDS + 1  # the newest was made twice
     watched_models.serve(tmp_path / "serve.json")
     served = json.loads((tmp_path / "serve.json").read_text())
     assert served["explained_models"] == 2

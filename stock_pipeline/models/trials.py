@@ -39,7 +39,7 @@ class Trial:
 
     def name(self, plan: Plan) -> str:
         """Which trial it is."""
-        return f"trial {self.number} of {self.count}, inner fold {self.split.fold} of {len(plan.inner_splits)}"
+        return f"trial {self.number} of {self.count} on inner fold {self.split.fold} of {len(plan.inner_splits)}"
 
     def __call__(self, plan: Plan, panel: Panel) -> pl.DataFrame:
         """The rank IC of the scores that are used, by session: what ``rank_ic_by_session`` returns."""

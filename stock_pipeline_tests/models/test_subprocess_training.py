@@ -75,8 +75,9 @@ def test_a_training_comes_back_whole_and_leaves_nothing_behind(threads: int, tem
     assert contents[0] == contents[1]
     assert len(set(entry.load(folders[1]).predict(samples_of(rows)).tolist())) > 100
     begun = [note.rpartition(", ")[2].removeprefix("at work: ") for note in told]
-    assert list(dict.fromkeys(begun)) == ["trial 1 of 2", "trial 2 of 2", "final fit", "fold 2 of 2", "fold 1 of 2"]
-    assert told[0] == "0 of 2 fits done, at work: trial 1 of 2" and told[-1].startswith("2 of 3 fits done, at work: ")
+    trials = [f"trial {number} of 2 on inner fold {fold} of 2" for number in (1, 2) for fold in (1, 2)]
+    assert list(dict.fromkeys(begun)) == [*trials, "final fit", "fold 2 of 2", "fold 1 of 2"]
+    assert told[0] == "0 of 4 fits done, at work: trial 1 of 2 on inner fold 1 of 2" and told[-1].startswith("2 of 3 fits done, at work: ")
     assert ("0 of 3 fits done, at work: final fit, fold 2 of 2" in told) == (threads == 2)
     assert left_over(temporary_files) == []
 
