@@ -32,6 +32,7 @@ OTHERS: Final[dict[str, Any]] = {
     "labels.horizons": [2, 5],
     "labels.volatility_horizon": 9,
     "datasets.folds": 2,
+    "datasets.fold_sessions": 10,
     "datasets.embargo": 6,
     "datasets.sessions": 100,
     "datasets.minimum_train_sessions": 30,
