@@ -128,7 +128,7 @@ def test_a_model_serves_and_tells_what_it_learnt_from(model: str, first: FullRun
     told = model_told(first, model)
     assert (told["active_version"], told["problem"]) == (1, None)
     # Past volatility takes 20 returns; a stack learns from what its members said out of fold.
-    train_from = {"risk": "2009-09-22", STACK: "2009-11-17"}.get(model, "2009-08-21")
+    train_from = {"risk": "2009-09-22", STACK: "2010-04-28"}.get(model, "2009-08-21")
     assert (told["trained_as_of"], told["train_from"]) == ("2010-08-20", train_from)
     assert told["train_to"] == (LAST_LABELLED_VOLATILITY if model == "risk" else LAST_LABELLED)
     assert told["last_trained"].endswith("Z")

@@ -42,7 +42,13 @@ def fit(plan: Plan, panel: Panel, parameters: Mapping[str, Any], first: date, la
 
 
 def score(plan: Plan, estimator: Estimator, rows: pl.DataFrame, samples: Samples) -> pl.DataFrame:
-    """The model's scores of the samples that have a target and an outcome, free of the exposures.
+    """The model's scores of the samples that have a target and an outcome, neutralised against the exposures.
+
+    Args:
+        plan: for the model's name and its exposures.
+        estimator: the model, fitted.
+        rows: every row of the panel.
+        samples: those to score, of whole sessions.
 
     Returns:
         model, session, symbol, score, target and forward_return, in the order of the samples.
