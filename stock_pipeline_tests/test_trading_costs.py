@@ -20,6 +20,11 @@ def scored(earned: float) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=[SESSION, SYMBOL, SCORE, FORWARD_RETURN, MODEL], orient="row")
 
 
+def log_of(frame: pl.DataFrame, cost_bps_per_side: float) -> pl.DataFrame:
+    returns = frame.drop(SCORE, MODEL)
+    return top_decile_by_session(frame.drop(FORWARD_RETURN), returns, returns, cost_bps_per_side)
+
+
 def dollars_paid(before: str | None, after: str, cost_bps_per_side: float) -> float:
     """What it costs to sell a dollar of one stock and to buy a dollar of another; nothing where it is the same."""
     orders = [] if before == after else [1.0 for symbol in (before, after) if symbol is not None]
@@ -34,7 +39,7 @@ def test_a_dollar_sold_and_a_dollar_bought_cost_the_same_in_both(cost_bps_per_si
     assert traded == pytest.approx(
         [dollars_paid(before, after, cost_bps_per_side) for before, after in zip((None, *BEST), BEST, strict=False)]
     )
-    logged = top_decile_by_session(frame.drop(FORWARD_RETURN), frame.drop(SCORE, MODEL), cost_bps_per_side)
+    logged = log_of(frame, cost_bps_per_side)
     paid = [earned - net for net in logged[SESSION_RETURN]]
     # The log knows no book that goes on: every trade is a dollar bought and a dollar sold.
     assert paid == pytest.approx([dollars_paid("bought before", "sold later", cost_bps_per_side)] * len(BEST))
@@ -45,5 +50,5 @@ def test_a_dollar_sold_and_a_dollar_bought_cost_the_same_in_both(cost_bps_per_si
 @pytest.mark.parametrize("cost", [10.0, 25.0])
 def test_a_trade_that_earns_just_its_two_sides_is_no_gain(cost: float) -> None:
     frame = scored(2 * cost / 10_000)
-    logged = top_decile_by_session(frame.drop(FORWARD_RETURN), frame.drop(SCORE, MODEL), cost)
+    logged = log_of(frame, cost)
     assert logged[SESSION_RETURN].to_list() == pytest.approx([0.0] * len(BEST), abs=1e-12)

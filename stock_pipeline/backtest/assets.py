@@ -9,6 +9,7 @@ from stock_pipeline.backtest.engine import daily_returns
 from stock_pipeline.backtest.metrics import summarise
 from stock_pipeline.backtest.tables import DAILY_RETURNS, METRICS
 from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, VALUE
+from stock_pipeline.labels.catalogue import ONE_SESSION
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.orchestration.context import StageContext, StageOutput
@@ -23,13 +24,13 @@ def run_backtest(context: StageContext) -> StageOutput | None:
     """Backtest each model's predictions: out of fold first, live where a version has been active."""
     if not context.has_news():
         return None
-    labels = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])
+    returns = read_outcomes(context.stores, context.as_of, ONE_SESSION)
     top_share, cost_bps_per_side = context.settings.backtest.top_share, context.settings.trading.cost_bps_per_side
     parts = []
     for predictions in predictions_on_record(context.stores):
         model = predictions[MODEL][0]
         context.report_progress(model)
-        rows = _one_score_each(predictions).join(labels, on=[SESSION, SYMBOL], how="left")
+        rows = _one_score_each(predictions).join(returns, on=[SESSION, SYMBOL], how="left")
         daily = daily_returns(rows.select(SESSION, SYMBOL, SCORE, FORWARD_RETURN), top_share, cost_bps_per_side)
         parts.append(daily.with_columns(pl.lit(model).alias(MODEL), pl.lit(context.as_of).alias(AS_OF)))
     if not parts:
@@ -77,6 +78,7 @@ STAGES: Sequence[Stage] = (
         reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS),
         body=run_backtest,
         settings=("backtest", "exchange", "labels", "quality.jump_ratio", "trading"),
+        code_version="2",
     ),
     Stage(
         keys=(key_of(METRICS),),
@@ -85,5 +87,6 @@ STAGES: Sequence[Stage] = (
         reads=(DAILY_RETURNS,),
         body=measure_backtest,
         settings=("backtest", "exchange", "labels", "quality.jump_ratio", "trading"),
+        code_version="2",
     ),
 )

@@ -20,8 +20,8 @@ def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps_per_sid
     costs a little. Costs are paid at the fill, before the return is earned. A book without stocks is cash and earns nothing.
 
     Args:
-        scores: session, symbol, score (higher is better) and forward_return (a fraction, from the next open to the open after),
-            both nullable. Sessions on which no stock has a forward return are left out; the next one counts as following.
+        scores: session, symbol, score (higher is better) and forward_return (a fraction, over one session: from the next open to the
+            open after), both nullable. Sessions on which no stock has a forward return are left out; the next one counts as following.
         top_share: part of the scored stocks to hold, above 0 and at most 1; at least one stock is held.
         cost_bps_per_side: cost of one dollar bought or sold, in basis points, from 0 to 5000.
 

@@ -9,7 +9,7 @@ from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.charts import folds_chart
 from stock_pipeline.datasets.splits import check_split, chosen_splits, shortened, split_table
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
-from stock_pipeline.labels.catalogue import purge_span
+from stock_pipeline.labels.catalogue import labelled_horizons, predicted_horizon, purge_span
 from stock_pipeline.labels.reading import read_first_known, read_label_ends
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.orchestration.context import StageContext, StageOutput
@@ -21,7 +21,7 @@ def make_splits(context: StageContext) -> StageOutput | None:
     """Split the labelled sessions into purged, embargoed folds."""
     if not context.has_news():
         return None
-    known = read_first_known(context.stores, context.as_of, context.settings.labels.horizons[0])
+    known = read_first_known(context.stores, context.as_of, predicted_horizon(context.settings.labels))
     ends = read_label_ends(context.stores, context.as_of, context.settings.labels)
     table = _splits_of(context.settings, known, ends, context.as_of)
     note = shortened(list(known), context.settings.datasets, context.settings.labels)
@@ -44,7 +44,7 @@ def _splits_of(settings: Settings, known: Mapping[date, date], ends: Mapping[dat
     splits = chosen_splits(sessions, chosen, labels)
     for split in splits:
         check_split(split, ends)
-    reach = purge_span(labels.horizons, labels.volatility_horizon)
+    reach = purge_span(labelled_horizons(labels), labels.volatility_horizon)
     return split_table(splits, sessions, as_of, reach, chosen.embargo, chosen.train_sessions)
 
 

@@ -26,6 +26,7 @@ from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.catalogue import EXPOSURES, FeatureSet
 from stock_pipeline.features.reading import chosen_set, read_features
 from stock_pipeline.features.tables import daily_features
+from stock_pipeline.labels.catalogue import predicted_horizon
 from stock_pipeline.labels.reading import read_forward_volatility, read_outcomes
 from stock_pipeline.market_data.reading import bars_with_factors, sessions_of
 from stock_pipeline.settings import Settings
@@ -54,7 +55,7 @@ def write_training_panel(stores: Stores, settings: Settings, as_of: date, kind: 
         kind: the kind of target.
         folder: an empty folder.
     """
-    outcomes = read_outcomes(stores, as_of, settings.labels.horizons[0])
+    outcomes = read_outcomes(stores, as_of, predicted_horizon(settings.labels))
     sessions = outcomes[SESSION].unique().sort().to_list()
     first = sessions[-settings.datasets.sessions :][0] if settings.datasets.sessions and sessions else None
     made_of = _with_outcomes_of(kind, stores, as_of, outcomes, lambda _known: read_past_volatility(stores, settings, as_of))

@@ -14,7 +14,7 @@ import polars as pl
 from stock_pipeline.core.columns import AS_OF, FOLD
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.tables import EXPANDING, ROLLING, WALK_FORWARD_SPLITS, WINDOW
-from stock_pipeline.labels.catalogue import purge_span, return_reach
+from stock_pipeline.labels.catalogue import labelled_horizons, predicted_horizon, purge_span, return_reach
 from stock_pipeline.settings import DatasetSettings, LabelSettings, Settings
 
 FEWEST_TO_TRAIN: Final = 20  # sessions; a fold that trained on fewer would tell nothing of the model
@@ -153,7 +153,7 @@ def shortened(sessions: Sequence[date], chosen: DatasetSettings, labels: LabelSe
 
 
 def _reach(labels: LabelSettings) -> int:
-    return purge_span(labels.horizons, labels.volatility_horizon)
+    return purge_span(labelled_horizons(labels), labels.volatility_horizon)
 
 
 def _asked(chosen: DatasetSettings) -> Lengths:
@@ -168,7 +168,7 @@ def check_history(settings: Settings, sessions: Sequence[date]) -> None:
     Raises:
         InputError: they are too few.
     """
-    chosen_splits(sessions[: -return_reach(settings.labels.horizons[0])], settings.datasets, settings.labels)
+    chosen_splits(sessions[: -return_reach(predicted_horizon(settings.labels))], settings.datasets, settings.labels)
 
 
 def check_split(split: Split, label_ends: Mapping[date, date]) -> None:

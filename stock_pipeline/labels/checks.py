@@ -10,7 +10,7 @@ import polars as pl
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, LABEL_STATUS, SESSION, SYMBOL
 from stock_pipeline.core.lookahead import Violation, as_table, lookahead_violations, sampled
-from stock_pipeline.labels.catalogue import purge_span, return_reach
+from stock_pipeline.labels.catalogue import labelled_horizons, purge_span, return_reach
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import DAILY_LABELS, VOLATILITY, column_of
 from stock_pipeline.market_data.reading import bars_with_factors, sessions_of
@@ -37,7 +37,7 @@ def judge_labels(context: StageContext, compute: Compute | None = None) -> dict[
     if reached is None:
         return {NAME: CheckOutcome(False, {"problem": "there are no labels yet; materialise them first"})}
     chosen, as_of = settings.labels, reached.session
-    tried = SESSIONS_TRIED + purge_span(chosen.horizons, chosen.volatility_horizon)
+    tried = SESSIONS_TRIED + purge_span(labelled_horizons(chosen), chosen.volatility_horizon)
     first = sessions_of(stores, as_of)[-tried:][0]
     panel = sampled(bars_with_factors(stores, as_of, settings.quality.jump_ratio, first), SAMPLE, seed=as_of.toordinal())
     violations = lookahead_of(compute or of_settings(settings, first), panel, as_of, reaches(chosen))
@@ -58,7 +58,7 @@ def reaches(chosen: LabelSettings) -> dict[tuple[str, ...], int]:
     """The columns of each label, and on how many sessions after its own they may depend."""
     of_returns = {
         tuple(column_of(name, horizon) for name in (FORWARD_RETURN, DIRECTION, LABEL_STATUS, KNOWN_ON)): return_reach(horizon)
-        for horizon in chosen.horizons
+        for horizon in labelled_horizons(chosen)
     }
     of_volatility = (FORWARD_VOLATILITY, *(column_of(name, VOLATILITY) for name in (LABEL_STATUS, KNOWN_ON)))
     return of_returns | {of_volatility: chosen.volatility_horizon}
@@ -71,7 +71,7 @@ def of_settings(settings: Settings, first: date) -> Compute:
 
     def compute(bars: pl.DataFrame) -> pl.DataFrame:
         last: date = bars[SESSION].max()  # type: ignore[assignment]
-        return compute_labels(bars, sessions, last, chosen.horizons, chosen.volatility_horizon)
+        return compute_labels(bars, sessions, last, labelled_horizons(chosen), chosen.volatility_horizon)
 
     return compute
 

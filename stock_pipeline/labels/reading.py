@@ -5,6 +5,7 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, LABEL_STATUS, SESSION, SYMBOL
+from stock_pipeline.labels.catalogue import labelled_horizons
 from stock_pipeline.labels.tables import DAILY_LABELS, KNOWN, VOLATILITY, column_of, daily_labels, labels_of
 from stock_pipeline.settings import LabelSettings
 from stock_pipeline.storage import Stores
@@ -43,8 +44,8 @@ def read_first_known(stores: Stores, as_of: date, horizon: int) -> dict[date, da
 
 def read_label_ends(stores: Stores, as_of: date, chosen: LabelSettings) -> dict[date, date]:
     """For each session up to ``as_of`` the one on which the last of its labels, of whatever horizon, is known; it may be yet to come."""
-    schema = daily_labels(chosen.horizons)
-    ends = [column_of(KNOWN_ON, horizon) for horizon in labels_of(chosen.horizons)]
-    labels = stores.read(schema, Selection(columns=(SESSION, *ends), last=as_of))
+    horizons = labelled_horizons(chosen)
+    ends = [column_of(KNOWN_ON, horizon) for horizon in labels_of(horizons)]
+    labels = stores.read(daily_labels(horizons), Selection(columns=(SESSION, *ends), last=as_of))
     latest = labels.group_by(SESSION).agg(pl.max_horizontal(ends).max()).sort(SESSION)
     return dict(latest.iter_rows())

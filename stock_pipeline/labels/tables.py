@@ -7,6 +7,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, LABEL_STATUS, SESSION, SYMBOL
 from stock_pipeline.core.table_schema import Column, TableSchema
+from stock_pipeline.labels.catalogue import labelled_horizons
 from stock_pipeline.settings import LabelSettings
 
 VOLATILITY: Final = "volatility"  # stands for the horizon in the names of the forward volatility's own columns
@@ -84,4 +85,4 @@ def _outcome(horizon: int | str, label: str) -> Column:
     return Column(column_of(LABEL_STATUS, horizon), pl.String, meaning, allowed=LABEL_STATUSES)
 
 
-DAILY_LABELS: Final = daily_labels(LabelSettings().horizons)
+DAILY_LABELS: Final = daily_labels(labelled_horizons(LabelSettings()))

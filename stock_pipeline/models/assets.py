@@ -34,6 +34,7 @@ from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.labels.catalogue import predicted_horizon
 from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
@@ -120,7 +121,7 @@ def train_stack(context: StageContext) -> StageOutput | None:
     wide = widen(context.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: [training]})) for training in chosen.values())
     weights = stack_weights(wide, list(chosen))
     stacked = StackedModel(weights, chosen, stack_scale(wide, weights))
-    labelled = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])[SESSION]
+    labelled = read_outcomes(context.stores, context.as_of, predicted_horizon(context.settings.labels))[SESSION]
     own = stack_out_of_fold(wide, list(chosen), _splits(context, labelled))
     conditions = Conditions(context.settings.models.seed, threads=1)
     inputs = _inputs(context, STACK, json.dumps(chosen, sort_keys=True), stacked.parameters(), conditions)

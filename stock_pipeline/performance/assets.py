@@ -9,7 +9,7 @@ from stock_pipeline.core.columns import ALL_PERIODS, MODEL, PERIOD, SESSION
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.datasets.reading import read_targets
 from stock_pipeline.features.tables import DAILY_FEATURES
-from stock_pipeline.labels.catalogue import purge_span
+from stock_pipeline.labels.catalogue import ONE_SESSION, predicted_horizon, purge_span
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
@@ -47,8 +47,9 @@ def measure_performance(context: StageContext) -> StageOutput | None:
     """Join the models' predictions to their outcomes, and measure each session."""
     if not context.has_news():
         return None
-    outcomes = read_outcomes(context.stores, context.as_of, context.settings.labels.horizons[0])
-    parts = [daily_performance(rows, outcomes) for rows in predictions_on_record(context.stores)]
+    outcomes = read_outcomes(context.stores, context.as_of, predicted_horizon(context.settings.labels))
+    returns = read_outcomes(context.stores, context.as_of, ONE_SESSION)
+    parts = [daily_performance(rows, outcomes, returns) for rows in predictions_on_record(context.stores)]
     made = pl.concat([DAILY_PERFORMANCE.empty(), *parts])
     results = _results_of_versions(context, outcomes)
     write = replace_all if context.full_refresh else upsert
@@ -72,7 +73,7 @@ def _results_of_versions(context: StageContext, outcomes: pl.DataFrame) -> pl.Da
         return LIVE_RESULTS.empty()
     labels = context.settings.labels
     # The outcomes of so many sessions before may have become known only now.
-    start = sessions[max(0, sessions.index(first) - purge_span(labels.horizons[:1], labels.volatility_horizon))]
+    start = sessions[max(0, sessions.index(first) - purge_span((predicted_horizon(labels),), labels.volatility_horizon))]
     predictions = predictions_of_every_version(context.stores, start, context.as_of)
     kinds = [target_kind(name) for name in predictions[KIND].unique()]
     return session_results(predictions, read_targets(context.stores, context.settings, context.as_of, start, outcomes, kinds))
@@ -96,8 +97,9 @@ def log_performance(context: StageContext) -> StageOutput | None:
 
 def _top_decile(context: StageContext, as_of: date) -> pl.DataFrame:
     """The results of each session's top decile, as far as they were known on a night; see ``top_decile_by_session``."""
-    outcomes = read_outcomes(context.stores, as_of, context.settings.labels.horizons[0])
-    return top_decile_by_session(live_predictions(context.stores, as_of), outcomes, context.settings.trading.cost_bps_per_side)
+    outcomes = read_outcomes(context.stores, as_of, predicted_horizon(context.settings.labels))
+    returns = read_outcomes(context.stores, as_of, ONE_SESSION)
+    return top_decile_by_session(live_predictions(context.stores, as_of), outcomes, returns, context.settings.trading.cost_bps_per_side)
 
 
 STAGES: Sequence[Stage] = (
@@ -109,7 +111,7 @@ STAGES: Sequence[Stage] = (
         body=measure_performance,
         settings=("exchange", "labels", "quality.jump_ratio", "retention.live_results_days"),
         settings_ahead=("features.set", "source.currency"),  # every set has the exposures, and they are the same
-        code_version="2",
+        code_version="3",
     ),
     Stage(
         keys=(key_of(PERFORMANCE_LOG),),
@@ -119,5 +121,6 @@ STAGES: Sequence[Stage] = (
         reads=(DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS),
         body=log_performance,
         settings=("exchange", "labels", "quality.jump_ratio", "trading"),
+        code_version="2",
     ),
 )

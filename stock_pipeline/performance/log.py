@@ -20,31 +20,29 @@ TRADES: Final = "trades"
 _WINS, _GAINS, _LOSSES = "wins", "gains", "losses"
 
 
-def top_decile_by_session(predictions: pl.DataFrame, outcomes: pl.DataFrame, cost_bps_per_side: float, share: float = 0.1) -> pl.DataFrame:
-    """The results of each model's top decile on each session with known outcomes, and the correlation of its scores with returns.
+def top_decile_by_session(
+    predictions: pl.DataFrame, outcomes: pl.DataFrame, returns: pl.DataFrame, cost_bps_per_side: float, share: float = 0.1
+) -> pl.DataFrame:
+    """The results of each model's top decile on each session with known returns, and the correlation of its scores with outcomes.
 
-    The stocks are chosen among all that the model scored, as it is not known on the night which of them will have an outcome; one
+    The stocks are chosen among all that the model scored, as it is not known on the night which of them will have a return; one
     without is left out. They weigh the same, are bought at the next open and held to the open after. A session of which none
     could be bought earned nothing. Every trade pays both its sides, even where the next session buys the same stock again.
 
     Args:
         predictions: model, session, symbol and score, one for each.
-        outcomes: symbol, session and forward_return (a fraction); no row without one.
+        outcomes: symbol, session and forward_return (a fraction) over the predicted horizon; no row without one.
+        returns: the same over one session.
         cost_bps_per_side: cost of one dollar bought or sold, in basis points; a trade, bought and sold again, costs two sides.
         share: part of the stocks to buy; those that tie with the last one are bought too.
 
     Returns:
         model, session, trades (Int64), wins, gains and losses (sums over its trades, each at least 0), session_return, ic and
-        rank_ic over all stocks (null where undefined), sorted by model and session.
+        rank_ic over all stocks (null where undefined or not known yet), sorted by model and session.
     """
     gain = pl.col(FORWARD_RETURN) - SIDES * cost_bps_per_side * BASIS_POINT
-    known = (
-        predictions.select(MODEL, SESSION, SYMBOL, SCORE, in_best_share(SCORE, share, (MODEL, SESSION)).alias("_best"))
-        .join(outcomes.select(SYMBOL, SESSION, FORWARD_RETURN), on=[SYMBOL, SESSION], how="inner")
-        # The order of the rows fixes that in which returns are added, so that the same rows always give the same bits.
-        .sort(MODEL, SESSION, SYMBOL)
-        .with_columns(pl.when("_best").then(gain).alias("_gain"))
-    )
+    chosen = predictions.select(MODEL, SESSION, SYMBOL, SCORE, in_best_share(SCORE, share, (MODEL, SESSION)).alias("_best"))
+    known = _joined(chosen, returns).with_columns(pl.when("_best").then(gain).alias("_gain"))
     traded = known.group_by(MODEL, SESSION, maintain_order=True).agg(
         pl.col("_gain").count().cast(pl.Int64).alias(TRADES),
         (pl.col("_gain") > 0).sum().cast(pl.Int64).alias(_WINS),
@@ -52,7 +50,13 @@ def top_decile_by_session(predictions: pl.DataFrame, outcomes: pl.DataFrame, cos
         (-pl.col("_gain").clip(upper_bound=0)).sum().alias(_LOSSES),
         pl.col("_gain").mean().fill_null(0.0).alias(SESSION_RETURN),
     )
-    return traded.join(_correlations(known), on=[MODEL, SESSION], how="left", maintain_order="left")
+    return traded.join(_correlations(_joined(chosen, outcomes)), on=[MODEL, SESSION], how="left", maintain_order="left")
+
+
+def _joined(chosen: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a return, in one order, which fixes that in which numbers are added: the same rows always give the same bits."""
+    found = chosen.join(returns.select(SYMBOL, SESSION, FORWARD_RETURN), on=[SYMBOL, SESSION], how="inner")
+    return found.sort(MODEL, SESSION, SYMBOL)
 
 
 def _correlations(known: pl.DataFrame) -> pl.DataFrame:

@@ -31,36 +31,45 @@ def with_outcomes(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFra
     )
 
 
-def daily_performance(predictions: pl.DataFrame, labels: pl.DataFrame, share: float = 0.1) -> pl.DataFrame:
+def daily_performance(predictions: pl.DataFrame, outcomes: pl.DataFrame, returns: pl.DataFrame, share: float = 0.1) -> pl.DataFrame:
     """Rank IC, sign accuracy and long-short return of each training on each session.
+
+    Rank IC and sign accuracy judge scores by what they predict. The long-short return is what a book earned from one session to the
+    next, whatever the horizon that is predicted.
 
     Scores of zero say nothing of a stock's direction, so the sign accuracy leaves them out; it is null where no other is left. The
     rank IC is null below three stocks and where all scores or all returns of a session are equal. Ties at the edge of a decile
     count wholly.
 
     Args:
-        predictions, labels: as for ``with_outcomes``; sessions without any outcome give no row.
+        predictions: as for ``with_outcomes``.
+        outcomes: the returns over the predicted horizon, as ``with_outcomes`` takes them; a session without any gives no row.
+        returns: the returns over one session, likewise.
         share: part of the stocks on each side of the long-short return.
 
     Returns:
         Rows of ``DAILY_PERFORMANCE`` in the order of its key.
     """
-    known = with_outcomes(predictions, labels)
+    known = with_outcomes(predictions, outcomes)
     if known.is_empty():
         return DAILY_PERFORMANCE.empty()
     excess = pl.col(FORWARD_RETURN) - pl.col(FORWARD_RETURN).mean().over(_KEY)
-    marked = known.with_columns(
-        pl.when(pl.col(SCORE) != 0).then(pl.col(SCORE).sign() == excess.sign()).alias("_same_sign"),
-        in_best_share(SCORE, share, _KEY).alias("_best"),
-        in_worst_share(SCORE, share, _KEY).alias("_worst"),
-    )
-    returns = pl.col(FORWARD_RETURN)
+    marked = known.with_columns(pl.when(pl.col(SCORE) != 0).then(pl.col(SCORE).sign() == excess.sign()).alias("_same_sign"))
     figures = marked.group_by(_KEY, maintain_order=True).agg(
         pl.len().cast(pl.Int32).alias(STOCKS),
         pl.col("_same_sign").mean().alias(SIGN_ACCURACY),
-        (returns.filter("_best").mean() - returns.filter("_worst").mean()).alias(LONG_SHORT_RETURN),
     )
-    return figures.join(_rank_ics(known), on=_KEY, how="left").select(DAILY_PERFORMANCE.column_names).sort(_KEY)
+    for part in (_rank_ics(known), _long_short_returns(with_outcomes(predictions, returns), share)):
+        figures = figures.join(part, on=_KEY, how="left")
+    return figures.select(DAILY_PERFORMANCE.column_names).sort(_KEY)
+
+
+def _long_short_returns(known: pl.DataFrame, share: float) -> pl.DataFrame:
+    """The long-short return by model, training, origin and session."""
+    best, worst = in_best_share(SCORE, share, _KEY).alias("_best"), in_worst_share(SCORE, share, _KEY).alias("_worst")
+    earned = pl.col(FORWARD_RETURN)
+    spread = (earned.filter("_best").mean() - earned.filter("_worst").mean()).alias(LONG_SHORT_RETURN)
+    return known.with_columns(best, worst).group_by(_KEY, maintain_order=True).agg(spread)
 
 
 def _rank_ics(known: pl.DataFrame) -> pl.DataFrame:

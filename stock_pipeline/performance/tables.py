@@ -31,7 +31,7 @@ DAILY_PERFORMANCE = TableSchema(
         Column(
             RANK_IC,
             pl.Float64,
-            "Spearman correlation of scores and forward returns; null where undefined",
+            "Spearman correlation of scores and returns over the predicted horizon; null where undefined",
             nullable=True,
             minimum=-1,
             maximum=1,
@@ -39,12 +39,17 @@ DAILY_PERFORMANCE = TableSchema(
         Column(
             SIGN_ACCURACY,
             pl.Float64,
-            "share of the stocks with a score other than zero whose return, less the session's mean, has the score's sign",
+            "share of the stocks with a score other than zero whose return over that horizon, less the session's mean, has its sign",
             nullable=True,
             minimum=0,
             maximum=1,
         ),
-        Column(LONG_SHORT_RETURN, pl.Float64, "mean forward return of the top decile less that of the bottom decile, before costs"),
+        Column(
+            LONG_SHORT_RETURN,
+            pl.Float64,
+            "mean return of the top decile less that of the bottom decile, over one session and before costs; null where none is known",
+            nullable=True,
+        ),
     ),
     key=(MODEL, TRAINING_ID, ORIGIN, SESSION),
 )
@@ -57,10 +62,10 @@ PERFORMANCE_LOG = TableSchema(
     columns=(
         Column(AS_OF, pl.Date, "session after whose close it was measured"),
         Column(MODEL, pl.String, "model of the catalogue, or stack"),
-        Column(PERIOD, pl.String, "the last 20, 60 or 250 sessions with outcomes, or all"),
+        Column(PERIOD, pl.String, "the last 20, 60 or 250 sessions whose one-session returns are known, or all"),
         Column("first_session", pl.Date, "first session of the period"),
         Column("last_session", pl.Date, "last session of the period"),
-        Column("sessions", pl.Int32, "sessions with outcomes", minimum=1),
+        Column("sessions", pl.Int32, "sessions whose one-session returns are known", minimum=1),
         Column("trades", pl.Int64, "stocks bought, over all sessions", minimum=1),
         Column("win_rate", pl.Float64, "share of the trades that gained", minimum=0, maximum=1),
         Column("win_rate_low", pl.Float64, "lower bound of its 95 % interval (Wilson 1927)", minimum=0, maximum=1),
@@ -71,8 +76,8 @@ PERFORMANCE_LOG = TableSchema(
         Column(
             "profit_factor", pl.Float64, "sum of the trades' gains over that of their losses; null without losses", nullable=True, minimum=0
         ),
-        Column("ic", pl.Float64, "mean correlation of score and return", nullable=True, minimum=-1, maximum=1),
-        Column(RANK_IC, pl.Float64, "mean rank IC", nullable=True, minimum=-1, maximum=1),
+        Column("ic", pl.Float64, "mean correlation of score and return over the predicted horizon", nullable=True, minimum=-1, maximum=1),
+        Column(RANK_IC, pl.Float64, "mean rank IC of these", nullable=True, minimum=-1, maximum=1),
     ),
     key=(AS_OF, MODEL, PERIOD),
     session_column=AS_OF,

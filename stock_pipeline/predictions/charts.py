@@ -21,7 +21,7 @@ def prediction_bars(predictions: pl.DataFrame, count: int = 10) -> bytes:
     ax.set_yticks(range(len(values)), chosen[SYMBOL].to_list(), fontsize=8)
     ax.invert_yaxis()
     ax.axvline(0, color="black", linewidth=0.6)
-    ax.set_xlabel("predicted return, % from next open to the open after" if has_return else "score")
+    ax.set_xlabel("predicted return over the predicted horizon, % from the next open on" if has_return else "score")
     ax.set_title(_title(ordered, len(values)), fontsize=10)
     return png(figure)
 

@@ -26,7 +26,8 @@ class LabelSettings(Section):
 
     horizons: Annotated[tuple[Sessions, ...], NoDecode, BeforeValidator(as_list), AfterValidator(_distinct_horizons)] = Field(
         (1, 5),
-        description="sessions from entry at the next open to exit, for each return to label; models learn to predict the first",
+        description="sessions from entry at the next open to exit, for each return to label; models learn to predict the first; "
+        "the return over 1 session, which marks books, is always labelled",
     )
     volatility_horizon: Annotated[int, AfterValidator(_at_least_two_sessions)] = Field(
         5, le=A_CENTURY_OF_DAYS, description="sessions over which forward volatility is measured, 2 or more"

@@ -9,6 +9,7 @@ import pytest
 
 from stock_pipeline.core.columns import KNOWN_FROM, KNOWN_TO, OPEN, SESSION, SYMBOL
 from stock_pipeline.labels.assets import stages
+from stock_pipeline.labels.catalogue import predicted_horizon
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import DAILY_LABELS, daily_labels
 from stock_pipeline.market_data.tables import DAILY_BARS
@@ -98,6 +99,18 @@ def test_the_columns_follow_the_horizons(stores: Stores) -> None:
     (stage,) = stages(chosen(stores, 1, 4))
     assert stage.tables == (daily_labels((1, 4)),)
     assert stages(plain_settings(stores.home))[0].tables == (DAILY_LABELS,) == (daily_labels((1, 5)),)
+
+
+@pytest.mark.parametrize(("horizons", "labelled"), [((4, 1), (4, 1)), ((4,), (4, 1)), ((4, 2), (4, 2, 1))])
+def test_the_return_that_marks_books_is_labelled_whatever_the_settings_name(
+    horizons: tuple[int, ...], labelled: tuple[int, ...], stores: Stores
+) -> None:
+    bars = put_bars(stores, 40)
+    settings = chosen(stores, *horizons)
+    made = rows_of(label(stores, settings, DAYS[39]), daily_labels(labelled))
+    assert made.columns == list(daily_labels(labelled).column_names)
+    assert stores.read(daily_labels((1,))).equals(compute_labels(bars, DAYS, DAYS[39], (1,), 3))
+    assert predicted_horizon(settings.labels) == 4
 
 
 def test_the_rows_without_a_label_are_counted_by_reason(stores: Stores) -> None:

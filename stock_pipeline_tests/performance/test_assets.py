@@ -139,12 +139,12 @@ def test_the_log_is_of_the_version_that_spoke(last_night: Nights) -> None:
     numbers = [spoke.get(key, 1) for key in said.select(MODEL, SESSION).iter_rows()]
     heard = said.filter(pl.col(VERSION) == pl.Series(numbers, dtype=pl.Int32))
     outcomes = read_outcomes(stores, DAYS[LAST], 1)
-    expected = performance_log(top_decile_by_session(heard, outcomes, 10.0), DAYS[LAST])
+    expected = performance_log(top_decile_by_session(heard, outcomes, outcomes, 10.0), DAYS[LAST])
     log = stores.read(PERFORMANCE_LOG)
     assert_frame_equal(log, expected, check_exact=True)
     assert log.select(MODEL, "period", "sessions").rows() == [(model, "all", 14) for model in ("direction", "lightgbm", "stack")]
     # With the shadow version it would be another.
-    assert not performance_log(top_decile_by_session(said, outcomes, 10.0), DAYS[LAST]).equals(expected)
+    assert not performance_log(top_decile_by_session(said, outcomes, outcomes, 10.0), DAYS[LAST]).equals(expected)
 
 
 def test_the_costs_are_those_of_the_settings(waiting: Nights, last_night: Nights, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def by_hand(scores: pl.DataFrame, outcomes: pl.DataFrame, cost: float, last: int
 def test_the_figures_of_every_model_and_period_by_a_plain_loop() -> None:
     parts = {"lightgbm": made_up("lightgbm", 65, 1)[0], "stack": made_up("stack", 25, 2)[0]}
     outcomes = made_up("", 65, 3)[1]
-    daily = top_decile_by_session(pl.concat(parts.values()), outcomes, 10.0)
+    daily = top_decile_by_session(pl.concat(parts.values()), outcomes, outcomes, 10.0)
     log = PERFORMANCE_LOG.validate(performance_log(daily, AS_OF))
     periods: dict[str, dict[str, int | None]] = {"lightgbm": {"20 sessions": 20, "60 sessions": 60, "all": None}}
     periods["stack"] = {"20 sessions": 20, "all": None}
@@ -85,7 +85,7 @@ def test_the_figures_of_every_model_and_period_by_a_plain_loop() -> None:
 
 def test_a_period_is_told_once_there_are_as_many_sessions() -> None:
     scores, outcomes = made_up("stack", 250, stocks=10)
-    daily = top_decile_by_session(scores, outcomes, 0.0)
+    daily = top_decile_by_session(scores, outcomes, outcomes, 0.0)
     whole = ["20 sessions", "250 sessions", "60 sessions", "all"]
     assert performance_log(daily, AS_OF)["period"].to_list() == whole
     assert performance_log(daily.tail(249), AS_OF)["period"].to_list() == [name for name in whole if name != "250 sessions"]
@@ -95,7 +95,8 @@ def test_a_period_is_told_once_there_are_as_many_sessions() -> None:
 def one_session(scores: Sequence[float], returns: Sequence[float | None], cost_bps_per_side: float = 0.0) -> pl.DataFrame:
     named = pl.DataFrame({SYMBOL: [f"S{i:02d}" for i in range(len(scores))], SESSION: [DAYS[0]] * len(scores)})
     outcomes = named.with_columns(pl.Series(FORWARD_RETURN, returns, pl.Float64)).drop_nulls()
-    return top_decile_by_session(named.with_columns(pl.lit("stack").alias(MODEL), pl.Series(SCORE, scores)), outcomes, cost_bps_per_side)
+    said = named.with_columns(pl.lit("stack").alias(MODEL), pl.Series(SCORE, scores))
+    return top_decile_by_session(said, outcomes, outcomes, cost_bps_per_side)
 
 
 def test_stocks_are_chosen_before_it_is_known_whose_outcome_will_be() -> None:
@@ -128,21 +129,24 @@ def test_a_model_that_tells_no_stocks_apart_buys_all_and_has_no_ic() -> None:
 
 def test_where_no_outcome_is_known_the_log_is_empty() -> None:
     scores, outcomes = made_up("stack", 3)
-    assert_frame_equal(performance_log(top_decile_by_session(scores, outcomes.clear(), 10.0), AS_OF), PERFORMANCE_LOG.empty())
-    assert_frame_equal(performance_log(top_decile_by_session(scores.clear(), outcomes, 10.0), AS_OF), PERFORMANCE_LOG.empty())
+    assert_frame_equal(
+        performance_log(top_decile_by_session(scores, outcomes.clear(), outcomes.clear(), 10.0), AS_OF), PERFORMANCE_LOG.empty()
+    )
+    assert_frame_equal(performance_log(top_decile_by_session(scores.clear(), outcomes, outcomes, 10.0), AS_OF), PERFORMANCE_LOG.empty())
 
 
 @law(20)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 25), st.integers(3, 30))
 def test_whatever_the_scores_the_table_takes_the_log_and_the_order_of_rows_is_of_no_account(seed: int, count: int, stocks: int) -> None:
     scores, outcomes = made_up("stack", count, seed, stocks)
-    log = PERFORMANCE_LOG.validate(performance_log(top_decile_by_session(scores, outcomes, 10.0), AS_OF))
-    shuffled = top_decile_by_session(scores.sample(fraction=1, shuffle=True, seed=seed % 99), outcomes.reverse(), 10.0)
+    log = PERFORMANCE_LOG.validate(performance_log(top_decile_by_session(scores, outcomes, outcomes, 10.0), AS_OF))
+    shuffled = top_decile_by_session(scores.sample(fraction=1, shuffle=True, seed=seed % 99), outcomes.reverse(), outcomes, 10.0)
     assert_frame_equal(performance_log(shuffled, AS_OF), log, check_exact=True)
 
 
 def test_the_sessions_of_the_log_are_those_with_outcomes() -> None:
     scores, outcomes = made_up("stack", 30)
     known: date = DAYS[27]
-    log = performance_log(top_decile_by_session(scores, outcomes.filter(pl.col(SESSION) <= known), 10.0), AS_OF)
+    told = outcomes.filter(pl.col(SESSION) <= known)
+    log = performance_log(top_decile_by_session(scores, told, told, 10.0), AS_OF)
     assert log.select("sessions", "last_session").rows() == [(20, known), (28, known)]

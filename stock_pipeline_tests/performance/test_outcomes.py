@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -21,7 +22,7 @@ def scored(scores: list[float], session: date = DAY, model: str = "ridge", train
     )
 
 
-def labels(returns: list[float | None], session: date = DAY) -> pl.DataFrame:
+def labels(returns: Sequence[float | None], session: date = DAY) -> pl.DataFrame:
     return pl.DataFrame(
         {"symbol": [f"S{i:03d}" for i in range(len(returns))], "forward_return": returns},
         schema_overrides={"forward_return": pl.Float64},
@@ -29,7 +30,7 @@ def labels(returns: list[float | None], session: date = DAY) -> pl.DataFrame:
 
 
 def one_row(scores: list[float], returns: list[float | None], share: float = 0.1) -> dict[str, object]:
-    return daily_performance(scored(scores), labels(returns), share).row(0, named=True)
+    return daily_performance(scored(scores), labels(returns), labels(returns), share).row(0, named=True)
 
 
 def test_figures_of_one_session_by_hand() -> None:
@@ -49,7 +50,17 @@ def test_stocks_without_outcome_or_score_are_left_out() -> None:
 
 
 def test_a_session_without_outcomes_gives_no_row() -> None:
-    assert_frame_equal(daily_performance(scored([0.1, 0.2]), labels([None, None])), DAILY_PERFORMANCE.empty())
+    assert_frame_equal(daily_performance(scored([0.1, 0.2]), labels([None, None]), labels([0.1, 0.2])), DAILY_PERFORMANCE.empty())
+
+
+def test_a_book_earns_other_returns_than_those_that_scores_are_judged_by() -> None:
+    scores, predicted, earned = [0.3, 0.1, -0.2, -0.4], [0.05, 0.02, -0.02, -0.07], [-0.01, None, 0.0, 0.02]
+    row = daily_performance(scored(scores), labels(predicted), labels(earned)).row(0, named=True)
+    assert (row["stocks"], row["rank_ic"], row["sign_accuracy"]) == (4, pytest.approx(1.0), 1.0)
+    assert row["long_short_return"] == pytest.approx(-0.01 - 0.02)
+    unknown = daily_performance(scored(scores), labels(predicted), labels([None] * 4))
+    assert DAILY_PERFORMANCE.validate(unknown)["long_short_return"].to_list() == [None]
+    assert daily_performance(scored(scores), labels([None] * 4), labels(earned)).is_empty()
 
 
 def test_a_constant_model_has_no_skill_and_no_luck() -> None:
@@ -70,7 +81,7 @@ def test_each_training_and_origin_is_measured_apart() -> None:
         ]
     )
     outcomes = pl.concat([labels([0.0, 0.01, 0.02, 0.03], day) for day in days])
-    found = daily_performance(predictions, outcomes)
+    found = daily_performance(predictions, outcomes, outcomes)
     assert found.select("model", "training_id", "origin", "session", "rank_ic").rows() == [
         ("lightgbm", "t1", "live", days[0], -1.0),
         ("ridge", "t1", "live", days[0], 1.0),
@@ -102,5 +113,5 @@ def test_the_order_of_rows_is_of_no_account() -> None:
     rng = np.random.default_rng(1)
     predictions = pl.concat([scored(rng.normal(size=30).tolist(), day) for day in sessions(5)])
     outcomes = pl.concat([labels(rng.normal(size=30).tolist(), day) for day in sessions(5)])
-    shuffled = daily_performance(predictions.sample(fraction=1, shuffle=True, seed=3), outcomes.reverse())
-    assert_frame_equal(shuffled, daily_performance(predictions, outcomes), check_exact=True)
+    shuffled = daily_performance(predictions.sample(fraction=1, shuffle=True, seed=3), outcomes.reverse(), outcomes.reverse())
+    assert_frame_equal(shuffled, daily_performance(predictions, outcomes, outcomes), check_exact=True)
