@@ -1,6 +1,7 @@
 """The performance of scores by session: the one place that computes rank ICs and errors.
 
-Sessions of fewer than ``MIN_STOCKS`` stocks, or where every score or every outcome is the same, have no correlation: their IC is null.
+Sessions of fewer than ``MIN_STOCKS`` stocks have no correlation: their IC is null. So is it where every score or every outcome is the
+same, rounding aside, and where one of them is NaN or infinite: what a model that breaks down on one stock says of the others is unknown.
 """
 
 from collections.abc import Mapping
@@ -8,11 +9,17 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from stock_pipeline.core.columns import BASELINE_MAE, FORWARD_RETURN, IC, MAE, PREDICTIONS, RANK_IC, SCORE, SESSION, STOCKS, TARGET
+from stock_pipeline.core.ratios import SMALLEST_DEVIATION
 
 MIN_STOCKS: Final = 3
+# Of the largest of some values: those that lie closer together are equal, and their order is that of their rounding errors. A float64
+# carries sixteen digits, of which sums over thousands of rows may cost some.
+SMALLEST_SPREAD: Final = 1e-9
 # Few stocks or sessions can give a high rank IC by luck, but not one of so many standard errors.
 CERTAIN: Final = 3.0
 
@@ -67,9 +74,41 @@ def is_plausible(metrics: Mapping[str, float | None], suspicious: float) -> bool
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval for a share of ``successes`` in ``trials`` (at least 1) after Wilson (1927); it never leaves [0, 1]."""
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = successes / trials
+    """The interval for a share of ``successes`` in independent ``trials`` (at least 1) after Wilson (1927); it never leaves [0, 1]."""
+    return _wilson(successes / trials, trials, NormalDist().inv_cdf(0.5 + confidence / 2))
+
+
+def interval_by_session(successes: NDArray[np.int64], trials: NDArray[np.int64], confidence: float = 0.95) -> tuple[float, float]:
+    """The interval for the share of all successes in all trials, where the trials of one session may depend on each other.
+
+    The variance of the share is that of a ratio of totals over the sessions (Cochran 1977, Sampling Techniques, chapter 6). It tells how
+    many independent trials would be as sure, and Wilson's interval for so many, with Student's quantile for one session less than there
+    are, never leaves [0, 1]. Effective trials: Korn and Graubard (1998, Survey Methodology 24); in Wilson's interval: Franco, Little, Louis
+    and Slud (2019, Journal of Survey Statistics and Methodology 7). Sessions count as independent, as one-session returns do not overlap.
+
+    Args:
+        successes: how many of each session's trials succeeded.
+        trials: how many there were, in all at least 1; sessions without any do not count.
+        confidence: how often the interval should hold the true share.
+
+    Returns:
+        Both bounds; 0 and 1 where a single session says nothing of how sessions differ.
+    """
+    from scipy.special import stdtrit
+
+    won, tried = successes[trials > 0].astype(np.float64), trials[trials > 0].astype(np.float64)
+    sessions, total = len(tried), float(tried.sum())
+    if sessions < 2:
+        return 0.0, 1.0
+    share = float(won.sum()) / total
+    variance = sessions / (sessions - 1) * float(((won - share * tried) ** 2).sum()) / total**2
+    # Where all trials ended alike, sessions show no difference; each then counts as one trial.
+    effective = sessions if share in (0, 1) else total if variance == 0 else min(share * (1 - share) / variance, total)
+    return _wilson(share, effective, float(stdtrit(sessions - 1, 0.5 + confidence / 2)))
+
+
+def _wilson(share: float, trials: float, quantile: float) -> tuple[float, float]:
+    z = quantile
     scale = 1 + z * z / trials
     centre = (share + z * z / (2 * trials)) / scale
     half = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / scale
@@ -78,10 +117,18 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
 
 
 def _by_session(frame: pl.DataFrame, outcome: str, correlation: pl.Expr, name: str) -> pl.DataFrame:
-    defined = (pl.len() >= MIN_STOCKS) & (pl.col(SCORE).n_unique() > 1) & (pl.col(outcome).n_unique() > 1)
+    # A return is a ratio less 1, so its rounding error does not shrink with it.
+    defined = (pl.len() >= MIN_STOCKS) & _differ(SCORE) & _differ(outcome, SMALLEST_DEVIATION)
     return (
         frame.drop_nulls([SCORE, outcome])
         .group_by(SESSION)
         .agg(pl.when(defined).then(correlation.fill_nan(None)).alias(name), pl.len().cast(pl.Int32).alias(STOCKS))
         .sort(SESSION)
     )
+
+
+def _differ(name: str, least: float = 0.0) -> pl.Expr:
+    """Whether the values of a session are finite and differ by more than rounding, and than ``least``."""
+    value = pl.col(name).cast(pl.Float64)
+    spread = value.max() - value.min()
+    return value.is_finite().all() & (spread > SMALLEST_SPREAD * value.abs().max()) & (spread > least)

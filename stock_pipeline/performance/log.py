@@ -8,7 +8,7 @@ import polars as pl
 from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, FORWARD_RETURN, IC, MODEL, PERIOD, RANK_IC, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.cross_section import in_best_share
 from stock_pipeline.core.ratios import sharpe_ratio, sortino_ratio
-from stock_pipeline.core.scores import ic_by_session, rank_ic_by_session, wilson_interval
+from stock_pipeline.core.scores import ic_by_session, interval_by_session, rank_ic_by_session
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
 
 PERIODS: Final = (20, 60, 250)  # sessions
@@ -91,7 +91,7 @@ def performance_log(daily: pl.DataFrame, as_of: date) -> pl.DataFrame:
 def _figures(part: pl.DataFrame) -> dict[str, Any]:
     returns = part[SESSION_RETURN].to_numpy()
     trades, wins, gains, losses = part.select(pl.col(TRADES, _WINS, _GAINS, _LOSSES).sum()).row(0)
-    low, high = wilson_interval(wins, trades)
+    low, high = interval_by_session(part[_WINS].to_numpy(), part[TRADES].to_numpy())
     return {
         "first_session": part[SESSION][0],
         "last_session": part[SESSION][-1],

@@ -1,3 +1,4 @@
+import math
 from datetime import date, timedelta
 
 import numpy as np
@@ -5,10 +6,12 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, pearsonr, spearmanr
+from numpy.typing import NDArray
+from scipy.stats import binomtest, norm, pearsonr, spearmanr
+from scipy.stats import t as student
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, TARGET
-from stock_pipeline.core.scores import daily_metrics, ic_by_session, is_plausible, rank_ic_by_session, wilson_interval
+from stock_pipeline.core.scores import daily_metrics, ic_by_session, interval_by_session, is_plausible, rank_ic_by_session, wilson_interval
 
 DAYS = [date(2021, 3, 1) + timedelta(days=i) for i in range(40)]
 
@@ -58,6 +61,30 @@ def test_a_constant_that_rounding_blurs_still_has_no_ic() -> None:
     assert rank_ic_by_session(frame)["rank_ic"].to_list() == [None]
 
 
+@pytest.mark.parametrize("broken", [SCORE, FORWARD_RETURN])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_session_with_a_value_that_is_no_number_has_no_ic(value: float, broken: str) -> None:
+    rows = scored(sessions=2).with_row_index()
+    frame = rows.with_columns(pl.when(pl.col("index") == 3).then(value).otherwise(broken).alias(broken))
+    for by_session, name in ((rank_ic_by_session, "rank_ic"), (ic_by_session, "ic")):
+        whole = by_session(rows)[name].to_list()
+        assert by_session(frame)[name].to_list() == [None, whole[1]] and whole[0] is not None
+
+
+@pytest.mark.parametrize(("constant", "column"), [(0.3, SCORE), (-7e5, SCORE), (0.02, FORWARD_RETURN), (0.0, FORWARD_RETURN)])
+def test_values_that_are_equal_up_to_rounding_have_no_ic(constant: float, column: str) -> None:
+    rows = scored(sessions=2)
+    other = SCORE if column == FORWARD_RETURN else FORWARD_RETURN
+    # Errors of the last digits that follow the other column: ranked, they would pass for perfect foresight.
+    blur = 1e-15 * max(abs(constant), 1e-2) * pl.col(other).rank().over(SESSION)
+    frame = rows.with_columns((constant + blur).alias(column))
+    assert frame.group_by(SESSION).agg(pl.col(column).n_unique() > 1)[column].all()
+    assert rank_ic_by_session(frame)["rank_ic"].to_list() == ic_by_session(frame)["ic"].to_list() == [None, None]
+    # Differences ten million times as large are told apart, however small they are beside the values.
+    told = rows.with_columns((constant + 1e7 * blur).alias(column))
+    assert rank_ic_by_session(told)["rank_ic"].to_list() == pytest.approx([1.0, 1.0])
+
+
 def test_the_measures_of_a_session() -> None:
     rows = scored().with_row_index().with_columns(pl.when(pl.col("index") != 3).then(SCORE).alias(SCORE))
     found = daily_metrics(rows)
@@ -76,6 +103,49 @@ def test_wilsons_interval_is_scipys_and_stays_within_bounds(trials: int, data: s
     expected = binomtest(successes, trials).proportion_ci(method="wilson")
     np.testing.assert_allclose([low, high], [expected.low, expected.high], atol=1e-12)
     assert 0 <= low <= successes / trials <= high <= 1
+
+
+def told(sessions: int, share: float, correlation: float, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Wins and trades of some sessions; a factor that all trades of a session share explains so much of the variance of their gains."""
+    trades = rng.integers(5, 50, sessions)
+    factor = norm.ppf(share) + np.sqrt(correlation) * rng.normal(size=sessions)
+    return rng.binomial(trades, norm.cdf(factor / np.sqrt(1 - correlation))), trades
+
+
+@pytest.mark.parametrize(("sessions", "share", "correlation"), [(20, 0.5, 0.3), (60, 0.4, 0.3), (60, 0.55, 0.0), (250, 0.5, 0.6)])
+def test_the_interval_by_session_holds_the_true_share_as_often_as_it_says(sessions: int, share: float, correlation: float) -> None:
+    rng = np.random.default_rng(3)
+    drawn = [told(sessions, share, correlation, rng) for _ in range(1200)]
+    covered = np.mean([low <= share <= high for low, high in (interval_by_session(*counts) for counts in drawn)])
+    assert 0.92 <= covered <= 0.98
+    independent = [wilson_interval(int(wins.sum()), int(trades.sum())) for wins, trades in drawn]
+    assert np.mean([low <= share <= high for low, high in independent]) < 0.6 or correlation == 0
+
+
+def test_the_bounds_of_the_interval_by_session_are_as_many_errors_away_as_student_says() -> None:
+    for wins, trades in (((9, 1, 0, 4), (10, 8, 0, 6)), ((1, 0, 2), (2, 2, 2)), ((3, 3, 4, 2, 5), (7, 6, 7, 6, 8))):
+        low, high = interval_by_session(np.array(wins), np.array(trades))
+        counted = [(won, tried) for won, tried in zip(wins, trades, strict=True) if tried]
+        count, total = len(counted), sum(trades)
+        share = sum(wins) / total
+        variance = count / (count - 1) * sum((won - share * tried) ** 2 for won, tried in counted) / total**2
+        independent = max(share * (1 - share) / total, variance)  # no surer than if all trades were independent
+        quantile = student.ppf(0.975, count - 1)
+        for bound in (low, high):
+            error = (independent * bound * (1 - bound) / (share * (1 - share))) ** 0.5
+            assert abs(share - bound) == pytest.approx(quantile * error)
+
+
+def test_sessions_that_say_nothing_of_how_they_differ_leave_the_share_open() -> None:
+    one = interval_by_session(np.array([7, 0]), np.array([10, 0]))
+    assert one == (0.0, 1.0)
+    all_won, none_won = (interval_by_session(np.full(30, won), np.full(30, 5)) for won in (5, 0))
+    quantile = student.ppf(0.975, 29)
+    assert all_won == pytest.approx((30 / (30 + quantile**2), 1.0))  # thirty trials, all of which succeeded
+    assert none_won == pytest.approx((0.0, 1 - all_won[0]))
+    alike = interval_by_session(np.full(30, 2), np.full(30, 4))
+    half = quantile / 2 / (120 + quantile**2) ** 0.5  # of 120 trials, half of which succeeded
+    assert alike == pytest.approx((0.5 - half, 0.5 + half))
 
 
 @pytest.mark.parametrize(

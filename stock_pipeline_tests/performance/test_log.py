@@ -14,7 +14,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.ratios import sharpe_ratio, sortino_ratio
-from stock_pipeline.core.scores import wilson_interval
+from stock_pipeline.core.scores import interval_by_session
 from stock_pipeline.performance.log import SESSION_RETURN, TRADES, performance_log, top_decile_by_session
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
 from stock_pipeline_tests.factories.panels import sessions
@@ -41,18 +41,19 @@ def by_hand(scores: pl.DataFrame, outcomes: pl.DataFrame, cost: float, last: int
     told = {(row[SESSION], row[SYMBOL]): row[FORWARD_RETURN] for row in outcomes.iter_rows(named=True)}
     days = sorted({day for day, _ in told} & set(scores[SESSION]))
     days = days[-last:] if last else days
-    trades, by_session, ics, rank_ics = [], [], [], []
+    trades, by_session, ics, rank_ics, counts = [], [], [], [], []
     for day in days:
         said = [(row[SCORE], row[SYMBOL]) for row in scores.iter_rows(named=True) if row[SESSION] == day]
         edge = sorted((score for score, _ in said), reverse=True)[max(1, len(said) // 10) - 1]
         bought = [told[day, symbol] - cost for score, symbol in said if score >= edge and (day, symbol) in told]
         trades += bought
+        counts.append((sum(trade > 0 for trade in bought), len(bought)))
         by_session.append(sum(bought) / len(bought) if bought else 0.0)
         pairs = [(score, told[day, symbol]) for score, symbol in said if (day, symbol) in told]
         ics.append(pearsonr(*zip(*pairs, strict=True)).statistic)
         rank_ics.append(spearmanr(*zip(*pairs, strict=True)).statistic)
     wins = sum(trade > 0 for trade in trades)
-    low, high = wilson_interval(wins, len(trades))
+    low, high = interval_by_session(*np.array(counts).T)
     return {
         "first_session": days[0],
         "last_session": days[-1],
