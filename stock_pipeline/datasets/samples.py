@@ -52,6 +52,10 @@ class Samples:
         """Some of the samples, in their order."""
         return replace(self, rows=self.rows[which])
 
+    def whole_sessions(self) -> "Samples":
+        """Every row of the panel that is of the session of one of the samples."""
+        return replace(self, rows=np.flatnonzero(np.isin(self.session, self.sessions)))
+
     def matrix(self) -> NDArray[np.float32]:
         """The samples' own features, shape (samples, features); not to be written to, as it may be a view of the panel."""
         if len(self) and self.rows[-1] - self.rows[0] + 1 == len(self):

@@ -238,7 +238,7 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
         Stage,
         tables=TABLES,
         cadence="training",
-        code_version=f"2 {chosen_set(settings).hash[:16]}",
+        code_version=f"3 {chosen_set(settings).hash[:16]}",
         checks=(PLAUSIBLE,),
         tolerates_failure=True,
     )

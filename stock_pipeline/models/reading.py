@@ -81,7 +81,7 @@ class Predictor:
         return scores.rename({self.model: SCORE}) if self.stack is None else combine(scores, self.stack.weights, self.stack.scale)
 
     def explain(self, inputs: pl.DataFrame, session: date, count: int) -> pl.DataFrame | None:
-        """The ``count`` features that moved each score of a session the most, see ``explanations.strongest``; None for a stack.
+        """The ``count`` features that moved each neutralised score of a session the most, see ``explanations.strongest``; None for a stack.
 
         Arguments as for ``score``; a stack is explained by its members.
         """
@@ -90,7 +90,8 @@ class Predictor:
         (member,) = self.members.values()
         ordered = inputs.sort(SESSION, SYMBOL)
         samples = Samples.of(ordered, member.estimator.feature_names)
-        return strongest(explain(member.estimator, ordered, samples.take((ordered[SESSION] == session).to_numpy())), count)
+        tonight = samples.take((ordered[SESSION] == session).to_numpy())
+        return strongest(explain(member.estimator, ordered, tonight, member.exposures), count)
 
 
 def load_predictor(

@@ -30,5 +30,5 @@ def scored(rows: pl.DataFrame, scores: NDArray[Any], exposures: Sequence[str]) -
 
 
 def neutralised_scores(scores: NDArray[np.float64], exposures: NDArray[Any], sessions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The outputs of several models, shape (rows, models), less a quarter of what the exposures, shape (rows, exposures), explain."""
+    """Outputs of models, or contributions to one, in columns, less a quarter of what the exposures, shape (rows, exposures), explain."""
     return (1 - SHARE) * scores + SHARE * residuals(scores, exposures.astype(np.float64), sessions)

@@ -119,7 +119,8 @@ class FinalFit:
             raise InputError(f"there is no labelled row to train {plan.entry.name} on; bring in more history or widen the training window")
         sessions = panel.rows[SESSION]
         estimator = fit(plan, panel, self.parameters, sessions[0], sessions[-1])
-        explained = explain_sample(estimator, panel.rows, panel.samples.take(labelled.to_numpy()), plan.conditions.seed)
+        learned = panel.samples.take(labelled.to_numpy())
+        explained = explain_sample(estimator, panel.rows, learned, plan.entry.target.exposures, plan.conditions.seed)
         estimator.save(self.folder)
         return SavedModel(self.folder, estimator.parameters(), estimator.window), explained
 

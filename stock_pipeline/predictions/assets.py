@@ -157,6 +157,7 @@ STAGES: Sequence[Stage] = (
         reads=(DAILY_FEATURES, MODEL_VERSIONS, MODEL_ENABLEMENT, *via((key_of(MODEL_VERSIONS),), TRAININGS), *BAR_TABLES),
         body=make_predictions,
         settings_ahead=("features.set", "quality.jump_ratio"),
+        code_version="2",
     ),
     Stage(
         keys=(key_of(SIGNALS),),
