@@ -15,9 +15,10 @@ def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps_per_sid
 
     The book is chosen after a session's close, filled at the next open and held to the open after, where the next book takes
     over. It is chosen among all scored stocks, whether or not their return turned out to be known; picks without a return
-    cannot be bought, so they are left out and counted. Stocks that tie with the last pick are picked too. What is traded is
-    the difference between the new weights and the old ones as the market has moved them, so holding the same stocks still
-    costs a little. Costs are paid at the fill, before the return is earned. A book without stocks is cash and earns nothing.
+    cannot be bought, so they are left out and counted. Stocks that tie with the last pick are picked too; where all scores tie,
+    none is picked. What is traded is the difference between the new weights and the old ones as the market has moved them, so
+    holding the same stocks still costs a little. Costs are paid at the fill, before the return is earned. A book without stocks
+    is cash and earns nothing.
 
     Args:
         scores: session, symbol, score (higher is better) and forward_return (a fraction, over one session: from the next open to the

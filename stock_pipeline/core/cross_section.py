@@ -21,8 +21,8 @@ def session_rank(name: str) -> pl.Expr:
 def in_best_share(score: str, share: float, by: Sequence[str] = (SESSION,)) -> pl.Expr:
     """True for the best ``share`` of the rows of each group ``by``, at least one row; false where the score is null.
 
-    Stocks that tie with the last one taken are taken too, so no choice depends on the order of rows or symbols: under a
-    constant score every stock is among the best, and among the worst.
+    Stocks that tie with the last one taken are taken too, so no choice depends on the order of rows or symbols. Where all scores of
+    a group of two or more tie, the score tells no stocks apart: none of them is among the best, nor among the worst.
     """
     return _in_share(score, share, by, descending=True)
 
@@ -36,4 +36,8 @@ def _in_share(score: str, share: float, by: Sequence[str], descending: bool) -> 
     place = pl.col(score).rank("min", descending=descending).over(by)
     # The small addend keeps 0.29 * 100 = 28.999999999999996 from counting as 28.
     wanted = (pl.col(score).count().over(by) * share + 1e-9).floor().clip(lower_bound=1)
-    return (place <= wanted).fill_null(False)
+    return ((place <= wanted) & ~_all_tie(score).over(by)).fill_null(False)
+
+
+def _all_tie(score: str) -> pl.Expr:
+    return (pl.col(score).count() > 1) & (pl.col(score).min() == pl.col(score).max())

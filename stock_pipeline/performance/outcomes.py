@@ -39,7 +39,7 @@ def daily_performance(predictions: pl.DataFrame, outcomes: pl.DataFrame, returns
 
     Scores of zero say nothing of a stock's direction, so the sign accuracy leaves them out; it is null where no other is left. The
     rank IC is null below three stocks and where all scores or all returns of a session are equal. Ties at the edge of a decile
-    count wholly.
+    count wholly; where all scores tie, the long-short return is 0.
 
     Args:
         predictions: as for ``with_outcomes``.
@@ -68,7 +68,8 @@ def _long_short_returns(known: pl.DataFrame, share: float) -> pl.DataFrame:
     """The long-short return by model, training, origin and session."""
     best, worst = in_best_share(SCORE, share, _KEY).alias("_best"), in_worst_share(SCORE, share, _KEY).alias("_worst")
     earned = pl.col(FORWARD_RETURN)
-    spread = (earned.filter("_best").mean() - earned.filter("_worst").mean()).alias(LONG_SHORT_RETURN)
+    # Where all scores tie nothing is held, long or short.
+    spread = (earned.filter("_best").mean() - earned.filter("_worst").mean()).fill_null(0.0).alias(LONG_SHORT_RETURN)
     return known.with_columns(best, worst).group_by(_KEY, maintain_order=True).agg(spread)
 
 

@@ -74,7 +74,7 @@ def test_two_sessions_by_hand() -> None:
 
 
 def test_holding_the_same_stocks_costs_what_the_market_has_moved_them() -> None:
-    rows = [(place, symbol, 1.0, earned) for place in (0, 1) for symbol, earned in (("A", 0.10), ("B", -0.02))]
+    rows = [(place, symbol, score, earned) for place in (0, 1) for symbol, score, earned in (("A", 2.0, 0.10), ("B", 1.0, -0.02))]
     found = daily_returns(by_hand(rows), top_share=1.0)
     assert found["turnover"].to_list() == pytest.approx([1.0, (0.55 / 1.04 - 0.5) + (0.5 - 0.49 / 1.04)])
 
@@ -113,10 +113,13 @@ def test_a_total_loss_stays_one() -> None:
     assert found["drawdown"].to_list() == [-1.0, -1.0]
 
 
-def test_tied_scores_hold_all_and_earn_the_benchmark() -> None:
-    found = daily_returns(made_up(2, missing=0.0).with_columns(score=pl.lit(0.0)), cost_bps_per_side=0.0)
-    assert found["holdings"].unique().to_list() == [12]
-    assert found["equity"].to_list() == pytest.approx(found["benchmark_equity"].to_list())
+def test_a_session_on_which_all_scores_tie_is_cash_and_selling_the_book_before_it_costs() -> None:
+    told = made_up(2, missing=0.0)
+    first = pl.col("session") == pl.col("session").min()
+    found = daily_returns(told.with_columns(score=pl.when(first).then("score").otherwise(0.51)), cost_bps_per_side=100.0)
+    assert found["holdings"].to_list() == [1] + [0] * 14
+    assert found["turnover"].to_list() == [1.0, 1.0] + [0.0] * 13
+    assert set(found["gross_return"].to_list()[1:]) == {0.0}
 
 
 def test_one_stock_at_least_is_held() -> None:

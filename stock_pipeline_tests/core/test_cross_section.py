@@ -9,6 +9,14 @@ from stock_pipeline.core.cross_section import in_best_share, in_worst_share, ses
 DAY = date(2020, 3, 5)
 
 
+def test_of_scores_that_all_tie_none_is_the_best_and_each_session_is_judged_alone() -> None:
+    days = [DAY] * 3 + [date(2020, 3, 6)] * 3 + [date(2020, 3, 9)]
+    frame = pl.DataFrame({"session": days, "score": [0.5, 0.5, None, 0.5, 0.5, 0.6, 0.5]})
+    marked = frame.select(best=in_best_share("score", 0.5), worst=in_worst_share("score", 0.5))
+    assert marked["best"].to_list() == [False, False, False, False, False, True, True]  # a stock alone is the best there is
+    assert marked["worst"].to_list() == [False, False, False, True, True, False, True]
+
+
 def test_null_scores_are_never_among_the_best_or_worst() -> None:
     frame = pl.DataFrame({"session": [DAY] * 4, "score": [None, 1.0, 2.0, 3.0]})
     marked = frame.select(best=in_best_share("score", 0.3), worst=in_worst_share("score", 0.3))
@@ -24,6 +32,9 @@ def test_best_and_worst_mirror_each_other_and_no_pick_scores_below_one_left_out(
     mirrored = frame.select("session", score=-pl.col("score")).select(worst=in_worst_share("score", share))
     assert best["best"].to_list() == mirrored["worst"].to_list()
     inside, outside = best.filter("best")["score"], best.filter(~pl.col("best"))["score"]
+    if len(values) > 1 and len(set(values)) == 1:
+        assert inside.is_empty()
+        return
     assert inside.len() >= max(1, int(len(values) * share))
     assert outside.is_empty() or min(inside.to_list()) > max(outside.to_list())
 

@@ -123,9 +123,13 @@ def test_without_losses_there_is_no_profit_factor_and_without_two_sessions_no_ri
     assert (row["win_rate"], row["profit_factor"], row["sharpe"], row["sortino"]) == (1.0, None, None, None)
 
 
-def test_a_model_that_tells_no_stocks_apart_buys_all_and_has_no_ic() -> None:
-    (row,) = performance_log(one_session([0.0] * 5, [0.01, -0.01, 0.02, 0.0, 0.01]), AS_OF).iter_rows(named=True)
-    assert (row["trades"], row["ic"], row["rank_ic"]) == (5, None, None)
+def test_a_session_on_which_a_model_tells_no_stocks_apart_buys_nothing_and_earns_nothing() -> None:
+    tied = one_session([0.51] * 5, [0.01, -0.01, 0.02, 0.0, 0.01])
+    assert tied.select(TRADES, SESSION_RETURN, "ic", "rank_ic").rows() == [(0, 0.0, None, None)]
+    assert performance_log(tied, AS_OF).is_empty()
+    traded = one_session([0.52, *[0.51] * 4], [0.01, -0.01, 0.02, 0.0, 0.01]).with_columns(pl.lit(DAYS[1]).alias(SESSION))
+    (row,) = performance_log(pl.concat([tied, traded]), AS_OF).iter_rows(named=True)
+    assert (row["sessions"], row["trades"], row["mean_return"]) == (2, 1, pytest.approx(0.005))
 
 
 def test_where_no_outcome_is_known_the_log_is_empty() -> None:
