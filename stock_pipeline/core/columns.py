@@ -46,6 +46,7 @@ RANK_IC: Final = "rank_ic"  # Spearman correlation of score and outcome over the
 IC: Final = "ic"  # the same of Pearson's
 MAE: Final = "mae"  # mean absolute error of scores against the target
 BASELINE_MAE: Final = "baseline_mae"  # the same of predicting 0 for every stock
+TOLD_APART_SHARE: Final = "told_apart_share"  # share of the sessions on which not all scores tie
 STOCKS: Final = "stocks"
 PREDICTIONS: Final = "predictions"  # how many
 CONTRIBUTION: Final = "contribution"  # what a feature added to a score

@@ -13,7 +13,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stock_pipeline.core.columns import BASELINE_MAE, FORWARD_RETURN, IC, MAE, PREDICTIONS, RANK_IC, SCORE, SESSION, STOCKS, TARGET
+from stock_pipeline.core.columns import (
+    BASELINE_MAE,
+    FORWARD_RETURN,
+    IC,
+    MAE,
+    PREDICTIONS,
+    RANK_IC,
+    SCORE,
+    SESSION,
+    STOCKS,
+    TARGET,
+    TOLD_APART_SHARE,
+)
 from stock_pipeline.core.ratios import SMALLEST_DEVIATION
 
 MIN_STOCKS: Final = 3
@@ -22,6 +34,8 @@ MIN_STOCKS: Final = 3
 SMALLEST_SPREAD: Final = 1e-9
 # Few stocks or sessions can give a high rank IC by luck, but not one of so many standard errors.
 CERTAIN: Final = 3.0
+# All scores of a session may tie by chance where it has few stocks, but not on more than one session in twenty.
+NEARLY_EVERY: Final = 0.95
 
 
 def rank_ic_by_session(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataFrame:
@@ -71,6 +85,29 @@ def is_plausible(metrics: Mapping[str, float | None], suspicious: float) -> bool
     """
     rank_ic, t_value = metrics.get(RANK_IC), metrics.get("rank_ic_t")
     return rank_ic is None or t_value is None or rank_ic <= suspicious or t_value <= CERTAIN
+
+
+def told_apart_by_session(frame: pl.DataFrame) -> pl.DataFrame:
+    """Whether the scores tell the stocks of a session apart: false where all of them tie, rounding aside, or one is not finite.
+
+    Args:
+        frame: session and score; rows without a score are left out, and sessions of fewer than two stocks.
+
+    Returns:
+        session and told_apart (Boolean), sorted by session.
+    """
+    several = frame.drop_nulls(SCORE).group_by(SESSION).agg(pl.len().alias(STOCKS), _differ(SCORE).alias("told_apart"))
+    return several.filter(pl.col(STOCKS) > 1).select(SESSION, "told_apart").sort(SESSION)
+
+
+def tells_stocks_apart(metrics: Mapping[str, float | None]) -> bool:
+    """False where all scores tie on more than one session in twenty: such a model cannot say which stock to prefer.
+
+    Args:
+        metrics: those over all test sessions, told_apart_share among them; one that is not known counts as every session.
+    """
+    share = metrics.get(TOLD_APART_SHARE)
+    return share is None or share >= NEARLY_EVERY
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from stock_pipeline.core.columns import (
     VALUE,
 )
 from stock_pipeline.core.errors import StockPipelineError
-from stock_pipeline.core.scores import is_plausible, rank_ic_by_session
+from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.catalogue import RETURN_KIND, target_kind
 from stock_pipeline.datasets.panel import hash_of_panel, sessions_learned
 from stock_pipeline.datasets.reading import read_splits, write_training_panel
@@ -41,6 +41,7 @@ from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.models import fit_server
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.charts import CHARTS_OF_KINDS, explanation_charts, rank_ic_chart, scores_chart, weights_chart
+from stock_pipeline.models.checks import SOUND_SCORES
 from stock_pipeline.models.device import device_for
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.kept_results import KeptResults
@@ -52,14 +53,12 @@ from stock_pipeline.models.recording import Fitted, Training, TrainingPrediction
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.subprocess_training import train_in_subprocesses
 from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_METRICS, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
-from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
-from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, via
+from stock_pipeline.orchestration.context import StageContext, StageOutput
+from stock_pipeline.orchestration.stage import Stage, via
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage.reading import Selection
 
 TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS)
-REMEDY = "look for a feature or label that knows the future; if the model is right, raise models.suspicious_rank_ic"
-PLAUSIBLE_IC = "plausible_ic"
 SHOWN_METRICS = ("rank_ic", "icir", "mae", "baseline_mae", "r2", "positive_ic_share")
 
 
@@ -202,31 +201,6 @@ def _charts(training: Training, manifest: Manifest) -> dict[str, bytes]:
     return drawn | ({} if training.importance.is_empty() else explanation_charts(training.shap_values, manifest.model))
 
 
-def _is_plausible(context: StageContext) -> dict[str, CheckOutcome]:
-    """Whether the rank IC of the model's latest training is plausible without look-ahead."""
-    model = context.asset.split("/")[1]
-    with context.stores.shared_reader("ml"):
-        held = latest_trainings(context.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
-        if held.is_empty() or not target_kind(held["target"][0]).betrays_leaks:
-            return {PLAUSIBLE_IC: CheckOutcome(True, {"note": "nothing to judge"})}
-        scores = context.read(MODEL_METRICS, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))
-    metrics = dict(overall(scores).select(METRIC, VALUE).iter_rows())
-    limit = context.settings.models.suspicious_rank_ic
-    passed = is_plausible(metrics, limit)
-    shown = {name: round(metrics[name], 4) for name in (RANK_IC, "rank_ic_t") if metrics.get(name) is not None}
-    return {PLAUSIBLE_IC: CheckOutcome(passed, {**shown, "suspicious_rank_ic": limit} | ({} if passed else {"remedy": REMEDY}))}
-
-
-PLAUSIBLE = StageCheck(
-    (
-        CheckSpec(
-            PLAUSIBLE_IC,
-            "The rank IC out of fold is none that only knowledge of the future explains (models.suspicious_rank_ic).",
-            blocking=True,
-        ),
-    ),
-    _is_plausible,
-)
 # A training learns from features and labels, so that what these depend on is among them.
 OF_THE_PANEL = ("datasets", "exchange", "features.set", "labels", "quality.jump_ratio", "source.currency")
 SETTINGS = (*OF_THE_PANEL, "models.seed", "models.threads", "models.tuning_trials")
@@ -239,7 +213,7 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
         tables=TABLES,
         cadence="training",
         code_version=f"3 {chosen_set(settings).hash[:16]}",
-        checks=(PLAUSIBLE,),
+        checks=(SOUND_SCORES,),
         tolerates_failure=True,
     )
     base_models = (

@@ -8,8 +8,21 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import ALL_PERIODS, FOLD, FORWARD_RETURN, IC, METRIC, PERIOD, RANK_IC, SCORE, SESSION, TARGET, VALUE
-from stock_pipeline.core.scores import ic_by_session, rank_ic_by_session, wilson_interval
+from stock_pipeline.core.columns import (
+    ALL_PERIODS,
+    FOLD,
+    FORWARD_RETURN,
+    IC,
+    METRIC,
+    PERIOD,
+    RANK_IC,
+    SCORE,
+    SESSION,
+    TARGET,
+    TOLD_APART_SHARE,
+    VALUE,
+)
+from stock_pipeline.core.scores import ic_by_session, rank_ic_by_session, told_apart_by_session, wilson_interval
 
 OBSERVATIONS: Final = "observations"
 ALL_FOLDS: Final = 0  # in MODEL_METRICS, the fold that stands for all of them together
@@ -30,6 +43,7 @@ def metric_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
     - ``positive_ic_share``: share of sessions whose rank IC is positive, with its 95 % interval ``positive_ic_share_low`` to
       ``positive_ic_share_high``. It counts sessions, not rows, because the stocks of one session move together and are no
       independent trials.
+    - ``told_apart_share``: share of sessions of two stocks or more on which not all scores tie.
 
     Args:
         frame: session, score, target and ``outcome``.
@@ -44,6 +58,7 @@ def metric_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
     icir = mean / spread if mean is not None and spread else None
     positive, sessions = int((daily > 0).sum()), daily.len()
     low, high = wilson_interval(positive, sessions) if sessions else (None, None)
+    told_apart = told_apart_by_session(frame)["told_apart"]
     metrics: list[tuple[str, float | None, int]] = [
         *_errors(frame.drop_nulls([SCORE, TARGET])),
         (RANK_IC, mean, sessions),
@@ -53,6 +68,7 @@ def metric_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
         ("positive_ic_share", positive / sessions if sessions else None, sessions),
         ("positive_ic_share_low", low, sessions),
         ("positive_ic_share_high", high, sessions),
+        (TOLD_APART_SHARE, _number(told_apart.mean()), told_apart.len()),
     ]
     return pl.DataFrame(metrics, schema={METRIC: pl.String, VALUE: pl.Float64, OBSERVATIONS: pl.Int64}, orient="row")
 

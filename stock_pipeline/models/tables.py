@@ -92,7 +92,7 @@ MODEL_METRICS: Final = _table(
             METRIC,
             pl.String,
             "metric: mae, rmse, r2, baseline_mae, baseline_rmse, rank_ic, icir, rank_ic_t, ic, "
-            "positive_ic_share and its bounds _low and _high",
+            "positive_ic_share and its bounds _low and _high, told_apart_share",
         ),
         _MODEL,
         _AS_OF,

@@ -27,7 +27,8 @@ def top_decile_by_session(
 
     The stocks are chosen among all that the model scored, as it is not known on the night which of them will have a return; one
     without is left out. They weigh the same, are bought at the next open and held to the open after. A session of which none
-    could be bought, or on which all scores tie, earned nothing. Every trade pays both its sides, even where the next session buys the same stock again.
+    could be bought, or on which all scores tie, earned nothing. Every trade pays both its sides, even where the next session buys
+    the same stock again.
 
     Args:
         predictions: model, session, symbol and score, one for each.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, RANK_IC, TRAINING_ID, VERSION
-from stock_pipeline.core.scores import is_plausible
+from stock_pipeline.core.scores import is_plausible, tells_stocks_apart
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.features.reading import chosen_set
@@ -100,7 +100,8 @@ def _candidates(context: StageContext, versions: pl.DataFrame) -> list[Candidate
         own = scores.get(row[TRAINING_ID], {})
         # A training that failed its check for a leak stays stored after a later one has passed.
         if not target_kind(row["target"]).betrays_leaks or is_plausible(own, limit):
-            found.append(Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], own.get("mae"), own.get("baseline_mae"), own.get(RANK_IC)))
+            errors = own.get("mae"), own.get("baseline_mae")
+            found.append(Candidate(row[MODEL], row[TRAINING_ID], row[AS_OF], *errors, own.get(RANK_IC), tells_stocks_apart(own)))
     return found
 
 

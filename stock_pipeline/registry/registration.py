@@ -29,6 +29,7 @@ class Candidate:
     mae: float | None
     baseline_mae: float | None
     rank_ic: float | None
+    tells_stocks_apart: bool = True  # whether its scores differ among the stocks of nearly every session
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,9 @@ def register(
         version = _new_version(registry.versions, candidate)
         registry = Registry(tables.MODEL_VERSIONS.with_row(registry.versions, version), registry.decisions)
         active = active_version(registry.versions, candidate.model)
-        if active is None:
+        if not candidate.tells_stocks_apart:
+            registry = _reject_tied(registry, version, night)
+        elif active is None:
             registry = _activate(registry, version, tables.FIRST_VERSION, SignOff(night, tables.AUTOMATION, "no version was active"))
         elif active[TRAINING_ID] in unusable:
             reason = f"version {active[VERSION]} cannot predict: {unusable[active[TRAINING_ID]]}"
@@ -172,6 +175,12 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
 def _activate(registry: Registry, version: Mapping[str, Any], decision_basis: str, signed: SignOff, **figures: Any) -> Registry:
     own = {name: version[name] for name in (MAE, BASELINE_MAE, "rank_ic")}
     return registry.apply_decision(version, tables.ACTIVE, tables.PROMOTION, decision_basis, signed, **own, **figures)
+
+
+def _reject_tied(registry: Registry, version: Mapping[str, Any], night: date) -> Registry:
+    """Refuse a version that is no better than none, even where none is active: under tied scores every stock is as good as any other."""
+    signed = SignOff(night, tables.AUTOMATION, "its scores out of fold tell no stocks apart: on too many sessions all of them tie")
+    return registry.apply_decision(version, tables.REJECTED, tables.REJECTION, tables.TIED_SCORES, signed)
 
 
 def _judge_version(

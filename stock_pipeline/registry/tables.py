@@ -58,9 +58,10 @@ PROMOTION, REJECTION, AWAITING_APPROVAL, SHADOWING, ROLLBACK, ARCHIVAL = DECISIO
     "archived",
 )
 # The grounds of a decision.
-FIRST_VERSION, UNUSABLE, HOLDOUT, IN_SHADOW, OVERRIDE, RETENTION = DECISION_BASES = (
+FIRST_VERSION, UNUSABLE, TIED_SCORES, HOLDOUT, IN_SHADOW, OVERRIDE, RETENTION = DECISION_BASES = (
     "first_version",
     "unusable",
+    "tied_scores",
     "holdout",
     "shadow",
     "override",
@@ -84,8 +85,9 @@ DECISIONS: Final = _table(
         Column(
             "decision_basis",
             pl.String,
-            "first_version: no version was active; unusable: the active one is damaged or learned from features not made now; holdout: the "
-            "same sessions out of fold; shadow: the outcomes of nights; override: a person's reason; retention: age",
+            "first_version: no version was active; unusable: the active one is damaged or learned from features not made now; "
+            "tied_scores: it tells no stocks apart; holdout: the same sessions out of fold; shadow: the outcomes of nights; override: a "
+            "person's reason; retention: age",
             allowed=DECISION_BASES,
         ),
         Column("champion", pl.Int32, "version that was active; null where none was", nullable=True, minimum=1),

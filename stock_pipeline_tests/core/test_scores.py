@@ -11,7 +11,16 @@ from scipy.stats import binomtest, norm, pearsonr, spearmanr
 from scipy.stats import t as student
 
 from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, TARGET
-from stock_pipeline.core.scores import daily_metrics, ic_by_session, interval_by_session, is_plausible, rank_ic_by_session, wilson_interval
+from stock_pipeline.core.scores import (
+    daily_metrics,
+    ic_by_session,
+    interval_by_session,
+    is_plausible,
+    rank_ic_by_session,
+    tells_stocks_apart,
+    told_apart_by_session,
+    wilson_interval,
+)
 
 DAYS = [date(2021, 3, 1) + timedelta(days=i) for i in range(40)]
 
@@ -170,3 +179,15 @@ def test_the_limit_is_the_one_given_and_measures_may_be_missing() -> None:
     assert is_plausible({"rank_ic": 0.15, "rank_ic_t": 9.0}, 0.2)
     assert not is_plausible({"rank_ic": 0.15, "rank_ic_t": 9.0}, 0.12)
     assert is_plausible({}, 0.1)
+
+
+def test_a_session_is_told_apart_where_its_scores_differ_and_one_stock_alone_is_none() -> None:
+    days = [DAYS[2]] * 2 + [DAYS[0]] * 3 + [DAYS[1]] * 2
+    frame = pl.DataFrame({SESSION: days, SCORE: [0.1, 0.2, 0.5, 0.5, None, 0.7, None]})
+    assert told_apart_by_session(frame).rows() == [(DAYS[0], False), (DAYS[2], True)]
+
+
+@pytest.mark.parametrize(("share", "apart"), [(1.0, True), (0.95, True), (0.949, False), (0.0, False), (None, True)])
+def test_nearly_every_session_is_to_be_told_apart(share: float | None, apart: bool) -> None:
+    assert tells_stocks_apart({"told_apart_share": share, "mae": 0.2}) is apart
+    assert tells_stocks_apart({})

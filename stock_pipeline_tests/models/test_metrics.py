@@ -39,9 +39,17 @@ def test_the_measures_follow_their_definitions() -> None:
 
 def test_a_table_of_nothing_holds_nulls() -> None:
     table = metric_table(scored().clear())
-    assert table.height == 12
-    assert table[VALUE].null_count() == 12
+    assert table.height == 13
+    assert table[VALUE].null_count() == 13
     assert table["observations"].sum() == 0
+
+
+def test_the_share_of_sessions_told_apart_counts_those_of_two_stocks_or_more() -> None:
+    frame, day = scored(sessions=4), pl.col(SESSION)
+    tied = pl.when(day == DAYS[1]).then(0.5).when((day == DAYS[2]) & (pl.int_range(pl.len()).over(SESSION) > 0)).then(None).otherwise(SCORE)
+    table = metric_table(frame.with_columns(tied.alias(SCORE))).filter(pl.col(METRIC) == "told_apart_share")
+    # The second session ties, and the third has one score.
+    assert table.select(VALUE, "observations").row(0) == (pytest.approx(2 / 3), 3)
 
 
 def test_one_session_has_a_mean_but_no_spread() -> None:

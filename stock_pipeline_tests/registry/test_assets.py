@@ -45,11 +45,19 @@ def stores(tmp_path: Path) -> Stores:
 
 
 def train(
-    stores: Stores, name: str, number: int, chosen: str, error: float, rank_ic: float = 0.01, target: str = "return", day: date = DAY
+    stores: Stores,
+    name: str,
+    number: int,
+    chosen: str,
+    error: float,
+    rank_ic: float = 0.01,
+    target: str = "return",
+    day: date = DAY,
+    told_apart: float | None = None,
 ) -> Artefact:
     features = hash_features(feature_set(chosen).names)
     artefact = put_training(stores, "ridge", name, day, number=number, features_hash=features, target=target)
-    measures = {"mae": error, "baseline_mae": 0.5, "rank_ic": rank_ic, "rank_ic_t": 100 * rank_ic}
+    measures = {"mae": error, "baseline_mae": 0.5, "rank_ic": rank_ic, "rank_ic_t": 100 * rank_ic, "told_apart_share": told_apart}
     row = {TRAINING_ID: name, MODEL: "ridge", AS_OF: day, PART: TEST, FOLD: ALL_FOLDS, PERIOD: ALL_PERIODS, OBSERVATIONS: 10}
     scores = [row | {METRIC: metric, VALUE: value} for metric, value in measures.items()]
     # Those of single folds and years, and of what was learned from, are not what versions are compared by.
@@ -177,6 +185,13 @@ def test_a_training_too_good_to_be_true_becomes_no_version_when_a_later_one_is_r
     train(stores, "t1", 1, "core", 0.10, rank_ic=0.6)
     train(stores, "t2", 2, "core", 0.25)
     assert registered(stores, "core") == [(1, "t2", ACTIVE)]
+
+
+def test_scores_that_tie_on_most_sessions_out_of_fold_make_no_active_version(stores: Stores) -> None:
+    train(stores, "t1", 1, "core", 0.20, told_apart=1 / 3)
+    assert registered(stores, "core") == [(1, "t1", REJECTED)]
+    train(stores, "t2", 2, "core", 0.25, told_apart=1.0)
+    assert registered(stores, "core") == [(1, "t1", REJECTED), (2, "t2", ACTIVE)]
 
 
 def test_a_volatility_may_be_foretold_that_well(stores: Stores) -> None:

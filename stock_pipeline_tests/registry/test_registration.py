@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -40,6 +41,7 @@ from stock_pipeline.registry.tables import (
     SHADOW,
     SHADOWING,
     STATUS,
+    TIED_SCORES,
     UNUSABLE,
 )
 from stock_pipeline.settings import PromotionSettings
@@ -140,6 +142,16 @@ def test_a_version_that_cannot_serve_gives_way_to_any() -> None:
     assert story(found)[1] == (2, 2, PROMOTION, UNUSABLE)
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
     assert found.decisions[REASON][1] == "version 1 cannot predict: it is damaged"
+
+
+@pytest.mark.parametrize("rule", [RULE, IN_SHADOWS], ids=["holdout", "shadow"])
+def test_a_version_that_tells_no_stocks_apart_is_refused_even_where_none_is_active(rule: PromotionSettings) -> None:
+    tied = [replace(candidate(0.1, name), tells_stocks_apart=False) for name in ("t1", "t3")]
+    made = [tied[0], candidate(0.2, "t2"), tied[1]]
+    found = register(NOTHING, made, DAYS[3], rule, by_error(made), unusable={"t2": "it is damaged"})
+    assert found.versions[STATUS].to_list() == [REJECTED, ACTIVE, REJECTED]
+    assert story(found) == [(1, 1, REJECTION, TIED_SCORES), (2, 2, PROMOTION, FIRST_VERSION), (3, 3, REJECTION, TIED_SCORES)]
+    assert "tell no stocks apart" in found.decisions[REASON][0] and DECISIONS.validate(found.decisions).height == 3
 
 
 def test_without_automatic_promotion_a_version_that_passes_waits_for_a_person() -> None:

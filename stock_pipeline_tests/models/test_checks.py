@@ -1,12 +1,12 @@
-"""The check of a training that is too good to be true, judged after an execution."""
+"""The checks of a training, too good to be true or of no use for telling stocks apart, judged after an execution."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, FOLD, METRIC, MODEL, PERIOD, RANK_IC, TRAINING_ID, VALUE
-from stock_pipeline.models.assets import PLAUSIBLE_IC
+from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, FOLD, METRIC, MODEL, PERIOD, RANK_IC, TOLD_APART_SHARE, TRAINING_ID, VALUE
+from stock_pipeline.models.checks import PLAUSIBLE_IC, TELLS_STOCKS_APART
 from stock_pipeline.models.metrics import ALL_FOLDS, OBSERVATIONS, PART, TEST
 from stock_pipeline.models.tables import MODEL_METRICS, TRAININGS
 from stock_pipeline.orchestration.execution import StageResult
@@ -25,12 +25,12 @@ def stores(tmp_path: Path) -> Stores:
     return ingested(tmp_path, DAYS[-1])
 
 
-def trained(stores: Stores, number: int, rank_ic: float, model: str = NAME, target: str = "return") -> None:
-    """A training whose rank IC is no luck."""
+def trained(stores: Stores, number: int, rank_ic: float, model: str = NAME, target: str = "return", told_apart: float = 1.0) -> None:
+    """A training whose rank IC is no luck, and that tells stocks apart on a share of the sessions."""
     training = f"{model}_{number}"
     put(stores, TRAININGS, [training_row(model, training, DAYS[number], number=number, target=target)], DAYS[-1])
     of_all = {TRAINING_ID: training, MODEL: model, AS_OF: DAYS[number], PART: TEST, FOLD: ALL_FOLDS, PERIOD: ALL_PERIODS, OBSERVATIONS: 9}
-    scores = {RANK_IC: rank_ic, "rank_ic_t": 100 * rank_ic}
+    scores = {RANK_IC: rank_ic, "rank_ic_t": 100 * rank_ic, TOLD_APART_SHARE: told_apart}
     put(stores, MODEL_METRICS, [of_all | {METRIC: metric, VALUE: value} for metric, value in scores.items()], DAYS[-1])
 
 
@@ -64,3 +64,19 @@ def test_another_model_s_training_is_not_its_own(stores: Stores) -> None:
 def test_what_may_be_foretold_that_well_raises_no_suspicion(stores: Stores) -> None:
     trained(stores, 1, 0.4, target="volatility")
     assert judged(stores).checks[PLAUSIBLE_IC].passed
+
+
+def test_a_model_that_tells_no_stocks_apart_is_warned_of_and_stops_nothing(stores: Stores) -> None:
+    trained(stores, 1, 0.0, told_apart=0.94)
+    result = judged(stores)
+    assert (result.checks[TELLS_STOCKS_APART].passed, dict(result.blocked)) == (False, {})
+    facts = result.checks[TELLS_STOCKS_APART].facts
+    assert (facts[TOLD_APART_SHARE], facts["least_share"]) == (0.94, 0.95) and "made active" in str(facts["consequence"])
+    trained(stores, 2, 0.0, told_apart=0.95)
+    assert judged(stores).checks[TELLS_STOCKS_APART].passed
+
+
+@pytest.mark.parametrize("target", ["volatility", "direction"])
+def test_every_kind_of_model_must_tell_stocks_apart(stores: Stores, target: str) -> None:
+    trained(stores, 1, 0.0, target=target, told_apart=0.0)
+    assert not judged(stores).checks[TELLS_STOCKS_APART].passed
