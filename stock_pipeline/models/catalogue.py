@@ -40,6 +40,8 @@ class ModelEntry:
         target: what it learns.
         space: values to draw from, by parameter, where several sets of parameters are tried.
         gpu_obstacle: why it cannot use a GPU here, None where it can.
+        holds_sessions_back: whether a fit judges itself on sessions that it holds back; then it has a parameter ``gap_sessions``, how
+            many to leave out between these and those that it learns from.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ModelEntry:
     target: TargetKind = RETURN_KIND
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     gpu_obstacle: Callable[[], str | None] = _no_code
+    holds_sessions_back: bool = False
 
 
 _NETWORK: Final = partial(ModelEntry, kinds=("pytorch",), space={"dropout": (0.1, 0.3, 0.5)}, gpu_obstacle=torch_obstacle)
@@ -127,6 +130,7 @@ CATALOGUE: Final[tuple[ModelEntry, ...]] = (
         kinds=("lightgbm",),
         target=DIRECTION_KIND,
         gpu_obstacle=lightgbm_trees.gpu_obstacle,
+        holds_sessions_back=True,
     ),
 )
 

@@ -36,7 +36,7 @@ def fit(plan: Plan, panel: Panel, parameters: Mapping[str, Any], first: date, la
     known = np.isfinite(y)
     if not known.any():
         raise InputError(f"the panel has no labelled row between {first} and {last}; make the splits from the panel's own sessions")
-    estimator = plan.entry.make(plan.conditions_of_a_fit, **parameters)
+    estimator = plan.make(parameters)
     estimator.fit(panel.samples.take(places).take(known), y[known])
     return estimator
 

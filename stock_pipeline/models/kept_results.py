@@ -104,7 +104,7 @@ def _names_of(steps: Sequence[Step], plan: Plan, feature_names: Sequence[str], p
     common = [entry.name, entry.target.name, list(entry.target.exposures), asdict(conditions), list(feature_names), _code()]
     names = {}
     for place, (last, step) in looked_at.items():
-        own = entry.make(conditions, **step["parameters"]).parameters()
+        own = plan.make(step["parameters"]).parameters()
         text = json.dumps([*common, own, step, digests[last]], sort_keys=True, default=str)
         names[place] = hashlib.sha256(text.encode()).hexdigest()[:32]
     return names

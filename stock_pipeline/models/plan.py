@@ -1,5 +1,6 @@
 """The plan of a training, all that it depends on besides the panel, and the steps that it is made of."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -8,7 +9,7 @@ from typing import Any, Protocol
 from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.splits import Split
 from stock_pipeline.models.catalogue import ModelEntry
-from stock_pipeline.models.estimators.estimator import Conditions
+from stock_pipeline.models.estimators.estimator import Conditions, Estimator
 
 ReportProgress = Callable[[str], None]
 
@@ -43,6 +44,17 @@ class Plan:
     def conditions_of_a_fit(self) -> Conditions:
         """The conditions of one fit, which has its share of the threads."""
         return replace(self.conditions, threads=self.conditions.threads // self.fits_at_once)
+
+    @property
+    def gap_sessions(self) -> int:
+        """How many sessions the splits leave out between training and test: purge and embargo, which hold inside a fit as well."""
+        sessions = sorted(self.label_ends)
+        return min(bisect_left(sessions, split.test_from) - bisect_right(sessions, split.train_to) for split in self.splits)
+
+    def make(self, parameters: Mapping[str, Any]) -> Estimator:
+        """An unfitted estimator of these parameters, for one fit; those left out take their defaults."""
+        gap = {"gap_sessions": self.gap_sessions} if self.entry.holds_sessions_back else {}
+        return self.entry.make(self.conditions_of_a_fit, **gap, **parameters)
 
 
 class Step(Protocol):

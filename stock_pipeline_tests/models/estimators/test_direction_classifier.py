@@ -5,7 +5,7 @@ import pytest
 
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.models.catalogue import model_entry
-from stock_pipeline.models.estimators.direction_classifier import DirectionClassifier, _parts, platt
+from stock_pipeline.models.estimators.direction_classifier import DirectionClassifier, _blocks
 from stock_pipeline.models.estimators.lightgbm_trees import LightGBMTrees
 from stock_pipeline_tests.factories.samples import ONE_THREAD, samples_of, saved_bytes
 
@@ -42,48 +42,41 @@ def test_noise_is_called_near_the_base_rate(seed: int) -> None:
     assert np.abs(model.predict(fresh) + 0.5 - base_rate).mean() < 0.02
 
 
-def test_platt_finds_the_line_that_made_the_outcomes() -> None:
-    rng = np.random.default_rng(0)
-    sums = 0.02 * rng.normal(size=200_000) + 3
-    rose = (rng.random(len(sums)) < 1 / (1 + np.exp(-(40 * (sums - 3) - 0.4)))).astype(np.float64)
-    line = platt(sums, rose)
-    assert line is not None
-    assert line.slope == pytest.approx(40, rel=0.03) and line.slope * 3 + line.intercept == pytest.approx(-0.4, abs=0.02)
-
-
-def test_platt_is_at_the_foot_of_its_loss_and_smooths_its_targets() -> None:
-    # Told apart without an error: only the smoothed targets keep the line from growing without bound.
-    sums, rose = np.array([-2.0, -1.0, 1.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0, 1.0, 1.0])
-    line = platt(sums, rose)
-    assert line is not None
-    wanted = np.where(rose == 1, 4 / 5, 1 / 4)
-    miss = 1 / (1 + np.exp(-(line.slope * sums + line.intercept))) - wanted
-    assert abs(miss.sum()) < 1e-6 and abs((miss * sums).sum()) < 1e-6
-
-
-@pytest.mark.parametrize("sums", [np.array([3.0, 2.0, 1.0, 0.0]), np.ones(4)])
-def test_platt_finds_no_line_where_sums_point_the_wrong_way_or_nowhere(sums: np.ndarray) -> None:
-    assert platt(sums, np.array([0.0, 0.0, 1.0, 1.0])) is None
-
-
-def test_worthless_trees_say_the_base_rate_and_explain_nothing() -> None:
-    samples, y, _ = directions(weight=3.0, sessions=40, symbols=50)
-    # The latest sessions turn everything round, so that what was learned before them is worse than nothing.
-    late = samples.sessions >= 32
-    y[late] = np.where(samples.x[late, 0] > 0, -0.5, 0.5)
+def test_trees_that_prove_worthless_say_the_base_rate_and_explain_nothing() -> None:
+    samples, y, _ = directions(weight=3.0, sessions=80, symbols=50)
+    # Every other quarter of the sessions turns what was true in the others round, so that what is learned from them is worse than nothing.
+    turned = samples.sessions // 20 % 2 == 1
+    y[turned] = -y[turned]
     model = DirectionClassifier(ONE_THREAD, trees=20)
     model.fit(samples, y)
     np.testing.assert_allclose(model.predict(samples), (y > 0).mean() - 0.5, atol=1e-12)
     assert not model.explain(samples).any()
 
 
-def test_the_last_fifth_of_the_sessions_calibrates_after_a_gap() -> None:
-    sessions = np.repeat(np.arange(50, dtype=np.int32), 3)
-    learning, calibrating = _parts(sessions, 7)
-    assert set(sessions[learning]) == set(range(33)) and set(sessions[calibrating]) == set(range(40, 50))
-    # 24 sessions leave four to calibrate; 25 leave five.
-    assert [bool(part.any()) for part in _parts(np.arange(24, dtype=np.int32), 7)] == [False, False]
-    assert [int(part.sum()) for part in _parts(np.arange(25, dtype=np.int32), 7)] == [13, 5]
+def test_a_weak_order_of_stocks_is_kept_on_a_short_history_although_the_market_moves_them_together() -> None:
+    found = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x = (rng.random((120 * 50, 4)) - 0.5).astype(np.float32)
+        x[:, 3] = np.repeat(x[::50, 3], 50)  # the same for all stocks of a session, as the market's regime is
+        odds = 0.7 * x[:, 0].astype(np.float64) + np.repeat(1.5 * rng.normal(size=120), 50)
+        model = DirectionClassifier(ONE_THREAD, trees=50)
+        model.fit(samples_of(x, 120), np.where(rng.random(len(x)) < 1 / (1 + np.exp(-odds)), 0.5, -0.5))
+        fresh, _, _ = directions(weight=0.0, seed=9)
+        said = model.predict(fresh)
+        found.append(np.corrcoef(said, fresh.matrix()[:, 0])[0, 1] if np.ptp(said) else 0.0)
+    assert min(found) > 0.1
+
+
+def test_every_quarter_of_the_sessions_calibrates_by_trees_that_learned_from_the_others_beyond_a_gap() -> None:
+    sessions = np.repeat(np.arange(48, dtype=np.int32), 3)
+    parts = [(set(sessions[learning]), set(sessions[own])) for learning, own in _blocks(sessions, 5)]
+    assert [own for _, own in parts] == [set(range(first, first + 12)) for first in (0, 12, 24, 36)]
+    learned = [[*range(17, 48)], [*range(7), *range(29, 48)], [*range(19), *range(41, 48)], [*range(31)]]
+    assert [learning for learning, _ in parts] == [set(days) for days in learned]
+    # The gap is so long that the middle quarters leave too little to learn from.
+    assert [min(own) for own in (set(sessions[own]) for _, own in _blocks(sessions, 16))] == [0, 36]
+    assert not list(_blocks(sessions, 40))
 
 
 def test_trees_that_are_judged_have_not_seen_the_judges_and_those_kept_have_seen_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,16 +87,20 @@ def test_trees_that_are_judged_have_not_seen_the_judges_and_those_kept_have_seen
         return grow(samples, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(LightGBMTrees, "grow", watched)
-    samples, y, _ = directions(weight=3.0, sessions=30, symbols=20)
+    samples, y, _ = directions(weight=3.0, sessions=40, symbols=20)
     DirectionClassifier(ONE_THREAD, trees=3, gap_sessions=4).fit(samples, y)
-    assert seen == [set(range(20)), set(range(30))]
+    assert seen[0] == set(range(40)) and len(seen) == 5
+    assert seen[1:] == [set(range(40)) - set(range(first - 4, first + 14)) for first in (0, 10, 20, 30)]
 
 
 def test_too_few_sessions_to_calibrate_give_the_base_rate() -> None:
-    samples, y, _ = directions(weight=3.0, sessions=24, symbols=50)
-    model = DirectionClassifier(ONE_THREAD, trees=5)
+    samples, y, _ = directions(weight=3.0, sessions=19, symbols=50)
+    model = DirectionClassifier(ONE_THREAD, trees=5, gap_sessions=1)
     model.fit(samples, y)
     np.testing.assert_allclose(model.predict(samples), (y > 0).mean() - 0.5, atol=1e-12)
+    longer, y, _ = directions(weight=3.0, sessions=20, symbols=50)
+    model.fit(longer, y)
+    assert np.ptp(model.predict(longer)) > 0.05
 
 
 def test_contributions_add_up_in_log_odds() -> None:
