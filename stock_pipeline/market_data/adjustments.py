@@ -43,7 +43,7 @@ def with_factors(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -
     expected_open = close_before / pl.col("split") - pl.col("dividend")
     overnight = pl.when(expected_open > 0).then(pl.col(OPEN) / expected_open)
     jump = (~pl.col(ACTIONS_KNOWN) & ((overnight > jump_ratio) | (overnight < 1 / jump_ratio))).fill_null(False)
-    action_step = pl.when(expected_open > 0).then(expected_open / close_before).otherwise(1 / pl.col("split")).fill_null(1.0)
+    action_step = pl.when(expected_open > 0).then(expected_open / close_before).otherwise(1 / pl.col("split"))
     stepped = stepped.with_columns(jump.alias(JUMP), action_step.alias(PRICE_FACTOR), overnight.alias("overnight"))
     return stepped.select(
         SYMBOL,

@@ -55,7 +55,7 @@ class Author:
 
 @dataclass(frozen=True)
 class WriteReport:
-    """What a write did to its table, in the order of the columns of WRITES. ``first_session`` is the earliest of the inserted rows."""
+    """What a write did to its table, in the order of the columns of WRITES. ``first_session`` is the earliest of all rows changed."""
 
     table: str
     rows_in: int
@@ -177,7 +177,7 @@ def last_sequence(connection: duckdb.DuckDBPyConnection) -> int:
 def changed_from(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], seen: int) -> date | None:
     """The earliest session whose rows in any of the tables were changed by a write later than the one numbered ``seen``.
 
-    A change without a session, because its table has none or because it only deleted rows, may concern every session.
+    A change without a session, because its table has none, may concern every session.
     """
     marks = ", ".join("?" * len(tables))
     query = f"SELECT min(coalesce(first_session, DATE '0001-01-01')) FROM audit.writes WHERE sequence > ? AND table_name IN ({marks})"  # noqa: S608

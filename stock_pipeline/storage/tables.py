@@ -28,7 +28,7 @@ WRITES: Final = _audit(
     Column("rows_inserted", pl.Int64, "rows that were not stored before", minimum=0),
     Column("rows_deleted", pl.Int64, "rows that were deleted", minimum=0),
     Column("rows_quarantined", pl.Int64, "rows that were left out as unsound", minimum=0),
-    Column("first_session", pl.Date, "earliest session among the rows inserted", nullable=True),
+    Column("first_session", pl.Date, "earliest session among the rows inserted and deleted", nullable=True),
     Column("content_hash", pl.String, "hash of the payload"),
 )
 WATERMARKS: Final = _audit(

@@ -18,7 +18,7 @@ from stock_pipeline.storage.ddl import quoted, quoted_list, table_identifier
 from stock_pipeline.storage.modes import Write
 from stock_pipeline.storage.schema_sync import changes_to
 
-STAGED, NEWS = "staged_rows", "new_rows"
+STAGED, NEWS, GONE = "staged_rows", "new_rows", "gone_rows"
 MOST_ROWS_AT_ONCE = 250_000
 
 
@@ -81,19 +81,19 @@ def _parts(write: Write, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _write_part(connection: duckdb.DuckDBPyConnection, write: Write, frame: pl.DataFrame) -> tuple[int, int, date | None]:
-    """Write part of a payload; returns rows inserted, rows deleted, and the first session of the inserted rows."""
+    """Write part of a payload; returns rows inserted, rows deleted, and the first session of either."""
     schema, among = write.schema, _among(write, frame)
     connection.register(STAGED, frame)
     try:
         if not _has_stored_rows(connection, schema, among):
             inserted, first_session = _insert(connection, schema, STAGED)
             return inserted, 0, first_session
-        deleted = 0
+        deleted, first_deleted = 0, None
         if not write.keeps_stored:
             _refuse_shrunken(connection, write, among)
-            deleted = _delete_replaced(connection, write, among)
-        inserted, first_session = _insert(connection, schema, _select_new_rows(connection, schema, among))
-        return inserted, deleted, first_session
+            deleted, first_deleted = _delete_replaced(connection, write, among)
+        inserted, first_inserted = _insert(connection, schema, _select_new_rows(connection, schema, among))
+        return inserted, deleted, min((day for day in (first_deleted, first_inserted) if day is not None), default=None)
     finally:
         connection.unregister(STAGED)
 
@@ -139,15 +139,22 @@ def _refuse_shrunken(connection: duckdb.DuckDBPyConnection, write: Write, among:
         )
 
 
-def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> int:
-    replaces = write.replaces
+def _delete_replaced(connection: duckdb.DuckDBPyConnection, write: Write, among: _Among) -> tuple[int, date | None]:
+    """Delete the stored rows that the payload replaces or lacks; returns how many they are and their first session."""
+    replaces, schema = write.replaces, write.schema
     in_scope = f"EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(replaces)})" if replaces else "true"  # noqa: S608
-    return _count(
-        connection,
-        f"DELETE FROM {table_identifier(write.schema)} AS held WHERE {among.condition} AND {in_scope} "  # noqa: S608
-        f"AND NOT EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(write.schema.row_key)} AND {_same(write.schema)})",
+    session = "NULL::DATE" if schema.session_column is None else f"held.{quoted(schema.session_column)}"
+    # Found once and deleted by their place, as the comparison of all columns is what takes time.
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT held.rowid AS place, {session} AS session "  # noqa: S608
+        f"FROM {table_identifier(schema)} AS held WHERE {among.condition} AND {in_scope} "
+        f"AND NOT EXISTS (SELECT 1 FROM {STAGED} AS staged WHERE {_equal(schema.row_key)} AND {_same(schema)})",
         among.values,
     )
+    first_session = connection.execute(f"SELECT min(session) FROM {GONE}").fetchall()[0][0]  # noqa: S608
+    deleted = _count(connection, f"DELETE FROM {table_identifier(schema)} WHERE rowid IN (SELECT place FROM {GONE})")  # noqa: S608
+    connection.execute(f"DROP TABLE {GONE}")
+    return deleted, first_session
 
 
 def _select_new_rows(connection: duckdb.DuckDBPyConnection, schema: TableSchema, among: _Among) -> str:

@@ -6,11 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stock_pipeline.core.columns import ADJ_CLOSE, CLOSE, HIGH, JUMP, LOW, OPEN, PRICES, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.columns import (
+    ADJ_CLOSE,
+    CLOSE,
+    HIGH,
+    JUMP,
+    LOW,
+    OPEN,
+    PRICE_FACTOR,
+    PRICES,
+    SESSION,
+    SYMBOL,
+    VOLUME,
+    VOLUME_FACTOR,
+)
 from stock_pipeline.market_data import adjustments
 from stock_pipeline.market_data.corporate_actions import derive_actions
 from stock_pipeline.market_data.sources.sample_long import SampleLongSource
-from stock_pipeline.market_data.tables import DIVIDEND, SPLIT
+from stock_pipeline.market_data.tables import DIVIDEND, RAW, SPLIT, SPLIT_ADJUSTED
 from stock_pipeline_tests.factories.market_rows import DAYS, actions, bar, bars, known, series, stored
 from stock_pipeline_tests.harness.laws import law
 
@@ -68,6 +81,43 @@ def test_an_action_on_a_session_without_a_bar_counts_on_the_next_one() -> None:
     assert not adjusted[JUMP].any()
 
 
+def test_splits_that_fall_on_one_bar_multiply_each_on_the_next_bar_of_its_own_symbol() -> None:
+    frame = bars(*series("A", [120.0, None, None, 20.0, 21.0]), *series("B", [90.0, None, 30.0, 31.0, 15.5]))
+    told = actions(("B", DAYS[4], SPLIT, 2.0), ("A", DAYS[2], SPLIT, 2.0), ("B", DAYS[1], SPLIT, 3.0), ("A", DAYS[1], SPLIT, 3.0))
+    adjusted = adjust(frame.reverse(), told, RATIO)
+    assert closes(adjusted, "A") == pytest.approx([20.0, 20.0, 21.0])
+    assert closes(adjusted, "B") == pytest.approx([15.0, 15.0, 15.5, 15.5])
+    assert adjusted[VOLUME].to_list() == pytest.approx([600.0, 100.0, 100.0, 600.0, 200.0, 200.0, 100.0])
+    assert not adjusted[JUMP].any()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "closes_told", "expected"),
+    [
+        pytest.param(SPLIT_ADJUSTED, RAW, [50.0, 51.0], [50.0, 51.0], id="adjusted, then as traded"),
+        pytest.param(RAW, SPLIT_ADJUSTED, [100.0, 51.0], [50.0, 51.0], id="as traded, then adjusted"),
+        pytest.param(RAW, RAW, [100.0, 51.0], [50.0, 51.0], id="as traded"),
+        pytest.param(SPLIT_ADJUSTED, SPLIT_ADJUSTED, [50.0, 51.0], [50.0, 51.0], id="adjusted"),
+    ],
+)
+def test_the_split_is_taken_out_where_the_bar_before_it_came_as_traded(
+    before: str, after: str, closes_told: list[float], expected: list[float]
+) -> None:
+    stocks = [
+        row
+        for symbol, bases in (("A", (before, after)), ("B", (RAW, RAW)))
+        for row in (bar(symbol, day, close, basis=basis) for day, close, basis in zip(DAYS, closes_told, bases, strict=False))
+    ]
+    told = actions(("A", DAYS[1], SPLIT, 2.0), ("B", DAYS[0], SPLIT, 2.0))
+    factored = adjustments.with_factors(stored(bars(*stocks)), told, jump_ratio=3.0)
+    of_a = 2.0 if before == RAW else 1.0
+    assert factored[VOLUME_FACTOR].to_list() == [1.0, of_a, 2.0, 1.0]  # another symbol's basis says nothing of B's first bar
+    assert factored[PRICE_FACTOR].to_list() == [1.0, 1 / of_a, 0.5, 1.0]
+    adjusted = adjust(bars(*stocks), told, 3.0)
+    assert closes(adjusted, "A") == expected
+    assert closes(adjusted, "B") == closes_told
+
+
 @pytest.mark.parametrize("day", [date(2011, 12, 30), DAYS[0], date(2012, 1, 30)], ids=["before", "on the first bar", "after the last"])
 def test_an_action_outside_of_the_bars_changes_nothing(day: date) -> None:
     frame = bars(*series("A", [10.0, 10.0]))
@@ -91,6 +141,11 @@ def test_an_overnight_move_beyond_the_ratio_that_nothing_explains_is_marked_and_
     assert adjusted[JUMP].to_list() == [False, jumps]
     assert closes(adjusted) == pytest.approx([opening if jumps else 10.0, opening * 1.01])
     assert adjusted[VOLUME].to_list() == [100.0, 100.0]  # what was behind it is not known, so shares stay shares
+
+
+@pytest.mark.parametrize("closes_told", [[10.0, 20.0], [10.0, 5.0]])
+def test_a_move_by_the_ratio_itself_is_no_jump(closes_told: list[float]) -> None:
+    assert not adjust(bars(*series("A", closes_told)), NONE, 2.0)[JUMP].any()
 
 
 def test_a_move_within_the_session_is_no_jump() -> None:
@@ -119,12 +174,41 @@ def test_a_dividend_of_the_whole_price_or_more_is_left_out_rather_than_turning_p
     assert closes(adjusted) == [10.0, 5.0]
 
 
+@pytest.mark.parametrize("dividend", [5.0, 7.0])
+def test_a_split_counts_although_a_dividend_of_the_whole_price_or_more_comes_with_it(dividend: float) -> None:
+    frame = bars(*series("A", [10.0, 5.0]), *series("B", [10.0, 4.0]))
+    both = [
+        (symbol, DAYS[1], kind, value) for symbol, paid in (("A", dividend), ("B", 1.0)) for kind, value in ((SPLIT, 2.0), (DIVIDEND, paid))
+    ]
+    adjusted = adjust(frame, actions(*both), RATIO)
+    assert closes(adjusted, "A") == [5.0, 5.0]
+    assert closes(adjusted, "B") == [4.0, 4.0]
+    assert adjusted[VOLUME].to_list() == [200.0, 100.0] * 2
+    assert not adjusted[JUMP].any()
+
+
+def test_a_dividend_of_a_stock_of_a_few_cents_counts_and_so_does_its_jump() -> None:
+    told = actions(("A", DAYS[1], DIVIDEND, 0.1))
+    adjusted = adjust(bars(*series("A", [0.5, 0.4, 0.9])), told, RATIO)
+    assert closes(adjusted) == pytest.approx([0.9, 0.9, 0.9])
+    assert adjusted[JUMP].to_list() == [False, False, True]
+
+
 def test_the_first_bar_of_a_symbol_is_not_compared_with_another_s_last() -> None:
     assert not adjust(bars(*series("A", [100.0, 100.0]), *series("B", [1.0, 1.0])), NONE, RATIO)[JUMP].any()
 
 
 def test_no_bars_give_no_bars() -> None:
     assert adjust(bars(), actions(("A", DAYS[1], SPLIT, 2.0)), RATIO).is_empty()
+
+
+def test_rows_get_the_ratios_of_the_splits_after_their_day_whatever_the_order() -> None:
+    told = actions(("B", DAYS[3], SPLIT, 5.0), ("A", DAYS[4], SPLIT, 3.0), ("A", DAYS[2], DIVIDEND, 7.0), ("A", DAYS[1], SPLIT, 2.0))
+    days = [("A", 4), ("B", 0), ("A", 0), ("C", 0), ("A", 1), ("B", 3), ("A", 3), ("B", 2)]
+    rows = pl.DataFrame([(symbol, DAYS[place]) for symbol, place in days], schema={SYMBOL: pl.String, "reported": pl.Date}, orient="row")
+    found = adjustments.with_later_splits(rows, told, "reported", "ratio")
+    assert found.drop("ratio").equals(rows)
+    assert found["ratio"].to_list() == [1.0, 5.0, 6.0, 1.0, 3.0, 1.0, 3.0, 5.0]
 
 
 PRICE = st.floats(5, 200)

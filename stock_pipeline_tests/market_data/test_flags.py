@@ -115,6 +115,15 @@ def test_volume_is_usual_by_the_twenty_sessions_before() -> None:
     assert raised(rules.VOLUME_SCALE, closes[:7], [*[0.0] * 5, 100.0, 0.0]) == []  # nothing is usual where nothing is traded
 
 
+@pytest.mark.parametrize("ratio", [100.0, 0.01])
+def test_a_volume_that_a_split_explains_is_usual_and_one_that_it_does_not_is_flagged_with_its_value(ratio: float) -> None:
+    volumes = [2e6, 3e6, 1e6, 2e6, 2e6, 2e6 * ratio, 3e6 * ratio]
+    usual = bars([10.0, 11.0, 10.0, 11.0, 10.0, 10.0 / ratio, 11.0 / ratio], volumes)
+    unmoved = bars([10.0, 11.0, 10.0, 11.0, 10.0, 10.0 / ratio], [*volumes[:5], 2e6], symbol="B")
+    told = actions(*((symbol, SESSIONS[5], SPLIT, ratio) for symbol in "AB"))
+    assert judged(pl.concat([usual, unmoved]), told) == [("B", SESSIONS[5], rules.VOLUME_SCALE, pytest.approx(1 / ratio))]
+
+
 @pytest.mark.parametrize(
     ("closes", "told"),
     [
@@ -122,6 +131,7 @@ def test_volume_is_usual_by_the_twenty_sessions_before() -> None:
         pytest.param([1.0, 10.0], [("A", SESSIONS[1], SPLIT, 0.1)], id="reverse split"),
         pytest.param([10.0, 6.0], [("A", SESSIONS[1], DIVIDEND, 4.0)], id="dividend"),
         pytest.param([20.0, 6.0], [("A", SESSIONS[1], SPLIT, 2.0), ("A", SESSIONS[1], DIVIDEND, 4.0)], id="both"),
+        pytest.param([60.0, 10.0], [("A", SESSIONS[1], SPLIT, 2.0), ("A", SESSIONS[1], SPLIT, 3.0)], id="two splits"),
     ],
 )
 def test_a_jump_that_actions_explain_raises_nothing(closes: list[float], told: list[tuple[str, date, str, float]]) -> None:
@@ -178,6 +188,12 @@ def test_the_last_sessions_alone_are_judged_as_among_all(closes: list[float], vo
     alone = judged(frame.filter(pl.col(SESSION) >= window[0]), splits(told), window)
     for session in window[-2:]:  # the last one, and the one before, whose jump the last one may reverse
         assert [found for found in alone if found[1] == session] == [found for found in judged(frame, splits(told)) if found[1] == session]
+
+
+def test_a_difference_of_the_tolerance_itself_is_none() -> None:
+    ours = pl.concat([bars([10.0]), bars([10.0], symbol="B")])
+    others = pl.concat([bars([8.0]), bars([7.9], symbol="B")])
+    assert disagreements(ours, others, 0.25)[SYMBOL].to_list() == ["B"]
 
 
 @pytest.mark.parametrize(("other", "flagged"), [(9.9, True), (9.902, False), (10.0, False), (10.1, False), (10.102, True)])

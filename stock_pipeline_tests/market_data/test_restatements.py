@@ -115,12 +115,19 @@ def test_an_archive_restates_what_another_has_told(stores: Stores) -> None:
 
 
 def test_who_told_the_version_in_force_counts_and_not_who_told_an_earlier_one(stores: Stores) -> None:
-    comes(stores, DAYS[0], told(bar(close=10.0), source="yahoo"))
+    comes(stores, DAYS[0], told(bar(close=10.0), bar("B", close=10.0), source="yahoo"))
     comes(stores, DAYS[1], told(bar(close=11.0), source="ibkr"))
-    incoming = told(bar(close=12.0), bar("B"), source="ibkr")
-    assert rows(with_history(stores, DAILY_BARS, incoming, Vintage(NIGHT, live=True)), SYMBOL, KNOWN_TO)[-1] == ("B", None)
+    incoming = told(bar(close=12.0), bar("B", close=12.0), bar("C"), source="ibkr")
+    found = with_history(stores, DAILY_BARS, incoming, Vintage(NIGHT, live=True))
+    assert rows(found, SYMBOL, CLOSE, SOURCE, KNOWN_FROM, KNOWN_TO) == [
+        ("A", 10.0, "yahoo", DAYS[0], DAYS[1]),
+        ("A", 11.0, "ibkr", DAYS[1], NIGHT),
+        ("A", 12.0, "ibkr", NIGHT, None),
+        ("C", 10.0, "ibkr", DAYS[0], None),
+    ]
     other = incoming.with_columns(pl.lit("yahoo").alias(SOURCE))
-    assert with_history(stores, DAILY_BARS, other, Vintage(NIGHT, live=True))[SYMBOL].to_list() == ["B"]
+    again = with_history(stores, DAILY_BARS, other, Vintage(NIGHT, live=True))
+    assert rows(again, SYMBOL, CLOSE, KNOWN_FROM, KNOWN_TO)[1:] == [("B", 12.0, NIGHT, None), ("C", 10.0, DAYS[0], None)]
 
 
 def test_a_bar_adjusted_for_splits_says_nothing_against_one_as_traded_but_the_reverse_does(stores: Stores) -> None:

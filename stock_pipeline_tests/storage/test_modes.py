@@ -71,7 +71,7 @@ def test_a_write_changes_what_its_mode_says_and_nothing_else_and_a_second_time_n
             assert left.rows == held
             assert (report.rows_in, report.inserted, report.deleted) == (len(payload), len(inserted), len(deleted))
             assert report.changed == bool(inserted or deleted)
-            assert report.first_session == min((day for _, day in inserted), default=None)
+            assert report.first_session == min((day for _, day in inserted | deleted), default=None)
             assert left.watermark == Watermark(reached, "1", "{}")
             assert len(left.audit) == audited
 

@@ -3,6 +3,7 @@ from itertools import pairwise
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -171,6 +172,39 @@ def test_what_says_nothing_new_is_left_out() -> None:
     changed = notice_restatements(history, captures({**told, (("B", NIGHTS[0]), NIGHTS[0]): 1.0}), KEY, VALUES, NIGHTS[5])
     assert changed.select(SYMBOL, KNOWN_FROM).rows() == [("B", NIGHTS[5])]
     assert changed.columns == list(COLUMNS)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.01])
+def test_a_value_that_appears_or_vanishes_is_a_restatement(tolerance: float) -> None:
+    appears, vanishes, stays, never = (("A", NIGHTS[0]), ("B", NIGHTS[0]), ("A", NIGHTS[1]), ("B", NIGHTS[1]))
+    history = woven(NOTHING, {(appears, NIGHTS[1]): None, (vanishes, NIGHTS[1]): 1.0, (stays, NIGHTS[1]): 2.0, (never, NIGHTS[1]): None})
+    told: Told = {(appears, NIGHTS[0]): 1.0, (vanishes, NIGHTS[0]): None, (stays, NIGHTS[1]): 2.0, (never, NIGHTS[1]): None}
+    news = notice_restatements(history, captures(told), KEY, VALUES, NIGHTS[5], tolerance)
+    assert sorted(news.select(*KEY, VALUE, KNOWN_FROM).rows()) == [(*appears, 1.0, NIGHTS[5]), (*vanishes, None, NIGHTS[5])]
+    assert merge_versions(history, news, KEY, VALUES).select(SYMBOL, VALUE, KNOWN_FROM, KNOWN_TO).rows() == [
+        ("A", None, NIGHTS[1], NIGHTS[5]),
+        ("A", 1.0, NIGHTS[5], None),
+        ("B", 1.0, NIGHTS[1], NIGHTS[5]),
+        ("B", None, NIGHTS[5], None),
+    ]
+
+
+def test_what_repeats_the_version_in_force_is_no_news_although_it_differs_from_an_earlier_one() -> None:
+    key = ("A", NIGHTS[0])
+    history = woven(NOTHING, {(key, NIGHTS[0]): 1.0, (key, NIGHTS[2]): 2.0})
+    assert notice_restatements(history, captures({(key, NIGHTS[0]): 2.0}), KEY, VALUES, NIGHTS[5]).is_empty()
+
+
+@pytest.mark.parametrize("held", [8.0, -8.0])
+@pytest.mark.parametrize(("share", "is_new"), [(0.0, False), (0.25, False), (-0.25, False), (0.26, True), (-0.26, True)])
+def test_a_number_within_the_tolerance_is_the_same_and_text_is_not_measured(held: float, share: float, is_new: bool) -> None:
+    keys = [("A", NIGHTS[0]), ("B", NIGHTS[0])]
+    history = woven(NOTHING, {(keys[0], NIGHTS[0]): held, (keys[1], NIGHTS[0]): held})
+    again = captures({(keys[0], NIGHTS[0]): held * (1 + share), (keys[1], NIGHTS[0]): held})
+    assert notice_restatements(history, again, KEY, VALUES, NIGHTS[5], 0.25)[SYMBOL].to_list() == (["A"] if is_new else [])
+    other_source = again.with_columns(pl.when(pl.col(SYMBOL) == "B").then(pl.lit("other")).otherwise(SOURCE).alias(SOURCE))
+    changed = notice_restatements(history, other_source, KEY, (*VALUES, SOURCE), NIGHTS[5], 0.25)[SYMBOL].to_list()
+    assert changed == (["A", "B"] if is_new else ["B"])
 
 
 def test_a_forgotten_capture_fed_late_and_alone_stands_until_those_after_it_are_fed_again() -> None:

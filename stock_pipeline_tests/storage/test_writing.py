@@ -13,7 +13,7 @@ from stock_pipeline.core.columns import SESSION, SYMBOL, VALUE
 from stock_pipeline.core.content_hash import content_hash
 from stock_pipeline.core.errors import RefusedWriteError, SchemaError, StockPipelineError
 from stock_pipeline.storage import Author, Stores, Write, replace_all, replace_sessions, upsert
-from stock_pipeline.storage.audit import Watermark
+from stock_pipeline.storage.audit import Execution, Watermark
 from stock_pipeline_tests.factories.trial_tables import (
     CATALOGUED,
     DAYS,
@@ -126,10 +126,31 @@ def test_whoever_is_no_asset_leaves_its_name_and_moves_no_watermark(by: Author, 
         stores.write("ml", author(), [upsert(READINGS, rows)], watermark=None)
 
 
-def test_the_first_session_is_the_earliest_inserted_not_the_earliest_given(stores: Stores) -> None:
+def test_the_first_session_is_the_earliest_changed_not_the_earliest_given(stores: Stores) -> None:
     first = {("A", DAYS[0]): (1.0, None), ("A", DAYS[1]): (1.0, None)}
     write(stores, first)
     assert write(stores, {**first, ("A", DAYS[1]): (2.0, None), ("A", DAYS[2]): (1.0, None)}).first_session == DAYS[1]
+
+
+def test_a_write_that_only_deletes_rows_has_its_audit_row_and_is_news_from_the_first_of_them(stores: Stores) -> None:
+    rows = {(symbol, day): (1.0, None) for symbol in "AB" for day in DAYS[:4]}
+    left = {key: row for key, row in rows.items() if key not in (("A", DAYS[1]), ("B", DAYS[2]))}
+    write(stores, rows)
+    seen = stores.read_versioned(READINGS).version
+    stores.record_executions("ml", Execution("trial/later", "run-2", MOMENT, MOMENT, "succeeded", 0, seen=stores.seen()))
+    report = write(stores, left, DAYS[3], minute=1, least_share=0.5)
+    assert (report.inserted, report.deleted, report.first_session, report.changed) == (0, 2, DAYS[1], True)
+    assert audit_rows(stores)[-1][0] == stores.read_versioned(READINGS).version == seen + 1
+    assert audit_rows(stores)[-1][6:11] == (6, 0, 2, 0, DAYS[1])
+    assert stores.changed_from([READINGS], "ml", "trial/later") == DAYS[1]
+    assert state(stores).rows == left
+
+
+def test_rows_deleted_before_the_first_that_is_inserted_are_news_as_well(stores: Stores) -> None:
+    kept = {("A", DAYS[0]): (1.0, None), ("A", DAYS[2]): (1.0, None), ("B", DAYS[2]): (1.0, None)}
+    write(stores, {**kept, ("B", DAYS[0]): (1.0, None)})
+    report = write(stores, {**kept, ("A", DAYS[3]): (1.0, None)}, DAYS[3], least_share=0.5)
+    assert (report.inserted, report.deleted, report.first_session) == (1, 1, DAYS[0])
 
 
 def test_a_table_that_no_session_dates_has_no_first_session(stores: Stores) -> None:
