@@ -69,6 +69,21 @@ def test_the_oldest_versions_go_into_the_archive_and_then_their_folders_go(store
         assert {name: content.read() for name, content in held.items() if content is not None} == FILES
 
 
+def test_each_model_keeps_as_many_of_its_own_versions(stores: Stores) -> None:
+    trainings = [training_row("mlp", f"m{number}", DAYS[number]) for number in range(1, 7)]
+    put(stores, TRAININGS, trainings, DAYS[7])
+    rows = [version_row("mlp", number, f"m{number}", DAYS[number], DAYS[number + 1] if number < 6 else None) for number in range(1, 7)]
+    put(stores, MODEL_VERSIONS, rows, DAYS[7])
+    archive_night(stores, DAYS[8], versions=3)
+    archived = stores.read(MODEL_VERSIONS).filter(pl.col(STATUS) == ARCHIVED)
+    # Of ridge's four the first is beyond three, but the stack consists of it.
+    assert archived.select(MODEL, VERSION).rows() == [("mlp", 1), ("mlp", 2), ("mlp", 3)]
+    archive_night(stores, DAYS[9], versions=2)
+    archived = stores.read(MODEL_VERSIONS).filter(pl.col(STATUS) == ARCHIVED)
+    assert archived.select(MODEL, VERSION).rows() == [("mlp", 1), ("mlp", 2), ("mlp", 3), ("mlp", 4), ("ridge", 2)]
+    assert stores.read(DECISIONS).filter(pl.col(MODEL) == "mlp")["number"].to_list() == [1, 2, 3, 4]
+
+
 def test_age_counts_from_the_end_of_service(stores: Stores) -> None:
     archive_night(stores, DAYS[8], archive_after_days=(DAYS[8] - DAYS[3]).days)
     assert stores.read(MODEL_VERSIONS).filter(pl.col(STATUS) == ARCHIVED).is_empty()

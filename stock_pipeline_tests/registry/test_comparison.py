@@ -69,6 +69,50 @@ def test_the_test_statistic_is_the_published_one() -> None:
     assert found.t_statistic == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("count", "critical"),
+    # Sessions, and the 5 % point of Student's t with ceil(0.4 * sessions ** (2/3)) degrees of freedom, from a printed table.
+    [(8, 2.919986), (27, 2.131847), (100, 1.833113), (125, 1.812461), (250, 1.745884), (1000, 1.683851)],
+)
+def test_the_p_value_is_that_of_student_with_as_many_degrees_as_cosines(count: int, critical: float) -> None:
+    swings = np.random.default_rng(count).normal(size=count)
+    unmoved = lower_mean(swings)
+    assert unmoved is not None
+    # The cosines do not see the mean, so t moves with it and by nothing else.
+    spread = np.sqrt(count) * swings.mean() / unmoved.t_statistic
+    for t_statistic, p_value in ((-critical, 0.05), (critical, 0.95), (0.0, 0.5)):
+        found = lower_mean(swings - swings.mean() + t_statistic * spread / np.sqrt(count))
+        assert found is not None
+        assert found.t_statistic == pytest.approx(t_statistic, abs=1e-9)
+        assert found.p_value == pytest.approx(p_value, abs=1e-6)
+
+
+def test_the_order_of_rows_is_of_no_account() -> None:
+    candidate, champion = scored(1, 0.4), scored(2, 0.5)
+    plain = [daily_metrics(rows) for rows in on_common_rows(candidate, champion)]
+    shuffled = on_common_rows(*(rows.sample(fraction=1, shuffle=True, seed=5) for rows in (candidate, champion)))
+    for mine, other in zip(shuffled, on_common_rows(candidate, champion), strict=True):
+        assert mine.equals(other)
+    compared = compare(*plain)
+    assert compared is not None and compared.t_statistic is not None
+    assert compare(plain[0].sample(fraction=1, shuffle=True, seed=6), plain[1].reverse()) == compared
+
+
+def test_a_session_without_a_rank_ic_counts_for_the_errors_alone() -> None:
+    candidate, champion = (
+        daily_metrics(rows.with_columns(pl.when(pl.col(SESSION) == DAYS[7]).then(lost).otherwise(SCORE).alias(SCORE)))
+        for rows, lost in ((scored(1, 0.4), 0.25), (scored(2, 0.5), pl.col(SCORE)))
+    )
+    compared = compare(candidate, champion)
+    assert compared is not None and compared.sessions == 30
+    others = pl.col(SESSION) != DAYS[7]
+    without = compare(candidate.filter(others), champion.filter(others))
+    assert without is not None
+    assert (compared.t_statistic, compared.p_value) == (without.t_statistic, without.p_value)
+    assert compared.rank_ic == pytest.approx(without.rank_ic)
+    assert compared.mae == pytest.approx(candidate["mae"].mean())
+
+
 def test_dependent_days_are_not_taken_for_evidence() -> None:
     """Of slow swings about zero a plain t test rejects far more than the 5 % that it promises; this one stays near."""
     rng = np.random.default_rng(11)
