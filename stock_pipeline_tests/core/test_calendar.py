@@ -75,6 +75,13 @@ def test_beyond_the_ends_there_is_an_error_that_names_the_day(calendar: TradingC
         calendar.next_session(date(2200, 1, 1))
 
 
+def test_before_the_first_session_has_closed_none_is_complete(calendar: TradingCalendar) -> None:
+    for moment in (datetime(1800, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, 15, 59, 59, tzinfo=NEW_YORK)):
+        with pytest.raises(InputError, match="lies before the first session that XNYS knows, 1970-01-02"):
+            calendar.last_completed_session(moment)
+    assert calendar.last_completed_session(datetime(1970, 1, 2, 16, 0, tzinfo=NEW_YORK)) == date(1970, 1, 2)
+
+
 @pytest.mark.parametrize(
     ("moment", "session"),
     [

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stock_pipeline.core.cross_section import in_best_share, in_worst_share, session_rank
 
-DAY = date(2020, 3, 5)
+DAY, OTHER_DAY = date(2020, 3, 5), date(2020, 3, 6)
 
 
 def test_of_scores_that_all_tie_none_is_the_best_and_each_session_is_judged_alone() -> None:
@@ -37,6 +37,28 @@ def test_best_and_worst_mirror_each_other_and_no_pick_scores_below_one_left_out(
         return
     assert inside.len() >= max(1, int(len(values) * share))
     assert outside.is_empty() or min(inside.to_list()) > max(outside.to_list())
+
+
+def test_each_session_and_each_group_has_its_own_best_and_worst() -> None:
+    counts = {(DAY, "a"): 10, (DAY, "b"): 30, (OTHER_DAY, "a"): 29}
+    rows = [
+        (day, group, float(place + 100 * number)) for number, ((day, group), count) in enumerate(counts.items()) for place in range(count)
+    ]
+    frame = pl.DataFrame(rows, schema=["session", "group", "score"], orient="row").sample(fraction=1, shuffle=True, seed=1)
+    marks = {"best": in_best_share("score", 0.1, ("session", "group")), "worst": in_worst_share("score", 0.1, ("session", "group"))}
+    for name, mark in marks.items():
+        taken = frame.filter(mark).sort("score")
+        expected = {"best": [9.0, 127.0, 128.0, 129.0, 227.0, 228.0], "worst": [0.0, 100.0, 101.0, 102.0, 200.0, 201.0]}
+        assert taken["score"].to_list() == expected[name]
+    of_sessions = frame.filter(in_best_share("score", 0.1)).sort("score")
+    assert of_sessions["score"].to_list() == [126.0, 127.0, 128.0, 129.0, 227.0, 228.0]
+
+
+def test_all_that_tie_with_the_last_one_taken_are_taken() -> None:
+    frame = pl.DataFrame({"session": [DAY] * 10, "score": [5.0, 4.0, 4.0, 4.0, 3.0, 2.0, 1.0, 1.0, 0.0, 0.0]})
+    marked = frame.select(best=in_best_share("score", 0.2), worst=in_worst_share("score", 0.3))
+    assert marked["best"].to_list() == [True] * 4 + [False] * 6
+    assert marked["worst"].to_list() == [False] * 6 + [True] * 4
 
 
 def test_a_rank_is_among_those_of_its_session_that_have_a_value() -> None:

@@ -48,6 +48,41 @@ def test_beta_and_residual_are_those_of_the_regression_on_the_mean_return() -> N
         assert last(panel, "residual_return_20", f"S{position:02d}") == pytest.approx(residual, rel=1e-4)
 
 
+def returns_with_gaps(closes: list[float | None]) -> list[float | None]:
+    """Daily returns: 0 where a price is carried, over five sessions at most; the first after a gap is over all of it."""
+    found, at = list[float | None](), -100
+    for place, close in enumerate(closes):
+        before = closes[at] if 0 < place - at <= 6 else None
+        if close is None:
+            found.append(0.0 if place - at <= 5 else None)
+        else:
+            found.append(None if before is None else close / before - 1)
+            at = place
+    return found
+
+
+def test_beta_and_residual_of_a_stock_with_gaps_are_taken_where_it_has_a_return() -> None:
+    panel = adjusted_panel(symbols=6, count=61)
+    days = panel[SESSION].unique().sort()
+    # Seven sessions are longer than a price is carried, so that the return after them is not known either.
+    gaps = {"S01": (*range(43, 50), 55), "S02": (30, 40, 59), "S03": ()}
+    for symbol, places in gaps.items():
+        panel = panel.filter((pl.col(SYMBOL) != symbol) | ~pl.col(SESSION).is_in([days[place] for place in places]))
+    wide = panel.pivot(SYMBOL, index=SESSION, values=CLOSE).sort(SESSION).drop(SESSION)
+    returns = {symbol: returns_with_gaps(wide[symbol].to_list()) for symbol in wide.columns}
+    of_bars = [
+        [earned[place] for symbol, earned in returns.items() if wide[symbol][place] is not None and earned[place] is not None]
+        for place in range(61)
+    ]
+    market = [np.mean(earned) if earned else None for earned in of_bars]  # type: ignore[arg-type]
+    for symbol in gaps:
+        both = [(place, own, market[place]) for place, own in enumerate(returns[symbol]) if own is not None]
+        beta = np.polyfit([common for _, _, common in both], [own for _, own, _ in both], 1)[0]  # type: ignore[arg-type]
+        residual = np.mean([own - beta * common for place, own, common in both if place > 40])
+        assert last(panel, "beta_60", symbol) == pytest.approx(beta, rel=1e-5), symbol
+        assert last(panel, "residual_return_20", symbol) == pytest.approx(residual, rel=1e-4), symbol
+
+
 def test_a_market_of_one_stock_explains_it_all() -> None:
     panel = adjusted_panel(symbols=1, count=70)
     assert last(panel, "beta_60", "S00") == pytest.approx(1)

@@ -119,6 +119,23 @@ def test_a_renamed_symbol_is_expected_under_the_name_of_the_session(stores: Stor
         assert coverage_of(stores, settings, bars(OLD=DAYS[:2], NEW=DAYS[2:3])).missing == ()
 
 
+def test_a_symbol_means_its_last_holder_or_before_the_first_the_next_company_to_take_it(stores: Stores) -> None:
+    held = [
+        ("ONE", DAYS[0], DAYS[3], "ONE"),
+        ("TWO", DAYS[0], DAYS[5], "TWO"),
+        ("NEW", DAYS[6], None, "TWO"),  # told out of order: the next holder is not the last one
+        ("NEW", DAYS[4], DAYS[5], "ONE"),
+        ("ELSE", DAYS[6], None, "ONE"),
+    ]
+    put(stores, SYMBOL_HISTORY, pl.DataFrame(held, schema=SYMBOL_HISTORY.dtypes, orient="row"), DAYS[6])
+    settings = settings_for(stores, symbols=("NEW", "ALONE"))
+    for reached, borne in ((3, "ONE"), (4, "NEW"), (5, "NEW"), (6, "NEW")):
+        assert coverage_of(stores, settings, bars(A=DAYS[: reached + 1])).missing == tuple(sorted(("ALONE", borne))), reached
+    # From the seventh session on NEW is the second company, so that the first is not expected under it.
+    with_bars = bars(A=DAYS[:7], NEW=DAYS[6:7], ALONE=DAYS[6:7])
+    assert coverage_of(stores, settings, with_bars) == Coverage(DAYS[6], 2, (), listed=True)
+
+
 def test_a_list_of_which_nobody_is_left_is_not_covered(stores: Stores) -> None:
     put(stores, UNIVERSE_MEMBERS, members(("A", DAYS[0], DAYS[1])), DAYS[2])
     found = coverage_of(stores, settings_for(stores), bars(A=DAYS[:3]))

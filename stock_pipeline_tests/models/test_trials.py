@@ -116,6 +116,36 @@ class BesideF1(Stub):
         return {"feature": self.feature}
 
 
+class LearnsKnown(Stub):
+    """Fails where it is given a target that is not known, or more samples than targets; keeps note of how many it was asked for."""
+
+    asked: list[int] = []  # noqa: RUF012
+
+    def fit(self, samples: Samples, y: NDArray[np.float64]) -> None:
+        super().fit(samples, y)
+        assert np.isfinite(y).all()
+
+    def predict(self, samples: Samples) -> NDArray[np.float64]:
+        self.asked.append(len(samples))
+        return super().predict(samples)
+
+
+def test_rows_without_a_target_are_neither_learnt_from_nor_scored() -> None:
+    LearnsKnown.asked.clear()
+    rows = panel(symbols=8, count=150)
+    entry = entry_of(LearnsKnown, space={"weight": (-1.0,)})
+    ahead = pl.col("f0").shift(2).over(SYMBOL).fill_null(0.0).cast(pl.Float64)
+    unknown = pl.col(SYMBOL).is_in(["S00", "S05"]) & (pl.col(SESSION) != DAYS[3])
+    # Where the target is not known, the outcome says the opposite of what it says elsewhere.
+    altered = rows.with_columns(
+        pl.when(unknown).then(-50 * ahead).otherwise(ahead).alias(FORWARD_RETURN), pl.when(~unknown).then(TARGET).alias(TARGET)
+    )
+    tried = chosen(entry, altered, 2)[1]
+    assert tried[RANK_IC].to_list() == pytest.approx([1.0, -1.0])
+    of_all = len(LearnsKnown.asked)
+    assert of_all == 2 and all(count % 6 == 0 for count in LearnsKnown.asked)
+
+
 @pytest.mark.parametrize("kind", TARGET_KINDS, ids=lambda kind: kind.name)
 def test_the_better_set_is_chosen(kind: TargetKind) -> None:
     rows = panel(symbols=8, count=150, kind=kind).with_columns(pl.lit(0.25).alias(TARGET))

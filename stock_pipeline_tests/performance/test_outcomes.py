@@ -92,6 +92,23 @@ def test_each_training_and_origin_is_measured_apart() -> None:
     assert_frame_equal(DAILY_PERFORMANCE.validate(found), found)
 
 
+def test_trainings_that_score_different_stocks_are_measured_by_their_own() -> None:
+    days = sessions(2)
+    outcomes = pl.concat([labels([0.06, 0.03, -0.03, 0.10, 0.14], days[0]), labels([0.02, 0.01, 0.03, -0.01, 0.0], days[1])])
+    first = scored([1.0, -1.0, -1.0], days[0])
+    other = scored([9.0, 9.0, -1.0, 2.0, 3.0], days[0], training_id="t2").tail(3)
+    found = daily_performance(pl.concat([first, other, scored([2.0, 3.0, 1.0], days[1])]), outcomes)
+    # The mean returns are 0.02, 0.02 and 0.07: of S001 the first training says the wrong sign, and the second all the right ones.
+    # Over the stocks of both the mean would be 0.045.
+    figures = found.select("training_id", "session", "stocks", "sign_accuracy", "long_short_return").rows()
+    assert figures == [
+        ("t1", days[0], 3, pytest.approx(2 / 3), pytest.approx(0.06 - 0.0)),
+        ("t1", days[1], 3, pytest.approx(1 / 3), pytest.approx(0.01 - 0.03)),
+        ("t2", days[0], 3, 1.0, pytest.approx(0.14 + 0.03)),
+    ]
+    assert found["rank_ic"].to_list() == pytest.approx([spearmanr([1, -1, -1], [0.06, 0.03, -0.03]).statistic, -1.0, 1.0])
+
+
 def test_with_outcomes_keeps_what_is_known() -> None:
     known = with_outcomes(scored([0.1, 0.2, 0.3]), labels([0.01, None]))
     assert known.select("symbol", "score", "forward_return").rows() == [("S000", 0.1, 0.01)]

@@ -212,6 +212,19 @@ def test_stocks_of_one_score_share_the_better_place(shelf: Shelf) -> None:
     assert sorted(made[RANK].to_list()) in ([1, 1, 3], [1, 2, 2])
 
 
+def test_a_stock_without_a_score_has_no_prediction_and_takes_no_place(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load_version(shelf.root, shelf.rows["risk"], shelf.recorded)
+    days = INPUTS[SESSION].unique().sort().tail(2)
+    said = pl.DataFrame({SYMBOL: list("ABCDE"), SCORE: [2.0, None, 3.0, 2.0, 1.0]}).with_columns(pl.lit(days[1]).alias(SESSION))
+    monkeypatch.setattr(type(loaded.predictor), "score", lambda *_: said)
+    # What was known of a stock on another session, or of another stock on this one, says nothing.
+    past = pl.DataFrame({SYMBOL: ["A", "A", "D", "C"], SESSION: [*days, days[1], days[0]], PAST_VOLATILITY: [0.1, 0.2, 0.3, 0.4]})
+    made = DAILY_PREDICTIONS.validate(predict(loaded, INPUTS, days[1], past))
+    assert made.select(SYMBOL, RANK).rows() == [("A", 2), ("C", 1), ("D", 2), ("E", 4)]
+    expected = [np.exp(2.0) * 0.2, None, np.exp(2.0) * 0.3, None]
+    assert made[PREDICTED_VOLATILITY].to_list() == [None if value is None else pytest.approx(value) for value in expected]
+
+
 def test_a_stock_more_or_less_does_not_change_what_a_model_without_exposures_says_of_the_others(shelf: Shelf) -> None:
     fewer = predicted(shelf, "risk", NIGHT.head(5))
     assert_series_equal(fewer[SCORE], predicted(shelf, "risk")[SCORE].head(5), rel_tol=1e-9)

@@ -56,6 +56,22 @@ def test_a_model_that_tells_no_stocks_apart_moves_nothing() -> None:
     assert signals(predictions([0.0] * 30), TOMORROW)["signal"].unique().to_list() == ["hold"]
 
 
+def test_stocks_that_tie_with_the_last_bought_or_sold_are_bought_and_sold_too_in_the_order_of_their_symbols() -> None:
+    scores = [*[9.0, 8.0, 8.0, 8.0], *[float(i) / 10 for i in range(14)], -1.0, -1.0, -1.0]
+    shared = predictions(scores).with_columns(pl.col("score").rank("min", descending=True).cast(pl.Int32).alias("rank"))
+    made = signals(shared.sample(fraction=1, shuffle=True, seed=4), TOMORROW)
+    assert (of(made, "buy"), of(made, "sell")) == (["S000", "S001", "S002", "S003"], ["S018", "S019", "S020"])
+    assert made.head(4).select("symbol", "rank").rows() == [("S000", 1), ("S001", 2), ("S002", 2), ("S003", 2)]
+    assert made["symbol"].tail(3).to_list() == ["S018", "S019", "S020"]
+
+
+def test_a_stock_that_ties_among_both_is_held() -> None:
+    made = signals(predictions([5.0, *[1.0] * 8]), TOMORROW)
+    assert (of(made, "buy"), of(made, "sell"), len(of(made, "hold"))) == (["S000"], [f"S{i:03d}" for i in range(1, 9)], 0)
+    both = signals(predictions([1.0, 1.0, 1.0]), TOMORROW, share=0.5)
+    assert len(of(both, "hold")) == 3
+
+
 def test_no_predictions_give_no_signals() -> None:
     assert_frame_equal(signals(DAILY_PREDICTIONS.empty(), TOMORROW), SIGNALS.empty())
 

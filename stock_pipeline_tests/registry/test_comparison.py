@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL, TARGET
-from stock_pipeline.core.scores import daily_metrics
+from stock_pipeline.core.columns import FORWARD_RETURN, RANK_IC, SCORE, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.scores import daily_metrics, rank_ic_by_session
 from stock_pipeline.registry.comparison import compare, lower_mean, on_common_rows
 from stock_pipeline_tests.factories.panels import sessions
 
@@ -35,10 +35,14 @@ def test_versions_are_compared_on_what_both_scored() -> None:
     compared = compare(daily_metrics(own), daily_metrics(other))
     assert compared is not None
     assert (compared.sessions, compared.predictions) == (20, 220)
-    common = scored(1, 1.0).filter((pl.col(SYMBOL) != "S1") & pl.col(SESSION).is_in(DAYS[:20]))
+    common = scored(1, 1.0).filter((pl.col(SYMBOL) != "S1") & pl.col(SESSION).is_in(DAYS[:20])).sort(SESSION, SYMBOL)
     assert compared.mae == pytest.approx((common[SCORE] - common[TARGET]).abs().mean())
     assert compared.baseline_mae == pytest.approx(common[TARGET].abs().mean())
-    assert compared.rank_ic is not None and compared.champion_rank_ic is not None and compared.rank_ic > compared.champion_rank_ic
+    rank_ics = [rank_ic_by_session(rows)[RANK_IC] for rows in (own, other)]
+    assert [compared.rank_ic, compared.champion_rank_ic] == pytest.approx([daily.mean() for daily in rank_ics])
+    tested = lower_mean((rank_ics[0] - rank_ics[1]).to_numpy())
+    assert tested is not None and (compared.t_statistic, compared.p_value) == (tested.t_statistic, tested.p_value)
+    assert compared.champion_mae == pytest.approx((other[SCORE] - common[TARGET]).abs().mean())
     assert compared.t_statistic is not None and compared.t_statistic > 0
     assert compared.p_value is not None and compared.p_value > 0.9
 
@@ -138,3 +142,5 @@ def test_a_lower_mean_is_found() -> None:
 def test_where_nothing_varies_or_there_is_too_little_nothing_is_said(count: int, value: float) -> None:
     assert lower_mean(np.full(count, value)) is None
     assert lower_mean(np.arange(7.0)) is None
+    assert lower_mean(np.arange(8.0)) is not None
+    assert lower_mean(np.full(60, 0.1e9)) is None  # whose projections are not 0, but rounding
