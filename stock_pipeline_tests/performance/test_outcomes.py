@@ -97,7 +97,7 @@ def test_trainings_that_score_different_stocks_are_measured_by_their_own() -> No
     outcomes = pl.concat([labels([0.06, 0.03, -0.03, 0.10, 0.14], days[0]), labels([0.02, 0.01, 0.03, -0.01, 0.0], days[1])])
     first = scored([1.0, -1.0, -1.0], days[0])
     other = scored([9.0, 9.0, -1.0, 2.0, 3.0], days[0], training_id="t2").tail(3)
-    found = daily_performance(pl.concat([first, other, scored([2.0, 3.0, 1.0], days[1])]), outcomes)
+    found = daily_performance(pl.concat([first, other, scored([2.0, 3.0, 1.0], days[1])]), outcomes, outcomes)
     # The mean returns are 0.02, 0.02 and 0.07: of S001 the first training says the wrong sign, and the second all the right ones.
     # Over the stocks of both the mean would be 0.045.
     figures = found.select("training_id", "session", "stocks", "sign_accuracy", "long_short_return").rows()
