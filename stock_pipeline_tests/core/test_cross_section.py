@@ -54,6 +54,12 @@ def test_each_session_and_each_group_has_its_own_best_and_worst() -> None:
     assert of_sessions["score"].to_list() == [126.0, 127.0, 128.0, 129.0, 227.0, 228.0]
 
 
+def test_a_share_is_of_the_stocks_that_have_a_score_and_rounding_does_not_cut_it() -> None:
+    frame = pl.DataFrame({"session": [DAY] * 200, "score": [*map(float, range(100)), *[None] * 100]})
+    marked = frame.select(best=in_best_share("score", 0.29), worst=in_worst_share("score", 0.29))
+    assert marked.sum().row(0) == (29, 29)
+
+
 def test_all_that_tie_with_the_last_one_taken_are_taken() -> None:
     frame = pl.DataFrame({"session": [DAY] * 10, "score": [5.0, 4.0, 4.0, 4.0, 3.0, 2.0, 1.0, 1.0, 0.0, 0.0]})
     marked = frame.select(best=in_best_share("score", 0.2), worst=in_worst_share("score", 0.3))
@@ -62,6 +68,6 @@ def test_all_that_tie_with_the_last_one_taken_are_taken() -> None:
 
 
 def test_a_rank_is_among_those_of_its_session_that_have_a_value() -> None:
-    days = [DAY] * 5 + [date(2020, 3, 6)] * 2
-    frame = pl.DataFrame({"session": days, "v": [3.0, 1.0, 1.0, None, float("nan"), 9.0, None]})
-    assert frame.select(session_rank("v"))["v"].to_list() == [0.5, -0.25, -0.25, None, None, 0.0, None]
+    days = [DAY] * 5 + [OTHER_DAY] * 2 + [date(2020, 3, 9)] * 3
+    frame = pl.DataFrame({"session": days, "v": [3.0, 1.0, 1.0, None, float("nan"), 9.0, None, 2.0, None, 4.0]})
+    assert frame.select(session_rank("v"))["v"].to_list() == [0.5, -0.25, -0.25, None, None, 0.0, None, -0.5, None, 0.5]

@@ -60,6 +60,7 @@ def test_sessions_too_small_or_constant_have_no_ic() -> None:
     daily = rank_ic_by_session(frame)["rank_ic"]
     assert [value is None for value in daily] == [False, False, True, True, True]
     assert ic_by_session(frame)["ic"].is_null().to_list() == daily.is_null().to_list()
+    assert rank_ic_by_session(scored(sessions=2, stocks=3))["rank_ic"].null_count() == 0
 
 
 def test_a_constant_that_rounding_blurs_still_has_no_ic() -> None:

@@ -56,6 +56,20 @@ def test_windows() -> None:
         windows(DAYS, current=0)
 
 
+@pytest.mark.parametrize(("side", "lost"), [("neither", 0), ("reference", 1), ("current", 1)])
+def test_two_hundred_and_fifty_values_on_either_side_are_enough_and_one_fewer_is_not(side: str, lost: int) -> None:
+    rng = np.random.default_rng(4)
+    both = {}
+    for name, days in (("reference", DAYS[:10]), ("current", DAYS[10:20])):
+        rows = pl.DataFrame({"session": [day for day in days for _ in range(25)], "one": rng.normal(size=250), "two": rng.normal(size=250)})
+        first = pl.int_range(pl.len()) == 0
+        both[name] = rows.with_columns(pl.when(~first | (name != side)).then("one").alias("one"))
+    found = feature_drift(both["reference"], both["current"], ["one", "two"], DAYS[19], STATISTICS)
+    judged = found.group_by("feature", maintain_order=True).agg(pl.col("value").is_not_null().all()).rows()
+    assert judged == [("one", lost == 0), ("two", True)]
+    assert found.select(f"{name}_rows" for name in both).row(0) == tuple(250 - (lost if name == side else 0) for name in both)
+
+
 def test_a_market_move_is_no_drift_but_a_torn_cross_section_is() -> None:
     found = drift(panel(), ["calm", "torn"])
     assert_frame_equal(FEATURE_DRIFT.validate(found), found)

@@ -29,6 +29,11 @@ def test_an_unsound_bar_is_found(change: dict[str, Any]) -> None:
     assert unsound_bars(bars(bar(), bar("B") | change), 0.005)[SYMBOL].to_list() == ["B"]
 
 
+def test_a_high_below_the_low_by_the_tolerance_itself_is_sound() -> None:
+    frame = bars(bar() | {HIGH: 7.5}, bar("B") | {HIGH: 7.4})
+    assert unsound_bars(frame, 0.25)[SYMBOL].to_list() == ["B"]
+
+
 def test_two_versions_in_force_at_once_are_found() -> None:
     frame = bars(*series("A", [1.0, 2.0]), *series("B", [1.0]), bar("A", DAYS[1], 3.0))
     assert doubly_in_force(frame).select(SYMBOL, SESSION, "len").rows() == [("A", DAYS[1], 2)]

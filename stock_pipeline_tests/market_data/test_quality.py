@@ -81,6 +81,23 @@ def test_a_bar_at_the_edge_of_a_rule_is_sound(change: dict[str, Any]) -> None:
     assert refused.is_empty()
 
 
+# Shares that binary numbers hold exactly, so that a price may lie at the tolerance itself.
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({HIGH: 7.5, LOW: 10.0, OPEN: 9.375, CLOSE: 7.5}, None),  # as far below as the low, and above the high, may be
+        ({HIGH: 7.4, LOW: 10.0, OPEN: 7.5, CLOSE: 7.5}, "high_below_low"),
+        ({HIGH: 7.5, LOW: 10.0, OPEN: 9.4, CLOSE: 7.5}, "outside_high_low"),
+        ({HIGH: 7.5, LOW: 10.0, OPEN: 9.375, CLOSE: 7.4}, "outside_high_low"),
+    ],
+    ids=str,
+)
+def test_prices_may_contradict_each_other_by_the_tolerance_itself(change: dict[str, Any], reason: str | None) -> None:
+    frame = bars(bar() | change, bar("B"))
+    refused = screen(frame, replace(RULES, price_tolerance=0.25))[1]
+    assert refused.select(SYMBOL, REASON).rows() == ([] if reason is None else [("A", reason)])
+
+
 def test_the_first_rule_broken_is_the_reason() -> None:
     assert reasons(bars(bar(close=None), bar(symbol=None, close=None), bar(session=SATURDAY, close=-1.0))) == [
         "missing_value",

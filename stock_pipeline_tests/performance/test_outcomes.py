@@ -42,6 +42,11 @@ def test_figures_of_one_session_by_hand() -> None:
     assert row["rank_ic"] == pytest.approx(spearmanr([0.3, 0.1, -0.2, -0.4, 0.0], [0.05, -0.01, -0.02, 0.00, 0.03]).statistic)
 
 
+def test_a_tenth_of_the_stocks_is_on_each_side() -> None:
+    row = one_row([float(i) for i in range(29)], [i * i / 1000 for i in range(29)])
+    assert row["long_short_return"] == pytest.approx(((28 * 28 + 27 * 27) - (0 + 1)) / 2000)
+
+
 def test_stocks_without_outcome_or_score_are_left_out() -> None:
     row = one_row([0.9, 0.1, -0.1, -0.2, float("nan")], [None, 0.02, 0.01, 0.00, 0.9])
     assert row["stocks"] == 3

@@ -116,6 +116,16 @@ def test_a_full_sector_is_passed_over_and_unknown_sectors_are_not_capped() -> No
     assert found["symbol"].to_list() == ["S000", "S001", "S003", "S004", "S005", "S006"]
 
 
+def test_the_minima_and_the_maximum_themselves_are_within_them() -> None:
+    least = replace(OPEN_PROFILE, minimum_price=5.0, minimum_dollar_volume=1e6, maximum_volatility_rank=0.5)
+    frame = candidates(7).with_columns(
+        close=pl.Series([5.0, 4.99, 5.0, 5.0, 9.0, 9.0, 9.0]),
+        dollar_volume=pl.Series([1e6, 1e6, 1e6 - 1, 1e6, 2e6, 2e6, 2e6]),
+        volatility=pl.Series([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]),  # the fourth is the median
+    )
+    assert sorted(suggest_stocks(frame, least)["symbol"]) == ["S000", "S003"]
+
+
 @pytest.mark.parametrize("column", ["close", "volatility", "dollar_volume"])
 def test_stocks_without_figures_are_not_eligible(column: str) -> None:
     frame = candidates(4).with_columns(pl.when(pl.col("symbol") == "S002").then(None).otherwise(pl.col(column)).alias(column))

@@ -114,4 +114,17 @@ def test_a_version_that_is_not_there_is_named_with_those_that_are() -> None:
         version_of(versions(ACTIVE, REJECTED), "a", 7)
     with pytest.raises(InputError, match="b has no version 1; its versions are none"):
         version_of(versions(ACTIVE), "b", 1)
-    assert active_version(versions(REJECTED), "a") is None
+    with pytest.raises(InputError, match="a has no version 7; its versions are 1, 2, 3"):
+        version_of(versions(ACTIVE, REJECTED, RETIRED).reverse(), "a", 7)
+
+
+def test_the_active_version_is_one_of_the_model_itself() -> None:
+    both = pl.concat([versions(RETIRED, ACTIVE), versions(ACTIVE, model="b"), versions(REJECTED, model="c")])
+    found = {model: active_version(both, model) for model in "abc"}
+    assert {model: row and (row[MODEL], row[VERSION]) for model, row in found.items()} == {"a": ("a", 2), "b": ("b", 1), "c": None}
+
+
+@pytest.mark.parametrize(("before", "after"), sorted(pair for pair in ALLOWED if ACTIVE not in pair))
+def test_the_time_of_service_stays_as_it_was_where_none_begins_or_ends(before: str, after: str) -> None:
+    frame = versions(before)
+    assert to(frame, 1, after).select(ACTIVE_FROM, ACTIVE_TO).equals(frame.select(ACTIVE_FROM, ACTIVE_TO))
