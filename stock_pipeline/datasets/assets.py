@@ -31,7 +31,7 @@ def make_splits(context: StageContext) -> StageOutput | None:
     return StageOutput(
         writes=(context.rows_of_nights(WALK_FORWARD_SPLITS, pl.concat([*earlier, table]), least_share=0.9),),
         watermark=context.as_of,
-        charts=lambda: {"folds": folds_chart(table)},
+        charts=lambda: {"walk_forward": folds_chart(table)},
         tables={"folds": table},
         facts={"labelled_sessions": len(known)} | ({} if note is None else {"note": note}),
     )

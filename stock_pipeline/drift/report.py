@@ -6,6 +6,7 @@ from html import escape
 
 import polars as pl
 
+from stock_pipeline.core.charts import alternative_text
 from stock_pipeline.core.columns import AS_OF, FEATURE, VALUE
 from stock_pipeline.drift.severity import SEVERITIES
 from stock_pipeline.drift.tables import P_VALUE, SEVERITY, STATISTIC
@@ -63,8 +64,8 @@ def _span(row: Mapping[str, object], side: str) -> str:
 
 def _figure(caption: str, chart: bytes) -> str:
     data = base64.b64encode(chart).decode()
-    text = escape(caption)
-    return f'<figure><img src="data:image/png;base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+    said = escape(alternative_text(chart) or caption)
+    return f'<figure><img src="data:image/png;base64,{data}" alt="{said}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def _table(drift: pl.DataFrame) -> str:

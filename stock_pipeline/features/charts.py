@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.charts import new_figure, png
+from stock_pipeline.core.charts import headline, new_figure, png
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
 
@@ -32,7 +32,7 @@ def heat_map(features: pl.DataFrame, session: date, order_by: str, stocks: int =
     ranks = rows.select(SYMBOL, *((pl.col(name).rank() - 0.5) / pl.col(name).count() for name in names))
     ordered = ranks.sort(order_by, SYMBOL, nulls_last=True)
     shown = ordered[np.unique(np.linspace(0, ordered.height - 1, stocks).round().astype(int)).tolist()]
-    title = f"Features of session {session}: {shown.height} of {ordered.height} stocks in the order of {order_by}"
+    title = f"Features of session {session} by rank: {shown.height} of {ordered.height} stocks in the order of {order_by}"
     return _draw(shown[SYMBOL].to_list(), names, shown.select(names).to_numpy().T, title)
 
 
@@ -44,6 +44,6 @@ def _draw(symbols: list[str], names: list[str], ranks: np.ndarray, title: str) -
     ax.set_xticks(range(len(symbols)), symbols, rotation=90, fontsize=7)
     ax.set_yticks(range(len(names)), names, fontsize=7)
     ax.tick_params(length=0)
-    ax.set_title(title, loc="left", fontsize=10)
-    figure.colorbar(image, ax=ax, shrink=0.5, label="rank within the session")
+    headline(figure, title)
+    figure.colorbar(image, ax=ax, shrink=0.5, label="rank within the session, 0 lowest, 1 highest; grey: no value")
     return png(figure)

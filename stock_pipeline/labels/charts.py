@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from stock_pipeline.core.charts import BLUE, GREY, new_figure, png
+from stock_pipeline.core.charts import BLUE, GREY, day_axis, headline, legend_beside, new_figure, png
 from stock_pipeline.core.columns import FORWARD_RETURN, SESSION
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.labels.catalogue import return_reach
@@ -36,9 +36,11 @@ def return_bands(labels: pl.DataFrame, horizon: int) -> bytes:
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set_ylabel("forward return, %")
     until = "the open after" if horizon == 1 else f"the open {horizon} sessions later"
-    ax.set_title(f"Forward returns of each session's stocks, next open to {until}", loc="left", fontsize=10)
-    ax.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
-    return png(figure)
+    headline(ax, f"Forward returns of each session's stocks in %, next open to {until}")
+    day_axis(ax)
+    legend_beside(ax)
+    median = percent[0.5]
+    return png(figure, f"The median lies between {median.min():+.2f}% and {median.max():+.2f}%")
 
 
 def _quantiles(labels: pl.DataFrame, name: str) -> pl.DataFrame:

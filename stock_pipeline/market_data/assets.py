@@ -65,7 +65,7 @@ def ingest(context: StageContext) -> StageOutput | None:
     return StageOutput(
         writes=writes,
         watermark=gathered.as_of,
-        charts=lambda: {"candlesticks": candlesticks(gathered.bars)} if bars.height else {},
+        charts=lambda: {"candlesticks": candlesticks(gathered.bars, settings.source.currency)} if bars.height else {},
         tables=_shown(gathered, flags),
         facts=_facts(gathered, flags),
     )

@@ -132,7 +132,7 @@ def train_stack(context: StageContext) -> StageOutput | None:
     counted = pl.DataFrame({MODEL: list(weights), "weight": list(weights.values())}).sort("weight", descending=True)
     return replace(
         output,
-        charts=lambda: {**output.charts(), "models_compared": scores_chart(everyone), "weights": weights_chart(counted)},
+        charts=lambda: {**output.charts(), "models_compared": scores_chart(everyone), "stack_weights": weights_chart(counted)},
         tables={**output.tables, "weights": counted},
     )
 

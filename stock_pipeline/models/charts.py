@@ -1,14 +1,15 @@
 """Charts of models: the rank IC of each session, the models side by side, and the contributions of their features."""
 
-import io
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
-from stock_pipeline.core.charts import BLUE, GREY, ORANGE, drawn_once, new_figure, png
+from stock_pipeline.core.charts import BLUE, GREY, INK, MUTED, day_axis, drawn_once, headline, legend_beside, new_figure, png
 from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, METRIC, MODEL, RANK_IC, SCORE, SESSION, SYMBOL, TARGET, VALUE
 from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.explanations import IMPORTANCE, SHARE, importances
 
 if TYPE_CHECKING:
     from shap import Explanation
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # About a month: long enough to average out most of a session's noise.
 WINDOW: Final = 20
 MOST_SHOWN: Final = 15  # features
+_UNIT: Final = "in units of the score (direction: log-odds)"
 
 
 def rank_ic_chart(daily: pl.DataFrame, model: str) -> bytes:
@@ -37,9 +39,12 @@ def _rank_ic_chart(rows: pl.DataFrame, model: str) -> bytes:
         ax.plot(sessions, smooth.to_list(), color=BLUE, linewidth=1.6, label=f"mean of {WINDOW} sessions")
     ax.axhline(0, color="black", linewidth=0.6)
     mean = rows.select(pl.col(RANK_IC).mean().cast(pl.Float64)).item()
-    found = "no rank IC yet" if mean is None else f"mean rank IC {float(mean):.3f}, sessions: {rows.height:,}"
-    ax.set_title(f"{model}: {found}", loc="left")
-    ax.legend(loc="upper right", frameon=False, ncols=2)
+    found = "no rank IC yet" if mean is None else f"mean rank IC {float(mean):+.4f} over {rows.height:,} sessions"
+    ax.set_ylabel("rank IC (Spearman, -1 to 1)")
+    headline(ax, f"{model} out of fold: {found}")
+    if rows.height:
+        day_axis(ax)
+    legend_beside(ax)
     return png(figure)
 
 
@@ -57,48 +62,72 @@ def scores_chart(scores: pl.DataFrame) -> bytes:
         .with_columns(pl.when(two_errors.is_finite()).then(two_errors).otherwise(0.0).alias("error"))
     )
     figure, (ax,) = new_figure(height=1.4 + 0.45 * ranked.height)
-    colours = [ORANGE if model == STACK else BLUE for model in ranked[MODEL]]
-    ax.barh(ranked[MODEL].to_list(), ranked[RANK_IC].to_list(), xerr=ranked["error"].to_list(), color=colours)
+    values, errors = ranked[RANK_IC].to_list(), ranked["error"].to_list()
+    ax.barh(ranked[MODEL].to_list(), values, color=[BLUE if model == STACK else MUTED for model in ranked[MODEL]])
+    ax.errorbar(values, range(ranked.height), xerr=errors, fmt="none", ecolor=INK, elinewidth=1.0)
+    # The figures stand beyond the errors, in a column of their own.
+    beyond = max((value + error for value, error in zip(values, errors, strict=True)), default=0.0)
+    for place, value in enumerate(values):
+        ax.annotate(f"{value:+.4f}", (max(beyond, 0.0), place), xytext=(8, 0), textcoords="offset points", va="center", fontsize=8)
+    ax.grid(visible=False)
     ax.axvline(0, color="black", linewidth=0.6)
-    ax.set_title("Mean rank IC out of fold, with two standard errors", loc="left")
-    return png(figure)
+    ax.set_xlabel("mean rank IC of a session; lines: two standard errors either side")
+    headline(ax, "Mean rank IC out of fold, the best model on top")
+    return png(figure, ", ".join(f"{model} {value:+.4f}" for model, value in ranked.reverse().select(MODEL, RANK_IC).iter_rows()))
 
 
 def weights_chart(weights: pl.DataFrame) -> bytes:
     """The weight of each model in the stack, beside equal weights (PNG); ``weights`` has model and weight."""
     ranked = weights.sort("weight", MODEL)
     figure, (ax,) = new_figure(height=1.4 + 0.45 * ranked.height)
-    ax.barh(ranked[MODEL].to_list(), ranked["weight"].to_list(), color=BLUE)
-    ax.axvline(1 / ranked.height, color=ORANGE, linewidth=1.2, label="equal weights")
-    ax.set_title("Weight of each model in the stack", loc="left")
-    ax.legend(loc="lower right", frameon=False)
-    return png(figure)
+    bars = ax.barh(ranked[MODEL].to_list(), (100 * ranked["weight"]).to_list(), color=BLUE)
+    ax.bar_label(bars, [f"{weight:.1%}" for weight in ranked["weight"]], padding=3, fontsize=8)
+    ax.axvline(100 / ranked.height, color=INK, linewidth=1.0, linestyle="--", label=f"equal weights, {1 / ranked.height:.1%}")
+    ax.grid(visible=False)
+    ax.set_xlabel("weight, %")
+    headline(ax, "Weight of each model in the stack")
+    legend_beside(ax)
+    return png(figure, ", ".join(f"{model} {weight:.1%}" for model, weight in ranked.reverse().select(MODEL, "weight").iter_rows()))
 
 
 def calibration_chart(out_of_fold: pl.DataFrame, bins: int = 10) -> bytes:
-    """The calibration chart (PNG): how often the return was positive by predicted probability, in bins of equally many rows.
+    """The calibration chart (PNG): how often the return was positive by predicted probability, in bins of about equally many rows.
 
-    ``out_of_fold`` has score (the probability less 1/2) and target (0.5 where the return was positive, otherwise -0.5).
+    ``out_of_fold`` has score (the probability less 1/2) and target (0.5 where the return was positive, otherwise -0.5). Equal
+    probabilities share a bin, so that the line never turns back. Both axes have one scale.
     """
-    pairs = out_of_fold.select((pl.col(SCORE) + 0.5).alias("predicted"), (pl.col(TARGET) + 0.5).alias("observed"))
-    place = (pl.col("predicted").rank("ordinal") - 1) * bins // pl.len()
-    rows = pairs.group_by(place.alias("bin")).agg(pl.all().mean(), pl.len().alias("rows")).sort("bin")
-    error = 2 * (rows["observed"] * (1 - rows["observed"]) / rows["rows"]).sqrt()
-    figure, (ax,) = new_figure()
-    ax.errorbar(
-        rows["predicted"].to_list(),
-        rows["observed"].to_list(),
-        yerr=error.to_list(),
-        fmt="o-",
-        color=BLUE,
-        label="out of fold, two standard errors",
+    rows = calibration(out_of_fold, bins)
+    predicted, observed = rows["predicted"].to_numpy(), rows["observed"].to_numpy()
+    error = 2 * np.sqrt(observed * (1 - observed) / rows["rows"].to_numpy())
+    figure, (ax,) = new_figure(width=7.0, height=4.6)
+    ax.errorbar(predicted, observed, yerr=error, fmt="o-", color=BLUE, label="a bin of rows, with two\nbinomial standard errors")
+    ax.axline((0.5, 0.5), slope=1.0, color=GREY, linewidth=1.0, linestyle="--", label="perfectly calibrated")
+    low, high = min(predicted.min(), (observed - error).min()), max(predicted.max(), (observed + error).max())
+    margin = 0.05 * (high - low) or 0.05
+    ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
+    ax.set_xlabel("predicted probability of a rise")
+    ax.set_ylabel("share that rose")
+    headline(ax, f"Calibration of the probability of a rise, out of fold: {rows['rows'].sum():,} rows")
+    legend_beside(ax)
+    return png(figure, "; ".join(f"predicted {told:.3f}, rose {came:.3f}" for told, came in zip(predicted, observed, strict=True)))
+
+
+def calibration(out_of_fold: pl.DataFrame, bins: int) -> pl.DataFrame:
+    """The bins of ``calibration_chart``: predicted and observed (means), and rows, in the order of the predicted probability.
+
+    Of a fixed number of bins, those with less than half their share of the rows join the one before, the first ones the one after.
+    """
+    pairs = out_of_fold.select((pl.col(SCORE) + 0.5).alias("predicted"), (pl.col(TARGET) + 0.5).alias("observed"), pl.lit(1).alias("rows"))
+    # The middle of the places that equal probabilities share.
+    place = ((pl.col("predicted").rank("average") - 0.5) * bins / pl.len()).floor()
+    sums = pairs.group_by(place.alias("bin")).agg(pl.all().sum()).sort("bin")
+    joined = (2 * bins * pl.col("rows") >= pl.col("rows").sum()).cum_sum().clip(1)
+    return (
+        sums.group_by(joined.alias("bin"))
+        .agg(pl.exclude("bin").sum())
+        .sort("bin")
+        .select(pl.col("predicted") / pl.col("rows"), pl.col("observed") / pl.col("rows"), "rows")
     )
-    ax.axline((0.5, 0.5), slope=1.0, color=GREY, linewidth=1.0, label="perfectly calibrated")
-    ax.set_xlabel("predicted probability")
-    ax.set_ylabel("share of rises")
-    ax.set_title("Calibration of the probability of a rise", loc="left")
-    ax.legend(loc="upper left", frameon=False)
-    return png(figure)
 
 
 # The charts that a kind of target may ask for by name, drawn from out-of-fold scores.
@@ -106,7 +135,7 @@ CHARTS_OF_KINDS: Final[Mapping[str, Callable[[pl.DataFrame], bytes]]] = {"calibr
 
 
 def explanation_charts(explained: pl.DataFrame, model: str) -> dict[str, bytes]:
-    """A beeswarm of the contributions and bars of their mean sizes, by shap (PNG), of the most important features.
+    """A beeswarm of the contributions, by shap, and bars of their mean sizes (PNG), of the most important features.
 
     ``explained`` has session, symbol, feature, contribution and value, every feature of each stock and session.
     """
@@ -116,17 +145,44 @@ def explanation_charts(explained: pl.DataFrame, model: str) -> dict[str, bytes]:
 
 @drawn_once
 def _explanation_charts(explained: pl.DataFrame, model: str) -> dict[str, bytes]:
-    from shap import plots
-
-    explanation = _explanation(explained)
+    ranked = importances(explained)
+    shown = ranked.head(MOST_SHOWN)
+    of_shown = explained.filter(pl.col(FEATURE).is_in(shown[FEATURE].implode()))
+    told = ", ".join(f"{feature} {share:.1%}" for feature, share in shown.select(FEATURE, SHARE).iter_rows())
+    adds = _adds(ranked, shown)
     return {
-        "shap_beeswarm": _drawn_by(lambda: plots.beeswarm(explanation, max_display=MOST_SHOWN, show=False, plot_size=(9, 6)), model),
-        "shap_importance": _drawn_by(lambda: plots.bar(explanation, max_display=MOST_SHOWN, show=False), model),
+        "shap_beeswarm": _beeswarm(
+            _explanation(of_shown), f"{model}: what each feature adds to a score, by the feature's value{adds}", told
+        ),
+        "shap_importance": _importance_bars(
+            shown, f"{model}: how much each feature adds to a score, up or down, and its share of all{adds}", told
+        ),
     }
 
 
+def _adds(ranked: pl.DataFrame, shown: pl.DataFrame) -> str:
+    """The second line of a title; both frames have rows of ``importances``."""
+    share = shown[SHARE].sum()
+    return (
+        f"\nThe first {shown.height} of {ranked.height} features, {share:.0%} of what all of them add"
+        if share
+        else "\nNo feature adds anything"
+    )
+
+
+def _importance_bars(shown: pl.DataFrame, title: str, told: str) -> bytes:
+    """Bars of the mean sizes; ``shown`` has rows of ``importances``."""
+    figure, (ax,) = new_figure(height=1.6 + 0.28 * max(shown.height, 4))
+    bars = ax.barh(shown[FEATURE].to_list(), shown[IMPORTANCE].to_list(), color=BLUE)
+    ax.bar_label(bars, [f"{share:.1%}" for share in shown[SHARE]], padding=3, fontsize=8)
+    ax.grid(visible=False)
+    ax.invert_yaxis()
+    ax.set_xlabel(f"mean |SHAP value|, {_UNIT}")
+    headline(ax, title)
+    return png(figure, told)
+
+
 def _explanation(explained: pl.DataFrame) -> "Explanation":
-    import numpy as np
     from shap import Explanation
 
     key = [SESSION, SYMBOL]
@@ -139,20 +195,23 @@ def _explanation(explained: pl.DataFrame) -> "Explanation":
     )
 
 
-def _drawn_by(draw: Callable[[], object], model: str) -> bytes:
+def _beeswarm(explanation: "Explanation", title: str, told: str) -> bytes:
     """The PNG of what shap draws on pyplot's current figure, which is closed afterwards."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+    from shap import plots
 
-    figure = plt.figure(figsize=(9, 6))
+    figure = plt.figure(figsize=(9, 6), layout="constrained")
     try:
-        draw()
-        figure = plt.gcf()
-        figure.axes[0].set_title(f"{model}: what features add to its scores", loc="left", fontsize=11)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=80, bbox_inches="tight", metadata={"Software": None})
-        return buffer.getvalue()
+        plots.beeswarm(explanation, max_display=MOST_SHOWN, show=False, plot_size=None)
+        ax = figure.axes[0]
+        headline(ax, title)
+        ax.set_xlabel(f"SHAP value, {_UNIT}", fontsize=10)
+        ax.tick_params(labelsize=9)
+        ax.xaxis.set_major_locator(MaxNLocator(6))
+        return png(figure, told)
     finally:
         plt.close(figure)

@@ -1,12 +1,16 @@
 """The parts of a result as Dagster shows them: the metadata of a materialisation, its data version, and the results of checks."""
 
 import base64
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from stock_pipeline.core.charts import alternative_text
+from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.orchestration.context import CheckOutcome, Facts, StageOutput
 from stock_pipeline.orchestration.execution import StageResult
@@ -31,7 +35,7 @@ def check_results(result: StageResult, key: Key) -> Iterator[dg.AssetCheckResult
     outcomes = {UP_TO_DATE.name: CheckOutcome(result.up_to_date, reached), LAST_EXECUTION.name: made, **result.checks}
     for spec in check_specs(result.stage, key):
         verdict = outcomes[spec.name]
-        facts = {name: frame_shown(value) if isinstance(value, pl.DataFrame) else value for name, value in verdict.facts.items()}
+        facts = {name: frame_shown(value) if isinstance(value, pl.DataFrame) else shown(value) for name, value in verdict.facts.items()}
         severity = dg.AssetCheckSeverity.WARN if spec.warns else dg.AssetCheckSeverity.ERROR
         yield dg.AssetCheckResult(
             passed=verdict.passed, check_name=spec.name, asset_key=dg.AssetKey(key), severity=severity, metadata=facts
@@ -41,12 +45,12 @@ def check_results(result: StageResult, key: Key) -> Iterator[dg.AssetCheckResult
 def metadata_of(result: StageResult, key: Key) -> dict[str, Any]:
     """The metadata of an asset's materialisation for the web UI; charts and rows where they are new."""
     table, output = result.stage.table_of(key), result.output
-    shown: dict[str, Any] = {"result": _result(result), "watermark": str(result.reached)}
+    facts: dict[str, Any] = {"result": _result(result), "watermark": str(result.reached)}
     if output is not None and result.state == "succeeded":
-        shown |= output_metadata(output) if key == result.stage.keys[0] else preview(output, table)
+        facts |= output_metadata(output) if key == result.stage.keys[0] else preview(output, table)
     if table is not None:
-        shown["dagster/row_count"] = result.progress.counts[table.qualified_name]
-    return shown | {"seconds": round(result.seconds, 3)}
+        facts["dagster/row_count"] = result.progress.counts[table.qualified_name]
+    return facts | {"seconds": round(result.seconds, 3)}
 
 
 def data_version(result: StageResult, key: Key) -> str:
@@ -65,6 +69,7 @@ def _result(result: StageResult) -> str:
 
 MOST_ROWS = 50  # of a table shown in the web UI
 PREVIEW_ROWS = 20
+LETTERS_OF_A_LINE = 40  # a longer text of a cell may be broken into lines
 
 
 def column_schema(schema: TableSchema) -> dg.TableSchema:
@@ -83,24 +88,45 @@ def column_schema(schema: TableSchema) -> dg.TableSchema:
 
 
 def chart(content: bytes) -> dg.MarkdownMetadataValue:
-    """A PNG file that the web UI shows."""
-    return dg.MetadataValue.md(f"![chart](data:image/png;base64,{base64.b64encode(content).decode()})")
+    """A PNG file that the web UI shows, with the text that the file has for who cannot see it."""
+    said = re.sub(r"([\\\[\]])", r"\\\1", alternative_text(content))  # brackets would end the text
+    return dg.MetadataValue.md(f"![{said}](data:image/png;base64,{base64.b64encode(content).decode()})")
+
+
+def shown(value: Any) -> Any:
+    """A figure as the web UI shows it: to four significant digits, or whole where it is a whole number; anything else as it is."""
+    return float(f"{value:.4g}") if isinstance(value, float) and not value.is_integer() else value
 
 
 def frame_shown(frame: pl.DataFrame) -> dg.MetadataValue[Any]:
-    """The first rows of a frame as a table."""
-    shown = frame.head(MOST_ROWS).with_columns(pl.selectors.temporal().cast(pl.String), pl.selectors.float().round(5))
-    if shown.is_empty():
+    """The first rows of a frame as a table, each in one line as far as its texts are short."""
+    head = frame.head(MOST_ROWS).with_columns(pl.selectors.temporal().cast(pl.String), pl.selectors.float().cast(pl.Float64))
+    if head.is_empty():
         return dg.MetadataValue.md("no rows")
-    columns = [dg.TableColumn(name, type=str(dtype)) for name, dtype in shown.schema.items()]
-    return dg.MetadataValue.table([dg.TableRecord(row) for row in shown.to_dicts()], schema=dg.TableSchema(columns))
+    columns = [dg.TableColumn(name, type=str(dtype)) for name, dtype in frame.schema.items()]
+    records = [dg.TableRecord({name: _cell(value) for name, value in row.items()}) for row in head.to_dicts()]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and len(value) <= LETTERS_OF_A_LINE:
+        return value.replace(" ", "\u00a0")  # where the web UI breaks no line
+    return shown(value)
 
 
 def output_metadata(output: StageOutput) -> dict[str, Any]:
-    """The metadata of an output: facts first, then charts, then tables, which may be long."""
-    shown: dict[str, Any] = {name: value for name, value in output.facts.items() if value is not None}
-    shown |= {name: chart(content) for name, content in output.charts().items()}
-    return shown | {name: frame_shown(frame) for name, frame in output.tables.items()}
+    """The metadata of an output: facts first, then charts, then tables, which may be long.
+
+    Raises:
+        StockPipelineError: two of them have one name, so that only one would be seen.
+    """
+    facts = {name: shown(value) for name, value in output.facts.items() if value is not None}
+    charts = {name: chart(content) for name, content in output.charts().items()}
+    tables = {name: frame_shown(frame) for name, frame in output.tables.items()}
+    twice = [name for name, count in Counter([*facts, *charts, *tables]).items() if count > 1]
+    if twice:
+        raise StockPipelineError(f"the output has more than one fact, chart or table named {', '.join(twice)}; give each its own name")
+    return {**facts, **charts, **tables}
 
 
 def preview(output: StageOutput, schema: TableSchema | None) -> dict[str, Any]:

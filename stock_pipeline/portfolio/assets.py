@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import INDUSTRY, MODEL, PREDICTED_EXCESS_RETURN, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import INDUSTRY, MODEL, NAME, PREDICTED_EXCESS_RETURN, PROFILE, RANK, SCORE, SECTOR, SESSION, SYMBOL
 from stock_pipeline.market_data.reading import BAR_TABLES, adjusted_bars, particulars, sessions_of
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.catalogue import STACK
@@ -13,14 +13,17 @@ from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.portfolio.charts import suggestion_bars
 from stock_pipeline.portfolio.profiles import PROFILES
-from stock_pipeline.portfolio.risk import WINDOW, risk_figures
-from stock_pipeline.portfolio.suggest import suggest_stocks
+from stock_pipeline.portfolio.risk import VOLATILITY, WINDOW, risk_figures
+from stock_pipeline.portfolio.suggest import TOTAL_SCORE, WEIGHT, suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.reading import disabled_models, serving_predictions
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import replace_sessions
 from stock_pipeline.storage.reading import Selection
+
+# One line of the web UI for each stock; the table has the rest, and the reason in words.
+SHOWN = (RANK, SYMBOL, NAME, SECTOR, WEIGHT, VOLATILITY, PREDICTED_EXCESS_RETURN, TOTAL_SCORE)
 
 
 def suggest(context: StageContext) -> StageOutput | None:
@@ -35,7 +38,7 @@ def suggest(context: StageContext) -> StageOutput | None:
         writes=(replace_sessions(SUGGESTED_STOCKS, made, least_share=0.0, may_be_empty=True),),
         watermark=context.as_of,
         charts=lambda: {profile.name: suggestion_bars(of_last, profile.name) for profile in PROFILES},
-        tables={"suggested": of_last.filter(pl.col("profile") == PROFILES[0].name).sort("rank")},
+        tables={"suggested": of_last.filter(pl.col(PROFILE) == PROFILES[0].name).sort(RANK).select(SHOWN)},
     )
 
 

@@ -48,13 +48,14 @@ def make_predictions(context: StageContext) -> StageOutput | None:
     heard = serving_predictions(lineup.versions, predictions)
     last = _best_model(heard.filter(pl.col(SESSION) == heard[SESSION].max()))
     reasons = explained.filter((pl.col(SESSION) == pl.col(SESSION).max()) & (pl.col(RANK) == 1))
+    cost = context.settings.trading.cost_bps_per_side
     return StageOutput(
         writes=(
             replace_groups(DAILY_PREDICTIONS, predictions, (SESSION, TRAINING_ID)),
             replace_groups(EXPLANATIONS, explained, (SESSION, TRAINING_ID), may_be_empty=True),
         ),
         watermark=context.as_of,
-        charts=lambda: {"predictions": prediction_bars(last)} if last.height else {},
+        charts=lambda: {"predictions": prediction_bars(last, cost)} if last.height else {},
         tables={"best": last.sort(RANK).head(20), "strongest_feature": reasons},
         facts={"sessions_predicted": predictions[SESSION].n_unique(), "models": predictions[MODEL].n_unique()},
     )
@@ -76,11 +77,11 @@ def make_signals(context: StageContext) -> StageOutput | None:
     for (session,), rows in latest.group_by(SESSION, maintain_order=True):
         made_on = context.as_of if session == last else session
         parts.append(signals(rows, calendar.next_session(made_on)))
-    made = pl.concat(parts)
+    made, cost = pl.concat(parts), context.settings.trading.cost_bps_per_side
     return StageOutput(
         writes=(replace_sessions(SIGNALS, made),),
         watermark=context.as_of,
-        charts=lambda: {"signals": prediction_bars(made.filter(pl.col(SESSION) == last))},
+        charts=lambda: {"best_and_worst": prediction_bars(made.filter(pl.col(SESSION) == last), cost)},
         tables={"signals": made.group_by(SESSION, SIGNAL).len().sort(SESSION, SIGNAL, descending=[True, False])},
     )
 
@@ -156,7 +157,7 @@ STAGES: Sequence[Stage] = (
         tables=(DAILY_PREDICTIONS, EXPLANATIONS),
         reads=(DAILY_FEATURES, MODEL_VERSIONS, MODEL_ENABLEMENT, *via((key_of(MODEL_VERSIONS),), TRAININGS), *BAR_TABLES),
         body=make_predictions,
-        settings_ahead=("features.set", "quality.jump_ratio"),
+        settings_ahead=("features.set", "quality.jump_ratio", "trading"),  # costs are drawn beside the predictions
         code_version="2",
     ),
     Stage(
@@ -165,6 +166,6 @@ STAGES: Sequence[Stage] = (
         tables=(SIGNALS,),
         reads=(DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_ENABLEMENT),
         body=make_signals,
-        settings_ahead=("exchange",),
+        settings_ahead=("exchange", "trading"),
     ),
 )

@@ -53,7 +53,7 @@ def register_versions(context: StageContext) -> StageOutput | None:
         charts=lambda: {"active_periods": active_periods(now.decisions, context.as_of)} if versions.height else {},
         tables={
             "decisions": now.decisions.sort(AS_OF, MODEL, tables.NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
-            "versions": versions.sort(AS_OF, MODEL, descending=True),
+            "every_version": versions.sort(AS_OF, MODEL, descending=True),
         },
         facts={
             "versions": versions.height,

@@ -1,37 +1,65 @@
 """Charts of the registry: when each version of a model was active."""
 
 from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from stock_pipeline.core.charts import new_figure, png
+from stock_pipeline.core.charts import BLUE, INK, ORANGE, SKY, day_axis, headline, legend_beside, new_figure, png
 from stock_pipeline.core.columns import AS_OF, MODEL, VERSION
 from stock_pipeline.registry.tables import DECISION, NUMBER, PROMOTION, REJECTION, ROLLBACK, SHADOWING
 
-MARKS = {REJECTION: ("x", "C3"), SHADOWING: ("o", "C7")}
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKS: Final = {REJECTION: ("X", ORANGE), SHADOWING: ("o", INK)}
+_NIGHT: Final = timedelta(days=1)  # a version serves at least the night of its promotion
+_LEAST_SPAN: Final = timedelta(days=7)  # of the axis, or a single night would look like a long time
+_NARROW: Final = 0.02  # of the axis; a number does not fit into a narrower bar
 
 
 def active_periods(promotions: pl.DataFrame, until: date) -> bytes:
     """A PNG with a row for each model: a bar for each period of an active version, a mark for each version rejected or moved to shadow.
 
-    ``promotions`` holds rows of DECISIONS, of which at least one made a version active.
+    The version that serves now is darker than those before it.
+
+    Args:
+        promotions: rows of DECISIONS, of which at least one made a version active.
+        until: the last night.
     """
     models = promotions[MODEL].unique().sort(descending=True).to_list()
-    figure, (ax,) = new_figure()
-    for place, model in enumerate(models):
-        of_model = promotions.filter(pl.col(MODEL) == model).sort(NUMBER)
-        served = of_model.filter(pl.col(DECISION).is_in([PROMOTION, ROLLBACK]))
-        starts = served[AS_OF].to_list()
-        for version, start, end in zip(served[VERSION], starts, [*starts[1:], until + timedelta(days=1)], strict=True):
-            ax.barh(place, end - start, left=start, height=0.6, color=f"C{version % 10}", alpha=0.6)
-            if end > start:
-                ax.text(start, place, f" {version}", va="center", fontsize=7)
-        for decision, (mark, colour) in MARKS.items():
-            days = of_model.filter(pl.col(DECISION) == decision)[AS_OF].to_list()
-            ax.plot(days, [place] * len(days), mark, color=colour, markersize=6, label=decision if place == 0 else None)
+    figure, (ax,) = new_figure(height=1.4 + 0.28 * max(len(models), 4))
+    end = until + _NIGHT
+    ax.set_xlim(min(*promotions[AS_OF], end - _LEAST_SPAN), end)  # type: ignore[arg-type]  # matplotlib takes dates too
+    now = [f"{model} {_draw_periods(ax, place, _of(promotions, model), end)}" for place, model in enumerate(models)]
+    for decision, (mark, colour) in MARKS.items():
+        made = promotions.filter(pl.col(DECISION) == decision)
+        if made.height:
+            places = [models.index(model) for model in made[MODEL]]
+            label = decision.replace("_", " ")
+            ax.plot(made[AS_OF].to_list(), places, mark, color=colour, markersize=8, markeredgecolor="white", clip_on=False, label=label)
     ax.set_yticks(range(len(models)), models, fontsize=8)
-    ax.set_title("Active versions", fontsize=10)
+    ax.grid(visible=False)
+    day_axis(ax)
+    ax.set_xlabel("night")
+    headline(ax, f"Times in service until the night of {until}: the number of each active version, the present one dark")
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    figure.autofmt_xdate()
-    return png(figure)
+        legend_beside(ax)
+    return png(figure, f"In service now: {', '.join(reversed(now))}")
+
+
+def _of(promotions: pl.DataFrame, model: str) -> pl.DataFrame:
+    return promotions.filter(pl.col(MODEL) == model).sort(NUMBER)
+
+
+def _draw_periods(ax: "Axes", place: int, of_model: pl.DataFrame, end: date) -> str:
+    """The bars of one model up to ``end``; returns the version that serves now."""
+    served = of_model.filter(pl.col(DECISION).is_in([PROMOTION, ROLLBACK]))
+    periods = served.select(VERSION, AS_OF, pl.col(AS_OF).shift(-1).fill_null(end).alias("end"))
+    left, right = ax.get_xlim()
+    for version, start, stop in periods.iter_rows():
+        now = stop == end
+        ax.barh(place, stop - start, left=start, height=0.6, color=BLUE if now else SKY, edgecolor="white", linewidth=0.8)
+        if (stop - start).days > _NARROW * (right - left):
+            ax.text(start, place, f" {version}", va="center", fontsize=7, color="white" if now else INK)
+    return f"version {served[VERSION][-1]}" if served.height else "none"

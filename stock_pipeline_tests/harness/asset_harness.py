@@ -18,6 +18,7 @@ from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores, upsert
 from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.harness.figures import EMPTY
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 
 DAYS = sessions(5)
@@ -37,7 +38,7 @@ def output(size: int = 5, watermark: date = DAYS[3]) -> StageOutput:
     return StageOutput(
         writes=(upsert(BACKUPS, pl.DataFrame([row], schema=BACKUPS.dtypes)),),
         watermark=watermark,
-        charts=lambda: {"curve": b"PNG"},
+        charts=lambda: {"curve": EMPTY},
         facts={"size": size},
     )
 

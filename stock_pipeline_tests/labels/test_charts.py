@@ -1,10 +1,13 @@
+import numpy as np
 import polars as pl
 import pytest
 
+from stock_pipeline.core.charts import alternative_text
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.labels.charts import return_bands
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
+from stock_pipeline_tests.harness.figures import assert_legible, watched
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -36,3 +39,17 @@ def test_the_horizon_is_part_of_the_picture() -> None:
 def test_nothing_to_draw_is_said_so() -> None:
     with pytest.raises(InputError, match="no row of the labels has a forward_return_5 to draw; wait for 6 more sessions"):
         return_bands(labels(6), 5)
+
+
+@pytest.mark.parametrize(("horizon", "until"), [(1, "the open after"), (5, "the open 5 sessions later")])
+def test_the_legend_stands_beside_the_bands_and_percent_are_told(horizon: int, until: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = watched(monkeypatch)
+    made = labels(40)
+    content = return_bands(made, horizon)
+    (figure,) = saved
+    assert_legible(figure, content)
+    (ax,) = figure.axes
+    assert ax.get_title("left") == f"Forward returns of each session's stocks in %, next open to {until}"
+    name = f"forward_return_{horizon}"
+    medians = [100 * float(np.median(rows[name].to_numpy())) for _, rows in made.drop_nulls(name).group_by("session")]
+    assert f"{min(medians):+.2f}% and {max(medians):+.2f}%" in alternative_text(content)

@@ -2,12 +2,22 @@ import numpy as np
 import polars as pl
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from stock_pipeline.core.charts import BLUE, MUTED, alternative_text
 from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, METRIC, MODEL, SCORE, SESSION, SYMBOL, TARGET, VALUE
-from stock_pipeline.models import charts
-from stock_pipeline.models.charts import calibration_chart, explanation_charts, rank_ic_chart, scores_chart, weights_chart
+from stock_pipeline.models.charts import (
+    MOST_SHOWN,
+    calibration,
+    calibration_chart,
+    explanation_charts,
+    rank_ic_chart,
+    scores_chart,
+    weights_chart,
+)
 from stock_pipeline_tests.factories.panels import sessions
+from stock_pipeline_tests.harness.figures import assert_legible, watched, written
 
 PNG = b"\x89PNG"
 
@@ -60,20 +70,29 @@ def test_calibration_is_a_png_that_changes_with_it(count: int) -> None:
 
 
 def test_calibration_is_drawn_where_the_rises_came(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = list[Figure]()
-
-    def drawn(figure: Figure) -> bytes:
-        figures.append(figure)
-        return b""
-
-    monkeypatch.setattr(charts, "png", drawn)
-    calibration_chart(said(50_000, 1.0), bins=5)
-    (axes,) = figures[0].axes
+    saved = watched(monkeypatch)
+    content = calibration_chart(said(50_000, 1.0), bins=5)
+    (figure,) = saved
+    assert_legible(figure, content)
+    (axes,) = figure.axes
     line = axes.containers[0].lines[0]  # type: ignore[attr-defined]
     told, came = (np.asarray(held, dtype=np.float64) for held in line.get_data())
     np.testing.assert_allclose(told, [0.34, 0.42, 0.5, 0.58, 0.66], atol=0.01)
     np.testing.assert_allclose(came, told, atol=0.02)
-    assert axes.get_title(loc="left") == "Calibration of the probability of a rise"
+    assert axes.get_title(loc="left") == "Calibration of the probability of a rise, out of fold: 50,000 rows"
+    assert (axes.get_xlim(), axes.get_aspect()) == (axes.get_ylim(), 1.0)
+    assert "; ".join(f"predicted {x:.3f}, rose {y:.3f}" for x, y in zip(told, came, strict=True)) in alternative_text(content)
+
+
+def test_equal_probabilities_share_a_bin_so_that_the_line_never_turns_back() -> None:
+    """A model that says few different numbers, as trees do; a bin that they leave nearly empty joins its neighbour."""
+    scores = np.repeat([-0.02, 0.001, 0.02, 0.021], [5, 400, 580, 15])
+    rises = np.resize([0.5, -0.5, 0.5, 0.5], len(scores))
+    found = calibration(pl.DataFrame({SCORE: scores, TARGET: rises}), bins=10)
+    assert found["predicted"].is_sorted() and found["predicted"].n_unique() == found.height == 2
+    assert found["rows"].to_list() == [405, 595]
+    np.testing.assert_allclose(found["predicted"], [0.5 + scores[:405].mean(), 0.5 + scores[405:].mean()])
+    np.testing.assert_allclose(found["observed"], [(rises[:405] > 0).mean(), (rises[405:] > 0).mean()])
 
 
 def explained() -> pl.DataFrame:
@@ -94,6 +113,71 @@ def test_explanations_are_two_pngs_by_shap_and_no_figure_stays_open() -> None:
     assert plt.get_fignums() == before
 
 
+def many() -> pl.DataFrame:
+    """Contributions of 20 features, of which the later ones add more."""
+    rng = np.random.default_rng(3)
+    key = {SESSION: [day for day in sessions(5) for _ in range(2)], SYMBOL: ["A", "B"] * 5}
+    frames = [
+        pl.DataFrame(
+            {**key, FEATURE: [f"f{place:02d}"] * 10, CONTRIBUTION: 1e-5 * (place + 1) * rng.choice([-1, 1], 10), VALUE: rng.random(10)}
+        )
+        for place in range(20)
+    ]
+    return pl.concat(frames)
+
+
+def test_bars_of_importance_have_shares_that_tell_and_none_of_the_features_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = watched(monkeypatch)
+    charts = explanation_charts(many(), "lightgbm")
+    beeswarm, bars = saved
+    assert_legible(bars, charts["shap_importance"])
+    (ax,) = bars.axes
+    shares = {f"f{place:02d}": (place + 1) / 210 for place in range(20)}  # 1 + 2 + ... + 20 = 210
+    first = sorted(shares, key=lambda name: -shares[name])[:MOST_SHOWN]
+    assert [label.get_text() for label in ax.get_yticklabels()] == first
+    assert [text.get_text() for text in ax.texts] == [f"{shares[name]:.1%}" for name in first]
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([210e-5 * shares[name] for name in first])  # type: ignore[attr-defined]
+    of_all = sum(shares[name] for name in first)
+    assert f"The first {MOST_SHOWN} of 20 features, {of_all:.0%} of what all of them add" in ax.get_title("left")
+    assert "SHAP" in ax.get_xlabel()
+    for figure in (beeswarm, bars):
+        assert not any("other features" in text or "+0" in text for text in written(figure))
+    assert [label.get_text() for label in beeswarm.axes[0].get_yticklabels()] == first[::-1]
+    assert all(f"f19 {20 / 210:.1%}" in alternative_text(chart) for chart in charts.values())
+
+
+def test_features_that_add_nothing_are_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = watched(monkeypatch)
+    explanation_charts(many().with_columns(pl.lit(0.0).alias(CONTRIBUTION)), "direction")
+    assert all(figure.axes[0].get_title("left").endswith("No feature adds anything") for figure in saved)
+
+
+def test_the_stack_stands_out_among_the_models_compared_and_figures_stand_beside_the_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = watched(monkeypatch)
+    values = {"lightgbm": 0.02, "stack": 0.03, "mlp": -0.01}
+    rows = [row for model, value in values.items() for row in ((model, "rank_ic", value), (model, "rank_ic_t", 2.0))]
+    content = scores_chart(pl.DataFrame(rows, schema=[MODEL, METRIC, VALUE], orient="row"))
+    weighed = weights_chart(pl.DataFrame({MODEL: ["lightgbm", "mlp"], "weight": [0.7, 0.3]}))
+    compared, weights = saved
+    assert_legible(compared, content)
+    assert_legible(weights, weighed)
+    assert [to_hex(bar.get_facecolor()) for bar in compared.axes[0].patches] == [MUTED, MUTED, BLUE]
+    assert {"+0.0200", "+0.0300", "-0.0100"} <= set(written(compared)) and {"70.0%", "30.0%", "equal weights, 50.0%"} <= set(
+        written(weights)
+    )
+    assert alternative_text(content).endswith("stack +0.0300, lightgbm +0.0200, mlp -0.0100")
+    assert alternative_text(weighed).endswith("lightgbm 70.0%, mlp 30.0%")
+
+
+def test_the_rank_ic_of_each_session_has_its_legend_beside_and_its_mean_in_the_title(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = watched(monkeypatch)
+    daily = pl.DataFrame({SESSION: sessions(30), "rank_ic": [None, *(0.01 * (i % 7 - 2) for i in range(29))]})
+    content = rank_ic_chart(daily, "mlp")
+    assert_legible(saved[0], content)
+    mean = sum(0.01 * (i % 7 - 2) for i in range(29)) / 29
+    assert saved[0].axes[0].get_title("left") == f"mlp out of fold: mean rank IC {mean:+.4f} over 29 sessions"
+
+
 def test_shap_is_given_each_stock_s_contributions_beside_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
     titles, given = list[str](), list[object]()
 
@@ -105,10 +189,12 @@ def test_shap_is_given_each_stock_s_contributions_beside_its_values(monkeypatch:
         titles.append(figure.axes[0].get_title(loc="left"))
 
     monkeypatch.setattr("shap.plots.beeswarm", drawn)
-    monkeypatch.setattr("shap.plots.bar", drawn)
     monkeypatch.setattr(Figure, "savefig", titled)
     explanation_charts(explained(), "xgboost")
-    assert titles == ["xgboost: what features add to its scores"] * 2
+    assert [title.splitlines()[0] for title in titles] == [
+        "xgboost: what each feature adds to a score, by the feature's value",
+        "xgboost: how much each feature adds to a score, up or down, and its share of all",
+    ]
     explanation = given[0]
     for place, name in enumerate(explanation.feature_names):  # type: ignore[attr-defined]
         of_feature = explained().filter(pl.col(FEATURE) == name)

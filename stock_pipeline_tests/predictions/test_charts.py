@@ -3,9 +3,12 @@ from datetime import date
 import polars as pl
 import pytest
 
-from stock_pipeline.predictions.charts import prediction_bars
+from stock_pipeline.core.charts import alternative_text
+from stock_pipeline.predictions.charts import PALE, prediction_bars
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
+from stock_pipeline_tests.harness.figures import assert_legible, watched, written
 
+COST = 10.0  # basis points a side: 0.2 % to buy and sell
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -22,9 +25,42 @@ def rows(count: int, predicted: bool = True) -> pl.DataFrame:
 
 @pytest.mark.parametrize("frame", [rows(60), rows(5), rows(60, predicted=False), DAILY_PREDICTIONS.empty()])
 def test_a_picture_of_any_number_of_stocks(frame: pl.DataFrame) -> None:
-    assert prediction_bars(frame).startswith(PNG)
+    assert prediction_bars(frame, COST).startswith(PNG)
 
 
 def test_the_same_rows_in_another_order_give_the_same_picture() -> None:
-    assert prediction_bars(rows(30)) == prediction_bars(rows(30).reverse())
-    assert prediction_bars(rows(30)) != prediction_bars(rows(31))
+    assert prediction_bars(rows(30), COST) == prediction_bars(rows(30).reverse(), COST)
+    assert prediction_bars(rows(30), COST) != prediction_bars(rows(31), COST)
+
+
+# Returns of 60 stocks reach from -30 % to 29 % in steps of 1 %: a cost of 25 % is reached by 11 stocks, one of 50 % by none.
+@pytest.mark.parametrize(
+    ("bps_per_side", "cost", "reached", "pale"), [(1250.0, 25.0, "11", 9), (2500.0, 50.0, "none", 20), (0.0, 0.0, None, 0)]
+)
+def test_what_costs_would_eat_up_is_pale_and_within_lines_that_are_seen(
+    bps_per_side: float, cost: float, reached: str | None, pale: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = watched(monkeypatch)
+    content = prediction_bars(rows(60), bps_per_side)
+    (figure,) = saved
+    assert_legible(figure, content)
+    (ax,) = figure.axes
+    values = [*range(29, 19, -1), *range(-21, -31, -1)]
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx(values)  # type: ignore[attr-defined]
+    assert [bar.get_alpha() for bar in ax.patches].count(PALE) == pale
+    dashed = [line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"]  # type: ignore[index]
+    assert dashed == ([-cost, cost] if cost else [])
+    low, high = ax.get_xlim()
+    assert low < -max(cost, 30) and high > max(cost, 29)
+    assert f"Predicted excess returns beyond the cost of buying and selling, {cost:g}%: {reached} of 60" in ax.get_title("left") or not cost
+    assert "ridge after the close of 2020-03-05: 20 of 60 stocks" in ax.get_title("left") and ax.get_xlabel().endswith("%")
+    assert {"+29%", "+20%", "-21%", "-30%"} <= set(written(figure))
+    assert "S059 +29%, S058 +28%" in alternative_text(content) and alternative_text(content).endswith("S000 -30%")
+
+
+def test_scores_have_no_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = watched(monkeypatch)
+    content = prediction_bars(rows(60, predicted=False), COST)
+    (ax,) = saved[0].axes
+    assert_legible(saved[0], content)
+    assert (ax.get_xlabel(), "cost" in ax.get_title("left"), {bar.get_alpha() for bar in ax.patches}) == ("score", False, {1.0})
