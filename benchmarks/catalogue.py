@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import features, graph, ingest, life, models, quality, run
+from benchmarks import features, graph, ingest, life, models, promotion, quality, run
 from benchmarks.figure import Figure
 
 
@@ -32,6 +32,7 @@ CATALOGUE: Final[tuple[Benchmark, ...]] = (
     Benchmark("models", "Train every model on 500,000 samples, then load, ask and explain them.", models.measure),
     Benchmark("quality", "Rank IC of every model and the stack, walk-forward 2010 to 2017.", quality.measure, takes_data=True),
     Benchmark("development", "The same on 2008 and 2009, on which choices were made.", quality.develop, takes_data=True),
+    Benchmark("promotion", "How often the promotion rule takes noise, an equal version and a better one.", promotion.measure),
     Benchmark("life", "A month of nights: versions trained, shadowed, promoted, refused, rolled back.", life.measure, takes_data=True),
     Benchmark("run", "Run the full pipeline in a cold process, twice.", run.measure, takes_data=True),
 )

@@ -1,7 +1,7 @@
 """``life``: a month of nights on a panel, as a user would live them with the command line, and what the registry's tables tell of it.
 
 Every session is one night of ``stock-pipeline run --no-train``; every fifth one is followed by a retraining. New versions predict in
-shadow for five sessions. A hand goes back one step in the third week, and switches a model off and on in the fourth.
+shadow for eight sessions. A hand goes back one step in the third week, and switches a model off and on in the fourth.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any, Final
 from benchmarks.cold_process import BenchmarkError, environment, fresh_folder, run_cold
 from benchmarks.figure import Figure
 
-NIGHTS, WEEK, STOCKS = 23, 5, 80
+NIGHTS, WEEK, IN_SHADOW, STOCKS = 23, 5, 8, 80
 MODELS: Final = ("spline_ridge", "lightgbm", "random_forest")
 COUNTED: Final = ("promoted", "refused", "put into shadow", "rolled back to")
 
@@ -77,7 +77,7 @@ def _settings(data: str, symbols: list[str]) -> dict[str, Any]:
         "source": {"name": "files", "path": data, "symbols": symbols},
         "models": {"names": list(MODELS)},
         "datasets": {"sessions": 1000},
-        "registry": {"promotion": {"mode": "shadow", "shadow_sessions": WEEK}, "mirror_to_mlflow": False},
+        "registry": {"promotion": {"mode": "shadow", "shadow_sessions": IN_SHADOW}, "mirror_to_mlflow": False},
     }
 
 

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from stock_pipeline.core.columns import (
     BASELINE_MAE,
+    BASELINE_MSE,
     FORWARD_RETURN,
     IC,
     MAE,
+    MSE,
     PREDICTIONS,
     RANK_IC,
     SCORE,
+    SCORE_SQUARE,
     SESSION,
     STOCKS,
     TARGET,
@@ -64,13 +67,18 @@ def daily_metrics(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
         outcome: what the score is ranked against.
 
     Returns:
-        session, predictions (Int32), error and baseline_mae (mean absolute, Float64) and rank_ic (null where undefined), by session.
+        session, predictions (Int32), mae and mse (mean absolute and mean squared error, Float64), baseline_mae and baseline_mse (those of
+        predicting 0 for every stock), score_square (mean square of the scores) and rank_ic (null where undefined), by session.
     """
     known = rows.drop_nulls([SCORE, TARGET])
+    error, target = pl.col(SCORE) - pl.col(TARGET), pl.col(TARGET)
     errors = known.group_by(SESSION).agg(
         pl.len().cast(pl.Int32).alias(PREDICTIONS),
-        (pl.col(SCORE) - pl.col(TARGET)).abs().mean().alias(MAE),
-        pl.col(TARGET).abs().mean().alias(BASELINE_MAE),
+        error.abs().mean().alias(MAE),
+        target.abs().mean().alias(BASELINE_MAE),
+        (error**2).mean().alias(MSE),
+        (target**2).mean().alias(BASELINE_MSE),
+        (pl.col(SCORE) ** 2).mean().alias(SCORE_SQUARE),
     )
     ranked = rank_ic_by_session(known, outcome).select(SESSION, RANK_IC)
     return errors.join(ranked, on=SESSION, how="left").sort(SESSION)

@@ -5,10 +5,10 @@ from typing import Final
 from stock_pipeline.core.named import entry_named
 from stock_pipeline.datasets.targets.direction import DIRECTION_KIND
 from stock_pipeline.datasets.targets.relative_return import RETURN_KIND
-from stock_pipeline.datasets.targets.target_kind import TargetKind
+from stock_pipeline.datasets.targets.target_kind import JudgedBy, TargetKind
 from stock_pipeline.datasets.targets.volatility import VOLATILITY_KIND
 
-__all__ = ["DIRECTION_KIND", "RETURN_KIND", "TARGET_KINDS", "VOLATILITY_KIND", "TargetKind", "target_kind"]
+__all__ = ["DIRECTION_KIND", "RETURN_KIND", "TARGET_KINDS", "VOLATILITY_KIND", "JudgedBy", "TargetKind", "target_kind"]
 
 TARGET_KINDS: Final[tuple[TargetKind, ...]] = (
     RETURN_KIND,

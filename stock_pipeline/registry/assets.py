@@ -38,8 +38,9 @@ def register_versions(context: StageContext) -> StageOutput | None:
     stored = stored_registry(stores)
     held = stored.registry
     candidates = _candidates(context, held.versions)
-    now = register(held, candidates, context.as_of, rule, out_of_fold(stores), _unusable(context))
-    now = judge_shadows(now, context.as_of, rule, in_shadow(stores))
+    holdout = out_of_fold(stores)
+    now = register(held, candidates, context.as_of, rule, holdout, _unusable(context))
+    now = judge_shadows(now, context.as_of, rule, in_shadow(stores), holdout)
     decisions = now.decisions.join(held.decisions, on=[MODEL, tables.NUMBER], how="anti")
     for row in decisions.iter_rows(named=True):
         context.report_progress(f"{row[MODEL]} {row[VERSION]} {row[tables.DECISION]}")

@@ -4,7 +4,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import TRAINING_ID
 from stock_pipeline.core.scores import daily_metrics
-from stock_pipeline.datasets.catalogue import target_kind
+from stock_pipeline.datasets.catalogue import TargetKind, target_kind
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.registry.comparison import Comparison, compare, on_common_rows
 from stock_pipeline.registry.registration import Compare
@@ -18,8 +18,9 @@ def out_of_fold(stores: Stores) -> Compare:
 
     def both(candidate: str, champion: str) -> Comparison | None:
         own, other = (stores.read(OUT_OF_FOLD_PREDICTIONS, Selection(equals={TRAINING_ID: [name]})) for name in (candidate, champion))
-        learned = stores.read(TRAININGS, Selection(columns=("target",), equals={TRAINING_ID: [candidate]})).item()
-        return compare(*(daily_metrics(rows, target_kind(learned).ranked_against) for rows in on_common_rows(own, other)))
+        kind = _kind_of(stores, candidate)
+        mine, its = (daily_metrics(rows, kind.ranked_against) for rows in on_common_rows(own, other))
+        return compare(mine, its, kind.judged_by)
 
     return both
 
@@ -29,6 +30,12 @@ def in_shadow(stores: Stores) -> Compare:
     results = stores.read(LIVE_RESULTS)
 
     def both(candidate: str, champion: str) -> Comparison | None:
-        return compare(*(results.filter(pl.col(TRAINING_ID) == name) for name in (candidate, champion)))
+        mine, its = (results.filter(pl.col(TRAINING_ID) == name) for name in (candidate, champion))
+        return compare(mine, its, _kind_of(stores, candidate).judged_by)
 
     return both
+
+
+def _kind_of(stores: Stores, training_id: str) -> TargetKind:
+    learned = stores.read(TRAININGS, Selection(columns=("target",), equals={TRAINING_ID: [training_id]})).item()
+    return target_kind(learned)

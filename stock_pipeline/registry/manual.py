@@ -18,9 +18,8 @@ from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.registry import ledger, tables
 from stock_pipeline.registry.comparison_data import in_shadow, out_of_fold
 from stock_pipeline.registry.lifecycle import SignOff, active_version, version_of
-from stock_pipeline.registry.promotion import judge
 from stock_pipeline.registry.reading import all_versions
-from stock_pipeline.registry.registration import Compare, Registry, best_kept
+from stock_pipeline.registry.registration import Compare, Registry, verdict
 from stock_pipeline.settings import PromotionSettings, Settings
 from stock_pipeline.storage import Stores
 
@@ -45,8 +44,9 @@ def promote_version(stores: Stores, settings: Settings, model: str, version: int
     stored = ledger.stored_registry(stores)
     stands = version_of(stored.registry.versions, model, version)[tables.STATUS]
     _refuse_damaged(stores, model, version)
-    compare = in_shadow(stores) if stands == tables.SHADOW else out_of_fold(stores)
-    after = promote(stored.registry, model, version, night, settings.registry.promotion, compare, forced)
+    holdout = out_of_fold(stores)
+    compare = in_shadow(stores) if stands == tables.SHADOW else holdout
+    after = promote(stored.registry, model, version, night, settings.registry.promotion, compare, holdout, forced)
     ledger.write_manual_decision(stores, stored, after, now)
 
 
@@ -116,7 +116,14 @@ def _refuse_damaged(stores: Stores, model: str, version: int) -> None:
 
 
 def promote(
-    registry: Registry, model: str, version: int, night: date, rule: PromotionSettings, compare: Compare, forced: str | None = None
+    registry: Registry,
+    model: str,
+    version: int,
+    night: date,
+    rule: PromotionSettings,
+    compare: Compare,
+    compare_kept: Compare,
+    forced: str | None = None,
 ) -> Registry:
     """The registry after a person has promoted a version, by the rule or by force.
 
@@ -127,6 +134,7 @@ def promote(
         night: session by which the decision is dated.
         rule: the promotion rule.
         compare: of a shadow version as for ``registration.judge_shadows``, else as for ``registration.register``.
+        compare_kept: as for ``registration.judge_shadows``.
         forced: the reason to promote against the rule; None: the rule decides.
 
     Raises:
@@ -155,7 +163,7 @@ def promote(
                 f"version {version} of {model} has {compared.predictions} predictions of {compared.sessions} sessions with outcomes in "
                 f"shadow, and needs {rule.shadow_predictions} of {rule.shadow_sessions}; wait, or promote it with --force and --reason"
             )
-        passed, reason = judge(compared, best_kept(registry.versions, model), rule)
+        passed, reason = verdict(registry.versions, row, compared, compare_kept, rule)
         if not passed:
             raise InputError(f"version {version} of {model} does not pass: {reason}; promote it anyway with --force and --reason")
         figures |= asdict(compared)

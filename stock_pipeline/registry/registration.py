@@ -8,11 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, BASELINE_MAE, MAE, MODEL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import AS_OF, BASELINE_MAE, MAE, MODEL, RANK_IC, TRAINING_ID, VERSION
+from stock_pipeline.datasets.catalogue import JudgedBy
 from stock_pipeline.registry import tables
 from stock_pipeline.registry.comparison import Comparison
 from stock_pipeline.registry.lifecycle import SignOff, active_version, apply_transition
-from stock_pipeline.registry.promotion import judge
+from stock_pipeline.registry.promotion import BestKept, Decision, judge
 from stock_pipeline.settings import PromotionSettings
 
 # Compares two trainings, a version's and the active one's, on the sessions that they share; None where they share none.
@@ -119,11 +120,11 @@ def register(
             registry = registry.apply_decision(version, tables.SHADOW, tables.SHADOWING, tables.IN_SHADOW, signed, champion=active[VERSION])
         else:
             compared = compare(candidate.training_id, active[TRAINING_ID])
-            registry = _judge_version(registry, version, active, compared, tables.HOLDOUT, night, rule)
+            registry = _judge_version(registry, version, active, compared, compare, tables.HOLDOUT, night, rule)
     return registry
 
 
-def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, compare: Compare) -> Registry:
+def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, compare: Compare, compare_kept: Compare) -> Registry:
     """The registry after a decision on every shadow version that has enough outcomes, oldest first.
 
     Args:
@@ -131,6 +132,7 @@ def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, comp
         night: session by which the decisions are dated.
         rule: the promotion rule.
         compare: compares the shadow version's training with the active one, on the nights that both predicted.
+        compare_kept: compares it with one that need not have predicted lately, as for ``register``.
     """
     for version in registry.versions.filter(pl.col(tables.STATUS) == tables.SHADOW).sort(MODEL, VERSION).iter_rows(named=True):
         active = active_version(registry.versions, version[MODEL])
@@ -140,17 +142,35 @@ def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, comp
         compared = compare(version[TRAINING_ID], active[TRAINING_ID])
         enough = compared is not None and compared.sessions >= rule.shadow_sessions and compared.predictions >= rule.shadow_predictions
         if enough:
-            registry = _judge_version(registry, version, active, compared, tables.IN_SHADOW, night, rule)
+            registry = _judge_version(registry, version, active, compared, compare_kept, tables.IN_SHADOW, night, rule)
     return registry
 
 
-def best_kept(versions: pl.DataFrame, model: str) -> float | None:
-    """The lowest error of the model's active and retired versions, as a multiple of that of predicting 0; None where there is none."""
-    kept = versions.filter(
-        (pl.col(MODEL) == model) & pl.col(tables.STATUS).is_in([tables.ACTIVE, tables.RETIRED]) & (pl.col(BASELINE_MAE) > 0)
-    )
-    lowest = kept.select((pl.col(MAE) / pl.col(BASELINE_MAE)).min()).item()
-    return None if lowest is None else float(lowest)
+def verdict(
+    versions: pl.DataFrame, version: Mapping[str, Any], compared: Comparison, compare: Compare, rule: PromotionSettings
+) -> Decision:
+    """Whether a version may replace the active one; see ``promotion.judge``.
+
+    Args:
+        versions: rows of MODEL_VERSIONS.
+        version: the row of the version.
+        compared: the version with the active one.
+        compare: compares it with the best version kept, out of fold.
+        rule: the promotion rule.
+    """
+    kept = kept_versions(versions, version[MODEL], compared.judged_by)
+    best = None if kept.is_empty() else kept.row(0, named=True)
+    if best is None or best[tables.STATUS] == tables.ACTIVE or best[VERSION] == version[VERSION]:
+        return judge(compared, None, rule)
+    with_best = compare(version[TRAINING_ID], best[TRAINING_ID])
+    return judge(compared, None if with_best is None else BestKept(best[VERSION], kept.height, with_best), rule)
+
+
+def kept_versions(versions: pl.DataFrame, model: str, judged_by: JudgedBy) -> pl.DataFrame:
+    """The model's active and retired versions, the best of them by the figures of its own sessions first."""
+    kept = versions.filter((pl.col(MODEL) == model) & pl.col(tables.STATUS).is_in([tables.ACTIVE, tables.RETIRED]))
+    merit = -pl.col(MAE) / pl.col(BASELINE_MAE) if judged_by == "loss" else pl.col(RANK_IC)
+    return kept.sort(merit, VERSION, descending=[True, True], nulls_last=True)
 
 
 def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]:
@@ -165,7 +185,7 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
         tables.ACTIVE_TO: None,
         MAE: candidate.mae,
         BASELINE_MAE: candidate.baseline_mae,
-        "rank_ic": candidate.rank_ic,
+        RANK_IC: candidate.rank_ic,
         "changed_on": candidate.as_of,
         tables.BY: tables.AUTOMATION,
         tables.REASON: "it awaits a decision",
@@ -173,7 +193,7 @@ def _new_version(versions: pl.DataFrame, candidate: Candidate) -> dict[str, Any]
 
 
 def _activate(registry: Registry, version: Mapping[str, Any], decision_basis: str, signed: SignOff, **figures: Any) -> Registry:
-    own = {name: version[name] for name in (MAE, BASELINE_MAE, "rank_ic")}
+    own = {name: version[name] for name in (MAE, BASELINE_MAE, RANK_IC)}
     return registry.apply_decision(version, tables.ACTIVE, tables.PROMOTION, decision_basis, signed, **own, **figures)
 
 
@@ -188,6 +208,7 @@ def _judge_version(
     version: Mapping[str, Any],
     active: Mapping[str, Any],
     compared: Comparison | None,
+    compare_kept: Compare,
     decision_basis: str,
     night: date,
     rule: PromotionSettings,
@@ -195,7 +216,7 @@ def _judge_version(
     if compared is None:
         passed, reason = False, f"it shares no session with version {active[VERSION]}, so the two cannot be compared"
     else:
-        passed, reason = judge(compared, best_kept(registry.versions, version[MODEL]), rule)
+        passed, reason = verdict(registry.versions, version, compared, compare_kept, rule)
     figures = {"champion": active[VERSION], **({} if compared is None else asdict(compared))}
     if passed and not rule.automatic:
         waits = SignOff(night, tables.AUTOMATION, f"it would be promoted, and waits for a person: {reason}")

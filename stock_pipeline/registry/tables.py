@@ -5,7 +5,20 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, BASELINE_MAE, MAE, MODEL, PREDICTIONS, SESSION, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import (
+    AS_OF,
+    BASELINE_MAE,
+    BASELINE_MSE,
+    MAE,
+    MODEL,
+    MSE,
+    PREDICTIONS,
+    RANK_IC,
+    SCORE_SQUARE,
+    SESSION,
+    TRAINING_ID,
+    VERSION,
+)
 from stock_pipeline.core.table_schema import Column, TableSchema, View
 from stock_pipeline.models.tables import TRAININGS
 
@@ -39,7 +52,7 @@ MODEL_VERSIONS: Final = _table(
         Column(ACTIVE_TO, pl.Date, "session on whose night another version replaced it; null while it is active", nullable=True),
         Column(MAE, pl.Float64, "mean absolute error out of fold, in units of the target", nullable=True, minimum=0),
         Column(BASELINE_MAE, pl.Float64, "the same of predicting 0 for every stock", nullable=True, minimum=0),
-        Column("rank_ic", pl.Float64, "mean rank IC out of fold", nullable=True, minimum=-1, maximum=1),
+        Column(RANK_IC, pl.Float64, "mean rank IC out of fold", nullable=True, minimum=-1, maximum=1),
         Column("changed_on", pl.Date, "session of the last change of its status"),
         _BY,
         Column(REASON, pl.String, "reason for its status"),
@@ -91,20 +104,32 @@ DECISIONS: Final = _table(
             allowed=DECISION_BASES,
         ),
         Column("champion", pl.Int32, "version that was active; null where none was", nullable=True, minimum=1),
+        Column(
+            "judged_by",
+            pl.String,
+            "what both were compared by: rank_ic, or loss (squared error) for risk and direction",
+            nullable=True,
+            allowed=("rank_ic", "loss"),
+        ),
         Column("sessions", pl.Int32, "sessions on which both were compared", nullable=True, minimum=0),
         Column(PREDICTIONS, pl.Int64, "stocks and sessions on which both were compared", nullable=True, minimum=0),
         Column(MAE, pl.Float64, "mean absolute error of the version there, in units of the target", nullable=True, minimum=0),
         Column("champion_mae", pl.Float64, "that of the active version", nullable=True, minimum=0),
         Column(BASELINE_MAE, pl.Float64, "that of predicting 0 for every stock", nullable=True, minimum=0),
-        Column("rank_ic", pl.Float64, "mean rank IC of the version there", nullable=True, minimum=-1, maximum=1),
+        Column(MSE, pl.Float64, "mean squared error of the version there, sessions counting the same", nullable=True, minimum=0),
+        Column("champion_mse", pl.Float64, "that of the active version", nullable=True, minimum=0),
+        Column(BASELINE_MSE, pl.Float64, "that of predicting 0 for every stock", nullable=True, minimum=0),
+        Column(RANK_IC, pl.Float64, "mean rank IC of the version there", nullable=True, minimum=-1, maximum=1),
         Column("champion_rank_ic", pl.Float64, "that of the active version", nullable=True, minimum=-1, maximum=1),
-        Column(
-            "t_statistic",
-            pl.Float64,
-            "EWC t-statistic of the daily rank IC less that of the active version",
-            nullable=True,
-        ),
-        Column("p_value", pl.Float64, "probability of a t as low if both have the same mean rank IC", nullable=True, minimum=0, maximum=1),
+        Column("calibration_slope", pl.Float64, "slope of the target on the version's score there; 1 is a score of the right size", True),
+        Column("calibration_slope_error", pl.Float64, "standard error of that slope between sessions", nullable=True, minimum=0),
+        Column("champion_calibration_slope", pl.Float64, "slope of the target on the active version's score", nullable=True),
+        Column("champion_calibration_slope_error", pl.Float64, "standard error of that slope", nullable=True, minimum=0),
+        Column("skill_p_value", pl.Float64, "probability of a skill as high if the version knew nothing", True, minimum=0, maximum=1),
+        Column("champion_skill_p_value", pl.Float64, "that of the active version", nullable=True, minimum=0, maximum=1),
+        Column("correlation", pl.Float64, "correlation of the daily rank ICs of both", nullable=True, minimum=-1, maximum=1),
+        Column("t_statistic", pl.Float64, "EWC t-statistic of the daily skill less that of the active version", nullable=True),
+        Column("p_value", pl.Float64, "probability of a t as low if both have the same skill", nullable=True, minimum=0, maximum=1),
         _BY,
         Column(REASON, pl.String, "the decision in words"),
     ),
@@ -124,7 +149,10 @@ LIVE_RESULTS: Final = _table(
         Column(PREDICTIONS, pl.Int32, "stocks with prediction and outcome", minimum=1),
         Column(MAE, pl.Float64, "mean absolute error of the scores against the target, in its units", minimum=0),
         Column(BASELINE_MAE, pl.Float64, "the same of predicting 0 for every stock", minimum=0),
-        Column("rank_ic", pl.Float64, "rank IC of the session; null where undefined", nullable=True, minimum=-1, maximum=1),
+        Column(MSE, pl.Float64, "mean squared error, in units of the target squared; null in older rows", nullable=True, minimum=0),
+        Column(BASELINE_MSE, pl.Float64, "the same of predicting 0 for every stock", nullable=True, minimum=0),
+        Column(SCORE_SQUARE, pl.Float64, "mean square of the scores", nullable=True, minimum=0),
+        Column(RANK_IC, pl.Float64, "rank IC of the session; null where undefined", nullable=True, minimum=-1, maximum=1),
     ),
     key=(MODEL, VERSION, SESSION),
 )

@@ -101,8 +101,9 @@ def test_the_measures_of_a_session() -> None:
     assert found[SESSION].to_list() == DAYS[:12]
     first = rows.filter(pl.col(SESSION) == DAYS[0]).drop_nulls(SCORE)
     score, target = first[SCORE].to_numpy(), first[TARGET].to_numpy()
-    expected = (8, abs(score - target).mean(), abs(target).mean(), spearmanr(score, first[FORWARD_RETURN]).statistic)
-    assert found.row(0)[1:] == pytest.approx(expected)
+    errors = (abs(score - target).mean(), abs(target).mean(), ((score - target) ** 2).mean(), (target**2).mean(), (score**2).mean())
+    assert found.columns[1:] == ["predictions", "mae", "baseline_mae", "mse", "baseline_mse", "score_square", "rank_ic"]
+    assert found.row(0)[1:] == pytest.approx((8, *errors, spearmanr(score, first[FORWARD_RETURN]).statistic))
     assert daily_metrics(rows, TARGET)["rank_ic"][0] == pytest.approx(spearmanr(score, target).statistic)
 
 

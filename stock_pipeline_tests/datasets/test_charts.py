@@ -17,7 +17,7 @@ def test_the_folds_are_a_png_that_changes_with_them() -> None:
 def test_each_range_has_its_sessions_and_the_title_what_lies_between(monkeypatch: pytest.MonkeyPatch) -> None:
     saved = watched(monkeypatch)
     days = sessions(200)
-    splits = split_table(walk_forward(days, 3, 2, 5, 60), days, days[-1], 2, 5)
+    splits = split_table(equal_folds(days, 3, 2, 5, 60), days, days[-1], 2, 5)
     content = folds_chart(splits)
     (figure,) = saved
     assert_legible(figure, content)

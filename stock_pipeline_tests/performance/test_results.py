@@ -56,6 +56,9 @@ def by_hand(rows: pl.DataFrame, known: pl.DataFrame, kind: str) -> list[dict[str
                 "predictions": len(pairs),
                 MAE: sum(abs(score - outcome[TARGET]) for score, outcome in pairs) / len(pairs),
                 BASELINE_MAE: sum(abs(outcome[TARGET]) for _, outcome in pairs) / len(pairs),
+                "mse": sum((score - outcome[TARGET]) ** 2 for score, outcome in pairs) / len(pairs),
+                "baseline_mse": sum(outcome[TARGET] ** 2 for _, outcome in pairs) / len(pairs),
+                "score_square": sum(score**2 for score, _ in pairs) / len(pairs),
                 "rank_ic": spearmanr(scores, against).statistic,
             }
         )

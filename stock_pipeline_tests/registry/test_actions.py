@@ -28,9 +28,10 @@ from stock_pipeline.registry.tables import (
     STATUS,
 )
 from stock_pipeline.settings import PromotionSettings
+from stock_pipeline_tests.factories.comparisons import comparison
 from stock_pipeline_tests.registry.test_lifecycle import DAYS, versions
 
-RULE = PromotionSettings(beats_baseline=False)
+RULE = PromotionSettings(tolerance_for="all")
 
 
 def registry(*statuses: str) -> Registry:
@@ -38,12 +39,16 @@ def registry(*statuses: str) -> Registry:
 
 
 def compared(error: float, sessions: int = 20) -> Callable[[str, str], Comparison | None]:
-    return lambda _own, _champion: Comparison(sessions, 20 * sessions, error, 0.25, 0.25, 0.01, 0.01, None) if sessions else None
+    return lambda _own, _champion: comparison(sessions=sessions, predictions=20 * sessions, mae=error) if sessions else None
+
+
+def promoted(before: Registry, version: int, compare: Callable[[str, str], Comparison | None], forced: str | None = None) -> Registry:
+    return promote(before, "a", version, DAYS[5], RULE, compare, compare, forced)
 
 
 @pytest.mark.parametrize(("status", "decision_basis"), [(CANDIDATE, HOLDOUT), (SHADOW, IN_SHADOW)])
 def test_a_hand_promotes_what_passes(status: str, decision_basis: str) -> None:
-    found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(0.24))
+    found = promoted(registry(ACTIVE, status), 2, compared(0.24))
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
     row = found.decisions.row(0, named=True)
     assert (row[VERSION], row[DECISION], row["decision_basis"], row[BY], row["champion"], row["mae"]) == (
@@ -63,30 +68,35 @@ def test_a_hand_promotes_what_passes(status: str, decision_basis: str) -> None:
         (REJECTED, 0.2, 20, "version 2 of a was rejected: no version was active; promote it anyway with --force and --reason"),
         (ARCHIVED, 0.2, 20, "version 2 of a is archived"),
         (RETIRED, 0.2, 20, "go back to it with `stock-pipeline models rollback a`"),
-        (CANDIDATE, 0.4, 20, "does not pass: error 0.400000 on 20 sessions is 60.00% worse"),
+        (
+            CANDIDATE,
+            0.4,
+            20,
+            "does not pass: rank IC 0.0200 on 20 sessions against 0.0200 of the active version, but its error is 60.00% larger",
+        ),
         (CANDIDATE, 0.2, 0, "shares no session with version 1"),
         (SHADOW, 0.2, 19, "has 380 predictions of 19 sessions with outcomes in shadow, and needs 100 of 20"),
     ],
 )
 def test_a_hand_is_refused_what_the_rule_refuses(status: str, error: float, sessions: int, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(error, sessions))
+        promoted(registry(ACTIVE, status), 2, compared(error, sessions))
 
 
 @pytest.mark.parametrize("status", [CANDIDATE, SHADOW, REJECTED, RETIRED])
 def test_a_reason_passes_over_the_rule(status: str) -> None:
-    found = promote(registry(ACTIVE, status), "a", 2, DAYS[5], RULE, compared(9.0, 0), "I know better")
+    found = promoted(registry(ACTIVE, status), 2, compared(9.0, 0), "I know better")
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE]
     assert found.decisions.select("decision_basis", BY, REASON).row(0) == (OVERRIDE, PERSON, "I know better")
 
 
 def test_not_even_a_reason_brings_back_what_is_archived() -> None:
     with pytest.raises(InputError, match="its artefact is not in place"):
-        promote(registry(ACTIVE, ARCHIVED), "a", 2, DAYS[5], RULE, compared(0.2), "I know better")
+        promoted(registry(ACTIVE, ARCHIVED), 2, compared(0.2), "I know better")
 
 
 def test_one_step_back_and_another_and_no_further() -> None:
-    three = promote(registry(RETIRED, ACTIVE, SHADOW), "a", 3, DAYS[5], RULE, compared(0.2))
+    three = promoted(registry(RETIRED, ACTIVE, SHADOW), 3, compared(0.2))
     once = roll_back(three, "a", None, DAYS[6], "it errs")
     assert once.versions[STATUS].to_list() == [RETIRED, ACTIVE, RETIRED]
     twice = roll_back(once, "a", None, DAYS[7], "it errs too")

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -35,8 +36,10 @@ from stock_pipeline_tests.factories.rows import ingested, out_of_fold_row, put, 
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 from stock_pipeline_tests.harness.stages import MOMENT, execute, make, stage_of
 
-DAYS = sessions(3)
+DAYS = sessions(12)
 DAY = DAYS[-1]
+SYMBOLS = "ABCDEFGH"
+TARGETS = np.random.default_rng(1).normal(size=(len(DAYS), len(SYMBOLS)))
 
 
 @pytest.fixture
@@ -63,10 +66,18 @@ def train(
     # Those of single folds and years, and of what was learned from, are not what versions are compared by.
     others = [{**held, **part, VALUE: 0.001} for held in scores for part in ({PART: TRAIN}, {FOLD: 1}, {PERIOD: "2012"})]
     put(stores, MODEL_METRICS, [*scores, *others], day)
-    # Everyone's target is 0.5, and the error the same for every stock, so that on common sessions it is the one above.
-    said = [out_of_fold_row("ridge", name, day, symbol, 0.5 - error) | {"target": 0.5} for day in DAYS for symbol in "ABC"]
-    put(stores, OUT_OF_FOLD_PREDICTIONS, said, day)
+    put(stores, OUT_OF_FOLD_PREDICTIONS, said(name, number, error), day)
     return artefact
+
+
+def said(name: str, number: int, error: float) -> list[dict[str, Any]]:
+    """Scores that are their targets, but for noise; the more of that, the larger the error."""
+    scores = (1 - error) * TARGETS + error * np.random.default_rng(10 + number).normal(size=TARGETS.shape)
+    return [
+        out_of_fold_row("ridge", name, day, symbol, scores[i, j]) | {"target": TARGETS[i, j], "forward_return": TARGETS[i, j] / 100}
+        for i, day in enumerate(DAYS)
+        for j, symbol in enumerate(SYMBOLS)
+    ]
 
 
 def register(stores: Stores, chosen: str = "core", moment: datetime = MOMENT, **promotion: Any) -> StageResult:
@@ -95,6 +106,9 @@ def test_a_training_on_features_that_are_not_made_now_becomes_no_version(stores:
     assert stores.read(TRAININGS).filter(pl.col(TRAINING_ID) == "t1").height == 1
 
 
+SAID = (("t1", 0.20), ("t2", 0.30))
+
+
 def test_a_version_bears_its_scores_over_all_test_sessions_and_is_judged_on_those_that_it_shares(stores: Stores) -> None:
     train(stores, "t1", 1, "core", 0.20)
     train(stores, "t2", 2, "core", 0.30)
@@ -107,21 +121,37 @@ def test_a_version_bears_its_scores_over_all_test_sessions_and_is_judged_on_thos
         "rejected",
         "holdout",
     )
+    errors = [np.mean([abs(row["score"] - row["target"]) for row in said(name, int(name[1]), error)]) for name, error in SAID]
     compared = [second[name] for name in ("sessions", "predictions", "mae", "champion_mae", "baseline_mae")]
-    assert compared == pytest.approx([3, 9, 0.3, 0.2, 0.5])
+    assert compared == pytest.approx([12, 96, errors[1], errors[0], abs(TARGETS).mean()])
+    assert second["judged_by"] == "rank_ic" and second["rank_ic"] < second["champion_rank_ic"] and second["p_value"] < 0.05
+    assert "that is worse beyond chance" in second["reason"]
+
+
+@pytest.mark.parametrize(("target", "judged_by"), [("volatility", "loss"), ("direction", "loss"), ("return", "rank_ic")])
+def test_a_version_is_judged_by_what_its_target_is_judged_by(target: str, judged_by: str, stores: Stores) -> None:
+    train(stores, "t1", 1, "core", 0.20, target=target)
+    train(stores, "t2", 2, "core", 0.10, target=target)
+    assert registered(stores, "core") == [(1, "t1", RETIRED), (2, "t2", ACTIVE)]
+    last = stores.read(DECISIONS).row(-1, named=True)
+    assert last["judged_by"] == judged_by and last["reason"].startswith("loss" if judged_by == "loss" else "rank IC")
+    assert last["mse"] < last["champion_mse"] < last["baseline_mse"] == pytest.approx((TARGETS**2).mean())
 
 
 def test_a_version_in_shadow_is_decided_on_by_the_outcomes_of_nights(stores: Stores) -> None:
-    rule = {"mode": "shadow", "shadow_sessions": 2, "shadow_predictions": 6}
+    rule = {"mode": "shadow", "shadow_sessions": 9, "shadow_predictions": 27}
     train(stores, "t1", 1, "core", 0.20)
     train(stores, "t2", 2, "core", 0.30)
     assert registered(stores, "core", **rule) == [(1, "t1", ACTIVE), (2, "t2", SHADOW)]
-    for training, version, error in (("t1", 1, 0.20), ("t2", 2, 0.19)):
-        known = {"model": "ridge", VERSION: version, TRAINING_ID: training, "predictions": 3, "baseline_mae": 0.5, "rank_ic": 0.1}
-        put(stores, LIVE_RESULTS, [known | {"session": day, "mae": error} for day in DAYS[:2]], DAY)
+    for training, version in (("t1", 1), ("t2", 2)):
+        known = {"model": "ridge", VERSION: version, TRAINING_ID: training, "predictions": 3, "mae": 0.2, "baseline_mae": 0.5}
+        rows = [known | {"session": day, "rank_ic": 0.1 + 0.1 * (-1) ** i + 0.01 * version * i} for i, day in enumerate(DAYS[:9])]
+        put(stores, LIVE_RESULTS, rows, DAY)
+    # Out of fold it is worse than the active one, which is no longer the only one that was ever kept.
     assert registered(stores, "core", **rule) == [(1, "t1", RETIRED), (2, "t2", ACTIVE)]
     last = stores.read(DECISIONS).row(-1, named=True)
-    assert (last["decision"], last["decision_basis"], last["sessions"], last["predictions"]) == ("promoted", "shadow", 2, 6)
+    assert (last["decision"], last["decision_basis"], last["sessions"], last["predictions"]) == ("promoted", "shadow", 9, 27)
+    assert last["rank_ic"] == pytest.approx(last["champion_rank_ic"] + 0.04) and last["correlation"] > 0.9
 
 
 def test_a_damaged_version_gives_way_to_a_worse_one(stores: Stores) -> None:

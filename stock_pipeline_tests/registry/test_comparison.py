@@ -1,12 +1,17 @@
+from math import sqrt
+from typing import get_args
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from stock_pipeline.core.columns import FORWARD_RETURN, RANK_IC, SCORE, SESSION, SYMBOL, TARGET
 from stock_pipeline.core.scores import daily_metrics, rank_ic_by_session
-from stock_pipeline.registry.comparison import compare, lower_mean, on_common_rows
+from stock_pipeline.datasets.catalogue import JudgedBy
+from stock_pipeline.registry.comparison import compare, interval, lower_mean, on_common_rows
 from stock_pipeline_tests.factories.panels import sessions
 
 DAYS = sessions(30)
@@ -52,6 +57,57 @@ def test_sessions_weigh_by_their_stocks() -> None:
     compared = compare(daily_metrics(rows), daily_metrics(rows))
     assert compared is not None
     assert compared.mae == compared.champion_mae == pytest.approx((rows[SCORE] - rows[TARGET]).abs().mean())
+
+
+def test_the_figures_of_a_comparison_are_those_of_the_rows() -> None:
+    """Skills, their correlation and the slope of the calibration, from rows instead of daily figures."""
+    own, other = on_common_rows(scored(1, 1.0), scored(2, 0.2))
+    by_rank, by_loss = (compare(daily_metrics(own), daily_metrics(other), judged_by) for judged_by in get_args(JudgedBy))
+    assert by_rank is not None and by_loss is not None
+    score, rival, target = (rows.to_numpy().reshape(30, 12) for rows in (own[SCORE], other[SCORE], own[TARGET]))
+    ics = [[spearmanr(*day).statistic for day in zip(made, target, strict=True)] for made in (score, rival)]
+    gains = [(target**2 - (made - target) ** 2).mean(axis=1) for made in (score, rival)]
+    for found, skills in ((by_rank, ics), (by_loss, gains)):
+        assert found.correlation == pytest.approx(np.corrcoef(ics)[0, 1])
+        for p_value, skill in ((found.skill_p_value, skills[0]), (found.champion_skill_p_value, skills[1])):
+            mirrored = lower_mean(-np.array(skill))
+            assert mirrored is not None and p_value == pytest.approx(mirrored.p_value)
+    assert by_loss.mse == pytest.approx(((score - target) ** 2).mean()) and by_loss.baseline_mse == pytest.approx((target**2).mean())
+    slope, least_squares = by_rank.calibration_slope, np.linalg.lstsq(score.reshape(-1, 1), target.reshape(-1), rcond=None)[0][0]
+    assert slope == pytest.approx(least_squares) and by_rank.champion_calibration_slope == pytest.approx(
+        (rival * target).sum() / (rival**2).sum()
+    )
+    # A session is one draw: the usual error of a slope with clusters, here as the EWC test takes sessions for dependent.
+    clustered = sqrt((((score * target).sum(axis=1) - least_squares * (score**2).sum(axis=1)) ** 2).sum()) / (score**2).sum()
+    assert by_rank.calibration_slope_error == pytest.approx(clustered, rel=0.6)
+
+
+def test_versions_that_say_the_same_are_equal_and_a_lasting_difference_is_no_chance() -> None:
+    daily = daily_metrics(scored(1, 1.0))
+    same = compare(daily, daily)
+    assert same is not None and (same.correlation, same.t_statistic, same.p_value) == (1.0, None, 0.5)
+    for shift, p_value in ((-0.01, 0.0), (0.01, 1.0)):
+        shifted = daily.with_columns(pl.lit(0.02 + shift).alias("rank_ic"))
+        found = compare(shifted, daily.with_columns(pl.lit(0.02).alias("rank_ic")))
+        assert found is not None and (found.p_value, found.correlation) == (p_value, None)
+    few = compare(daily.head(7), daily)
+    assert few is not None and (few.p_value, few.skill_p_value, few.correlation) == (None, None, None)
+
+
+def test_sessions_without_a_rank_ic_do_not_count_and_older_results_have_no_loss() -> None:
+    daily = daily_metrics(scored(1, 1.0))
+    blank = daily.with_columns(pl.when(pl.int_range(pl.len()) > 5).then("rank_ic").alias("rank_ic"))
+    found, expected = compare(blank, daily_metrics(scored(2, 0.2))), compare(daily[6:], daily_metrics(scored(2, 0.2)))
+    assert found is not None and expected is not None and (found.sessions, expected.sessions) == (30, 24)
+    assert (found.p_value, found.correlation, found.skill_p_value) == (expected.p_value, expected.correlation, expected.skill_p_value)
+    older = daily.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("mse", "baseline_mse", "score_square"))
+    unknown = compare(older, older, "loss")
+    assert unknown is not None and (unknown.mse, unknown.calibration_slope, unknown.skill_p_value, unknown.p_value) == (None,) * 4
+
+
+def test_an_interval_is_the_students() -> None:
+    low, high = interval(0.5, 0.1, 250, 0.05)
+    assert (low, high) == pytest.approx((0.5 - 0.1 * 1.745884, 0.5 + 0.1 * 1.745884))  # 16 cosines
 
 
 def test_nothing_in_common_cannot_be_compared() -> None:

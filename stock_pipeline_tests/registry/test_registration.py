@@ -13,8 +13,8 @@ from stock_pipeline.registry.registration import (
     Compare,
     Registry,
     archive_versions,
-    best_kept,
     judge_shadows,
+    kept_versions,
     register,
     versions_to_archive,
 )
@@ -45,10 +45,11 @@ from stock_pipeline.registry.tables import (
     UNUSABLE,
 )
 from stock_pipeline.settings import PromotionSettings
+from stock_pipeline_tests.factories.comparisons import comparison
 from stock_pipeline_tests.factories.panels import sessions
 
 DAYS = sessions(12)
-RULE = PromotionSettings(beats_baseline=False, degradation_guard=False)
+RULE = PromotionSettings(tolerance_for="all", degradation_guard=False)  # so that versions pass or not by their absolute error
 IN_SHADOWS = RULE.model_copy(update={"mode": "shadow", "shadow_sessions": 20, "shadow_predictions": 100})
 NOTHING = Registry(MODEL_VERSIONS.empty(), DECISIONS.empty())
 errors = st.floats(0.01, 10)
@@ -66,7 +67,7 @@ def by_error(made: list[Candidate], sessions_shared: int = 20, predictions: int 
         mine, other = errors_of[own], errors_of[champion]
         if mine is None or other is None or not sessions_shared:
             return None
-        return Comparison(sessions_shared, predictions, mine, other, 0.5, 0.01, 0.02, None)
+        return comparison(sessions=sessions_shared, predictions=predictions, mae=mine, champion_mae=other)
 
     return compare
 
@@ -126,7 +127,9 @@ def test_a_refused_version_is_kept_and_told_with_its_figures() -> None:
     assert story(found) == [(1, 1, PROMOTION, FIRST_VERSION), (2, 2, REJECTION, HOLDOUT)]
     row = found.decisions.row(1, named=True)
     assert (row["champion"], row["sessions"], row["predictions"], row["mae"], row["champion_mae"]) == (1, 20, 400, 0.3, 0.2)
-    assert "50.00% worse" in row[REASON] and row[AS_OF] == DAYS[11]
+    assert "its error is 50.00% larger" in row[REASON] and row[AS_OF] == DAYS[11]
+    figures = ("judged_by", "calibration_slope", "champion_calibration_slope", "skill_p_value", "champion_skill_p_value", "correlation")
+    assert tuple(row[name] for name in figures) == ("rank_ic", 0.8, 0.9, 0.01, 0.01, 0.9)
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
@@ -168,8 +171,8 @@ def test_in_shadow_mode_a_version_waits_for_outcomes_and_is_then_decided_on() ->
     assert [row[2] for row in story(waiting)] == [PROMOTION, SHADOWING, SHADOWING]
     early = [by_error(made, 19, 400), by_error(made, 20, 99), by_error(made, 0)]
     for compare in early:
-        assert judge_shadows(waiting, DAYS[11], IN_SHADOWS, compare).versions.equals(waiting.versions)
-    found = judge_shadows(waiting, DAYS[11], IN_SHADOWS, by_error(made, 20, 100))
+        assert judge_shadows(waiting, DAYS[11], IN_SHADOWS, compare, compare).versions.equals(waiting.versions)
+    found = judge_shadows(waiting, DAYS[11], IN_SHADOWS, by_error(made, 20, 100), by_error(made, 20, 100))
     assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE, REJECTED]
     assert story(found)[3:] == [(4, 2, PROMOTION, IN_SHADOW), (5, 3, REJECTION, IN_SHADOW)]
     assert found.decisions["champion"].to_list()[3:] == [1, 2]  # the third is compared with the one that serves by then
@@ -178,8 +181,8 @@ def test_in_shadow_mode_a_version_waits_for_outcomes_and_is_then_decided_on() ->
 def test_a_shadow_that_passes_is_held_once_where_promotion_is_manual() -> None:
     made = [candidate(0.2, "t1"), candidate(0.1, "t2")]
     rule = IN_SHADOWS.model_copy(update={"automatic": False})
-    once = judge_shadows(registered(made, rule), DAYS[11], rule, by_error(made))
-    again = judge_shadows(once, DAYS[11], rule, by_error(made))
+    once = judge_shadows(registered(made, rule), DAYS[11], rule, by_error(made), by_error(made))
+    again = judge_shadows(once, DAYS[11], rule, by_error(made), by_error(made))
     assert story(again)[2:] == [(3, 2, AWAITING_APPROVAL, IN_SHADOW)]
     assert again.versions[STATUS].to_list() == [ACTIVE, SHADOW]
 
@@ -187,13 +190,35 @@ def test_a_shadow_that_passes_is_held_once_where_promotion_is_manual() -> None:
 def test_a_shadow_whose_champion_is_gone_serves() -> None:
     waiting = registered([candidate(0.2, "t1"), candidate(0.1, "t2")], IN_SHADOWS)
     alone = Registry(waiting.versions.filter(pl.col(VERSION) == 2), waiting.decisions)
-    assert judge_shadows(alone, DAYS[11], IN_SHADOWS, by_error([])).versions[STATUS].to_list() == [ACTIVE]
+    assert judge_shadows(alone, DAYS[11], IN_SHADOWS, by_error([]), by_error([])).versions[STATUS].to_list() == [ACTIVE]
 
 
-@pytest.mark.parametrize(("statuses", "best"), [((ACTIVE, RETIRED), 0.4), ((RETIRED, REJECTED), 0.8), ((REJECTED, ARCHIVED), None)])
-def test_the_best_version_kept_has_served_and_is_not_archived(statuses: tuple[str, str], best: float | None) -> None:
-    rows = registered([candidate(0.4, "t1"), candidate(0.2, "t2")]).versions
-    assert best_kept(rows.with_columns(pl.Series(STATUS, statuses)), "a") == best
+@pytest.mark.parametrize(
+    ("statuses", "best"),
+    [((ACTIVE, RETIRED, REJECTED), [2, 1]), ((RETIRED, REJECTED, RETIRED), [3, 1]), ((REJECTED, ARCHIVED, SHADOW), [])],
+)
+def test_the_best_version_kept_has_been_active_and_is_not_archived(statuses: tuple[str, ...], best: list[int]) -> None:
+    rows = registered([candidate(0.4, "t1"), candidate(0.2, "t2"), candidate(0.3, "t3")]).versions
+    ranked = rows.with_columns(pl.Series(STATUS, statuses), pl.Series("rank_ic", [0.01, 0.02, 0.03]))
+    assert kept_versions(ranked, "a", "rank_ic")[VERSION].to_list() == best
+    by_loss = kept_versions(ranked.with_columns(pl.Series("rank_ic", [0.3, 0.2, 0.1])), "a", "loss")
+    assert by_loss[VERSION].to_list() == best
+
+
+def test_a_version_is_compared_with_the_best_one_kept_where_that_is_not_the_active_one() -> None:
+    made = [candidate(0.2, "t1"), candidate(0.2, "t2"), candidate(0.2, "t3")]
+    asked = list[tuple[str, str]]()
+
+    def compare(own: str, champion: str) -> Comparison | None:
+        asked.append((own, champion))
+        return comparison(p_value=0.01 if champion == "t1" and own == "t3" else 0.5)
+
+    rule = RULE.model_copy(update={"degradation_guard": True})
+    made = [replace(one, rank_ic=rank_ic) for one, rank_ic in zip(made, (0.03, 0.02, 0.02), strict=True)]
+    found = register(NOTHING, made, DAYS[11], rule, compare)
+    assert asked == [("t2", "t1"), ("t3", "t2"), ("t3", "t1")]
+    assert found.versions[STATUS].to_list() == [RETIRED, ACTIVE, REJECTED]
+    assert "worse beyond chance than version 1, the best of 2 kept" in found.decisions[REASON][2]
 
 
 def test_versions_are_archived_by_count_and_by_age_but_never_those_that_are_needed() -> None:

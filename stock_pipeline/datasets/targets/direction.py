@@ -13,5 +13,6 @@ DIRECTION_KIND: Final = TargetKind(
     make=pl.col(DIRECTION).cast(pl.Float64) - 0.5,  # 0.5 where the forward return is positive, otherwise -0.5
     prediction=PROBABILITY_UP,
     predict=pl.col(SCORE) + 0.5,
+    judged_by="loss",  # the Brier score (1950), as score and target are both 0.5 below probability and outcome
     charts=("calibration",),
 )

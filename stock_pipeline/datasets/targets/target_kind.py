@@ -1,12 +1,15 @@
 """The definition of a kind of target: what a model learns, and what its scores then mean."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import polars as pl
 
 from stock_pipeline.core.columns import FORWARD_RETURN, TARGET
 from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.datasets.targets.neutralisation import neutralised
+
+JudgedBy = Literal["rank_ic", "loss"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class TargetKind:
         predict: that column as an expression on score, past_volatility and return_scale (null where it is not known).
         ranked_against: the column that scores are ranked against.
         ranks_stocks: whether its scores rank stocks by expected return.
+        judged_by: what its versions are compared by: the daily rank IC, where a score ranks stocks and its size matters little; or the
+            loss, the squared error, where a score is a number that is used as it is.
         is_stacked: whether its models enter the stack.
         betrays_leaks: whether a high rank IC suggests look-ahead, because the target is hardly predictable.
         charts: names of the charts of its out-of-fold scores that other kinds do not have.
@@ -35,6 +40,7 @@ class TargetKind:
     exposures: tuple[str, ...] = ()
     ranked_against: str = FORWARD_RETURN
     ranks_stocks: bool = True
+    judged_by: JudgedBy = "rank_ic"
     is_stacked: bool = False
     betrays_leaks: bool = True
     charts: tuple[str, ...] = ()

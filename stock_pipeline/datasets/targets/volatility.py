@@ -17,5 +17,6 @@ VOLATILITY_KIND: Final = TargetKind(
     predict=pl.col(SCORE).exp() * _PAST,  # per session
     ranked_against=TARGET,
     ranks_stocks=False,
+    judged_by="loss",
     betrays_leaks=False,
 )
