@@ -43,7 +43,7 @@ def platt(said: NDArray[np.float64], happened: NDArray[np.float64], sessions: ND
     p = _probability(line[0] * x + line[1])
     # The mean of x is 0, so that slope and intercept hardly depend on each other.
     curvature = float(np.sum(x * x * p * (1 - p)))
-    error = error_of_sum(np.bincount(session, x * (happened - p)), lags) / curvature
+    error = error_of_sum(np.bincount(session, x * (happened - p)).astype(np.float64), lags) / curvature
     return Line(Slope(float(line[0]) / spread, error / spread), float(line[1]))
 
 

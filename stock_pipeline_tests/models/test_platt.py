@@ -9,15 +9,6 @@ from numpy.typing import NDArray
 from stock_pipeline.models.platt import platt
 
 
-def world(slope: float, market: float, sessions: int, stocks: int, seed: int) -> tuple[NDArray[np.float64], ...]:
-    """What was said, what happened and the session; the market moves the log-odds of a whole session."""
-    rng = np.random.default_rng(seed)
-    said = rng.normal(size=(sessions, stocks))
-    odds = slope * said + market * rng.normal(size=(sessions, 1))
-    happened = (rng.random(said.shape) < 1 / (1 + np.exp(-odds))).astype(np.float64)
-    return said.ravel(), happened.ravel(), np.repeat(np.arange(sessions), stocks)
-
-
 def test_platt_finds_the_line_that_made_the_outcomes() -> None:
     rng = np.random.default_rng(0)
     sums = 0.02 * rng.normal(size=200_000) + 3
@@ -39,11 +30,11 @@ def test_platt_is_at_the_foot_of_its_loss_and_smooths_its_targets() -> None:
 
 def test_a_market_that_moves_with_the_sums_of_a_session_is_no_order_of_its_stocks() -> None:
     rng = np.random.default_rng(4)
-    said, happened, session = world(0.3, 1.0, 120, 50, 5)
-    # All sums of a session are high where most of its stocks will fall.
-    said = said - 3 * (np.bincount(session, happened) / 50 - 0.5)[session] + 0.1 * rng.normal(size=len(said))
-    pooled = np.cov(said, happened)[0, 1]
-    assert pooled < 0 < platt(said, happened, session).slope.value
+    order, market = rng.normal(size=(120, 50)), rng.normal(size=(120, 1))
+    happened = (rng.random(order.shape) < 1 / (1 + np.exp(-(0.3 * order + market)))).astype(np.float64)
+    said = order - market  # all sums of a session are high where most of its stocks will fall
+    pooled = np.cov(said.ravel(), happened.ravel())[0, 1]
+    assert pooled < 0 < platt(said.ravel(), happened.ravel(), np.repeat(np.arange(120), 50)).slope.value
 
 
 def test_the_error_of_the_slope_is_what_it_varies_by_from_one_world_to_another() -> None:

@@ -153,7 +153,7 @@ def test_the_order_of_rows_is_of_no_account() -> None:
     shuffled = on_common_rows(*(rows.sample(fraction=1, shuffle=True, seed=5) for rows in (candidate, champion)))
     for mine, other in zip(shuffled, on_common_rows(candidate, champion), strict=True):
         assert mine.equals(other)
-    compared = compare(*plain)
+    compared = compare(plain[0], plain[1])
     assert compared is not None and compared.t_statistic is not None
     assert compare(plain[0].sample(fraction=1, shuffle=True, seed=6), plain[1].reverse()) == compared
 
