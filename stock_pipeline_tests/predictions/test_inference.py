@@ -51,8 +51,7 @@ NIGHT = INPUTS.filter(pl.col(SESSION) == pl.col(SESSION).max())
 LAST: date = NIGHT[SESSION][0]
 EXPOSED = ("f2", "f3")
 WEIGHTS = {"spline_ridge": 0.7, "n_hits": 0.3}  # the second looks at four sessions
-OTHERS = ("lightgbm", "risk", "direction")
-SCALE = 0.02
+OTHERS, SCALE = ("lightgbm", "risk", "direction"), 0.02
 PAST = NIGHT.select(SYMBOL, SESSION, pl.Series(PAST_VOLATILITY, [None, *np.linspace(0.01, 0.05, NIGHT.height - 1)]))
 
 
@@ -303,9 +302,8 @@ def test_a_version_whose_artefact_is_gone_does_not_serve(shelf: Shelf, tmp_path:
 @pytest.mark.parametrize("model", [*WEIGHTS, STACK])
 def test_a_version_whose_features_are_not_made_now_is_refused_with_the_remedy(model: str, shelf: Shelf) -> None:
     loaded = load_version(shelf.root, shelf.rows[model], shelf.recorded)
-    with pytest.raises(
-        InputError, match=f"version . of {model} learned from 2 features that are not made now, {sorted(FEATURES)[0]} among"
-    ):
+    missing = f"version . of {model} learned from 2 features that are not made now, {sorted(FEATURES)[0]} among"
+    with pytest.raises(InputError, match=missing):
         predict(loaded, NIGHT.drop(sorted(FEATURES)[:2]), LAST, PAST)
 
 
