@@ -100,7 +100,7 @@ def shown(value: Any) -> Any:
 
 def frame_shown(frame: pl.DataFrame) -> dg.MetadataValue[Any]:
     """The first rows of a frame as a table, each in one line as far as its texts are short."""
-    head = frame.head(MOST_ROWS).with_columns(pl.selectors.temporal().cast(pl.String), pl.selectors.float().cast(pl.Float64))
+    head = frame.head(MOST_ROWS).with_columns(pl.selectors.temporal().cast(pl.String))
     if head.is_empty():
         return dg.MetadataValue.md("no rows")
     columns = [dg.TableColumn(name, type=str(dtype)) for name, dtype in frame.schema.items()]

@@ -23,7 +23,7 @@ from stock_pipeline.storage import replace_sessions
 from stock_pipeline.storage.reading import Selection
 
 # One line of the web UI for each stock; the table has the rest, and the reason in words.
-SHOWN = (RANK, SYMBOL, NAME, SECTOR, WEIGHT, VOLATILITY, PREDICTED_EXCESS_RETURN, TOTAL_SCORE)
+SHOWN = (RANK, SYMBOL, WEIGHT, VOLATILITY, TOTAL_SCORE, NAME, SECTOR, PREDICTED_EXCESS_RETURN)
 
 
 def suggest(context: StageContext) -> StageOutput | None:

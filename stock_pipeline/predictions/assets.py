@@ -7,7 +7,19 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.calendar import trading_calendar
-from stock_pipeline.core.columns import MODEL, RANK, SESSION, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import (
+    CONTRIBUTION,
+    FEATURE,
+    MODEL,
+    PREDICTED_EXCESS_RETURN,
+    RANK,
+    SCORE,
+    SESSION,
+    SYMBOL,
+    TRAINING_ID,
+    VALUE,
+    VERSION,
+)
 from stock_pipeline.core.errors import ArtefactError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
@@ -27,6 +39,9 @@ from stock_pipeline.storage import replace_groups, replace_sessions
 from stock_pipeline.storage.reading import Selection
 
 REASONS = 5  # features reported for each prediction
+# One line of the web UI for each stock.
+BEST_SHOWN = (RANK, SYMBOL, SCORE, PREDICTED_EXCESS_RETURN)
+REASONS_SHOWN = (MODEL, SYMBOL, FEATURE, CONTRIBUTION, VALUE)
 
 
 def make_predictions(context: StageContext) -> StageOutput | None:
@@ -56,7 +71,7 @@ def make_predictions(context: StageContext) -> StageOutput | None:
         ),
         watermark=context.as_of,
         charts=lambda: {"predictions": prediction_bars(last, cost)} if last.height else {},
-        tables={"best": last.sort(RANK).head(20), "strongest_feature": reasons},
+        tables={"best": last.sort(RANK).select(BEST_SHOWN).head(20), "strongest_feature": reasons.select(REASONS_SHOWN)},
         facts={"sessions_predicted": predictions[SESSION].n_unique(), "models": predictions[MODEL].n_unique()},
     )
 

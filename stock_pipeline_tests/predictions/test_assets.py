@@ -9,7 +9,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import MODEL, PAST_VOLATILITY, PREDICTED_VOLATILITY, RANK, SCORE, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import (
+    MODEL,
+    PAST_VOLATILITY,
+    PREDICTED_EXCESS_RETURN,
+    PREDICTED_VOLATILITY,
+    RANK,
+    SCORE,
+    SESSION,
+    SYMBOL,
+    TRAINING_ID,
+    VERSION,
+)
 from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.features.catalogue import CORE, hash_features
@@ -20,6 +31,7 @@ from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.manifest import Manifest
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.execution import StageResult
+from stock_pipeline.orchestration.reporting import output_metadata
 from stock_pipeline.predictions.assets import REASONS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
@@ -187,6 +199,16 @@ def signals_of(stores: Stores, as_of: date) -> pl.DataFrame:
     outcome = make(SIGNALS, stores, plain_settings(stores.home), as_of)
     assert outcome.output is not None
     return rows_of(outcome, SIGNALS) if outcome.output.writes else SIGNALS.empty()
+
+
+def test_predictions_and_signals_show_a_picture_and_tables_of_one_line_a_stock(stores: Stores) -> None:
+    predicted = predict_night(stores, DAYS[45]).output
+    traded = make(SIGNALS, stores, plain_settings(stores.home), DAYS[45]).output
+    assert predicted is not None and traded is not None
+    assert set(predicted.charts()) == {"predictions"} and set(output_metadata(traded)) == {"best_and_worst", "signals"}
+    assert predicted.tables["best"].columns == [RANK, SYMBOL, SCORE, PREDICTED_EXCESS_RETURN]
+    assert predicted.tables["best"][RANK].to_list() == list(range(1, SYMBOLS + 1))
+    assert predicted.tables["strongest_feature"].width == 5
 
 
 def test_going_back_to_a_version_trades_on_it_and_leaves_what_was_said(stores: Stores) -> None:
