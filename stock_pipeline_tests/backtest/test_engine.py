@@ -90,6 +90,33 @@ def test_picks_without_a_return_are_left_out_and_counted_not_replaced() -> None:
     assert found.select("holdings", "unfilled", "gross_return").row(0) == (1, 1, 0.02)
 
 
+def test_only_picks_count_as_unfilled_and_a_score_that_is_no_number_is_none() -> None:
+    nan = float("nan")
+    found = daily_returns(
+        by_hand(
+            [
+                (0, "A", 3.0, None),
+                (0, "B", 2.0, 0.02),
+                (0, "C", 1.0, None),
+                (0, "D", nan, 0.5),
+                (1, "A", nan, 0.1),
+                (1, "B", 1.0, nan),
+                (1, "C", 0.5, 0.3),
+            ]
+        ),
+        top_share=0.67,
+    )
+    assert found.select("holdings", "unfilled", "gross_return").rows() == [(1, 1, 0.02), (0, 1, 0.0)]
+    assert found["benchmark_return"].to_list() == pytest.approx([(0.02 + 0.5) / 2, (0.1 + 0.3) / 2])
+
+
+def test_cash_that_stays_cash_trades_nothing() -> None:
+    rows = [(place, symbol, None, 0.01) for place in (0, 1) for symbol in "AB"]
+    found = daily_returns(by_hand([*rows, (2, "A", 1.0, 0.0), (2, "B", None, 0.0)]), cost_bps_per_side=100.0)
+    assert found["turnover"].to_list() == [0.0, 0.0, 1.0]
+    assert found["equity"].to_list() == pytest.approx([1.0, 1.0, 0.99])
+
+
 def test_a_book_without_stocks_is_cash_and_its_sale_costs() -> None:
     found = daily_returns(
         by_hand([(0, "A", 1.0, 0.0), (0, "B", None, 0.0), (1, "A", None, 0.5), (2, "A", 1.0, 0.0)]), cost_bps_per_side=100.0

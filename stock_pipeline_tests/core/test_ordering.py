@@ -38,6 +38,16 @@ def test_rows_come_out_as_sorting_brings_them(rows: list[tuple[str | None, date 
     assert in_order(told, ["text", "day"]).select("text", "day").equals(told.sort("text", "day", nulls_last=True).select("text", "day"))
 
 
+def test_rows_that_are_equal_are_in_no_strict_order() -> None:
+    day, later = date(2024, 1, 2), date(2024, 1, 3)
+    rows = frame([("A", day, 1.0), ("A", later, 0.0), ("B", day, 0.0)])
+    assert strictly_ordered(rows, ["text", "day"])
+    assert not strictly_ordered(rows, ["text"])
+    assert not strictly_ordered(rows, ["day", "text"])
+    assert not strictly_ordered(pl.concat([rows, rows.tail(1)]), ["text", "day"])
+    assert not strictly_ordered(frame([("A", later, 1.0), ("A", day, 0.0)]), ["text", "day"])
+
+
 def test_rows_in_order_are_not_moved() -> None:
     told = frame([("A", None, 1.0), ("B", None, 0.0)])
     assert in_order(told, ["text"]) is told

@@ -29,6 +29,13 @@ def test_below_two_sessions_there_is_no_risk_to_measure(count: int) -> None:
     assert (sample_deviation(returns), sharpe_ratio(returns), sortino_ratio(returns)) == (None, None, None)
 
 
+def test_two_sessions_are_enough() -> None:
+    returns = np.array([0.02, -0.01])
+    deviation = 0.03 / math.sqrt(2)
+    assert sample_deviation(returns) == pytest.approx(deviation)
+    assert sharpe_ratio(returns) == pytest.approx(0.005 / deviation * math.sqrt(252))
+
+
 def test_what_only_rounding_tells_apart_has_no_risk() -> None:
     returns = np.full(30, 0.1) + np.array([0.0, 1e-16] * 15)
     assert (sample_deviation(returns), sharpe_ratio(returns)) == (0.0, None)

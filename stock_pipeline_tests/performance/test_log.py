@@ -84,6 +84,13 @@ def test_the_figures_of_every_model_and_period_by_a_plain_loop() -> None:
         assert row == {"as_of": AS_OF, MODEL: row[MODEL], "period": row["period"], **expected}
 
 
+def test_the_last_sessions_are_the_latest_whatever_the_order_of_rows() -> None:
+    scores = pl.concat([made_up("lightgbm", 65, 1)[0], made_up("stack", 25, 2)[0]])
+    daily = top_decile_by_session(scores, made_up("", 65, 3)[1], 10.0)
+    shuffled = daily.sample(fraction=1, shuffle=True, seed=1)
+    assert_frame_equal(performance_log(shuffled, AS_OF), performance_log(daily, AS_OF), check_exact=True)
+
+
 def test_a_period_is_told_once_there_are_as_many_sessions() -> None:
     scores, outcomes = made_up("stack", 250, stocks=10)
     daily = top_decile_by_session(scores, outcomes, outcomes, 0.0)

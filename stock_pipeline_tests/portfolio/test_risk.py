@@ -55,5 +55,17 @@ def test_a_price_before_and_after_a_gap_makes_no_return() -> None:
     assert found["volatility"].to_list() == [0.0, 0.0]
 
 
+def test_a_stock_listed_the_session_after_another_went_has_no_return_from_the_other_s_price() -> None:
+    """The last bar of one symbol and the first of the next lie one session apart."""
+    gone = bars("A", [10.0 + i % 2 for i in range(40)]).filter(pl.col("session") < DAYS[-11])
+    listed = bars("B", [500.0 + i % 2 for i in range(11)])
+    found = risk_figures(pl.concat([gone, listed]).sample(fraction=1, shuffle=True, seed=2), DAYS[-1])
+    returns = np.diff(np.log([500.0 + i % 2 for i in range(11)]))
+    assert found.select("symbol", "close").rows() == [("B", 500.0)]
+    assert found["volatility"].to_list() == pytest.approx([returns.std(ddof=1) * np.sqrt(252)])
+    shorter = risk_figures(pl.concat([bars("A", [10.0] * 40).filter(pl.col("session") < DAYS[-10]), listed.tail(10)]), DAYS[-1])
+    assert shorter["volatility"].to_list() == [None]
+
+
 def test_a_session_without_bars_gives_no_rows() -> None:
     assert risk_figures(adjusted_panel(symbols=2, count=20).head(0), DAYS[-1]).is_empty()

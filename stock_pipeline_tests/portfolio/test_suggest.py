@@ -132,6 +132,20 @@ def test_stocks_without_figures_are_not_eligible(column: str) -> None:
     assert sorted(suggest_stocks(frame, OPEN_PROFILE)["symbol"]) == ["S000", "S001", "S003"]
 
 
+def test_places_are_among_the_stocks_with_all_figures_and_equal_ones_share_theirs() -> None:
+    frame = candidates(7).with_columns(
+        close=pl.Series([9.0, 9.0, 9.0, 9.0, 9.0, None, 9.0]),
+        dollar_volume=pl.Series([1.57e6, 1e6, 1e6, 1e6, 1e6, 1e6, None]),
+        volatility=pl.Series([0.1, 0.3, 0.3, 0.3, 0.5, 0.2, 0.4]),
+        score=pl.Series([1.0, 1.0, 1.0, 3.0, 4.0, 9.0, 9.0]),
+    )
+    found = suggest_stocks(frame, OPEN_PROFILE)
+    assert by_symbol(found, "risk_score") == {"S000": 0.0, "S001": 0.5, "S002": 0.5, "S003": 0.5, "S004": 1.0}
+    assert by_symbol(found, "total_score") == {"S004": 1.0, "S003": 0.75, "S000": 0.25, "S001": 0.25, "S002": 0.25}
+    assert found["symbol"].to_list() == ["S004", "S003", "S000", "S001", "S002"]
+    assert str(by_symbol(found, "reason")["S000"]).endswith("; 1.6 million dollars traded a session")
+
+
 def test_a_stale_price_is_not_calm() -> None:
     frame = candidates(2).with_columns(volatility=pl.Series([0.0, 0.3]))
     assert suggest_stocks(frame, OPEN_PROFILE)["symbol"].to_list() == ["S001"]
