@@ -86,7 +86,8 @@ def test_the_figures_of_every_model_and_period_by_a_plain_loop() -> None:
 
 def test_the_last_sessions_are_the_latest_whatever_the_order_of_rows() -> None:
     scores = pl.concat([made_up("lightgbm", 65, 1)[0], made_up("stack", 25, 2)[0]])
-    daily = top_decile_by_session(scores, made_up("", 65, 3)[1], 10.0)
+    outcomes = made_up("", 65, 3)[1]
+    daily = top_decile_by_session(scores, outcomes, outcomes, 10.0)
     shuffled = daily.sample(fraction=1, shuffle=True, seed=1)
     assert_frame_equal(performance_log(shuffled, AS_OF), performance_log(daily, AS_OF), check_exact=True)
 
