@@ -5,10 +5,10 @@ A result is a file whose name is a hash of all that it depends on and another of
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -101,13 +101,29 @@ def _names_of(steps: Sequence[Step], plan: Plan, feature_names: Sequence[str], p
         return {}
     digests = digests_up_to(panel, {last for last, _ in looked_at.values()})
     entry, conditions = plan.entry, plan.conditions_of_a_fit
-    common = [entry.name, entry.target.name, list(entry.target.exposures), asdict(conditions), list(feature_names), _code()]
+    common = [
+        entry.name,
+        *_made_by(entry.make),
+        entry.target.name,
+        list(entry.target.exposures),
+        asdict(conditions),
+        list(feature_names),
+        _code(),
+    ]
     names = {}
     for place, (last, step) in looked_at.items():
-        own = plan.make(step["parameters"]).parameters()
-        text = json.dumps([*common, own, step, digests[last]], sort_keys=True, default=str)
+        made_with = plan.arguments(step["parameters"])
+        text = json.dumps([*common, made_with, step, digests[last]], sort_keys=True, default=str)
         names[place] = hashlib.sha256(text.encode()).hexdigest()[:32]
     return names
+
+
+def _made_by(make: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
+    """The name of what makes an estimator, and what is bound to it. None is made here: a library may take the process down."""
+    bound: dict[str, Any] = {}
+    while isinstance(make, partial):
+        bound, make = {**make.keywords, **bound}, make.func
+    return f"{make.__module__}.{make.__qualname__}", bound
 
 
 @cache

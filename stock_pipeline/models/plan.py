@@ -53,8 +53,12 @@ class Plan:
 
     def make(self, parameters: Mapping[str, Any]) -> Estimator:
         """An unfitted estimator of these parameters, for one fit; those left out take their defaults."""
+        return self.entry.make(self.conditions_of_a_fit, **self.arguments(parameters))
+
+    def arguments(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """What the estimator of these parameters is made with, besides conditions and defaults."""
         gap = {"gap_sessions": self.gap_sessions} if self.entry.holds_sessions_back else {}
-        return self.entry.make(self.conditions_of_a_fit, **gap, **parameters)
+        return {**gap, **parameters}
 
 
 class Step(Protocol):

@@ -1,6 +1,7 @@
 """Results of folds and trials that need not be made again, and all that has them made again."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -122,6 +123,7 @@ def test_another_setting_code_or_library_has_every_fold_made_again(home: Home, m
     others = (
         replace(plan, conditions=replace(ONE_THREAD, seed=8)),
         plan_up_to(125, replace(RIDGE, make=_penalised)),
+        plan_up_to(125, replace(RIDGE, make=partial(RIDGE.make, knots=5))),
         replace(plan, entry=replace(plan.entry, target=exposed(RIDGE.target, ("f4",)))),
     )
     for other in others:
