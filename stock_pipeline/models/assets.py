@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -121,9 +122,11 @@ def train_stack(context: StageContext) -> StageOutput | None:
     weights = stack_weights(wide, list(chosen))
     stacked = StackedModel(weights, chosen, stack_scale(wide, weights))
     labelled = read_outcomes(context.stores, context.as_of, predicted_horizon(context.settings.labels))[SESSION]
-    own = stack_out_of_fold(wide, list(chosen), _splits(context, labelled))
+    splits = _splits(context, labelled)
+    own = stack_out_of_fold(wide, list(chosen), splits)
     conditions = Conditions(context.settings.models.seed, threads=1)
-    inputs = _inputs(context, STACK, json.dumps(chosen, sort_keys=True), stacked.parameters(), conditions)
+    made_of = json.dumps([chosen, [asdict(split) for split in splits]], sort_keys=True, default=date.isoformat)
+    inputs = _inputs(context, STACK, made_of, stacked.parameters(), conditions)
     fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(context, members))
     training, manifest = _recorded(context, fitted, TrainingPredictions(own))
     output = _output(context, training, manifest)

@@ -31,10 +31,10 @@ def stores(tmp_path: Path) -> Stores:
     put(stores, TRAININGS, [training(tmp_path, number) for number in STATUSES], DAYS[4])
     put(stores, MODEL_VERSIONS, [version(number, status) for number, status in STATUSES.items()], DAYS[4])
     said = [
-        out_of_fold_row(NAME, f"t{number}", day, symbol, 0.5 - error) | {"target": 0.5}
+        out_of_fold_row(NAME, f"t{number}", day, symbol, target + error * sign) | {"target": target, "forward_return": target}
         for number, error in ((2, 0.2), (3, 0.1))
-        for day in DAYS[:3]
-        for symbol in "ABC"
+        for day in sessions(12)
+        for symbol, target, sign in (("A", -0.5, 1), ("B", 0.0, -1), ("C", 0.5, 1))
     ]
     put(stores, OUT_OF_FOLD_PREDICTIONS, said, DAYS[4])
     return stores
@@ -94,7 +94,7 @@ def test_a_version_that_passes_is_promoted_on_the_last_session_with_its_figures(
     assert told(stores, "promote", NAME, 3)["active_version"] == 3
     assert statuses(stores) == STATUSES | {2: "retired", 3: "active"}
     row = stores.read(DECISIONS).row(0, named=True)
-    assert (row["as_of"], row["version"], row["champion"], row["by"], row["sessions"]) == (DAYS[5], 3, 2, "person", 3)
+    assert (row["as_of"], row["version"], row["champion"], row["by"], row["sessions"]) == (DAYS[5], 3, 2, "person", 12)
     assert (row["mae"], row["champion_mae"]) == pytest.approx((0.1, 0.2))
 
 

@@ -81,7 +81,7 @@ def test_a_wrong_option_is_refused(arguments: list[str], named: list[str], home:
         ("not_a_number.csv", HEADER + BAR + BAR.replace("10.5", "ten"), ["column close", "'ten'", "line 3", "number"]),
         ("not_a_date.csv", HEADER + BAR.replace("2010-05-03", "May 3rd"), ["column date", "'May 3rd'", "line 2", "date"]),
         ("all_refused.csv", HEADER + BAR.replace("11,9", "8,9"), ["no sound bar", "1 were refused", "high_below_low"]),
-        ("too_short.csv", HEADER + BAR, ["0 sessions with labels", "3 walk-forward folds"]),
+        ("too_short.csv", HEADER + BAR, ["0 sessions with labels", "4 walk-forward folds"]),
         ("ragged.csv", HEADER + BAR + "AAA,2010-05-04,1,1,1,1,1,1,1\n", ["line 3 has 9 cells, the header 7"]),
         ("not_text.csv", b"\xff\xfe\x00\x01" * 9, ["not_text.csv"]),
         ("not_parquet.parquet", b"PAR1 and nothing more", ["cannot be read as PARQUET"]),

@@ -16,7 +16,7 @@ def test_what_a_training_says_fits_its_tables() -> None:
     said = trained.out_of_fold.with_columns(names)
     assert OUT_OF_FOLD_PREDICTIONS.validate(said.drop(AS_OF)).height == trained.out_of_fold.height > 0
     scores = metrics_by_part(trained.out_of_fold, trained.in_sample).with_columns(names)
-    assert MODEL_METRICS.validate(scores).height == 12 * 7
+    assert MODEL_METRICS.validate(scores).height == 13 * 7
     explained = trained.explained.with_columns(names)
     assert SHAP_VALUES.validate(explained.drop(AS_OF)).height == 500 * len(FEATURES)
     assert FEATURE_IMPORTANCE.validate(importances(trained.explained).with_columns(names)).height == len(FEATURES)
