@@ -140,10 +140,15 @@ def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, comp
             registry = _activate(registry, version, tables.FIRST_VERSION, SignOff(night, tables.AUTOMATION, "no version was active"))
             continue
         compared = compare(version[TRAINING_ID], active[TRAINING_ID])
-        enough = compared is not None and compared.sessions >= rule.shadow_sessions and compared.predictions >= rule.shadow_predictions
-        if enough:
+        if compared is not None and _has_enough_outcomes(compared, rule):
             registry = _judge_version(registry, version, active, compared, compare_kept, tables.IN_SHADOW, night, rule)
     return registry
+
+
+def _has_enough_outcomes(compared: Comparison, rule: PromotionSettings) -> bool:
+    # Results of an earlier release have no loss until performance, later in the night, has measured them again.
+    is_measured = compared.judged_by != "loss" or compared.mse is not None
+    return is_measured and compared.sessions >= rule.shadow_sessions and compared.predictions >= rule.shadow_predictions
 
 
 def verdict(
