@@ -136,7 +136,7 @@ def test_places_are_among_the_stocks_with_all_figures_and_equal_ones_share_their
     frame = candidates(7).with_columns(
         close=pl.Series([9.0, 9.0, 9.0, 9.0, 9.0, None, 9.0]),
         dollar_volume=pl.Series([1.57e6, 1e6, 1e6, 1e6, 1e6, 1e6, None]),
-        volatility=pl.Series([0.1, 0.3, 0.3, 0.3, 0.5, 0.2, 0.4]),
+        volatility=pl.Series([0.1, 0.3, 0.3, 0.3, 0.5, 0.6, 0.7]),
         score=pl.Series([1.0, 1.0, 1.0, 3.0, 4.0, 9.0, 9.0]),
     )
     found = suggest_stocks(frame, OPEN_PROFILE)
