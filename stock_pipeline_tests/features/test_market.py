@@ -29,6 +29,15 @@ def test_only_stocks_with_a_bar_count() -> None:
     assert market_series(usable_bars(without))[MARKET_RETURN].to_list() == [None, pytest.approx(0.2), pytest.approx(0.0)]
 
 
+@pytest.mark.parametrize("stocks", range(2, 12))
+def test_stocks_that_move_alike_are_not_dispersed(stocks: int) -> None:
+    """The mean of the squares less the square of the mean is a hair below zero there."""
+    panel = pl.concat([bars([10, 10.7, 9.9, 12.3], symbol=f"S{number:02d}") for number in range(stocks)])
+    dispersion = market_series(usable_bars(panel))[DISPERSION].to_list()
+    assert dispersion[0] is None
+    assert dispersion[1:] == pytest.approx([0.0] * 3, abs=1e-5)
+
+
 def test_a_market_that_stands_still_has_no_breadth() -> None:
     panel = pl.concat([bars([10, 10, 11]), bars([10, 10, 10], symbol="B")])
     market = market_series(usable_bars(panel))

@@ -59,6 +59,21 @@ def test_only_what_the_targets_need_is_taken() -> None:
     ]
 
 
+def test_of_every_symbol_its_own_history_is_taken() -> None:
+    panel = pl.concat([stepped([start + float(i) for i in range(9)], [1.0] * 9, symbol=symbol) for symbol, start in (("A", 1), ("B", 100))])
+    rows = found(panel, first_place=7)
+    assert rows.select(SYMBOL, PLACE, CLOSE, TARGET).rows() == [
+        (symbol, place, start + place, place >= 7) for symbol, start in (("A", 1), ("B", 100)) for place in (5, 6, 7, 8)
+    ]
+    assert set(rows[EMPTY_BEFORE]) == {0}
+
+
+def test_a_split_that_moves_no_price_counts_for_the_volume() -> None:
+    rows = found(stepped([10, 10, 11], [1, 1, 1], [1, 1, 2]))
+    last = rows.filter(pl.col(SEGMENT) == rows[SEGMENT].max())
+    assert last.select(CLOSE, VOLUME, TARGET).rows() == [(10, 200, False), (10, 200, False), (11, 100, True)]
+
+
 def test_a_symbol_that_is_listed_late_has_empty_sessions_before_it() -> None:
     panel = pl.concat([stepped([1.0] * 6, [1.0] * 6), stepped([1.0] * 6, [1.0] * 6, symbol="B").filter(pl.col(CLOSE).cum_count() > 4)])
     late = found(panel, first_place=5, span=5).filter(pl.col(SYMBOL) == "B")

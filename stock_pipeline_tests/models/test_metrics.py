@@ -37,6 +37,26 @@ def test_the_measures_follow_their_definitions() -> None:
     assert found["positive_ic_share"] == pytest.approx((daily > 0).mean())
 
 
+def test_only_rows_with_score_and_target_count_for_the_errors_and_a_rank_ic_of_zero_is_not_positive() -> None:
+    frame = pl.DataFrame(
+        {
+            SESSION: [day for day in DAYS[:4] for _ in range(4)],
+            SCORE: [1.0, 2.0, None, 3.0, *[1.0, 2.0, 3.0, 4.0] * 2, *[5.0] * 4],
+            TARGET: [0.5, None, 9.0, 0.25, *[0.0] * 12],
+            FORWARD_RETURN: [0.1, 0.2, 0.3, 0.4, 0.2, 0.4, 0.1, 0.3, 0.4, 0.3, 0.2, 0.1, *[0.1, 0.2, 0.3, 0.4]],
+        }
+    )
+    table = metric_table(frame)
+    found = {name: (value, observations) for name, value, observations in table.rows()}
+    # Rank ICs of 1, 0 and -1; the last session has none.
+    assert found["rank_ic"] == (pytest.approx(0.0, abs=1e-12), 3)
+    assert found["positive_ic_share"] == (pytest.approx(1 / 3), 3)
+    assert found["ic"][1] == 3
+    errors = [0.5, 2.75, 1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.0, 5.0, 5.0]
+    assert found["mae"] == (pytest.approx(sum(errors) / 14), 14)
+    assert found["baseline_mae"] == (pytest.approx(0.75 / 14), 14)
+
+
 def test_a_table_of_nothing_holds_nulls() -> None:
     table = metric_table(scored().clear())
     assert table.height == 13
