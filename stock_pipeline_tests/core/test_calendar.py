@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stock_pipeline.core.calendar import TradingCalendar, trading_calendar
+from stock_pipeline.core.calendar import TradingCalendar, known_exchange, trading_calendar
 from stock_pipeline.core.errors import InputError
 from stock_pipeline_tests.harness.laws import law
 
@@ -71,6 +71,7 @@ def test_next_and_previous_are_the_nearest_sessions_and_undo_each_other(day: dat
 def test_beyond_the_ends_there_is_an_error_that_names_the_day(calendar: TradingCalendar) -> None:
     with pytest.raises(InputError, match="1970-01-02 lies before the first session that XNYS knows, 1970-01-02"):
         calendar.previous_session(date(1970, 1, 2))
+    assert calendar.previous_session(date(1970, 1, 5)) == date(1970, 1, 2)
     with pytest.raises(InputError, match="2200-01-01 lies beyond the last session that XNYS knows"):
         calendar.next_session(date(2200, 1, 1))
 
@@ -115,6 +116,12 @@ def test_the_last_completed_session_does_not_depend_on_the_zone_in_which_the_mom
 def test_an_unknown_exchange_is_the_user_s_mistake() -> None:
     with pytest.raises(InputError, match="exchange 'XNOWHERE' in the settings is not known; give a code such as XNYS or XLON"):
         TradingCalendar("XNOWHERE").is_session(date(2012, 1, 3))
+
+
+def test_only_an_exchange_with_a_calendar_is_known() -> None:
+    assert [known_exchange(name) for name in ("XNYS", "XLON", "NYSE")] == ["XNYS", "XLON", "NYSE"]
+    with pytest.raises(ValueError, match="there is no calendar of such an exchange; give an ISO 10383 code such as XNYS or XLON"):
+        known_exchange("XNOWHERE")
 
 
 def test_other_exchanges_keep_their_own_holidays() -> None:

@@ -81,6 +81,13 @@ def test_what_might_be_confused_is_told_apart(one: list[Any], other: list[Any]) 
     assert hashed(frame(one)) != hashed(frame(other))
 
 
+def test_text_counts_to_its_last_letter() -> None:
+    names = ["abcd", "ab", "é", None, "xyz"]
+    others = [[*names[:-1], "xyw"], ["Abcd", *names[1:]], ["abcd", "ab", "è", None, "xyz"], [*names[:3], "", "xyz"]]
+    hashes = {content_hash(pl.DataFrame({"key": range(5), "text": text}), ["key"]) for text in (names, *others)}
+    assert len(hashes) == 5
+
+
 def test_values_do_not_wander_between_columns() -> None:
     assert hashed(pl.DataFrame({"key": [1], "x": ["a"], "y": ["b"]})) != hashed(pl.DataFrame({"key": [1], "x": ["b"], "y": ["a"]}))
     assert hashed(pl.DataFrame({"key": [1], "x": ["ab"], "y": [""]})) != hashed(pl.DataFrame({"key": [1], "x": ["a"], "y": ["b"]}))

@@ -27,8 +27,9 @@ def test_grades(value: float | None, grade: str) -> None:
 def test_thresholds_must_rise() -> None:
     with pytest.raises(InputError, match="must be above 0 and rise"):
         Thresholds(low=0.1, medium=0.1, high=0.3, critical=0.5)
-    with pytest.raises(InputError, match="must be above 0 and rise"):
-        Thresholds(low=0.0, medium=0.1, high=0.3, critical=0.5)
+    for values in ((0.0, 0.1, 0.3, 0.5), (0.1, 0.3, 0.3, 0.5), (0.1, 0.2, 0.5, 0.5)):
+        with pytest.raises(InputError, match="must be above 0 and rise"):
+            Thresholds(*values)
 
 
 def test_order_of_grades() -> None:

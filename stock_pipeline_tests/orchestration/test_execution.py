@@ -19,7 +19,6 @@ from stock_pipeline.orchestration.context import CheckOutcome, StageContext, Sta
 from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult, execute_stage, execute_stages
 from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.progress import Blocked, Event, Finished, listening
-from stock_pipeline.orchestration.reporting import UP_TO_DATE, check_results
 from stock_pipeline.orchestration.stage import Cadence, CheckSpec, Stage, StageCheck, key_of
 from stock_pipeline.storage import Stores, replace_all
 from stock_pipeline.storage.audit import Execution
@@ -53,25 +52,6 @@ def test_an_outcome_tells_what_was_made_and_how_far_the_stage_has_come(stores: S
     assert (again.state, again.rows, again.output is None) == ("up_to_date", 0, False)
     behind = execute_stage(declared(lambda _context: output(7, DAYS[1])), run_of(stores))
     assert behind.reached == DAYS[3]  # a watermark never moves back
-
-
-def test_a_stage_whose_table_lacks_a_session_is_not_up_to_date(stores: Stores) -> None:
-    behind = execute_stage(declared(lambda _context: output(watermark=DAYS[2])), run_of(stores))
-    assert (behind.state, behind.reached, behind.wanted, behind.up_to_date) == ("succeeded", DAYS[2], DAYS[3], False)
-    idle = execute_stage(declared(lambda _context: None), run_of(stores))
-    assert (idle.state, idle.reached, idle.wanted, idle.up_to_date) == ("up_to_date", DAYS[2], DAYS[3], False)
-    asked = replace(run_of(stores), options=RunOptions(as_of=DAYS[2]))
-    assert execute_stage(declared(lambda _context: None), asked).up_to_date
-    expecting = declared(lambda _context: None, expected=lambda _context: DAYS[4])
-    assert not execute_stage(expecting, run_of(stores)).up_to_date
-    (told,) = check_results(idle, idle.stage.keys[0])
-    assert (told.check_name, told.passed) == (UP_TO_DATE.name, False)
-    assert {name: fact.value for name, fact in told.metadata.items()} == {"reached": str(DAYS[2]), "as_of": str(DAYS[3])}
-
-
-def test_a_stage_that_has_made_nothing_is_not_up_to_date(stores: Stores) -> None:
-    nothing = execute_stage(declared(lambda _context: None), run_of(stores))
-    assert (nothing.reached, nothing.up_to_date) == (None, False)
 
 
 def test_another_setting_has_everything_made_again_once_and_says_which(stores: Stores) -> None:
