@@ -24,7 +24,7 @@ def active_periods(promotions: pl.DataFrame, until: date) -> bytes:
     The version that serves now is darker than those before it.
 
     Args:
-        promotions: rows of DECISIONS, of which at least one made a version active.
+        promotions: rows of DECISIONS; a model of which no version was ever active has marks alone.
         until: the last night.
     """
     models = promotions[MODEL].unique().sort(descending=True).to_list()

@@ -30,6 +30,8 @@ def test_every_time_of_service_and_every_refusal_shows() -> None:
         active_periods(decisions(*story, ("a", DAYS[4], 1, ROLLBACK)), DAYS[7]),
         active_periods(decisions(*story, ("b", DAYS[4], 2, REJECTION)), DAYS[7]),
         active_periods(decisions(*story), DAYS[6]),
+        active_periods(decisions(*story, ("c", DAYS[4], 1, REJECTION)), DAYS[7]),
+        active_periods(decisions(("c", DAYS[4], 1, REJECTION)), DAYS[7]),
     ]
     assert all(chart.startswith(b"\x89PNG") for chart in charts)
     assert len(set(charts)) == len(charts)
