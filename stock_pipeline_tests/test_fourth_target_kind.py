@@ -13,7 +13,6 @@ from stock_pipeline.core.columns import (
     PREDICTED_EXCESS_RETURN,
     PREDICTED_VOLATILITY,
     PROBABILITY_UP,
-    RETURN_SCALE,
     SCORE,
     SESSION,
     SYMBOL,
@@ -55,12 +54,11 @@ def test_a_fourth_kind_is_learnt_scored_and_predicted_as_it_says(tmp_path: Path)
     measured = metrics_of(trained.out_of_fold, MOVE)
     assert measured["rank_ic"] is not None and measured["rank_ic"] > 0.1
     assert measured["rank_ic"] != metrics_of(trained.out_of_fold, replace(MOVE, ranked_against=FORWARD_RETURN))["rank_ic"]
-    assert measured[RETURN_SCALE] is None
 
     last = rows[SESSION].max()
     night = rows.filter(pl.col(SESSION) == last)
     past = night.select(SYMBOL, SESSION, PAST_VOLATILITY)
-    loaded = Predictor("mover", MOVE, measured[RETURN_SCALE], None, {"mover": LoadedModel(trained.model, MOVE.exposures)})
+    loaded = Predictor("mover", MOVE, {}, None, {"mover": LoadedModel(trained.model, MOVE.exposures)})
     made = DAILY_PREDICTIONS.validate(
         predict(LoadedVersion(1, "t1", loaded), rows.select(SESSION, SYMBOL, *FEATURES), night[SESSION][0], past)
     )

@@ -84,7 +84,8 @@ class FeatureSet:
 
 
 # How a stock moves with the market and with others of its kind, which is no news of the stock itself; every set has them.
-EXPOSURES: Final = ("volatility_60", "beta_60", "momentum_60_5")
+VOLATILITY_EXPOSURE: Final = "volatility_60"
+EXPOSURES: Final = (VOLATILITY_EXPOSURE, "beta_60", "momentum_60_5")
 
 CORE: Final = FeatureSet(
     "core",

@@ -4,9 +4,9 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import SECTOR, SESSION, SYMBOL
+from stock_pipeline.core.columns import LOCAL_VOLATILITY, SECTOR, SESSION, SYMBOL
 from stock_pipeline.core.errors import StockPipelineError
-from stock_pipeline.features.catalogue import FeatureSet, feature_set
+from stock_pipeline.features.catalogue import VOLATILITY_EXPOSURE, FeatureSet, feature_set
 from stock_pipeline.features.fundamental_ratios import RATIOS
 from stock_pipeline.features.tables import DAILY_FEATURES_ASSET, FUNDAMENTAL_RATIOS, daily_features
 from stock_pipeline.market_data.reading import bars_with_factors, particulars, under_symbols_of
@@ -33,6 +33,23 @@ def read_features(stores: Stores, chosen: FeatureSet, selection: Selection) -> p
             "or set features.set back to the set that was made"
         )
     return stores.read(daily_features(chosen), selection)
+
+
+def read_local_volatility(stores: Stores, settings: Settings, first: date, last: date) -> pl.DataFrame:
+    """The volatility of each stock over 60 sessions, as it was known on each night.
+
+    Args:
+        stores: the stores.
+        settings: for the feature set; every set has the volatility, and it is the same.
+        first: the first session.
+        last: the last session.
+
+    Returns:
+        symbol, session and local_volatility (Float64, per session, null where it is not known), sorted by symbol and session.
+    """
+    wanted = Selection(columns=(SYMBOL, SESSION, VOLATILITY_EXPOSURE), first=first, last=last)
+    rows = read_features(stores, chosen_set(settings), wanted)
+    return rows.select(SYMBOL, SESSION, pl.col(VOLATILITY_EXPOSURE).cast(pl.Float64).alias(LOCAL_VOLATILITY))
 
 
 def read_bars_for(stores: Stores, chosen: FeatureSet, settings: Settings, known_on: date, first: date) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from stock_pipeline.core.columns import (
 )
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.scores import rank_ic_by_session
-from stock_pipeline.datasets.catalogue import RETURN_KIND, target_kind
+from stock_pipeline.datasets.catalogue import RETURN_KIND, TargetKind, target_kind
 from stock_pipeline.datasets.panel import hash_of_panel, sessions_learned
 from stock_pipeline.datasets.reading import read_splits, write_training_panel
 from stock_pipeline.datasets.splits import Split, chosen_splits, inner_splits
@@ -40,6 +40,7 @@ from stock_pipeline.labels.reading import read_label_ends, read_outcomes
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.models import fit_server
+from stock_pipeline.models.calibration_data import calibration_of
 from stock_pipeline.models.catalogue import CATALOGUE, STACK, ModelEntry, parse_models, stacked_models
 from stock_pipeline.models.charts import CHARTS_OF_KINDS, explanation_charts, rank_ic_chart, scores_chart, weights_chart
 from stock_pipeline.models.checks import SOUND_SCORES
@@ -50,16 +51,27 @@ from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.metrics import PART, overall
 from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.reading import check_artefact
-from stock_pipeline.models.recording import Fitted, Training, TrainingPredictions, latest_trainings, manifest_of, record
+from stock_pipeline.models.recording import Calibration, Fitted, Training, TrainingPredictions, latest_trainings, manifest_of, record
 from stock_pipeline.models.stacking import StackedModel, stack_out_of_fold, stack_scale, stack_weights, widen
 from stock_pipeline.models.subprocess_training import train_in_subprocesses
-from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_METRICS, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
+from stock_pipeline.models.tables import (
+    FEATURE_IMPORTANCE,
+    MODEL_METRICS,
+    NUMBER,
+    OUT_OF_FOLD_PREDICTIONS,
+    RETURN_CALIBRATIONS,
+    SHAP_VALUES,
+    TRAININGS,
+    TRIALS,
+)
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, via
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage.reading import Selection
 
-TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS)
+TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS, RETURN_CALIBRATIONS)
+# A training by other code is another training, and has a name and an artefact of its own.
+CODE_VERSION: Final = "4"
 SHOWN_METRICS = ("rank_ic", "icir", "mae", "baseline_mae", "r2", "positive_ic_share")
 
 
@@ -82,9 +94,9 @@ def train_model(entry: ModelEntry) -> Callable[[StageContext], StageOutput | Non
             with train_in_subprocesses(plan, names, folder, context.report_progress, kept) as trained:
                 inputs = _inputs(context, entry.name, hash_of_panel(folder), trained.model.fitted_with, plan.conditions_of_a_fit)
                 fitted = Fitted(inputs, trained.model, learned, entry.target, entry.target.exposures, trained.model.window)
-                training, manifest = _recorded(
-                    context, fitted, TrainingPredictions(trained.out_of_fold, trained.in_sample, trained.explained, trained.trials)
-                )
+                calibration = _calibration(context, entry.target, trained.out_of_fold)
+                said = TrainingPredictions(trained.out_of_fold, trained.in_sample, trained.explained, trained.trials, calibration)
+                training, manifest = _recorded(context, fitted, said)
             kept.forget_the_rest()
         return _output(context, training, manifest)
 
@@ -128,7 +140,8 @@ def train_stack(context: StageContext) -> StageOutput | None:
     made_of = json.dumps([chosen, [asdict(split) for split in splits]], sort_keys=True, default=date.isoformat)
     inputs = _inputs(context, STACK, made_of, stacked.parameters(), conditions)
     fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(context, members))
-    training, manifest = _recorded(context, fitted, TrainingPredictions(own))
+    predicted = TrainingPredictions(own, calibration=_calibration(context, RETURN_KIND, own))
+    training, manifest = _recorded(context, fitted, predicted)
     output = _output(context, training, manifest)
     held = context.read(MODEL_METRICS, Selection(equals={TRAINING_ID: list(chosen.values())}))
     everyone = pl.concat([overall(held), overall(training.scores)])
@@ -138,6 +151,10 @@ def train_stack(context: StageContext) -> StageOutput | None:
         charts=lambda: {**output.charts(), "models_compared": scores_chart(everyone), "stack_weights": weights_chart(counted)},
         tables={**output.tables, "weights": counted},
     )
+
+
+def _calibration(context: StageContext, kind: TargetKind, out_of_fold: pl.DataFrame) -> Calibration:
+    return calibration_of(context.stores, context.settings, context.as_of, kind, out_of_fold)
 
 
 def _splits(context: StageContext, sessions: pl.Series) -> list[Split]:
@@ -167,7 +184,8 @@ def _latest_members(trainings: pl.DataFrame) -> dict[str, str]:
 
 
 def _inputs(context: StageContext, model: str, data_hash: str, parameters: Mapping[str, Any], conditions: Conditions) -> TrainingInputs:
-    return TrainingInputs(model, context.as_of, chosen_set(context.settings).names, data_hash, parameters, conditions, __version__)
+    made_by = f"{__version__}, {CODE_VERSION}"
+    return TrainingInputs(model, context.as_of, chosen_set(context.settings).names, data_hash, parameters, conditions, made_by)
 
 
 def _held(context: StageContext, model: str) -> list[str]:
@@ -215,7 +233,7 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
         Stage,
         tables=TABLES,
         cadence="training",
-        code_version=f"3 {chosen_set(settings).hash[:16]}",
+        code_version=f"{CODE_VERSION} {chosen_set(settings).hash[:16]}",
         checks=(SOUND_SCORES,),
         tolerates_failure=True,
     )
@@ -235,7 +253,7 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
     stack = trained(
         keys=(("models", STACK),),
         description="The models of the return, ranked and weighted by their out-of-fold scores, shrunk to equal weights.",
-        reads=(DAILY_LABELS, WALK_FORWARD_SPLITS, *via(members, TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS)),
+        reads=(DAILY_FEATURES, DAILY_LABELS, WALK_FORWARD_SPLITS, *via(members, TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS)),
         body=train_stack,
         settings=(*SETTINGS, "models.names"),
         settings_ahead=("models.suspicious_rank_ic",),

@@ -19,7 +19,8 @@ MANIFEST_FILE: Final = "manifest.json"
 class Manifest:
     """The metadata of a trained model.
 
-    ``rows`` and ``train_from`` to ``train_to`` say what the final model was fitted on; ``metrics`` are its out-of-fold scores;
+    ``rows`` and ``train_from`` to ``train_to`` say what the final model was fitted on; ``metrics`` are its out-of-fold scores and the
+    numbers that give its scores their meaning;
     ``target`` names the kind of target, ``exposures`` are what its scores are neutralised against, and ``window`` is how many sessions
     of features a score rests on; ``files`` (file name to SHA-256) is filled in by ``write_artefact``.
     """

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import METRIC, RETURN_SCALE, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import METRIC, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE
 from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.catalogue import TargetKind, target_kind
@@ -49,13 +49,13 @@ class LoadedModel:
 class Predictor:
     """A model ready to predict: a stack with its members, or a base model, which is then the only member.
 
-    ``return_scale`` is the expected return per unit of score, None where that is not known; ``stack`` says how the members are
-    weighed, None for a base model.
+    ``calibration`` has the numbers that ``kind.predict`` needs, by name, None where one is not known; ``stack`` says how the members
+    are weighed, None for a base model.
     """
 
     model: str
     kind: TargetKind
-    return_scale: float | None
+    calibration: Mapping[str, float | None]
     stack: StackedModel | None
     members: Mapping[str, LoadedModel]
 
@@ -124,7 +124,8 @@ def load_predictor(
     )
     if stack is not None:
         stack = replace(stack, weights={name: weight for name, weight in stack.weights.items() if name in members})
-    return Predictor(manifest.model, target_kind(manifest.target), manifest.metrics.get(RETURN_SCALE), stack, members)
+    kind = target_kind(manifest.target)
+    return Predictor(manifest.model, kind, {name: manifest.metrics.get(name) for name in kind.calibration}, stack, members)
 
 
 def _members(

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, PREDICTED_EXCESS_RETURN, RETURN_SCALE, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, SESSION, SYMBOL, TRAINING_ID, VALUE
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.catalogue import TargetKind, target_kind
 from stock_pipeline.models import tables
@@ -15,21 +15,29 @@ from stock_pipeline.models.artefacts import Artefact, Saveable, write_artefact
 from stock_pipeline.models.explanations import importances
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.metrics import metric_table, metrics_by_part
-from stock_pipeline.models.stacking import return_scale
 from stock_pipeline.storage import Write, replace_groups, upsert
 
 
 @dataclass(frozen=True)
-class TrainingPredictions:
-    """A training's out-of-fold scores, in-sample scores, explanations and trials; see ``training.Trained``.
+class Calibration:
+    """What scores mean in plain units: numbers for the manifest, by name, and what ``return_calibration`` found for each horizon."""
 
-    A stack has ``out_of_fold`` alone; the others are None.
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
+    by_horizon: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingPredictions:
+    """A training's out-of-fold scores, in-sample scores, explanations and trials, see ``training.Trained``, and its calibration.
+
+    A stack has neither ``in_sample`` nor ``explained`` nor ``trials``; they are None.
     """
 
     out_of_fold: pl.DataFrame
     in_sample: pl.DataFrame | None = None
     explained: pl.DataFrame | None = None
     trials: pl.DataFrame | None = None
+    calibration: Calibration = field(default_factory=Calibration)
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Training:
     shap_values: pl.DataFrame
     importance: pl.DataFrame
     trials: pl.DataFrame
+    return_calibrations: pl.DataFrame
 
     @property
     def writes(self) -> tuple[Write, ...]:
@@ -73,6 +82,7 @@ class Training:
             tables.SHAP_VALUES: self.shap_values,
             tables.FEATURE_IMPORTANCE: self.importance,
             tables.TRIALS: self.trials,
+            tables.RETURN_CALIBRATIONS: self.return_calibrations,
         }
         always = (tables.TRAININGS.name, tables.OUT_OF_FOLD_PREDICTIONS.name, tables.MODEL_METRICS.name)
         kept = [(schema, rows) for schema, rows in of_training.items() if rows.height or schema.name in always]
@@ -80,14 +90,8 @@ class Training:
 
 
 def metrics_of(out_of_fold: pl.DataFrame, kind: TargetKind) -> dict[str, float | None]:
-    """The metrics of a manifest: those over all folds, and the return scale (return per unit of score).
-
-    The return scale is None where scores stand for no return, or where it is not positive: to reverse a model's scores because they
-    were wrong so far would be one more way of overfitting.
-    """
-    metrics = dict(metric_table(out_of_fold, kind.ranked_against).select(METRIC, VALUE).iter_rows())
-    scale = return_scale(out_of_fold) if kind.prediction == PREDICTED_EXCESS_RETURN else 0.0
-    return {**metrics, RETURN_SCALE: scale if scale > 0 else None}
+    """The metrics over all folds, by name."""
+    return dict(metric_table(out_of_fold, kind.ranked_against).select(METRIC, VALUE).iter_rows())
 
 
 def manifest_of(fitted: Fitted, predicted: TrainingPredictions, held: Sequence[str]) -> Manifest:
@@ -103,7 +107,7 @@ def manifest_of(fitted: Fitted, predicted: TrainingPredictions, held: Sequence[s
         features_hash=inputs.features_hash,
         rows=fitted.sessions.len(),
         parameters=inputs.parameters,
-        metrics=metrics_of(predicted.out_of_fold, fitted.kind),
+        metrics={**metrics_of(predicted.out_of_fold, fitted.kind), **predicted.calibration.numbers},
         **vars(inputs.conditions),
         code_version=inputs.code_version,
         target=fitted.kind.name,
@@ -138,7 +142,13 @@ def record(models_root: Path, model: Saveable, manifest: Manifest, predicted: Tr
         shap_values=_rows_of(tables.SHAP_VALUES, named, explained),
         importance=_rows_of(tables.FEATURE_IMPORTANCE, named, None if explained is None else importances(explained)),
         trials=_rows_of(tables.TRIALS, named, predicted.trials),
+        return_calibrations=_rows_of(tables.RETURN_CALIBRATIONS, named, _by_horizon(predicted.calibration)),
     )
+
+
+def _by_horizon(calibration: Calibration) -> pl.DataFrame:
+    found = {name: kind for name, kind in tables.RETURN_CALIBRATIONS.dtypes.items() if name not in (TRAINING_ID, MODEL, AS_OF)}
+    return pl.DataFrame(list(calibration.by_horizon), schema=found)
 
 
 def _rows_of(schema: TableSchema, named: Mapping[str, object], rows: pl.DataFrame | None) -> pl.DataFrame:

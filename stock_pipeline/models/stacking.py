@@ -165,21 +165,3 @@ def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequenc
         parts.append(combine(tested, weights, stack_scale(known, weights)).with_columns(pl.lit(split.fold, pl.Int32).alias(FOLD)))
     columns = (pl.lit(STACK).alias(MODEL), FOLD, SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
     return pl.concat(parts).drop_nulls(SCORE).select(columns).sort(SESSION, SYMBOL)
-
-
-def return_scale(frame: pl.DataFrame) -> float:
-    """The expected return per unit of score: the slope, through the origin, of forward return less its session's mean on the score.
-
-    A score times it is an expected return over the session's mean. Fit it on out-of-fold rows; it is about zero, or negative,
-    where scores have no skill.
-
-    Args:
-        frame: session, score and forward_return; rows that lack one are left out.
-
-    Returns:
-        Return per unit of score; 0 where every score is 0 or there is no row.
-    """
-    rows = frame.drop_nulls([SCORE, FORWARD_RETURN])
-    excess = pl.col(FORWARD_RETURN) - pl.col(FORWARD_RETURN).mean().over(SESSION)
-    product, square = rows.select((pl.col(SCORE) * excess).sum().alias("product"), (pl.col(SCORE) ** 2).sum().alias("square")).row(0)
-    return float(product / square) if square else 0.0

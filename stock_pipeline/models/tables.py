@@ -11,10 +11,12 @@ from stock_pipeline.core.columns import (
     FEATURE,
     FOLD,
     FORWARD_RETURN,
+    HORIZON,
     METRIC,
     MODEL,
     PERIOD,
     RANK,
+    RETURN_SCALE,
     SCORE,
     SESSION,
     SYMBOL,
@@ -34,6 +36,9 @@ _MODEL = Column(MODEL, pl.String, "name of the model in the catalogue, or stack"
 _AS_OF = Column(AS_OF, pl.Date, "as-of date of the training: the last session of which data were known")
 
 NUMBER: Final = "number"
+SLOPE, SLOPE_ERROR = "slope", "slope_error"
+RESIDUAL_LOW, RESIDUAL_HIGH = "residual_low", "residual_high"
+ODDS_SLOPE, ODDS_INTERCEPT = "odds_slope", "odds_intercept"
 _KINDS: Final = tuple(kind.name for kind in TARGET_KINDS)
 
 TRAININGS: Final = _table(
@@ -147,5 +152,26 @@ TRIALS: Final = _table(
         Column("chosen", pl.Boolean, "whether the training used it"),
     ),
     key=(TRAINING_ID, TRIAL),
+    session_column=AS_OF,
+)
+
+RETURN_CALIBRATIONS: Final = _table(
+    name="return_calibrations",
+    description="What one unit of a training's score, less its session's mean, is worth in excess return, one row for each horizon.",
+    columns=(
+        _TRAINING_ID,
+        Column(HORIZON, pl.Int32, "sessions from the fill at the next open to the sale", minimum=1),
+        _MODEL,
+        _AS_OF,
+        Column("sessions", pl.Int32, "sessions out of fold with outcomes", minimum=1),
+        Column(SLOPE, pl.Float64, "slope of the excess return on the score"),
+        Column(SLOPE_ERROR, pl.Float64, "its standard error by session; null where there are too few to tell", nullable=True, minimum=0),
+        Column(RETURN_SCALE, pl.Float64, "the slope shrunk by its error; null where it does not rise", nullable=True, minimum=0),
+        Column(RESIDUAL_LOW, pl.Float64, "tenth of what is unexpected, in units of the stock's volatility over 60 sessions", nullable=True),
+        Column(RESIDUAL_HIGH, pl.Float64, "nine tenths of it, likewise", nullable=True),
+        Column(ODDS_SLOPE, pl.Float64, "log-odds of a positive excess return for a unit of score, shrunk", minimum=0),
+        Column(ODDS_INTERCEPT, pl.Float64, "log-odds of a positive excess return of the session's mean score"),
+    ),
+    key=(TRAINING_ID, HORIZON),
     session_column=AS_OF,
 )

@@ -23,16 +23,18 @@ from stock_pipeline.core.columns import (
 from stock_pipeline.core.errors import ArtefactError
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
+from stock_pipeline.features.reading import read_local_volatility
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.models.catalogue import STACK, stacked_models
-from stock_pipeline.models.tables import TRAININGS
+from stock_pipeline.models.tables import RETURN_CALIBRATIONS, TRAININGS
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.predictions.charts import prediction_bars
+from stock_pipeline.predictions.expected_returns import expected_returns
 from stock_pipeline.predictions.inference import LoadedVersion, explanations, load_version, predict
 from stock_pipeline.predictions.signals import signals
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNAL, SIGNALS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTED_RETURNS, EXPLANATIONS, SIGNAL, SIGNALS
 from stock_pipeline.registry.reading import all_versions, disabled_models, eligible_versions, in_shadow_on, serving_predictions
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import replace_groups, replace_sessions
@@ -68,12 +70,22 @@ def make_predictions(context: StageContext) -> StageOutput | None:
         writes=(
             replace_groups(DAILY_PREDICTIONS, predictions, (SESSION, TRAINING_ID)),
             replace_groups(EXPLANATIONS, explained, (SESSION, TRAINING_ID), may_be_empty=True),
+            replace_groups(EXPECTED_RETURNS, _expected_returns(context, predictions), (SESSION, TRAINING_ID), may_be_empty=True),
         ),
         watermark=context.as_of,
         charts=lambda: {"predictions": prediction_bars(last, cost)} if last.height else {},
         tables={"best": last.sort(RANK).select(BEST_SHOWN).head(20), "strongest_feature": reasons.select(REASONS_SHOWN)},
         facts={"sessions_predicted": predictions[SESSION].n_unique(), "models": predictions[MODEL].n_unique()},
     )
+
+
+def _expected_returns(context: StageContext, predictions: pl.DataFrame) -> pl.DataFrame:
+    """Rows of EXPECTED_RETURNS for those of the predictions whose training has been calibrated."""
+    trainings = predictions[TRAINING_ID].unique().sort().to_list()
+    calibrations = context.read(RETURN_CALIBRATIONS, Selection(equals={TRAINING_ID: trainings}))
+    sessions = predictions[SESSION]
+    volatility = read_local_volatility(context.stores, context.settings, sessions.min(), sessions.max())  # type: ignore[arg-type]
+    return expected_returns(predictions, calibrations, volatility, context.settings.trading.round_trip_cost)
 
 
 def make_signals(context: StageContext) -> StageOutput | None:
@@ -169,8 +181,14 @@ STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(DAILY_PREDICTIONS),),
         description="Predictions of every stock by the active and shadow versions.",
-        tables=(DAILY_PREDICTIONS, EXPLANATIONS),
-        reads=(DAILY_FEATURES, MODEL_VERSIONS, MODEL_ENABLEMENT, *via((key_of(MODEL_VERSIONS),), TRAININGS), *BAR_TABLES),
+        tables=(DAILY_PREDICTIONS, EXPLANATIONS, EXPECTED_RETURNS),
+        reads=(
+            DAILY_FEATURES,
+            MODEL_VERSIONS,
+            MODEL_ENABLEMENT,
+            *via((key_of(MODEL_VERSIONS),), TRAININGS, RETURN_CALIBRATIONS),
+            *BAR_TABLES,
+        ),
         body=make_predictions,
         settings_ahead=("features.set", "quality.jump_ratio", "trading"),  # costs are drawn beside the predictions
         code_version="2",

@@ -14,7 +14,6 @@ from stock_pipeline.core.columns import (
     PREDICTED_VOLATILITY,
     PROBABILITY_UP,
     RANK,
-    RETURN_SCALE,
     SCORE,
     SESSION,
     SYMBOL,
@@ -80,7 +79,7 @@ def predict(loaded: LoadedVersion, inputs: pl.DataFrame, session: date, past_vol
     kind = loaded.predictor.kind
     meanings = dict.fromkeys((PREDICTED_EXCESS_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP), _UNKNOWN) | {kind.prediction: kind.predict}
     return (
-        scores.with_columns(pl.lit(loaded.predictor.return_scale, pl.Float64).alias(RETURN_SCALE))
+        scores.with_columns(pl.lit(number, pl.Float64).alias(name) for name, number in loaded.predictor.calibration.items())
         .select(
             SESSION,
             SYMBOL,

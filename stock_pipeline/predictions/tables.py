@@ -8,6 +8,7 @@ import polars as pl
 from stock_pipeline.core.columns import (
     CONTRIBUTION,
     FEATURE,
+    HORIZON,
     MODEL,
     PREDICTED_EXCESS_RETURN,
     PREDICTED_VOLATILITY,
@@ -25,6 +26,10 @@ from stock_pipeline.core.table_schema import Column, TableSchema
 NEXT_SESSION: Final = "next_session"
 SIGNAL: Final = "signal"
 BUY, HOLD, SELL = "buy", "hold", "sell"
+EXCESS_RETURN_LOW: Final = "excess_return_low"
+EXCESS_RETURN_HIGH: Final = "excess_return_high"
+PROBABILITY_POSITIVE: Final = "probability_positive"
+ROUND_TRIP_COST: Final = "round_trip_cost"
 
 _table = partial(TableSchema, store="ml", room="predictions")
 _PREDICTION = (
@@ -56,7 +61,7 @@ DAILY_PREDICTIONS = _table(
         Column(
             PREDICTED_VOLATILITY,
             pl.Float64,
-            "expected standard deviation of the daily log returns ahead, per session; null except for the model risk",
+            "expected (mean) standard deviation of the daily log returns ahead, per session; null except for the model risk",
             nullable=True,
             minimum=0,
         ),
@@ -70,6 +75,32 @@ DAILY_PREDICTIONS = _table(
         ),
     ),
     key=(MODEL, TRAINING_ID, SESSION, SYMBOL),
+)
+
+EXPECTED_RETURNS = _table(
+    name="expected_returns",
+    description="What each prediction of a model of the return means over each horizon, beside its interval, odds and cost.",
+    columns=(
+        *_PREDICTION,
+        _VERSION,
+        Column(HORIZON, pl.Int32, "sessions from the fill at the next open to the sale", minimum=1),
+        Column(
+            PREDICTED_EXCESS_RETURN,
+            pl.Float64,
+            "expected return less the mean of the session's stocks, over the horizon; a fraction, null where the score has shown no worth",
+            nullable=True,
+        ),
+        Column(
+            EXCESS_RETURN_LOW,
+            pl.Float64,
+            "lower bound of the interval that holds 80 % of the excess returns; null where too little is known of the stock or the score",
+            nullable=True,
+        ),
+        Column(EXCESS_RETURN_HIGH, pl.Float64, "its upper bound, likewise", nullable=True),
+        Column(PROBABILITY_POSITIVE, pl.Float64, "probability that the excess return is positive", minimum=0, maximum=1),
+        Column(ROUND_TRIP_COST, pl.Float64, "cost of buying and selling the stock, as a fraction of what is traded", minimum=0),
+    ),
+    key=(MODEL, TRAINING_ID, SESSION, SYMBOL, HORIZON),
 )
 
 EXPLANATIONS = _table(

@@ -13,6 +13,7 @@ from stock_pipeline.core.columns import (
     AS_OF,
     FOLD,
     FORWARD_RETURN,
+    HORIZON,
     MODEL,
     PERIOD,
     RETURN_SCALE,
@@ -22,16 +23,25 @@ from stock_pipeline.core.columns import (
     TARGET,
     TRAINING_ID,
 )
-from stock_pipeline.datasets.catalogue import DIRECTION_KIND, RETURN_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
+from stock_pipeline.datasets.catalogue import RETURN_KIND, TARGET_KINDS, VOLATILITY_KIND, TargetKind
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.metrics import ALL_FOLDS, PART, TEST, TRAIN, overall
 from stock_pipeline.models.reading import check_artefact
-from stock_pipeline.models.recording import Fitted, TrainingPredictions, latest_trainings, manifest_of, metrics_of, record
+from stock_pipeline.models.recording import Calibration, Fitted, TrainingPredictions, latest_trainings, manifest_of, metrics_of, record
 from stock_pipeline.models.stacking import StackedModel
-from stock_pipeline.models.tables import FEATURE_IMPORTANCE, MODEL_METRICS, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS, TRIALS
+from stock_pipeline.models.tables import (
+    FEATURE_IMPORTANCE,
+    MODEL_METRICS,
+    NUMBER,
+    OUT_OF_FOLD_PREDICTIONS,
+    RETURN_CALIBRATIONS,
+    SHAP_VALUES,
+    TRAININGS,
+    TRIALS,
+)
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import training_row
 from stock_pipeline_tests.factories.training_panels import FEATURES, panel
@@ -175,11 +185,6 @@ def test_a_model_is_ranked_against_what_it_is_for(kind: TargetKind, tmp_path: Pa
     assert scores.filter(pl.col("metric") == "rank_ic")["value"].to_list() == pytest.approx([sign] * 4)
 
 
-@pytest.mark.parametrize("kind", [DIRECTION_KIND, VOLATILITY_KIND], ids=lambda kind: kind.name)
-def test_only_a_return_has_a_return_scale(kind: TargetKind) -> None:
-    assert metrics_of(out_of_fold(), kind)[RETURN_SCALE] is None
-
-
 def test_recording_twice_gives_the_same_rows_and_leaves_the_artefact(tmp_path: Path) -> None:
     first = record(tmp_path, STACKED, MANIFEST, TrainingPredictions(out_of_fold()), 3, 1)
     folder = tmp_path / first.trainings["artefact"][0]
@@ -190,20 +195,31 @@ def test_recording_twice_gives_the_same_rows_and_leaves_the_artefact(tmp_path: P
     assert {file: file.stat().st_mtime_ns for file in folder.iterdir()} == made
 
 
-def test_metrics_are_the_measures_over_all_folds_and_the_worth_of_a_score() -> None:
+def test_metrics_are_the_measures_over_all_folds() -> None:
     measured = metrics_of(out_of_fold(skill=0.5), RETURN_KIND)
     assert measured["rank_ic"] == pytest.approx(1)
     assert measured["baseline_mae"] == pytest.approx(0.2586, abs=1e-3)
     assert measured["mae"] == pytest.approx(0.5 * (measured["baseline_mae"] or 0))
-    full = metrics_of(out_of_fold(), RETURN_KIND)[RETURN_SCALE]
-    assert full is not None
-    assert full > 0
-    assert measured[RETURN_SCALE] == pytest.approx(2 * full)  # half the score is worth twice as much a unit
 
 
-def test_scores_that_were_wrong_are_worth_nothing_not_their_opposite() -> None:
-    assert metrics_of(out_of_fold(skill=-1.0), RETURN_KIND)[RETURN_SCALE] is None
-    assert metrics_of(out_of_fold(skill=0.0), RETURN_KIND)[RETURN_SCALE] is None
+def test_what_scores_mean_is_kept_in_the_manifest_and_by_horizon(tmp_path: Path) -> None:
+    said = said_in_full()
+    predicted = replace(said, calibration=Calibration({RETURN_SCALE: 0.02}, tuple(by_horizon(horizon) for horizon in (1, 5))))
+    inputs = TrainingInputs("a", DAYS[4], FEATURES, "data", {}, Conditions(3, 2), "1")
+    manifest = manifest_of(Fitted(inputs, STACKED, pl.Series(DAYS[:2]), RETURN_KIND), predicted, [])
+    assert manifest.metrics == {**metrics_of(out_of_fold(), RETURN_KIND), RETURN_SCALE: 0.02}
+    training = record(tmp_path, STACKED, manifest, predicted, 3, 1)
+    rows = RETURN_CALIBRATIONS.validate(training.return_calibrations)
+    assert rows.select(TRAINING_ID, MODEL, AS_OF, HORIZON, RETURN_SCALE).rows() == [
+        (manifest.training_id, "a", DAYS[4], horizon, 0.02 / horizon) for horizon in (1, 5)
+    ]
+    assert RETURN_CALIBRATIONS in [write.schema for write in training.writes]
+
+
+def by_horizon(horizon: int) -> dict[str, float | int | None]:
+    """What a calibration found, of which little matters here."""
+    found = dict.fromkeys(RETURN_CALIBRATIONS.column_names[4:], 0.0)
+    return {**found, HORIZON: horizon, "sessions": 20, RETURN_SCALE: 0.02 / horizon, "residual_low": None}
 
 
 def trainings(rows: list[tuple[str, str, date]]) -> pl.DataFrame:

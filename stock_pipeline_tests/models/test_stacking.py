@@ -17,7 +17,6 @@ from stock_pipeline.models.stacking import (
     USUAL_SLOPE,
     StackedModel,
     combine,
-    return_scale,
     stack_out_of_fold,
     stack_scale,
     stack_weights,
@@ -191,15 +190,6 @@ def test_models_of_other_nights_and_folds_are_one_row_a_stock_all_the_same() -> 
     assert stacked.height == wide.height and stacked[SCORE].null_count() == 0
 
 
-def test_the_return_scale_is_the_slope_of_excess_returns() -> None:
-    wide, _ = wide_scores()
-    level = pl.col(SESSION).rank("dense") * 0.01
-    frame = wide.select(SESSION, pl.col(TARGET).alias(SCORE), (0.02 * pl.col(TARGET) + level).alias(FORWARD_RETURN))
-    assert return_scale(frame) == pytest.approx(0.02)
-    assert return_scale(frame.clear()) == 0
-    assert return_scale(frame.with_columns(pl.lit(0.0).alias(SCORE))) == 0
-
-
 def test_a_saved_stack_is_the_same_stack(tmp_path: Path) -> None:
     stack = StackedModel({"good": 0.6, "fair": 0.4}, {"good": "0" * 16, "fair": "f" * 16})
     stack.save(tmp_path)
@@ -212,10 +202,3 @@ def test_a_saved_stack_is_the_same_stack(tmp_path: Path) -> None:
 def test_a_stack_from_before_it_had_a_scale_loads(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text('{"members": {"good": "0"}, "weights": {"good": 1.0}}')
     assert StackedModel.load(tmp_path) == StackedModel({"good": 1.0}, {"good": "0"}, 1.0)
-
-
-def test_a_score_that_follows_the_market_is_worth_no_excess_return() -> None:
-    wide, _ = wide_scores()
-    level = pl.col(SESSION).rank("dense") * 0.01
-    frame = wide.select(SESSION, level.alias(SCORE), (0.02 * pl.col(TARGET) + level).alias(FORWARD_RETURN))
-    assert return_scale(frame) == pytest.approx(0.0, abs=1e-12)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import (
+    HORIZON,
     MODEL,
     PAST_VOLATILITY,
     PREDICTED_EXCESS_RETURN,
@@ -29,11 +30,11 @@ from stock_pipeline.models.artefacts import write_artefact
 from stock_pipeline.models.catalogue import model_entry
 from stock_pipeline.models.estimators.estimator import Estimator
 from stock_pipeline.models.manifest import Manifest
-from stock_pipeline.models.tables import TRAININGS
+from stock_pipeline.models.tables import RETURN_CALIBRATIONS, TRAININGS
 from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.orchestration.reporting import output_metadata
 from stock_pipeline.predictions.assets import REASONS
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS, SIGNALS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTED_RETURNS, EXPLANATIONS, SIGNALS
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -224,3 +225,21 @@ def test_going_back_to_a_version_trades_on_it_and_leaves_what_was_said(stores: S
     assert now.filter(pl.col(TRAINING_ID) == "n_hits_2").sort(SYMBOL).equals(said.sort(SYMBOL))
     assert set(now[TRAINING_ID]) == {"n_hits_1", "n_hits_2"}
     assert set(signals_of(stores, DAYS[45])[VERSION]) == {1}
+
+
+def test_what_a_prediction_means_is_written_for_each_horizon_of_versions_that_were_calibrated(stores: Stores) -> None:
+    found = {"slope": 0.01, "return_scale": 0.01, "residual_low": -1.0, "residual_high": 1.0, "odds_slope": 0.1, "odds_intercept": 0.0}
+    named = {TRAINING_ID: "n_hits_1", MODEL: "n_hits", "as_of": DAYS[39], "sessions": 30}
+    put(stores, RETURN_CALIBRATIONS, [{**named, **found, HORIZON: horizon} for horizon in (1, 5)], DAYS[39])
+    predict_night(stores, DAYS[45])
+    meant = stores.read(EXPECTED_RETURNS)
+    assert meant.group_by(MODEL, VERSION, SESSION, HORIZON).len().sort(HORIZON).rows() == [
+        ("n_hits", 1, DAYS[45], horizon, SYMBOLS) for horizon in (1, 5)
+    ]
+    scores = rows(stores, "n_hits", DAYS)[SCORE]
+    expected = (0.01 * (scores - scores.mean())).to_list() * 2
+    assert meant.sort(HORIZON, SYMBOL)[PREDICTED_EXCESS_RETURN].to_list() == pytest.approx(expected)
+    volatility = stores.read(daily_features(CORE)).filter(pl.col(SESSION) == DAYS[45])["volatility_60"].cast(pl.Float64)
+    width = (meant["excess_return_high"] - meant["excess_return_low"]).sort().to_list()
+    assert width == pytest.approx(sorted([2 * value for value in volatility] * 2))
+    assert set(meant["round_trip_cost"]) == {0.002}  # 10 basis points to buy and 10 to sell

@@ -28,6 +28,8 @@ from stock_pipeline.core.columns import (
     TRAINING_ID,
     VALUE,
     VERSION,
+    VOLATILITY_EXPONENT,
+    VOLATILITY_FACTOR,
 )
 from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.datasets.catalogue import RETURN_KIND
@@ -52,6 +54,7 @@ LAST: date = NIGHT[SESSION][0]
 EXPOSED = ("f2", "f3")
 WEIGHTS = {"spline_ridge": 0.7, "n_hits": 0.3}  # the second looks at four sessions
 OTHERS, SCALE = ("lightgbm", "risk", "direction"), 0.02
+CALIBRATED = {**{name: {RETURN_SCALE: SCALE} for name in WEIGHTS}, "risk": {VOLATILITY_FACTOR: 1.2, VOLATILITY_EXPONENT: 0.95}}
 PAST = NIGHT.select(SYMBOL, SESSION, pl.Series(PAST_VOLATILITY, [None, *np.linspace(0.01, 0.05, NIGHT.height - 1)]))
 
 
@@ -99,7 +102,7 @@ def put(root: Path, model: Saveable, name: str, exposures: Sequence[str] = ()) -
         features_hash=hash_features(FEATURES),
         rows=PANEL.height,
         parameters={},
-        metrics={RETURN_SCALE: SCALE if name in WEIGHTS else None},
+        metrics=CALIBRATED.get(name, {}),
         seed=1,
         threads=1,
         code_version="1",
@@ -147,7 +150,7 @@ def test_a_score_that_ranks_no_returns_is_what_the_estimator_says(name: str, she
 @pytest.mark.parametrize("name", list(WEIGHTS))
 def test_a_model_of_the_return_foretells_the_return_alone(name: str, shelf: Shelf) -> None:
     made = predicted(shelf, name)
-    assert made[PREDICTED_EXCESS_RETURN].to_list() == pytest.approx((SCALE * made[SCORE]).to_list())
+    assert made[PREDICTED_EXCESS_RETURN].to_list() == pytest.approx((SCALE * (made[SCORE] - made[SCORE].mean())).to_list())
     assert made.select(PREDICTED_VOLATILITY, PROBABILITY_UP).null_count().row(0) == (made.height, made.height)
 
 
@@ -155,7 +158,8 @@ def test_the_volatility_ahead_is_the_past_one_times_what_the_model_makes_of_it(s
     made = predicted(shelf, "risk").join(PAST, on=[SYMBOL, SESSION])
     first, *others = made.iter_rows(named=True)
     assert first[PREDICTED_VOLATILITY] is None  # nothing is known of the past
-    assert [row[PREDICTED_VOLATILITY] for row in others] == pytest.approx([np.exp(r[SCORE]) * r[PAST_VOLATILITY] for r in others])
+    ahead = [1.2 * (np.exp(r[SCORE]) * r[PAST_VOLATILITY]) ** 0.95 for r in others]
+    assert [row[PREDICTED_VOLATILITY] for row in others] == pytest.approx(ahead)
     assert all(row[PREDICTED_VOLATILITY] > 0 for row in others)
     assert made.select(PREDICTED_EXCESS_RETURN, PROBABILITY_UP).null_count().row(0) == (made.height, made.height)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import FORWARD_RETURN, PREDICTED_EXCESS_RETURN, RETURN_SCALE, SCORE
+from stock_pipeline.core.columns import FORWARD_RETURN, PREDICTED_EXCESS_RETURN, RETURN_SCALE, SCORE, SESSION
 from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.datasets.targets.target_kind import TargetKind
 from stock_pipeline.features.catalogue import EXPOSURES
@@ -18,7 +18,9 @@ RETURN_KIND: Final = TargetKind(
     outcomes=(FORWARD_RETURN,),
     make=session_rank(FORWARD_RETURN),  # from -0.5 (worst) to 0.5 (best)
     prediction=PREDICTED_EXCESS_RETURN,
-    predict=pl.col(SCORE) * pl.col(RETURN_SCALE),  # over the session's mean
+    # Over the session's mean, so that of a session's stocks it is 0 on average.
+    predict=(pl.col(SCORE) - pl.col(SCORE).mean().over(SESSION)) * pl.col(RETURN_SCALE),
+    calibration=(RETURN_SCALE,),
     exposures=EXPOSURES,
     is_stacked=True,
 )

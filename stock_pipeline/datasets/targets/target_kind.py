@@ -22,7 +22,8 @@ class TargetKind:
         make: the target as an expression (Float64, null where the outcome is not known) on a panel with those columns.
         exposures: columns of ranks that target and scores are neutralised against; without them the target stays as it is made.
         prediction: the column of a prediction that a score stands for.
-        predict: that column as an expression on score, past_volatility and return_scale (null where it is not known).
+        predict: that column as an expression on session, score, past_volatility and ``calibration`` (null where it is not known).
+        calibration: names of the numbers that a training finds for ``predict``, from its scores out of fold.
         ranked_against: the column that scores are ranked against.
         ranks_stocks: whether its scores rank stocks by expected return.
         judged_by: what its versions are compared by: the daily rank IC, where a score ranks stocks and its size matters little; or the
@@ -37,6 +38,7 @@ class TargetKind:
     make: pl.Expr = field(compare=False)
     prediction: str
     predict: pl.Expr = field(compare=False)
+    calibration: tuple[str, ...] = ()
     exposures: tuple[str, ...] = ()
     ranked_against: str = FORWARD_RETURN
     ranks_stocks: bool = True

@@ -20,6 +20,8 @@ from stock_pipeline.core.columns import (
     SCORE,
     SESSION,
     TARGET,
+    VOLATILITY_EXPONENT,
+    VOLATILITY_FACTOR,
 )
 from stock_pipeline.core.cross_section import session_rank
 from stock_pipeline.core.errors import InputError
@@ -68,8 +70,8 @@ def test_a_target_is_made_of_the_outcomes_that_its_kind_names_and_null_where_the
 
 @every_kind
 def test_a_kind_says_one_column_of_a_prediction_and_ranks_against_one_that_its_panel_has(kind: TargetKind) -> None:
-    rows = pl.DataFrame({SCORE: [0.1, -0.1], PAST_VOLATILITY: [0.02, None], RETURN_SCALE: [0.5, None]})
-    said = rows.select(kind.predict.alias(kind.prediction))
+    rows = pl.DataFrame({SESSION: [DAYS[0]] * 2, SCORE: [0.1, -0.1], PAST_VOLATILITY: [0.02, None]})
+    said = rows.with_columns(pl.lit(0.5).alias(name) for name in kind.calibration).select(kind.predict.alias(kind.prediction))
     assert said.schema == {kind.prediction: pl.Float64}
     assert kind.prediction in (PREDICTED_EXCESS_RETURN, PREDICTED_VOLATILITY, PROBABILITY_UP)
     assert kind.ranked_against in (FORWARD_RETURN, TARGET)
@@ -135,8 +137,23 @@ def test_the_target_of_the_volatility_is_the_log_of_ahead_over_past() -> None:
 
 
 def test_a_score_becomes_a_return_a_probability_or_a_volatility() -> None:
-    rows = pl.DataFrame({SCORE: [0.1, 0.1], PAST_VOLATILITY: [0.02, None], RETURN_SCALE: [0.5, None]})
-    said = rows.select(kind.predict.alias(kind.prediction) for kind in TARGET_KINDS)
-    assert said[PREDICTED_EXCESS_RETURN].to_list() == [pytest.approx(0.05), None]
-    assert said[PROBABILITY_UP].to_list() == [0.6, 0.6]
-    assert said[PREDICTED_VOLATILITY].to_list() == [pytest.approx(0.02 * math.exp(0.1)), None]
+    rows = pl.DataFrame({SESSION: [*DAYS[:1] * 2, DAYS[1]], SCORE: [0.1, 0.3, 0.1], PAST_VOLATILITY: [0.02, None, 0.03]})
+    found = {RETURN_SCALE: 0.5, VOLATILITY_FACTOR: 0.8, VOLATILITY_EXPONENT: 0.9}
+    said = rows.with_columns(pl.lit(value).alias(name) for name, value in found.items())
+    said = said.select(kind.predict.alias(kind.prediction) for kind in TARGET_KINDS)
+    # Over the mean of its session's stocks, of which one alone is its own mean.
+    assert said[PREDICTED_EXCESS_RETURN].to_list() == pytest.approx([-0.05, 0.05, 0.0])
+    assert said[PROBABILITY_UP].to_list() == [0.6, 0.8, 0.6]
+    ahead = [pytest.approx(0.8 * (past * math.exp(0.1)) ** 0.9) for past in (0.02, 0.03)]
+    assert said[PREDICTED_VOLATILITY].to_list() == [ahead[0], None, ahead[1]]
+
+
+def test_where_no_calibration_is_known_no_return_is_said_and_the_volatility_as_the_score_has_it() -> None:
+    rows = pl.DataFrame({SESSION: [DAYS[0]], SCORE: [0.1], PAST_VOLATILITY: [0.02]})
+    unknown = rows.with_columns(pl.lit(None, pl.Float64).alias(name) for kind in TARGET_KINDS for name in kind.calibration)
+    said = unknown.select(kind.predict.alias(kind.prediction) for kind in TARGET_KINDS)
+    assert said.row(0, named=True) == {
+        PREDICTED_EXCESS_RETURN: None,
+        PROBABILITY_UP: 0.6,
+        PREDICTED_VOLATILITY: pytest.approx(0.02 * math.exp(0.1)),
+    }
