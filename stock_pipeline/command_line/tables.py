@@ -82,9 +82,16 @@ SUGGESTION_COLUMNS: Final = {
     "close": figure("close"),
     "volatility": figure("annual vol."),
     "predicted_excess_return": figure("predicted excess"),
+    "interval": figure("80 % interval"),
+    "probability_positive": figure("odds"),
+    "round_trip_cost": figure("cost"),
     "total_score": figure("total score"),
     "weight": figure("weight"),
 }
+EXPLAINED: Final = (
+    "Predicted excess: expected return over the mean of all stocks, before costs, from the next open over the first of labels.horizons; "
+    "the interval holds four of five outcomes; odds: of beating that mean; cost: of a round trip."
+)
 BACKTEST_COLUMNS: Final = {
     "model": identifier("model"),
     "sessions": figure("sessions"),
@@ -219,6 +226,8 @@ def show_suggestions(rows: pl.DataFrame, profile: RiskProfile, held: int | None 
         say(f"No stock passes the filters of profile {profile.name}: {profile.description}")
     elif asked is not None and held < asked:
         say(f"Profile {profile.name} has {held} stocks, fewer than the {asked:,} asked for; those are all of them.")
+    if rows["predicted_excess_return"].count() + rows["excess_return_low"].count():
+        say(EXPLAINED)
 
 
 def _suggestion(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,9 +237,16 @@ def _suggestion(row: Mapping[str, Any]) -> dict[str, Any]:
         "close": f"{row['close']:,.2f}",
         "volatility": f"{row['volatility']:.0%}",
         "predicted_excess_return": None if predicted is None else f"{predicted:+.4%}",
+        "interval": _interval(row["excess_return_low"], row["excess_return_high"]),
+        "probability_positive": None if row["probability_positive"] is None else f"{row['probability_positive']:.1%}",
+        "round_trip_cost": None if row["round_trip_cost"] is None else f"{row['round_trip_cost']:.2%}",
         "total_score": f"{row['total_score']:.3f}",
         "weight": f"{row['weight']:.1%}",
     }
+
+
+def _interval(low: float | None, high: float | None) -> str | None:
+    return None if low is None or high is None else f"{low:+.1%}..{high:+.1%}"
 
 
 def show_backtest(summary: pl.DataFrame) -> None:

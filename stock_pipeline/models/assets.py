@@ -71,7 +71,7 @@ from stock_pipeline.storage.reading import Selection
 
 TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS, RETURN_CALIBRATIONS)
 # A training by other code is another training, and has a name and an artefact of its own.
-CODE_VERSION: Final = "4"
+CODE_VERSION = "4"
 SHOWN_METRICS = ("rank_ic", "icir", "mae", "baseline_mae", "r2", "positive_ic_share")
 
 

@@ -5,7 +5,21 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import INDUSTRY, MODEL, NAME, PREDICTED_EXCESS_RETURN, PROFILE, RANK, SCORE, SECTOR, SESSION, SYMBOL
+from stock_pipeline.core.columns import (
+    HORIZON,
+    INDUSTRY,
+    MODEL,
+    NAME,
+    PREDICTED_EXCESS_RETURN,
+    PROFILE,
+    RANK,
+    SCORE,
+    SECTOR,
+    SESSION,
+    SYMBOL,
+    TRAINING_ID,
+)
+from stock_pipeline.labels.catalogue import predicted_horizon
 from stock_pipeline.market_data.reading import BAR_TABLES, adjusted_bars, particulars, sessions_of
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.catalogue import STACK
@@ -14,9 +28,9 @@ from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.portfolio.charts import suggestion_bars
 from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.risk import VOLATILITY, WINDOW, risk_figures
-from stock_pipeline.portfolio.suggest import TOTAL_SCORE, WEIGHT, suggest_stocks
+from stock_pipeline.portfolio.suggest import EXPECTATION, TOTAL_SCORE, WEIGHT, suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTED_RETURNS
 from stock_pipeline.registry.reading import disabled_models, serving_predictions
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import replace_sessions
@@ -56,10 +70,17 @@ def _suggestions(context: StageContext, sessions: Sequence[date], session: date,
 
 
 def _scores(context: StageContext, session: date) -> pl.DataFrame:
-    """The stack's scores of the session; none where there is no stack or it is off, and then the stocks are judged without models."""
-    rows = context.read(DAILY_PREDICTIONS, Selection(first=session, last=session, equals={MODEL: [STACK]}))
+    """The stack's scores of the session, and what they mean over the first horizon.
+
+    There is none where there is no stack or it is off, and then the stocks are judged without models.
+    """
+    of_stack: dict[str, list[str] | list[int]] = {MODEL: [STACK]}
+    rows = context.read(DAILY_PREDICTIONS, Selection(first=session, last=session, equals=of_stack))
     served = serving_predictions(context.read(MODEL_VERSIONS), rows).filter(~pl.col(MODEL).is_in(disabled_models(context.stores)))
-    return served.select(SYMBOL, SCORE, PREDICTED_EXCESS_RETURN)
+    of_horizon = of_stack | {HORIZON: [predicted_horizon(context.settings.labels)]}
+    expected = context.read(EXPECTED_RETURNS, Selection(first=session, last=session, equals=of_horizon))
+    meant = expected.select(TRAINING_ID, SYMBOL, *EXPECTATION)
+    return served.select(TRAINING_ID, SYMBOL, SCORE).join(meant, on=[TRAINING_ID, SYMBOL], how="left").drop(TRAINING_ID)
 
 
 STAGES: Sequence[Stage] = (
@@ -67,8 +88,9 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(SUGGESTED_STOCKS),),
         description="Stocks to look at, for each risk profile.",
         tables=(SUGGESTED_STOCKS,),
-        reads=(DAILY_PREDICTIONS, MODEL_VERSIONS, MODEL_ENABLEMENT, *BAR_TABLES, INSTRUMENTS),
+        reads=(DAILY_PREDICTIONS, EXPECTED_RETURNS, MODEL_VERSIONS, MODEL_ENABLEMENT, *BAR_TABLES, INSTRUMENTS),
         body=suggest,
-        settings_ahead=("quality.jump_ratio",),
+        settings_ahead=("labels.horizons", "quality.jump_ratio"),
+        code_version="2",
     ),
 )

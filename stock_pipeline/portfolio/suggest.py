@@ -7,11 +7,13 @@ import polars as pl
 from stock_pipeline.core.columns import CLOSE, NAME, PREDICTED_EXCESS_RETURN, PROFILE, RANK, SCORE, SECTOR, SYMBOL
 from stock_pipeline.portfolio.profiles import RiskProfile
 from stock_pipeline.portfolio.risk import DOLLAR_VOLUME, VOLATILITY
+from stock_pipeline.predictions.tables import EXCESS_RETURN_HIGH, EXCESS_RETURN_LOW, PROBABILITY_POSITIVE, ROUND_TRIP_COST
 
 RISK_SCORE: Final = "risk_score"
 TOTAL_SCORE: Final = "total_score"
 WEIGHT: Final = "weight"
 REASON: Final = "reason"
+EXPECTATION: Final = (PREDICTED_EXCESS_RETURN, EXCESS_RETURN_LOW, EXCESS_RETURN_HIGH, PROBABILITY_POSITIVE, ROUND_TRIP_COST)
 
 
 def suggest_stocks(candidates: pl.DataFrame, profile: RiskProfile) -> pl.DataFrame:
@@ -24,13 +26,13 @@ def suggest_stocks(candidates: pl.DataFrame, profile: RiskProfile) -> pl.DataFra
 
     Args:
         candidates: one row per symbol: symbol, name, sector, close (dollars), volatility (annual, as a fraction), dollar_volume,
-            score and predicted_excess_return, all but the symbol nullable. Without close, volatility or dollar volume a stock is not
-            eligible, nor with a volatility of zero: its price is stale.
+            score and ``EXPECTATION``, all but the symbol nullable. Without close, volatility or dollar volume a stock is not eligible,
+            nor with a volatility of zero: its price is stale.
         profile: what to filter and weigh by.
 
     Returns:
-        profile, rank, symbol, name, sector, close, volatility, dollar_volume, predicted_excess_return, risk_score (place of the
-        volatility among all candidates, 0 lowest, 1 highest), total_score, weight and reason; no rows where nothing suits.
+        profile, rank, symbol, name, sector, close, volatility, dollar_volume, ``EXPECTATION``, risk_score (place of the volatility
+        among all candidates, 0 lowest, 1 highest), total_score, weight and reason; no rows where nothing suits.
     """
     eligible = _eligible(candidates, profile)
     scored = eligible.select(pl.col(SCORE).count() > 0).item()
@@ -40,14 +42,14 @@ def suggest_stocks(candidates: pl.DataFrame, profile: RiskProfile) -> pl.DataFra
     return chosen.select(
         pl.lit(profile.name).alias(PROFILE),
         pl.int_range(1, pl.len() + 1).cast(pl.Int32).alias(RANK),
-        *(SYMBOL, NAME, SECTOR, CLOSE, VOLATILITY, DOLLAR_VOLUME, PREDICTED_EXCESS_RETURN, RISK_SCORE, TOTAL_SCORE),
+        *(SYMBOL, NAME, SECTOR, CLOSE, VOLATILITY, DOLLAR_VOLUME, *EXPECTATION, RISK_SCORE, TOTAL_SCORE),
         ((1 / pl.col(VOLATILITY)) / (1 / pl.col(VOLATILITY)).sum()).alias(WEIGHT),
         REASON,
     )
 
 
 def _eligible(candidates: pl.DataFrame, profile: RiskProfile) -> pl.DataFrame:
-    numbers = [pl.col(name).cast(pl.Float64).fill_nan(None) for name in (CLOSE, VOLATILITY, DOLLAR_VOLUME, SCORE, PREDICTED_EXCESS_RETURN)]
+    numbers = [pl.col(name).cast(pl.Float64).fill_nan(None) for name in (CLOSE, VOLATILITY, DOLLAR_VOLUME, SCORE, *EXPECTATION)]
     texts = [pl.col(name).cast(pl.String) for name in (SYMBOL, NAME, SECTOR)]
     tradable = pl.col(CLOSE).is_not_null() & pl.col(DOLLAR_VOLUME).is_not_null() & (pl.col(VOLATILITY) > 0)
     return (

@@ -6,6 +6,7 @@ from stock_pipeline.core.columns import CLOSE, NAME, PREDICTED_EXCESS_RETURN, PR
 from stock_pipeline.core.table_schema import Column, TableSchema
 from stock_pipeline.portfolio.risk import DOLLAR_VOLUME, VOLATILITY
 from stock_pipeline.portfolio.suggest import REASON, RISK_SCORE, TOTAL_SCORE, WEIGHT
+from stock_pipeline.predictions.tables import EXCESS_RETURN_HIGH, EXCESS_RETURN_LOW, PROBABILITY_POSITIVE, ROUND_TRIP_COST
 
 SUGGESTED_STOCKS = TableSchema(
     store="ml",
@@ -29,6 +30,22 @@ SUGGESTED_STOCKS = TableSchema(
             "; null without a model",
             nullable=True,
         ),
+        Column(
+            EXCESS_RETURN_LOW,
+            pl.Float64,
+            "lower bound of the interval that holds 80 % of the excess returns over that horizon; null without a model",
+            nullable=True,
+        ),
+        Column(EXCESS_RETURN_HIGH, pl.Float64, "its upper bound; null without a model", nullable=True),
+        Column(
+            PROBABILITY_POSITIVE,
+            pl.Float64,
+            "probability that the excess return is positive; null without a model",
+            nullable=True,
+            minimum=0,
+            maximum=1,
+        ),
+        Column(ROUND_TRIP_COST, pl.Float64, "cost of buying and selling, as a fraction; null without a model", nullable=True, minimum=0),
         Column(RISK_SCORE, pl.Float64, "place of the volatility among all candidates, 0 lowest, 1 highest", minimum=0, maximum=1),
         Column(TOTAL_SCORE, pl.Float64, "what the profile ranks by, 0 worst, 1 best", minimum=0, maximum=1),
         Column(WEIGHT, pl.Float64, "part of the money, inverse to volatility; a profile's weights add up to 1", minimum=0, maximum=1),

@@ -40,7 +40,7 @@ def suggested(home: Path, symbols: tuple[str, ...]) -> Stores:
 
 
 def test_symbols_are_shown_as_they_are_written(tmp_path: Path) -> None:
-    ended = invoke(suggested(tmp_path, MARKUP).home, "suggest")
+    ended = invoke(suggested(tmp_path, MARKUP).home, "suggest", COLUMNS="120")
     assert ended.exit_code == 0, ended.output
     assert set(MARKUP) <= set(ended.output.split())
 
@@ -135,7 +135,7 @@ def test_on_a_terminal_lines_are_as_wide_as_it_is(width: int, tmp_path: Path) ->
     stores = suggested(tmp_path, ("A[/b]", "x" * 250))
     told = on_a_terminal(width, stores.home, "suggest")
     lines = [line.rstrip("\r") for line in told.split("\n")]
-    assert max(map(len, lines)) == width
+    assert 0.9 * width < max(map(len, lines)) <= width
     assert "A[/b]" in told and told.count("77.73") == 2 and told.count("+0.0100%") == 2
 
 

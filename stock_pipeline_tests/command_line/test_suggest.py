@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from stock_pipeline.command_line.errors import WRONG_INPUT
 from stock_pipeline.command_line.tables import show_suggestions
 from stock_pipeline.portfolio.profiles import PROFILES
+from stock_pipeline.portfolio.suggest import EXPECTATION
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.rows import empty_stores, put
@@ -32,6 +33,7 @@ WIDTHS = (80, 120, 200)
 def row(profile: str, rank: int, **values: Any) -> dict[str, Any]:
     told = {"session": DAY, "profile": profile, "rank": rank, "symbol": f"S{rank}", "name": "Berkshire Hathaway", "sector": "Financials"}
     figures = {"close": 77.73, "volatility": 0.16, "dollar_volume": 1e7, "predicted_excess_return": 0.0001, "risk_score": 0.1}
+    figures |= {"excess_return_low": -0.015, "excess_return_high": 0.0162, "probability_positive": 0.5123, "round_trip_cost": 0.002}
     return told | figures | {"total_score": 0.946, "weight": 0.07, "reason": "calm"} | values
 
 
@@ -86,8 +88,18 @@ def test_one_form_at_a_time_and_csv_of_every_list(name: tuple[str, ...], stores:
 def test_columns_are_honoured_without_a_terminal(width: int, stores: Stores) -> None:
     put(stores, SUGGESTED_STOCKS, [row("default", 1, name="N" * 90, sector="S" * 90)], DAY)
     told = suggest(stores, COLUMNS=str(width)).output
-    assert max(map(len, told.splitlines())) == width
-    assert {"77.73", "+0.0100%", "0.946", "7.0%"} <= set(told.split())
+    assert 0.9 * width < max(map(len, told.splitlines())) <= width
+    assert {"77.73", "+0.0100%", "-1.5%..+1.6%", "51.2%", "0.20%", "0.946", "7.0%"} <= set(told.split())
+
+
+def test_what_is_predicted_stands_beside_its_interval_in_eighty_columns_and_is_explained(stores: Stores) -> None:
+    told = suggest(stores, COLUMNS="80").output
+    (line, *_) = (line for line in told.splitlines() if "+0.0100%" in line)
+    assert "-1.5%..+1.6%" in line and "51.2%" in line
+    assert "cost: of a round trip" in " ".join(told.split())
+    unknown = dict.fromkeys(EXPECTATION)
+    put(stores, SUGGESTED_STOCKS, [row("default", rank, **unknown) for rank in range(1, 4)], DAY)
+    assert "cost: of a round trip" not in " ".join(suggest(stores, COLUMNS="80").output.split())
 
 
 @pytest.mark.parametrize("columns", ["", "wide", "0", "-5", "9" * 30])
@@ -123,5 +135,7 @@ def test_no_figure_of_any_suggestion_is_cut_at_any_width(found: list[dict[str, A
         # more than one line only where prices and names are such that 80 columns do not hold them
         told = " ".join(line for line in lines if line.split()[:1] == [str(rank)]).split()
         predicted = "-" if one["predicted_excess_return"] is None else f"{one['predicted_excess_return']:+.4%}"
-        figures = [f"{one['close']:,.2f}", f"{one['volatility']:.0%}", predicted, f"{one['total_score']:.3f}", f"{one['weight']:.1%}"]
-        assert [part for part in told if part in figures][-5:] == figures
+        figures = [f"{one['close']:,.2f}", f"{one['volatility']:.0%}", predicted, "-1.5%..+1.6%", "51.2%", "0.20%"]
+        figures += [f"{one['total_score']:.3f}", f"{one['weight']:.1%}"]
+        # Where there are blocks, rank and symbol stand before each.
+        assert [part for part in told if part in figures and part != str(rank)][-8:] == figures

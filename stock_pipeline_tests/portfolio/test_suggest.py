@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.portfolio.profiles import PROFILES, RiskProfile, chosen_profiles
-from stock_pipeline.portfolio.suggest import suggest_stocks
+from stock_pipeline.portfolio.suggest import EXPECTATION, suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 
 OPEN_PROFILE = RiskProfile("open", "Takes everything.", 0.0, 0.0, 1.0, 1.0, 0.0, 1000, 1000)
@@ -21,7 +21,7 @@ SCHEMA = {
     "volatility": pl.Float64,
     "dollar_volume": pl.Float64,
     "score": pl.Float64,
-    "predicted_excess_return": pl.Float64,
+    **dict.fromkeys(EXPECTATION, pl.Float64),
 }
 
 
@@ -38,6 +38,10 @@ def candidates(count: int = 60, seed: int = 0, scored: bool = True) -> pl.DataFr
             "dollar_volume": np.exp(rng.normal(17, 1.5, count)),
             "score": score,
             "predicted_excess_return": [None if s is None else s / 100 for s in score],
+            "excess_return_low": [None if s is None else s / 100 - 0.02 for s in score],
+            "excess_return_high": [None if s is None else s / 100 + 0.03 for s in score],
+            "probability_positive": [None if s is None else 0.5 + s / 100 for s in score],
+            "round_trip_cost": [None if s is None else 0.002 for s in score],
         },
         schema=SCHEMA,
     )
@@ -70,6 +74,12 @@ def test_ranking_weighs_score_against_calm() -> None:
     mixed = suggest_stocks(frame, replace(OPEN_PROFILE, weight_predicted_return=3.0, weight_low_risk=1.0))
     assert by_symbol(mixed, "total_score") == pytest.approx({"S000": 0.75, "S001": 0.625, "S002": 0.125})
     assert by_symbol(mixed, "risk_score") == pytest.approx({"S000": 1.0, "S001": 0.0, "S002": 0.5})
+
+
+def test_what_is_expected_of_a_stock_stands_beside_it_as_it_was_predicted() -> None:
+    frame = candidates(6)
+    found = suggest_stocks(frame, OPEN_PROFILE).sort("symbol")
+    assert_frame_equal(found.select("symbol", *EXPECTATION), frame.select("symbol", *EXPECTATION))
 
 
 def test_weights_are_inverse_to_volatility() -> None:
