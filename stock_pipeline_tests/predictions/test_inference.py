@@ -1,9 +1,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,97 +18,29 @@ from stock_pipeline.core.columns import (
     PREDICTED_VOLATILITY,
     PROBABILITY_UP,
     RANK,
-    RETURN_SCALE,
     SCORE,
     SESSION,
     SYMBOL,
-    TARGET,
     TRAINING_ID,
     VALUE,
     VERSION,
-    VOLATILITY_EXPONENT,
-    VOLATILITY_FACTOR,
 )
 from stock_pipeline.core.errors import ArtefactError, InputError
-from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.datasets.samples import Samples
 from stock_pipeline.datasets.targets.neutralisation import neutralised
-from stock_pipeline.features.catalogue import hash_features
-from stock_pipeline.models.artefacts import Saveable, write_artefact
-from stock_pipeline.models.catalogue import STACK, model_entry
-from stock_pipeline.models.estimators.estimator import Estimator
-from stock_pipeline.models.manifest import Manifest
-from stock_pipeline.models.reading import load_estimator
-from stock_pipeline.models.stacking import StackedModel, combine
+from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.stacking import combine
 from stock_pipeline.predictions.inference import explanations, load_version, predict
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPLANATIONS
-from stock_pipeline_tests.factories.training_panels import FEATURES, ONE_THREAD, panel, quick
+from stock_pipeline_tests.factories.artefact_shelf import EXPOSED, INPUTS, LAST, NIGHT, OTHERS, SCALE, WEIGHTS, Shelf, filled_shelf, put
+from stock_pipeline_tests.factories.training_panels import FEATURES
 
-AS_OF = date(2012, 6, 1)
-PANEL = panel(symbols=20, count=60, signal=1.0)
-INPUTS = PANEL.select(SESSION, SYMBOL, *FEATURES)
-NIGHT = INPUTS.filter(pl.col(SESSION) == pl.col(SESSION).max())
-LAST: date = NIGHT[SESSION][0]
-EXPOSED = ("f2", "f3")
-WEIGHTS = {"spline_ridge": 0.7, "n_hits": 0.3}  # the second looks at four sessions
-OTHERS, SCALE = ("lightgbm", "risk", "direction"), 0.02
-CALIBRATED = {**{name: {RETURN_SCALE: SCALE} for name in WEIGHTS}, "risk": {VOLATILITY_FACTOR: 1.2, VOLATILITY_EXPONENT: 0.95}}
 PAST = NIGHT.select(SYMBOL, SESSION, pl.Series(PAST_VOLATILITY, [None, *np.linspace(0.01, 0.05, NIGHT.height - 1)]))
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """A folder of artefacts: base models and the stack of two of them, and the row that the registry gives of each."""
-
-    root: Path
-    rows: Mapping[str, Mapping[str, object]]
-
-    @property
-    def recorded(self) -> dict[str, str]:
-        """The hash of each artefact's manifest, by its training."""
-        return {str(row[TRAINING_ID]): str(row["sha256"]) for row in self.rows.values()}
-
-    def estimator(self, name: str) -> Estimator:
-        """The base model, loaded."""
-        return load_estimator(self.root / str(self.rows[name]["artefact"]))
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
-    root = tmp_path_factory.mktemp("models")
-    rows = {name: put(root, fitted(name), name, EXPOSED if name not in ("risk", "direction") else ()) for name in (*WEIGHTS, *OTHERS)}
-    stacked = StackedModel(WEIGHTS, {name: str(rows[name][TRAINING_ID]) for name in WEIGHTS}, 0.3)
-    return Shelf(root, {**rows, STACK: put(root, stacked, STACK)})
-
-
-def fitted(name: str) -> Estimator:
-    entry = quick(model_entry(name))
-    learned = panel(symbols=20, count=60, signal=1.0, kind=entry.target)
-    estimator = entry.make(ONE_THREAD)
-    estimator.fit(Samples.of(learned, FEATURES), learned[TARGET].to_numpy())
-    return estimator
-
-
-def put(root: Path, model: Saveable, name: str, exposures: Sequence[str] = ()) -> dict[str, object]:
-    manifest = Manifest(
-        model=name,
-        training_id=f"{name}_1",
-        as_of=AS_OF,
-        train_from=AS_OF,
-        train_to=AS_OF,
-        features=FEATURES,
-        features_hash=hash_features(FEATURES),
-        rows=PANEL.height,
-        parameters={},
-        metrics=CALIBRATED.get(name, {}),
-        seed=1,
-        threads=1,
-        code_version="1",
-        target=(RETURN_KIND if name == STACK else model_entry(name).target).name,
-        exposures=tuple(exposures),
-    )
-    artefact = write_artefact(root, model, manifest)
-    return {MODEL: name, VERSION: 3, TRAINING_ID: f"{name}_1", "artefact": artefact.path.as_posix(), "sha256": artefact.sha256}
+    return filled_shelf(tmp_path_factory.mktemp("models"))
 
 
 def predicted(shelf: Shelf, name: str, inputs: pl.DataFrame = INPUTS) -> pl.DataFrame:
@@ -224,7 +154,7 @@ def test_a_stock_without_a_score_has_no_prediction_and_takes_no_place(shelf: She
     past = pl.DataFrame({SYMBOL: ["A", "A", "D", "C"], SESSION: [*days, days[1], days[0]], PAST_VOLATILITY: [0.1, 0.2, 0.3, 0.4]})
     made = DAILY_PREDICTIONS.validate(predict(loaded, INPUTS, days[1], past))
     assert made.select(SYMBOL, RANK).rows() == [("A", 2), ("C", 1), ("D", 2), ("E", 4)]
-    expected = [np.exp(2.0) * 0.2, None, np.exp(2.0) * 0.3, None]
+    expected = [1.2 * (np.exp(2.0) * 0.2) ** 0.95, None, 1.2 * (np.exp(2.0) * 0.3) ** 0.95, None]
     assert made[PREDICTED_VOLATILITY].to_list() == [None if value is None else pytest.approx(value) for value in expected]
 
 
