@@ -201,7 +201,7 @@ def test_bars_features_labels_and_models_are_guarded_by_blocking_checks(definiti
     blocking = {name for name, check in checks.items() if check["blocking"]}
     of_bars = {f"market_data/daily_bars:{name}" for name in ("prices_sound", "one_version_in_force", "coverage")}
     of_features = {f"features/daily_features:{name}" for name in ("no_lookahead", "stored_as_computed")}
-    of_models = {f"models/{name}:plausible_ic" for name in (*(entry.name for entry in CATALOGUE), STACK)}
+    of_models = {*(f"models/{entry.name}:plausible_ic" for entry in CATALOGUE), f"registry/{STACK}:plausible_ic"}
     assert blocking == of_bars | of_features | of_models | {"labels/daily_labels:no_lookahead"}
 
 

@@ -108,14 +108,16 @@ def test_every_night_that_was_missed_is_filled(table: TableSchema, homes: Homes)
 
 
 def test_a_missed_night_is_predicted_by_the_version_that_served_then(homes: Homes) -> None:
-    versions = homes.caught_up.read(MODEL_VERSIONS).filter(pl.col("model") == STACK)
-    assert versions[VERSION].to_list() == [1, 2]
-    assert versions["as_of"].to_list() == [EARLIER, LAST]
-    predicted = homes.caught_up.read(DAILY_PREDICTIONS).filter(pl.col("model") == STACK)
-    before = predicted.filter(pl.col(SESSION) < LAST)
-    assert before[TRAINING_ID].unique().to_list() == [versions[TRAINING_ID][0]]
-    promoted = versions["status"][1] == "active"
-    assert versions[TRAINING_ID][int(promoted)] in predicted.filter(pl.col(SESSION) == LAST)[TRAINING_ID].to_list()
+    versions = homes.caught_up.read(MODEL_VERSIONS).sort("model", VERSION)
+    ridges, stacks = (versions.filter(pl.col("model") == model) for model in ("spline_ridge", STACK))
+    assert ridges["as_of"].to_list() == [EARLIER, LAST]
+    promoted = ridges["status"][1] == "active"
+    assert stacks["as_of"].to_list() == [EARLIER, LAST][: 1 + promoted]  # which follows it
+    predicted = homes.caught_up.read(DAILY_PREDICTIONS)
+    for model, of_model in (("spline_ridge", ridges), (STACK, stacks)):
+        said = predicted.filter(pl.col("model") == model)
+        assert said.filter(pl.col(SESSION) < LAST)[TRAINING_ID].unique().to_list() == [of_model[TRAINING_ID][0]]
+        assert of_model[TRAINING_ID][int(promoted)] in said.filter(pl.col(SESSION) == LAST)[TRAINING_ID].to_list()
 
 
 def test_a_signal_of_a_missed_night_is_meant_for_the_session_after_it(homes: Homes) -> None:

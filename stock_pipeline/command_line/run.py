@@ -68,7 +68,6 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     from stock_pipeline.command_line.tables import show_made
     from stock_pipeline.datasets.splits import check_history
     from stock_pipeline.market_data.preflight import check_sources
-    from stock_pipeline.models.catalogue import STACK
     from stock_pipeline.orchestration.automation import FULL_RUN
     from stock_pipeline.orchestration.execution import Run, StageResult, execute_stages
     from stock_pipeline.orchestration.in_process import alone, recording
@@ -84,7 +83,7 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     if sessions is not None:
         check_history(settings, sessions)
     names, every = settings.models.names, all_stages(settings)
-    asked = [stage for stage in every if names is None or stage.cadence != "training" or stage.keys[0][1] in (*names, STACK)]
+    asked = [stage for stage in every if names is None or stage.cadence != "training" or stage.keys[0][1] in names]
     stages = [stage for stage in asked if train or stage.cadence != "training"]
     began, work = time.perf_counter(), Run(stores, settings, options)
     with alone(settings.home), recording(work, FULL_RUN, every) as record, RunWatcher(len(stages), listener) as watcher, listening(watcher):

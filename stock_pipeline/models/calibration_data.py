@@ -6,6 +6,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import (
     FORWARD_RETURN,
+    HORIZON,
     PREDICTED_EXCESS_RETURN,
     PREDICTED_VOLATILITY,
     RETURN_SCALE,
@@ -15,6 +16,7 @@ from stock_pipeline.core.columns import (
 from stock_pipeline.datasets.catalogue import TargetKind
 from stock_pipeline.datasets.reading import read_past_volatility
 from stock_pipeline.features.reading import read_local_volatility
+from stock_pipeline.labels.catalogue import predicted_horizon
 from stock_pipeline.labels.reading import read_outcomes
 from stock_pipeline.models.recording import Calibration
 from stock_pipeline.models.return_calibration import return_calibration
@@ -46,4 +48,5 @@ def calibration_of(stores: Stores, settings: Settings, as_of: date, kind: Target
     )
     found = (return_calibration(said, read_outcomes(stores, as_of, horizon), horizon) for horizon in settings.labels.horizons)
     by_horizon = tuple(one for one in found if one is not None)
-    return Calibration({RETURN_SCALE: by_horizon[0][RETURN_SCALE] if by_horizon else None}, by_horizon)
+    scales = {one[HORIZON]: one[RETURN_SCALE] for one in by_horizon}
+    return Calibration({RETURN_SCALE: scales.get(predicted_horizon(settings.labels))}, by_horizon)

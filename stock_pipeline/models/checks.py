@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from stock_pipeline.core.columns import METRIC, MODEL, RANK_IC, TOLD_APART_SHARE, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import AS_OF, METRIC, MODEL, RANK_IC, TOLD_APART_SHARE, TRAINING_ID, VALUE
 from stock_pipeline.core.scores import NEARLY_EVERY, is_plausible, tells_stocks_apart
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.models.metrics import overall
-from stock_pipeline.models.recording import latest_trainings
-from stock_pipeline.models.tables import MODEL_METRICS, TRAININGS
+from stock_pipeline.models.tables import MODEL_METRICS, NUMBER, TRAININGS
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext
 from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.storage.reading import Selection
@@ -24,7 +23,7 @@ def _judge_scores(context: StageContext) -> dict[str, CheckOutcome]:
     """Whether the model's latest training is plausible without look-ahead, and whether it tells stocks apart."""
     model = context.asset.split("/")[1]
     with context.stores.shared_reader("ml"):
-        held = latest_trainings(context.read(TRAININGS, Selection(equals={MODEL: [model]})), [model])
+        held = context.read(TRAININGS, Selection(equals={MODEL: [model]})).sort(AS_OF, NUMBER).tail(1)
         if held.is_empty():
             return dict.fromkeys((PLAUSIBLE_IC, TELLS_STOCKS_APART), NOTHING)
         scores = context.read(MODEL_METRICS, Selection(equals={TRAINING_ID: held[TRAINING_ID].to_list()}))

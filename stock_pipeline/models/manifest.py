@@ -8,11 +8,14 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Final
 
+from stock_pipeline import __version__
 from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models.estimators.estimator import Conditions, Device
 
 MANIFEST_FILE: Final = "manifest.json"
+CODE_VERSION: Final = "4"  # to be raised where the same inputs come to train another model
+MADE_BY: Final = f"{__version__}, {CODE_VERSION}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import METRIC, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import METRIC, MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE
 from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.catalogue import TargetKind, target_kind
@@ -28,7 +28,7 @@ from stock_pipeline.models.manifest import MANIFEST_FILE, Manifest
 from stock_pipeline.models.metrics import OVERALL
 from stock_pipeline.models.scoring import neutralised_scores
 from stock_pipeline.models.stacking import StackedModel, combine
-from stock_pipeline.models.tables import MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES
+from stock_pipeline.models.tables import MODEL_METRICS, NUMBER, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
@@ -259,6 +259,13 @@ def overall_metrics(stores: Stores, trainings: Sequence[str] | None = None) -> d
     chosen = OVERALL if trainings is None else {**OVERALL, TRAINING_ID: list(trainings)}
     scores = stores.read(MODEL_METRICS, Selection(equals=chosen))
     return {str(name): dict(rows.select(METRIC, VALUE).iter_rows()) for (name,), rows in scores.group_by(TRAINING_ID)}
+
+
+def trainings_of(stores: Stores, model: str) -> list[str]:
+    """The names of the model's trainings in the order in which they were made."""
+    trainings = stores.read(TRAININGS, Selection(columns=(TRAINING_ID, NUMBER), equals={MODEL: [model]}))
+    names: list[str] = trainings.sort(NUMBER)[TRAINING_ID].to_list()
+    return names
 
 
 def training_charts(stores: Stores, model: str, training_id: str, kind: TargetKind) -> dict[str, bytes]:

@@ -151,6 +151,20 @@ def _by_horizon(calibration: Calibration) -> pl.DataFrame:
     return pl.DataFrame(list(calibration.by_horizon), schema=found)
 
 
+def recorded(models_root: Path, fitted: Fitted, predicted: TrainingPredictions, held: Sequence[str]) -> tuple[Training, Manifest]:
+    """Write the artefact of a final model, and make its rows and its manifest.
+
+    Args:
+        models_root: the folder of all artefacts.
+        fitted: the final model.
+        predicted: its scores, explanations and trials.
+        held: names of the model's trainings in the order in which they were made.
+    """
+    manifest = manifest_of(fitted, predicted, held)
+    number = 1 + (held.index(manifest.training_id) if manifest.training_id in held else len(held))
+    return record(models_root, fitted.model, manifest, predicted, fitted.sessions.n_unique(), number), manifest
+
+
 def _rows_of(schema: TableSchema, named: Mapping[str, object], rows: pl.DataFrame | None) -> pl.DataFrame:
     if rows is None or rows.is_empty():
         return schema.empty()
@@ -169,10 +183,3 @@ def _training_row(manifest: Manifest, artefact: Artefact, sessions: int, number:
         "sha256": artefact.sha256,
     }
     return pl.DataFrame([{name: row[name] for name in tables.TRAININGS.column_names}], schema=tables.TRAININGS.dtypes)
-
-
-def latest_trainings(trainings: pl.DataFrame, models: Sequence[str]) -> pl.DataFrame:
-    """The last training of each of ``models`` that has one, in the order of ``models``: rows of TRAININGS."""
-    order = pl.DataFrame({MODEL: list(models)}, schema={MODEL: pl.String})
-    last = trainings.sort(AS_OF, tables.NUMBER).unique(MODEL, keep="last")
-    return order.join(last, on=MODEL, how="inner", maintain_order="left").select(trainings.columns)

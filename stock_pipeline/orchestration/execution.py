@@ -239,7 +239,7 @@ def _tolerated(stage: Stage, problem: Exception, retries_left: int) -> str:
 
 
 def _output(stage: Stage, context: StageContext) -> StageOutput | None:
-    if context.options.dry_run and stage.cadence != "training":
+    if context.options.dry_run and not (stage.dry_runs or stage.cadence == "training"):
         return None
     with temporary_files_in(scratch_folder(context.stores.layout.scratch)):
         return stage.body(context)

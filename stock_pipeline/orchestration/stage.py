@@ -68,6 +68,7 @@ class Stage:
     expected: Callable[["StageContext"], date | None] | None = None
     # ``ingestion`` runs by schedule, ``nightly`` when something upstream has changed, ``training`` when missing or due
     cadence: Cadence = "nightly"
+    dry_runs: bool = False  # whether a dry run executes it; it does so with all of cadence ``training``
     store: StoreName = "ml"  # the store that is written to; one writer at a time has it
     code_version: str = "1"  # to be incremented when the same input gives other rows
     checks: tuple[StageCheck, ...] = ()  # judged after every execution; they carry the first key

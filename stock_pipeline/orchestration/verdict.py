@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any, Final, Literal
 
 ENDED: Final = frozenset({"COMPLETED", "FAILED"})
-MODELS_ROOM: Final = "models/"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def verdict_on(
     """
     if reached is None and all(row["last_run"] is None for row in assets):
         return HomeVerdict("empty", nothing_in(home))
-    found = tuple(_unique((*_failed(assets), *_behind(assets, reached), *_failed_jobs(jobs), *_untrained(models))))
+    found = tuple(_unique((*_failed(assets), *_behind(assets, reached), *_failed_jobs(jobs, assets), *_untrained(models))))
     if not found:
         return HomeVerdict("well", f"All is well: every table has reached {reached}, and nothing failed.")
     many = f"{len(found)} things are" if len(found) > 1 else "1 thing is"
@@ -96,14 +95,15 @@ def _untrained(models: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
         yield Problem("models", "none has an active version, so nothing is predicted; train them with `stock-pipeline train`")
 
 
-def _failed_jobs(jobs: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+def _failed_jobs(jobs: Iterable[Mapping[str, Any]], assets: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
     """The models that their last training job did not train, and the last job where it failed as a whole. Dry runs do not count."""
     ended = [row for row in jobs if row["state"] in ENDED and not row["dry_run"]]
     if ended and ended[0]["error"] is not None:
         yield Problem(f"training job {ended[0]['job']}", f"failed: {ended[0]['error']}")
     judged: set[str] = set()
+    assets_of = {row["asset"].split("/")[-1]: row["asset"] for row in assets}
     for row in ended:
         for model, why in row["failed"].items():
             if model not in judged:
-                yield Problem(f"{MODELS_ROOM}{model}", f"was not trained by training job {row['job']}: {why}")
+                yield Problem(assets_of.get(model, f"models/{model}"), f"was not trained by training job {row['job']}: {why}")
         judged.update(row["failed"], row["succeeded"])

@@ -1,16 +1,26 @@
 """The assets of the registry: the versions, and their mirror in MLflow."""
 
+import json
 from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, MODEL, RANK_IC, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import AS_OF, BASELINE_MAE, MAE, MODEL, RANK_IC, TRAINING_ID, VERSION
 from stock_pipeline.core.scores import is_plausible, tells_stocks_apart
 from stock_pipeline.datasets.catalogue import target_kind
+from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.features.reading import chosen_set
+from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.labels.tables import DAILY_LABELS
+from stock_pipeline.models.catalogue import CATALOGUE, STACK, stacked_models
+from stock_pipeline.models.checks import SOUND_SCORES
 from stock_pipeline.models.reading import overall_metrics
-from stock_pipeline.models.tables import MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, SHAP_VALUES, TRAININGS
+from stock_pipeline.models.stack_training import train_stack
+from stock_pipeline.models.tables import MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, RETURN_CALIBRATIONS, SHAP_VALUES, TRAININGS
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, key_of, via
 from stock_pipeline.registry import tables
@@ -18,10 +28,11 @@ from stock_pipeline.registry.charts import active_periods
 from stock_pipeline.registry.comparison_data import in_shadow, out_of_fold
 from stock_pipeline.registry.ledger import job_writes, stored_registry
 from stock_pipeline.registry.manual import NAMES
+from stock_pipeline.registry.members import changes_of_members
 from stock_pipeline.registry.mirroring import mirrored_versions
 from stock_pipeline.registry.mlflow_mirror import mirror
-from stock_pipeline.registry.reading import damaged_trainings
-from stock_pipeline.registry.registration import Candidate, judge_shadows, register
+from stock_pipeline.registry.reading import all_versions, asset_of, damaged_trainings, stack_members
+from stock_pipeline.registry.registration import Candidate, follow_members, judge_shadows, register
 from stock_pipeline.registry.training_jobs import TrainingOfRun, job_of_run
 from stock_pipeline.storage.reading import Selection
 
@@ -48,6 +59,8 @@ def register_versions(context: StageContext) -> StageOutput | None:
     jobs_ever = stores.rows_ever(tables.TRAINING_JOBS)
     training = _training_of_run(context, candidates, set(held.versions[MODEL]))
     jobs = job_writes(stores, lambda rows: job_of_run(rows, training, jobs_ever)) if training is not None else []
+    if context.is_up_to_date and now is held:
+        return None  # as after a training of the stack, which it does not decide on
     return StageOutput(
         writes=(*stored.writes(now), *jobs),
         watermark=context.as_of,
@@ -71,11 +84,52 @@ def _training_of_run(context: StageContext, candidates: Sequence[Candidate], bef
     names = tuple(dict.fromkeys(candidate.model for candidate in candidates))
     if not names:
         return None
-    began = [context.stores.last_write(TRAININGS, f"models/{name}") or context.moment for name in names]
-    tasks = {name: context.stores.last_executions().get(f"models/{name}") for name in NAMES}
+    began = [context.stores.last_write(TRAININGS, asset_of(name)) or context.moment for name in names]
+    tasks = {name: context.stores.last_executions().get(asset_of(name)) for name in NAMES if name != STACK}
     failed = {name: task.error for name, task in tasks.items() if task is not None and task.error and task.started_at >= min(began)}
     reason = context.options.reason if set(names) <= before else "missing"
     return TrainingOfRun(names, failed, reason, min(began), context.moment)
+
+
+def make_stack(context: StageContext) -> StageOutput | None:
+    """Weigh the active versions of the models of the return, where they are others than those that the active stack weighs.
+
+    So it follows every promotion, rollback and switch the same night, and weighs nothing that was rejected.
+    """
+    stores, settings = context.stores, context.settings
+    members = stack_members(stores, stacked_models(settings.models.names), _features_hash(context))
+    stored = stored_registry(stores)
+    reason = None if members.is_empty() else _why_anew(context, stored.registry.versions, members)
+    if reason is None:
+        return None if context.is_up_to_date else StageOutput(writes=(), watermark=context.as_of)
+    with TemporaryDirectory(prefix="stock_pipeline_dry_run_") if context.options.dry_run else nullcontext(context.models_root) as root:
+        made = train_stack(stores, settings, context.as_of, members, context.models_root, Path(root))
+    own = made.manifest.metrics
+    candidate = Candidate(STACK, made.manifest.training_id, context.as_of, own.get(MAE), own.get(BASELINE_MAE), own.get(RANK_IC))
+    context.report_progress(reason)
+    now = follow_members(stored.registry, candidate, context.as_of, reason)
+    # One too good to be true becomes no version, and its check stops the night; nor does one that tells no stocks apart.
+    sound = is_plausible(own, settings.models.suspicious_rank_ic) and tells_stocks_apart(own)
+    decided = stored.writes(now) if sound else ()
+    return StageOutput(
+        writes=(*made.training.writes, *decided), watermark=context.as_of, charts=made.charts, tables=made.tables(), facts=made.facts()
+    )
+
+
+def _why_anew(context: StageContext, versions: pl.DataFrame, members: pl.DataFrame) -> str | None:
+    """Why the stack is to be trained anew; None where the active one is whole and weighs just these members."""
+    stack = all_versions(context.stores).filter((pl.col(MODEL) == STACK) & (pl.col(tables.STATUS) == tables.ACTIVE))
+    held: dict[str, str] = json.loads(stack["parameters"][0])["members"] if stack.height else {}
+    changes = changes_of_members(held, dict(members.select(MODEL, TRAINING_ID).iter_rows()), versions)
+    if changes is not None:
+        return changes
+    if context.options.dry_run:
+        return "to show what the active versions would weigh"
+    damage = damaged_trainings(context.stores).get(stack[TRAINING_ID][0])
+    if damage is not None:
+        return f"it takes the place of a damaged one: {damage}"
+    # A training job rebuilds the models that it is for; the stack follows what becomes of them.
+    return "it was made by other code" if context.full_refresh and not context.options.full_refresh else None
 
 
 def mirror_to_mlflow(context: StageContext) -> StageOutput | None:
@@ -91,7 +145,8 @@ def mirror_to_mlflow(context: StageContext) -> StageOutput | None:
 
 def _candidates(context: StageContext, versions: pl.DataFrame) -> list[Candidate]:
     made_now = pl.col("features_hash") == _features_hash(context)
-    trainings = context.read(TRAININGS, Selection(last=context.as_of)).filter(made_now).join(versions, on=TRAINING_ID, how="anti")
+    of_models = made_now & (pl.col(MODEL) != STACK)
+    trainings = context.read(TRAININGS, Selection(last=context.as_of)).filter(of_models).join(versions, on=TRAINING_ID, how="anti")
     if trainings.is_empty():
         return []
     scores = overall_metrics(context.stores, trainings[TRAINING_ID].to_list())
@@ -126,17 +181,35 @@ WHOLE_ARTEFACTS = StageCheck(
     (CheckSpec(ARTEFACTS, "The artefacts of the active versions, and of the stack's members, exist and are undamaged."),), _are_whole
 )
 
+BASE_MODELS = tuple(("models", entry.name) for entry in CATALOGUE)
 STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(tables.MODEL_VERSIONS),),
         description="Versions of the models.",
         tables=tables.TABLES,
         views=tables.VIEWS,
-        reads=(TRAININGS, MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS),
+        reads=via(BASE_MODELS, TRAININGS, MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS),
         reads_back=(tables.LIVE_RESULTS,),
         body=register_versions,
         settings_ahead=("features.set", "models.suspicious_rank_ic", "registry.promotion"),
         checks=(WHOLE_ARTEFACTS,),
+    ),
+    Stage(
+        keys=(tables.STACK_ASSET,),
+        description="The active versions of the models of the return, ranked, and weighted by their scores out of fold.",
+        tables=(TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, RETURN_CALIBRATIONS, tables.MODEL_VERSIONS, tables.DECISIONS),
+        reads=(
+            tables.MODEL_VERSIONS,
+            tables.MODEL_ENABLEMENT,
+            WALK_FORWARD_SPLITS,
+            *via((key_of(tables.MODEL_VERSIONS),), TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, DAILY_FEATURES, DAILY_LABELS),
+        ),
+        body=make_stack,
+        settings_ahead=("features.set", "models.names", "models.seed", "models.suspicious_rank_ic"),
+        checks=(SOUND_SCORES,),
+        tolerates_failure=True,
+        dry_runs=True,
+        kinds=("scipy",),
     ),
     Stage(
         keys=(MLFLOW_MIRROR,),

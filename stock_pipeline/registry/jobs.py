@@ -8,7 +8,6 @@ import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.orchestration.asset_events import AssetEvents
 from stock_pipeline.orchestration.automation import run_tags
 from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult, execute_stages, problem_of, sentence_of
@@ -20,7 +19,7 @@ from stock_pipeline.orchestration.training_request import OP, TRAINING_JOB, trai
 from stock_pipeline.registry import training_jobs
 from stock_pipeline.registry.ledger import change_jobs, session_reached, training_lock
 from stock_pipeline.registry.manual import NAMES
-from stock_pipeline.registry.tables import JOB, REASONS, TRAINING_JOBS
+from stock_pipeline.registry.tables import JOB, REASONS, STACK_ASSET, TRAINING_JOBS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import open_stores
 
@@ -92,24 +91,21 @@ def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: R
 
 
 def training_stages(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[Stage]:
-    """The stages of a job among all stages, in their order: the models, then the stack and the registry.
+    """The stages of a job among all stages, in their order: the models, then the registry with the stack.
 
     A dry run leaves out the registry, and the stack unless it was named.
     """
-    dry_run = row["dry_run"]
-    trained = {*row["models"]} if dry_run else {*row["models"], STACK}
-    return [
-        stage
-        for stage in stages
-        if (stage.cadence == "training" and stage.keys[0][1] in trained) or (stage.keys[0][0] == REGISTRY and not dry_run)
-    ]
+    trained, dry_run = row["models"], row["dry_run"]
+    return [stage for stage in stages if (_trains(stage) and stage.keys[0][1] in trained) or (stage.keys[0][0] == REGISTRY and not dry_run)]
+
+
+def _trains(stage: Stage) -> bool:
+    return stage.cadence == "training" or stage.keys[0] == STACK_ASSET
 
 
 def _trained(stages: Sequence[Stage], problems: Mapping[str, str | None]) -> tuple[list[str], dict[str, str]]:
     """The models that were trained, and why each of the others was not."""
-    found = {
-        stage.keys[0][1]: problems.get(stage.name, "the run ended before it was trained") for stage in stages if stage.cadence == "training"
-    }
+    found = {stage.keys[0][1]: problems.get(stage.name, "the run ended before it was trained") for stage in stages if _trains(stage)}
     return [name for name, why in found.items() if why is None], {name: why for name, why in found.items() if why is not None}
 
 
@@ -127,7 +123,7 @@ def training_job(settings: Settings, stages: Sequence[Stage]) -> dg.JobDefinitio
 
     @dg.op(
         name=OP,
-        description="Train models, then weigh them in the stack and register their versions.",
+        description="Train models and register their versions; the stack then follows those that are active.",
         config_schema=training_config(NAMES, REASONS),
     )
     def train_models(context: dg.OpExecutionContext) -> None:

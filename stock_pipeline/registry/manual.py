@@ -38,8 +38,9 @@ def promote_version(stores: Stores, settings: Settings, model: str, version: int
         now: the moment, UTC.
 
     Raises:
-        InputError: there is no such model or version, it does not pass, or its artefact is missing or damaged.
+        InputError: there is no such model or version, it is the stack's, it does not pass, or its artefact is missing or damaged.
     """
+    _refuse_stack(model)
     night = _session(stores, model)
     stored = ledger.stored_registry(stores)
     stands = version_of(stored.registry.versions, model, version)[tables.STATUS]
@@ -61,8 +62,9 @@ def roll_back_version(stores: Stores, model: str, version: int | None, reason: s
         now: the moment, UTC.
 
     Raises:
-        InputError: there is no such model or version, or its artefact is missing or damaged.
+        InputError: there is no such model or version, it is the stack's, or its artefact is missing or damaged.
     """
+    _refuse_stack(model)
     night = _session(stores, model)
     stored = ledger.stored_registry(stores)
     after = roll_back(stored.registry, model, version, night, reason)
@@ -97,6 +99,14 @@ def refuse_unknown(model: str) -> None:
     """
     if model not in NAMES:
         raise InputError(f"there is no model {model!r}; the models are {', '.join(NAMES)}")
+
+
+def _refuse_stack(model: str) -> None:
+    if model == STACK:
+        raise InputError(
+            "the stack follows the active versions of its models, so none of its own versions is chosen; promote or roll back a version of "
+            "one of them, or disable that model"
+        )
 
 
 def _session(stores: Stores, model: str) -> date:

@@ -10,7 +10,7 @@ from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.reading import overall_metrics
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry.manual import NAMES, refuse_unknown
-from stock_pipeline.registry.reading import active_versions, disabled_models
+from stock_pipeline.registry.reading import active_versions, asset_of, disabled_models
 from stock_pipeline.registry.tables import ACTIVE, DECISION, DECISIONS, MODEL_VERSIONS, NUMBER, REASON, SHADOW, STATUS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -73,14 +73,14 @@ def model_status(stores: Stores) -> list[dict[str, Any]]:
     metrics, tasks = overall_metrics(stores), stores.last_executions()
     found = []
     for name in NAMES:
-        task = tasks.get(f"models/{name}")
+        task = tasks.get(asset_of(name))
         row = {"model": name, "active_version": None} if name not in versions else _row(stores, name, versions[name], metrics)
         found.append(row | {"weight": weights.get(name), "problem": None if task is None else task.error})
     return found
 
 
 def _row(stores: Stores, name: str, version: dict[str, Any], metrics: dict[str, dict[str, float | None]]) -> dict[str, Any]:
-    trained_at = stores.last_write(TRAININGS, f"models/{name}")
+    trained_at = stores.last_write(TRAININGS, asset_of(name))
     return {
         "model": name,
         "active_version": version[VERSION],

@@ -1,7 +1,7 @@
 """Reading the registry: active, shadow and damaged versions, and the training job that is running."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -91,6 +91,26 @@ def damaged_trainings(stores: Stores) -> dict[str, str]:
     return found
 
 
+def asset_of(model: str) -> str:
+    """The name of the asset that trains the model, in the audit trail: the stack's follows the registry."""
+    return "/".join(tables.STACK_ASSET) if model == STACK else f"models/{model}"
+
+
+def stack_members(stores: Stores, names: Sequence[str], features_hash: str) -> pl.DataFrame:
+    """The active versions that the stack weighs, each with the columns of its training, in the order of ``names``.
+
+    Versions of models that are disabled, of damaged artefacts and of other features are left out.
+
+    Args:
+        stores: both stores.
+        names: of the models that it may weigh.
+        features_hash: of the features that are made now.
+    """
+    order = pl.DataFrame({MODEL: [name for name in names if name not in disabled_models(stores)]}, schema={MODEL: pl.String})
+    usable = (pl.col("features_hash") == features_hash) & ~pl.col(TRAINING_ID).is_in(list(damaged_trainings(stores)))
+    return order.join(active_versions(stores).filter(usable), on=MODEL, how="inner", maintain_order="left")
+
+
 def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
     """The models to retrain, and why: the active version is damaged, or there is none since the last training failed.
 
@@ -100,7 +120,7 @@ def models_to_mend(stores: Stores, names: Collection[str]) -> dict[str, str]:
     active, tasks = active_versions(stores), stores.last_executions()
     found = {}
     for name in [*names, STACK]:
-        task = tasks.get(f"models/{name}")
+        task = tasks.get(asset_of(name))
         if task is not None and task.state == "failed" and name not in active[MODEL]:
             found[name] = f"its training failed and no version is active: {task.error}"
     damaged = damaged_trainings(stores)

@@ -124,6 +124,26 @@ def register(
     return registry
 
 
+def follow_members(registry: Registry, candidate: Candidate, night: date, reason: str) -> Registry:
+    """The registry after a training of the stack has become its active version.
+
+    It is compared with no other: what it weighs are active versions, each of which has been decided on.
+
+    Args:
+        registry: before the stack.
+        candidate: the training; one that has a version already changes nothing.
+        night: session by which the decision is dated.
+        reason: what it follows, for people.
+    """
+    if candidate.training_id in registry.versions[TRAINING_ID]:
+        return registry
+    active = active_version(registry.versions, candidate.model)
+    version = _new_version(registry.versions, candidate)
+    registry = Registry(tables.MODEL_VERSIONS.with_row(registry.versions, version), registry.decisions)
+    champion = None if active is None else active[VERSION]
+    return _activate(registry, version, tables.MEMBERS, SignOff(night, tables.AUTOMATION, reason), champion=champion)
+
+
 def judge_shadows(registry: Registry, night: date, rule: PromotionSettings, compare: Compare, compare_kept: Compare) -> Registry:
     """The registry after a decision on every shadow version that has enough outcomes, oldest first.
 

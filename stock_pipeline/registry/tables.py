@@ -20,6 +20,7 @@ from stock_pipeline.core.columns import (
     VERSION,
 )
 from stock_pipeline.core.table_schema import Column, TableSchema, View
+from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.tables import TRAININGS
 
 STATUS: Final = "status"
@@ -31,6 +32,8 @@ BY: Final = "by"
 AUTOMATION, PERSON = "automation", "person"
 NUMBER: Final = "number"
 DECISION: Final = "decision"
+
+STACK_ASSET: Final = ("registry", STACK)  # the key of the stack's asset
 
 _table = partial(TableSchema, "ml", "registry")
 _view = partial(View, "ml", "registry")
@@ -71,12 +74,13 @@ PROMOTION, REJECTION, AWAITING_APPROVAL, SHADOWING, ROLLBACK, ARCHIVAL = DECISIO
     "archived",
 )
 # The grounds of a decision.
-FIRST_VERSION, UNUSABLE, TIED_SCORES, HOLDOUT, IN_SHADOW, OVERRIDE, RETENTION = DECISION_BASES = (
+FIRST_VERSION, UNUSABLE, TIED_SCORES, HOLDOUT, IN_SHADOW, MEMBERS, OVERRIDE, RETENTION = DECISION_BASES = (
     "first_version",
     "unusable",
     "tied_scores",
     "holdout",
     "shadow",
+    "members",
     "override",
     "retention",
 )
@@ -99,8 +103,8 @@ DECISIONS: Final = _table(
             "decision_basis",
             pl.String,
             "first_version: no version was active; unusable: the active one is damaged or learned from features not made now; "
-            "tied_scores: it tells no stocks apart; holdout: the same sessions out of fold; shadow: the outcomes of nights; override: a "
-            "person's reason; retention: age",
+            "tied_scores: it tells no stocks apart; holdout: the same sessions out of fold; shadow: the outcomes of nights; members: the "
+            "stack follows the active versions that it weighs; override: a person's reason; retention: age",
             allowed=DECISION_BASES,
         ),
         Column("champion", pl.Int32, "version that was active; null where none was", nullable=True, minimum=1),

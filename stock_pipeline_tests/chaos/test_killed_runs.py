@@ -29,9 +29,7 @@ from stock_pipeline_tests.harness.plain_settings import plain_environment
 from stock_pipeline_tests.test_live import launch_ingestion
 
 # Of the assets that the workplace makes: its models are two, and the mirror is off.
-ASSETS = [
-    stage.name for stage in STAGES if not stage.name.startswith("models/") or stage.name.endswith(("spline_ridge", "lightgbm", "stack"))
-]
+ASSETS = [stage.name for stage in STAGES if not stage.name.startswith("models/") or stage.name.endswith(("spline_ridge", "lightgbm"))]
 EVERY_PLACE = [(asset, place) for number, asset in enumerate(ASSETS) for place in (PLACES if number % 2 else ("written",))]
 A_FEW = [
     ("market_data/daily_bars", "write"),

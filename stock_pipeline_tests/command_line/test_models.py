@@ -145,7 +145,7 @@ def lose(stores: Stores, number: int) -> None:
         (("promote", NAME, 4), "version 4 of lightgbm was rejected"),
         (("promote", NAME, 3, "--force"), "--force was given without a reason"),
         (("rollback", NAME, "--to", 3), "version 3 of lightgbm is candidate"),
-        (("rollback", STACK), "stack has no earlier version that was active"),
+        (("rollback", STACK), "the stack follows the active versions of its models"),
         (("enable", NAME), "lightgbm is enabled already"),
     ],
 )

@@ -10,6 +10,7 @@ from click.testing import Result
 from stock_pipeline.core.columns import FOLD, MODEL
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.tables import OUT_OF_FOLD_PREDICTIONS, TRAININGS, TRIALS
+from stock_pipeline.registry.reading import active_versions
 from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.own_files import QUICK, OwnFiles
 
@@ -41,11 +42,9 @@ def test_the_choices_hold_for_this_training_alone(trained: tuple[OwnFiles, Resul
 
 def test_the_stack_goes_on_weighing_the_models_that_were_not_trained_now(trained: tuple[OwnFiles, Result]) -> None:
     files, ended = trained
-    trainings = files.stores.read(TRAININGS).sort("number")
-    last = trainings.filter(pl.col(MODEL) == STACK).row(-1, named=True)
-    members = json.loads(last["parameters"])["members"]
-    newest = {name: trainings.filter(pl.col(MODEL) == name)["training_id"][-1] for name in ("spline_ridge", "lightgbm")}
-    assert members == newest
+    active = active_versions(files.stores)
+    members = json.loads(active.filter(pl.col(MODEL) == STACK)["parameters"][0])["members"]
+    assert members == dict(active.filter(pl.col(MODEL).is_in(["spline_ridge", "lightgbm"])).select(MODEL, "training_id").iter_rows())
     assert "weight in stack" in ended.output
 
 

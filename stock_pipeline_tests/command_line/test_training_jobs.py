@@ -33,9 +33,10 @@ from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.own_files import QUICK, OwnFiles
 from stock_pipeline_tests.harness.plain_settings import plain_settings
-from stock_pipeline_tests.harness.training_desk import MIRRORED, REGISTERED, Desk, StandIns
+from stock_pipeline_tests.harness.training_desk import MIRRORED, REGISTERED, STACKED, Desk, StandIns
 
 SESSION = date(2024, 5, 3)
+NOT_REACHED = "the run ended before it was trained"
 SECONDS_TO_BEGIN = 120  # for a machine that is busy with other things
 
 
@@ -50,7 +51,7 @@ def test_what_was_asked_for_is_executed_and_stands_in_the_row(desk: Desk) -> Non
     code, told = desk.train(*asked, stages=stages)
     assert code == FAILED
     assert "models/mlp failed: no memory" in told and "failed: mlp: no memory" in told and "Out-of-fold metrics" in told
-    assert [name for name, _ in stages.executed] == ["models/lightgbm", "models/mlp", "models/stack", REGISTERED, MIRRORED]
+    assert [name for name, _ in stages.executed] == ["models/lightgbm", "models/mlp", REGISTERED, STACKED, MIRRORED]
     assert {options for _, options in stages.executed} == {RunOptions(full_refresh=True, sessions=90, folds=2, trials=3)}
     row = desk.job(1)
     assert (row["state"], row["reason"], row["error"]) == ("COMPLETED", "schedule", None)
@@ -72,11 +73,11 @@ def test_a_dry_run_leaves_its_row_and_what_was_scored_on_the_screen(desk: Desk) 
     ("stages", "succeeded", "failed", "error"),
     [
         (StandIns(failing={"models/mlp": "no memory"}), ["stack"], {"mlp": "no memory"}, "no model could be trained"),
-        (StandIns(failing={REGISTERED: "no disk"}), ["mlp", "stack"], {}, f"{REGISTERED} failed: no disk"),
+        (StandIns(failing={REGISTERED: "no disk"}), ["mlp"], {"stack": NOT_REACHED}, f"{REGISTERED} failed: no disk"),
         (
             StandIns(leaking="models/mlp"),
-            ["stack"],
-            {"mlp": "check plausible_ic failed: rank_ic 0.9"},
+            [],
+            {"mlp": "check plausible_ic failed: rank_ic 0.9", "stack": NOT_REACHED},
             "nothing was registered: models/mlp: check plausible_ic failed: rank_ic 0.9",
         ),
     ],

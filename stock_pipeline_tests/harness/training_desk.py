@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from stock_pipeline.models.catalogue import CATALOGUE, STACK
+from stock_pipeline.models.catalogue import CATALOGUE
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext, StageOutput
 from stock_pipeline.orchestration.options import RunOptions
-from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck
+from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, via
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.own_files import QUICK
 
-REGISTERED, MIRRORED = "registry/model_versions", "registry/mlflow_mirror"
+REGISTERED, STACKED, MIRRORED = "registry/model_versions", "registry/stack", "registry/mlflow_mirror"
 
 
 @dataclass
@@ -32,10 +32,11 @@ class StandIns:
     def stages(self, _settings: object = None) -> tuple[Stage, ...]:
         """One for each model, the stack, the registry and its mirror."""
         models = [f"models/{entry.name}" for entry in CATALOGUE]
-        stack = self._stage(f"models/{STACK}", (TRAININGS,), cadence="training")
-        registry = self._stage(REGISTERED, (MODEL_VERSIONS,), reads=(TRAININGS,))
+        trained = [self._stage(name, (TRAININGS,), cadence="training", tolerates_failure=True) for name in models]
+        registry = self._stage(REGISTERED, (MODEL_VERSIONS,), reads=via(tuple(stage.keys[0] for stage in trained), TRAININGS))
+        stack = self._stage(STACKED, (TRAININGS, MODEL_VERSIONS), reads=(MODEL_VERSIONS,), dry_runs=True)
         mirror = self._stage(MIRRORED, (), reads=(MODEL_VERSIONS,), tolerates_failure=True)
-        return (*(self._stage(name, (TRAININGS,), cadence="training", tolerates_failure=True) for name in models), stack, registry, mirror)
+        return (*trained, registry, stack, mirror)
 
     def _stage(self, name: str, tables: tuple[Any, ...], reads: tuple[Any, ...] = (), **values: Any) -> Stage:
         room, _, own = name.partition("/")

@@ -1,12 +1,9 @@
 import json
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stock_pipeline.core.columns import (
     ALL_PERIODS,
@@ -30,12 +27,11 @@ from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.manifest import Manifest, TrainingInputs
 from stock_pipeline.models.metrics import ALL_FOLDS, PART, TEST, TRAIN, overall
 from stock_pipeline.models.reading import check_artefact
-from stock_pipeline.models.recording import Calibration, Fitted, TrainingPredictions, latest_trainings, manifest_of, metrics_of, record
+from stock_pipeline.models.recording import Calibration, Fitted, TrainingPredictions, manifest_of, metrics_of, record
 from stock_pipeline.models.stacking import StackedModel
 from stock_pipeline.models.tables import (
     FEATURE_IMPORTANCE,
     MODEL_METRICS,
-    NUMBER,
     OUT_OF_FOLD_PREDICTIONS,
     RETURN_CALIBRATIONS,
     SHAP_VALUES,
@@ -43,7 +39,6 @@ from stock_pipeline.models.tables import (
     TRIALS,
 )
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import training_row
 from stock_pipeline_tests.factories.training_panels import FEATURES, panel
 
 DAYS = sessions(5)
@@ -220,32 +215,3 @@ def by_horizon(horizon: int) -> dict[str, float | int | None]:
     """What a calibration found, of which little matters here."""
     found = dict.fromkeys(RETURN_CALIBRATIONS.column_names[4:], 0.0)
     return {**found, HORIZON: horizon, "sessions": 20, RETURN_SCALE: 0.02 / horizon, "residual_low": None}
-
-
-def trainings(rows: list[tuple[str, str, date]]) -> pl.DataFrame:
-    return pl.DataFrame([training_row(*row) for row in rows], schema=TRAININGS.dtypes)
-
-
-def test_the_last_training_of_each_model_is_found_in_the_order_asked_for() -> None:
-    held = trainings([("a", "t1", DAYS[0]), ("a", "t2", DAYS[3]), ("b", "t3", DAYS[1]), ("c", "t4", DAYS[4])])
-    found = latest_trainings(held, ["b", "d", "a"])
-    assert found[TRAINING_ID].to_list() == ["t3", "t2"]
-    assert found.columns == held.columns
-
-
-def test_of_two_trainings_of_one_night_the_one_made_later_is_the_last() -> None:
-    rows = [training_row("a", name, DAYS[0], number=number) for name, number in (("t9", 1), ("t1", 2))]
-    assert latest_trainings(pl.DataFrame(rows, schema=TRAININGS.dtypes), ["a"])[TRAINING_ID].to_list() == ["t1"]
-
-
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(DAYS)), max_size=8), st.randoms())
-def test_the_order_of_the_rows_does_not_matter(made: list[tuple[str, date]], random: object) -> None:
-    rows = [(model, f"t{i}", day) for i, (model, day) in enumerate(made)]
-    held = trainings(rows).with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int32).alias(NUMBER))
-    order = list(range(held.height))
-    random.shuffle(order)  # type: ignore[attr-defined]
-    found = latest_trainings(held, ["a", "b"])
-    assert found.equals(latest_trainings(held[order], ["a", "b"]))
-    assert dict(found.select(MODEL, AS_OF).iter_rows()) == {
-        model: max(day for name, _, day in rows if name == model) for model in sorted({name for name, _, _ in rows})
-    }

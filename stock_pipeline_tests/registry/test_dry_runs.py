@@ -18,7 +18,7 @@ from stock_pipeline.registry.jobs import training_job
 from stock_pipeline.settings import Settings
 from stock_pipeline_tests.factories.rows import ingested
 from stock_pipeline_tests.harness.plain_settings import plain_settings
-from stock_pipeline_tests.harness.training_desk import MIRRORED, REGISTERED, Desk, StandIns
+from stock_pipeline_tests.harness.training_desk import MIRRORED, REGISTERED, STACKED, Desk, StandIns
 
 EVENTS = (
     dg.DagsterEventType.ASSET_MATERIALIZATION,
@@ -113,7 +113,7 @@ def test_automation_follows_a_materialisation(watched: Watched) -> None:
     watched.instance.report_runless_asset_event(dg.AssetMaterialization(key))
     assert watched.requested() == set()  # its blocking check has not judged it yet
     watched.instance.report_runless_asset_event(dg.AssetCheckEvaluation(key, "plausible_ic", passed=True, metadata={}, blocking=True))
-    assert watched.requested() == {REGISTERED, MIRRORED}
+    assert watched.requested() == {REGISTERED, STACKED, MIRRORED}
 
 
 def test_the_run_of_a_dry_job_shows_what_was_found(desk: Desk) -> None:
