@@ -51,11 +51,11 @@ def train_model(entry: ModelEntry) -> Callable[[StageContext], StageOutput | Non
     """The body of a base model's asset: train it as of the session, unless that has been done or the settings leave it out."""
 
     def body(context: StageContext) -> StageOutput | None:
-        chosen = parse_models(context.settings.models.names or ())
+        chosen = [known.name for known in parse_models(context.settings.models.names or ())]
         try:
-            return None if context.is_up_to_date or entry not in chosen else _trained(context, entry)
+            return None if context.is_up_to_date or entry.name not in chosen else _trained(context, entry)
         finally:
-            if entry == chosen[-1]:
+            if entry.name == chosen[-1]:
                 fit_server.stop()  # nothing is fitted after it
 
     return body
