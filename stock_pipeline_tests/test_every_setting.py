@@ -57,8 +57,10 @@ WITHOUT_EFFECT: Final = {
     ("quality.jump_ratio", "datasets/walk_forward_splits"): "an outcome adjusted otherwise is known on the same session",
     ("quality.jump_ratio", "performance/performance_log"): "the leap lies before the nights that it tells of",
     ("labels.horizons", "backtest/daily_returns"): "a book is marked by the one-session return",
+    ("labels.horizons", "backtest/metrics"): "a book is marked by the one-session return",
     ("labels.volatility_horizon", "performance/daily_performance"): "no volatility ahead is known within three nights",
     ("labels.volatility_horizon", "backtest/daily_returns"): "no horizon of a volatility is traded on",
+    ("labels.volatility_horizon", "backtest/metrics"): "no horizon of a volatility is traded on",
     ("labels.volatility_horizon", "performance/performance_log"): "no volatility ahead is known within three nights",
 }
 

@@ -27,7 +27,7 @@ def make_splits(context: StageContext) -> StageOutput | None:
     note = shortened(list(known), context.settings.datasets, context.settings.labels)
     if note is not None:
         context.report_progress(note)
-    earlier = [_splits_of_the_past(context.settings, known, ends, day) for day in context.nights_to_make(WALK_FORWARD_SPLITS)[:-1]]
+    earlier = [_splits_of_the_past(context.settings, known, ends, day) for day in context.nights_to_make(WALK_FORWARD_SPLITS, ends)[:-1]]
     return StageOutput(
         writes=(context.rows_of_nights(WALK_FORWARD_SPLITS, pl.concat([*earlier, table]), least_share=0.9),),
         watermark=context.as_of,

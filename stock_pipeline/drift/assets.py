@@ -27,7 +27,8 @@ def report_drift(context: StageContext) -> StageOutput | None:
         return None
     chosen = chosen_set(context.settings)
     features = read_features(context.stores, chosen, Selection(last=context.as_of))
-    every = [_drift_of(features, chosen.names, day, context.settings.drift) for day in context.nights_to_make(FEATURE_DRIFT)]
+    nights = context.nights_to_make(FEATURE_DRIFT, features[SESSION].unique())
+    every = [_drift_of(features, chosen.names, day, context.settings.drift) for day in nights]
     made = every[-1]
     bars = psi_bars(made)
     path = context.stores.layout.drift_report(context.as_of)

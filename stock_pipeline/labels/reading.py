@@ -26,6 +26,12 @@ def read_outcomes(stores: Stores, as_of: date, horizon: int) -> pl.DataFrame:
     return labels.filter(known).select(SYMBOL, SESSION, *(pl.col(columns[name]).alias(name) for name in (FORWARD_RETURN, DIRECTION)))
 
 
+def read_sessions(stores: Stores, as_of: date) -> list[date]:
+    """The sessions up to ``as_of`` that have labels, known or yet to come, in order."""
+    sessions: list[date] = stores.read(DAILY_LABELS, Selection(columns=(SESSION,), last=as_of, distinct=True))[SESSION].to_list()
+    return sessions
+
+
 def read_forward_volatility(stores: Stores, as_of: date) -> pl.DataFrame:
     """Read the forward volatility that was known on the night of ``as_of``: symbol, session, forward_volatility; no row without one."""
     outcome, known_on = column_of(LABEL_STATUS, VOLATILITY), column_of(KNOWN_ON, VOLATILITY)

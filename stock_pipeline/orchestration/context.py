@@ -1,6 +1,6 @@
 """The input and the output of a stage's body."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -76,13 +76,23 @@ class StageContext:
         """Whether anything is to be done: a session to reach, or upstream rows that have changed since."""
         return not self.is_up_to_date or self.changed is not None
 
-    def nights_to_make(self, schema: TableSchema) -> list[date]:
-        """The nights of a log, a table with rows for each night, to be made: this one, and in a full refresh all stored ones before it."""
-        session = schema.session_column
-        if not self.full_refresh or session is None:
-            return [self.as_of]
-        held = self.read(schema, Selection(columns=(session,), last=self.as_of, distinct=True))[session]
-        return sorted({*held, self.as_of})
+    def nights_to_make(self, schema: TableSchema, sessions: Iterable[date]) -> list[date]:
+        """The nights of a log, a table with rows for each night, to be made, in order.
+
+        They are this one, those missed since the watermark, and in a full refresh all stored ones before. So a machine that was off comes
+        to the same table as one that never was. Rows once made stand.
+
+        Args:
+            schema: of the log.
+            sessions: those that the log's input has; each of them had a night.
+        """
+        session, watermark = schema.session_column, self.watermark
+        nights = {self.as_of}
+        if watermark is not None:
+            nights.update(day for day in sessions if watermark < day < self.as_of)
+        if self.full_refresh and session is not None:
+            nights.update(self.read(schema, Selection(columns=(session,), last=self.as_of, distinct=True))[session])
+        return sorted(nights)
 
     def rows_of_nights(self, schema: TableSchema, frame: pl.DataFrame, least_share: float = 0.0, may_be_empty: bool = False) -> Write:
         """The write of a log: the nights in ``frame`` replace the same stored nights, or in a full refresh all but later ones.

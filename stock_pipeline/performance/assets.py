@@ -10,7 +10,7 @@ from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.datasets.reading import read_targets
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.catalogue import ONE_SESSION, predicted_horizon, purge_span
-from stock_pipeline.labels.reading import read_outcomes
+from stock_pipeline.labels.reading import read_outcomes, read_sessions
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.orchestration.context import StageContext, StageOutput
@@ -83,7 +83,8 @@ def log_performance(context: StageContext) -> StageOutput | None:
     """Measure the performance of each model's live predictions, over the last sessions and on the whole."""
     if not context.has_news():
         return None
-    records = {day: _top_decile(context, day) for day in context.nights_to_make(PERFORMANCE_LOG)}
+    nights = context.nights_to_make(PERFORMANCE_LOG, read_sessions(context.stores, context.as_of))
+    records = {day: _top_decile(context, day) for day in nights}
     daily, every = records[context.as_of], [performance_log(record, day) for day, record in records.items()]
     made = every[-1]
     return StageOutput(

@@ -23,17 +23,21 @@ ADMITTED_TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS)
 COLUMNS = (SESSION, SYMBOL, MODEL, TRAINING_ID, SCORE)
 
 
-def predictions_on_record(stores: Stores) -> Iterator[pl.DataFrame]:
+def predictions_on_record(stores: Stores, night: date | None = None) -> Iterator[pl.DataFrame]:
     """The live predictions, and the out-of-fold ones of the active version, of each model that ranks stocks.
+
+    Args:
+        stores: the stores.
+        night: the session on whose night the record is read; None: now.
 
     Yields:
         session, symbol, model, training_id, score and origin of one model, in the order of their names; none of a model without any.
     """
-    versions = active_versions(stores)
+    versions = active_versions(stores, night)
     for model in sorted(ranking_models()):
         active = versions.filter(pl.col(MODEL) == model)[TRAINING_ID].to_list()
         out_of_fold = stores.read(OUT_OF_FOLD_PREDICTIONS, Selection(columns=COLUMNS, equals={TRAINING_ID: active}))
-        origins = {LIVE: live_predictions(stores, models=(model,)), OUT_OF_FOLD: out_of_fold}
+        origins = {LIVE: live_predictions(stores, night, (model,)), OUT_OF_FOLD: out_of_fold}
         rows = pl.concat(rows.with_columns(pl.lit(origin).alias(ORIGIN)) for origin, rows in origins.items())
         if rows.height:
             yield rows

@@ -172,9 +172,11 @@ def _first_sound(context: StageContext, lineup: Lineup, claim: pl.DataFrame, don
 
 
 def _best_model(predictions: pl.DataFrame) -> pl.DataFrame:
+    """The predictions of the leading model of each session, as on its night."""
     of_return = predictions.filter(pl.col(MODEL).is_in([*stacked_models(None), STACK]))
-    of_stack = of_return.filter(pl.col(MODEL) == STACK)
-    return of_stack if of_stack.height else of_return.filter(pl.col(MODEL) == pl.col(MODEL).min())
+    is_stack = pl.col(MODEL) == STACK
+    leads = pl.when(is_stack.any().over(SESSION)).then(is_stack).otherwise(pl.col(MODEL) == pl.col(MODEL).min().over(SESSION))
+    return of_return.filter(leads)
 
 
 STAGES: Sequence[Stage] = (

@@ -20,9 +20,10 @@ from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
 
-def active_versions(stores: Stores) -> pl.DataFrame:
-    """The active versions now, each with the columns of its training."""
-    return all_versions(stores).filter(pl.col(tables.STATUS) == tables.ACTIVE)
+def active_versions(stores: Stores, night: date | None = None) -> pl.DataFrame:
+    """The versions that are active now, or were on the night of a session, each with the columns of its training."""
+    versions = all_versions(stores)
+    return versions.filter(pl.col(tables.STATUS) == tables.ACTIVE) if night is None else active_on(versions, night)
 
 
 def all_versions(stores: Stores) -> pl.DataFrame:

@@ -108,6 +108,16 @@ def test_without_news_nothing_is_split_and_a_label_told_later_is_news(stores: St
     assert split(stores).output is not None
 
 
+def test_the_splits_of_missed_nights_are_those_that_would_have_been_made(stores: Stores, labels: pl.DataFrame, tmp_path: Path) -> None:
+    every_night = labelled(tmp_path / "on", labels)
+    for night in range(COUNT - 6, COUNT):
+        split(every_night, night)
+    for night in (COUNT - 6, COUNT - 1):
+        split(stores, night)
+    assert stores.read(WALK_FORWARD_SPLITS).equals(every_night.read(WALK_FORWARD_SPLITS))
+    assert stores.read(WALK_FORWARD_SPLITS)[AS_OF].unique().to_list() == DAYS[COUNT - 6 : COUNT]
+
+
 @pytest.mark.parametrize("as_of", [79, COUNT - 1])
 def test_after_a_change_of_a_setting_the_splits_of_every_night_are_made_again_whichever_night_asks(
     as_of: int, stores: Stores, labels: pl.DataFrame, tmp_path: Path
@@ -117,7 +127,7 @@ def test_after_a_change_of_a_setting_the_splits_of_every_night_are_made_again_wh
     again = split(stores, as_of, folds=3)
     assert again.remade == "datasets.folds is 3, was 2"
     held = stores.read(WALK_FORWARD_SPLITS)
-    assert dict(held.group_by(AS_OF).len().iter_rows()) == {DAYS[79]: 3, DAYS[COUNT - 1]: 3}
+    assert dict(held.group_by(AS_OF).len().iter_rows()) == dict.fromkeys(DAYS[79:COUNT], 3)
     fresh = labelled(tmp_path / "fresh", labels)
     for night in (79, COUNT - 1):
         split(fresh, night, folds=3)

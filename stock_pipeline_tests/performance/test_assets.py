@@ -154,14 +154,16 @@ def test_the_costs_are_those_of_the_settings(waiting: Nights, last_night: Nights
     assert dearer.to_list() == pytest.approx([2 * 0.002] * 3)
 
 
-def test_each_night_s_log_stays(nights: Nights) -> None:
+def test_each_night_s_log_stays_and_that_of_a_missed_night_is_made_up_for(nights: Nights, waiting: Nights, tmp_path: Path) -> None:
+    every_night = waiting.copied(tmp_path / "on")
+    for place in range(55, LAST + 1):
+        every_night.run(LOG, place)
     for place in (55, LAST):
         nights.run(LOG, place)
     log = nights.stores.read(PERFORMANCE_LOG)
-    assert log.group_by("as_of").agg(pl.col("last_session").max()).sort("as_of").rows() == [
-        (DAYS[55], DAYS[53]),
-        (DAYS[LAST], DAYS[LAST - 2]),
-    ]
+    last = log.group_by("as_of").agg(pl.col("last_session").max()).sort("as_of")
+    assert last.rows() == [(DAYS[place], DAYS[place - 2]) for place in range(55, LAST + 1)]
+    assert log.equals(every_night.stores.read(PERFORMANCE_LOG))
 
 
 def test_people_see_the_pictures_and_the_figures(last_night: Nights) -> None:

@@ -39,7 +39,7 @@ from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import empty_stores, put, training_row, version_row
+from stock_pipeline_tests.factories.rows import empty_stores, prediction_row, put, training_row, version_row
 from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.factories.training_panels import ONE_THREAD, quick
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -210,6 +210,33 @@ def test_predictions_and_signals_show_a_picture_and_tables_of_one_line_a_stock(s
     assert predicted.tables["best"].columns == [RANK, SYMBOL, SCORE, PREDICTED_EXCESS_RETURN]
     assert predicted.tables["best"][RANK].to_list() == list(range(1, SYMBOLS + 1))
     assert predicted.tables["strongest_feature"].width == 5
+
+
+def test_every_missed_night_has_the_signals_of_the_model_that_led_on_it(tmp_path: Path) -> None:
+    """The stack leads only from the night of its first version on; before it, the first of the models."""
+    made = {}
+    for name, nights in (("on", range(40, 44)), ("off", (40, 43))):
+        stores = empty_stores(tmp_path / name)
+        put_bars(stores, SESSIONS, SYMBOLS)
+        serving = {"lightgbm": 40, "xgboost": 40, "stack": 42}
+        put(stores, MODEL_VERSIONS, [version_row(model, 1, f"{model}_1", DAYS[first]) for model, first in serving.items()], DAYS[40])
+        put(
+            stores,
+            DAILY_PREDICTIONS,
+            [
+                prediction_row(model, f"{model}_1", DAYS[night], f"S{stock:02d}", float(stock))
+                for model, first in serving.items()
+                for night in range(first, 44)
+                for stock in range(SYMBOLS)
+            ],
+            DAYS[40],
+        )
+        for night in nights:
+            signals_of(stores, DAYS[night])
+        made[name] = stores.read(SIGNALS)
+    led = made["off"].select(SESSION, MODEL).unique().sort(SESSION)[MODEL].to_list()
+    assert led == ["lightgbm", "lightgbm", "stack", "stack"]
+    assert made["off"].equals(made["on"])
 
 
 def test_going_back_to_a_version_trades_on_it_and_leaves_what_was_said(stores: Stores) -> None:

@@ -18,8 +18,8 @@ from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.artefacts import Artefact
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.checks import PLAUSIBLE_IC
-from stock_pipeline.models.reading import load_stack
 from stock_pipeline.models.metrics import ALL_FOLDS, OBSERVATIONS, PART, TEST
+from stock_pipeline.models.reading import load_stack
 from stock_pipeline.models.stacking import stack_weights, widen
 from stock_pipeline.models.tables import MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.orchestration.execution import StageResult
