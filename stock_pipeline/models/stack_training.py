@@ -39,7 +39,7 @@ class StackTraining:
     def charts(self) -> dict[str, bytes]:
         """Its charts (PNG, by name)."""
         own = charts_of(self.training, self.manifest)
-        return {**own, "models_compared": scores_chart(self.compared), "weights": weights_chart(self.weights)}
+        return {**own, "models_compared": scores_chart(self.compared), "stack_weights": weights_chart(self.weights)}
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """The frames shown with it, by name."""

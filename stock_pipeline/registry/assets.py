@@ -205,7 +205,7 @@ STAGES: Sequence[Stage] = (
             *via((key_of(tables.MODEL_VERSIONS),), TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, DAILY_FEATURES, DAILY_LABELS),
         ),
         body=make_stack,
-        settings_ahead=("features.set", "models.names", "models.seed", "models.suspicious_rank_ic"),
+        settings_ahead=("features.set", "labels.horizons", "models.names", "models.seed", "models.suspicious_rank_ic"),
         checks=(SOUND_SCORES,),
         tolerates_failure=True,
         dry_runs=True,
