@@ -14,12 +14,14 @@ from stock_pipeline.portfolio import assets as portfolio
 from stock_pipeline.predictions import assets as predictions
 from stock_pipeline.registry import assets as registry
 from stock_pipeline.settings import Settings
+from stock_pipeline.universe import assets as universe
 
 
 def all_stages(settings: Settings) -> tuple[Stage, ...]:
     """Every stage in the order in which data travels; the columns of some of their tables follow from the settings."""
     return (
         *market_data.STAGES,
+        *universe.STAGES,
         *features.stages(settings),
         *labels.stages(settings),
         *datasets.STAGES,

@@ -36,6 +36,7 @@ DOORS = frozenset({"reading", "tables", "catalogue"})
 ROOMS = frozenset(
     {
         "market_data",
+        "universe",
         "features",
         "labels",
         "datasets",

@@ -111,7 +111,7 @@ STAGES: Sequence[Stage] = (
         tables=(DAILY_RETURNS,),
         reads=RECORD,
         body=run_backtest,
-        settings=("backtest", "exchange", "labels", "quality.jump_ratio", "trading"),
+        settings=("backtest", "exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio", "trading"),
         code_version="2",
     ),
     Stage(
@@ -120,7 +120,7 @@ STAGES: Sequence[Stage] = (
         tables=(METRICS,),
         reads=(DAILY_RETURNS, *RECORD),
         body=measure_backtest,
-        settings=("backtest", "exchange", "labels", "quality.jump_ratio", "trading"),
+        settings=("backtest", "exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio", "trading"),
         code_version="2",
     ),
 )

@@ -47,7 +47,7 @@ def lookahead_violations(
 
     Args:
         compute: from a panel to a frame of symbol, session and any further columns, one row per symbol and session.
-        panel: bars with symbol, session, open, high, low, close, volume and whatever else ``compute`` reads.
+        panel: bars with symbol, session, such prices as ``compute`` reads, volume and whatever else it reads.
         cut_sessions: sessions of the panel after which to cut.
         seed: random seed of the altered future.
         reach: sessions that a value may rightly look ahead: 0 for features, the horizon for labels. Values in the last ``reach``
@@ -81,7 +81,7 @@ def _another_future(bars: pl.DataFrame, rng: np.random.Generator) -> pl.DataFram
     figures = [name for name, dtype in bars.schema.items() if dtype == pl.Float64 and name not in PRICES]
     facts = [name for name, dtype in bars.schema.items() if dtype == pl.Boolean]
     return bars.with_columns(
-        *(pl.col(price) * price_factor for price in PRICES),
+        *(pl.col(price) * price_factor for price in PRICES if price in bars.columns),
         *(pl.col(name) * pl.Series(rng.lognormal(0, 0.5, bars.height)) for name in figures),
         *(pl.Series(name, rng.random(bars.height) < 0.5) for name in facts),
     ).filter(pl.Series(rng.random(bars.height) < _SHARE_KEPT, dtype=pl.Boolean))

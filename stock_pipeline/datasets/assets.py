@@ -5,6 +5,7 @@ from datetime import date
 
 import polars as pl
 
+from stock_pipeline.core.columns import SESSION
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.charts import folds_chart
 from stock_pipeline.datasets.splits import check_split, chosen_splits, shortened, split_table
@@ -15,13 +16,17 @@ from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import Settings
+from stock_pipeline.universe.reading import universe_stocks
+from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 
 def make_splits(context: StageContext) -> StageOutput | None:
-    """Split the labelled sessions into purged, embargoed folds."""
+    """Split the labelled sessions that have a universe into purged, embargoed folds."""
     if not context.has_news():
         return None
-    known = read_first_known(context.stores, context.as_of, predicted_horizon(context.settings.labels))
+    ranked = set(universe_stocks(context.stores, last=context.as_of)[SESSION])
+    of_all = read_first_known(context.stores, context.as_of, predicted_horizon(context.settings.labels))
+    known = {session: first for session, first in of_all.items() if session in ranked}
     ends = read_label_ends(context.stores, context.as_of, context.settings.labels)
     table = _splits_of(context.settings, known, ends, context.as_of)
     note = shortened(list(known), context.settings.datasets, context.settings.labels)
@@ -61,9 +66,9 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(WALK_FORWARD_SPLITS),),
         description="Which sessions train and which test.",
         tables=(WALK_FORWARD_SPLITS,),
-        reads=(DAILY_LABELS,),
+        reads=(DAILY_LABELS, DAILY_UNIVERSE),
         body=make_splits,
-        settings=("datasets", "exchange", "labels", "quality.jump_ratio"),
+        settings=("datasets", "exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio", "universe"),
         code_version="3",
     ),
 )

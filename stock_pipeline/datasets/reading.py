@@ -32,6 +32,8 @@ from stock_pipeline.market_data.reading import bars_with_factors, sessions_of
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
+from stock_pipeline.universe.reading import of_universe
+from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 WINDOW: Final = 20
 # Sessions of bars to read for the last session's value: the returns of a window, and bars that may be missing among them.
@@ -55,7 +57,7 @@ def write_training_panel(stores: Stores, settings: Settings, as_of: date, kind: 
         kind: the kind of target.
         folder: an empty folder.
     """
-    outcomes = read_outcomes(stores, as_of, predicted_horizon(settings.labels))
+    outcomes = outcomes_of_universe(stores, as_of, predicted_horizon(settings.labels))
     sessions = outcomes[SESSION].unique().sort().to_list()
     first = sessions[-settings.datasets.sessions :][0] if settings.datasets.sessions and sessions else None
     made_of = _with_outcomes_of(kind, stores, as_of, outcomes, lambda _known: read_past_volatility(stores, settings, as_of))
@@ -65,11 +67,17 @@ def write_training_panel(stores: Stores, settings: Settings, as_of: date, kind: 
         save_rows(folder, kind.with_target(training_panel(pl.read_ipc(features / EXPOSURES_FILE), made_of, EXPOSURES)))
 
 
+def outcomes_of_universe(stores: Stores, as_of: date, horizon: int) -> pl.DataFrame:
+    """``labels.reading.read_outcomes`` of the stocks in the universe of each session: what can be learned from."""
+    return of_universe(stores, read_outcomes(stores, as_of, horizon))
+
+
 def _features_of_night(stores: Stores, settings: Settings, first: date | None, as_of: date) -> Path:
     """The folder of FEATURES_FILE and EXPOSURES_FILE of a night; this process keeps those of one night."""
     global _night
     chosen = chosen_set(settings)
-    made_from = (stores.home, stores.revision(daily_features(chosen)), chosen.hash, first, as_of)
+    revisions = [stores.revision(table) for table in (daily_features(chosen), DAILY_UNIVERSE)]
+    made_from = (stores.home, *revisions, chosen.hash, first, as_of)
     if _night is None or _night[0] != made_from or not Path(_night[1].name).is_dir():
         if _night is not None:
             _night[1].cleanup()
@@ -86,7 +94,7 @@ def _write_features(stores: Stores, settings: Settings, first: date | None, as_o
     """
     chosen = chosen_set(settings)
     with stores.shared_reader("ml"):
-        days = read_features(stores, chosen, Selection(columns=(SESSION,), first=first, last=as_of))[SESSION]
+        days = of_universe(stores, read_features(stores, chosen, Selection(columns=(SYMBOL, SESSION), first=first, last=as_of)))[SESSION]
         exposures = list[pl.DataFrame]()
         with array_file(folder / FEATURES_FILE, np.dtype(np.float32), (days.len(), len(chosen.names))) as append:
             # Of no session at all, a block without rows.
@@ -108,9 +116,12 @@ def _with_outcomes_of(
 
 
 def read_inputs(stores: Stores, settings: Settings, selection: Selection) -> pl.DataFrame:
-    """symbol, session, the features of the chosen set as models see them (see ``model_inputs``), and the exposures likewise."""
+    """symbol, session, the features of the chosen set as models see them (see ``model_inputs``), and the exposures likewise.
+
+    Of the stocks in the universe of their session, ranked among each other.
+    """
     chosen = chosen_set(settings)
-    return model_inputs(read_features(stores, chosen, selection), input_names(chosen), chosen.bounds)
+    return model_inputs(of_universe(stores, read_features(stores, chosen, selection)), input_names(chosen), chosen.bounds)
 
 
 def input_names(chosen: FeatureSet) -> tuple[str, ...]:
@@ -146,12 +157,12 @@ def read_targets(
         kinds: the kinds of targets.
 
     Returns:
-        For each kind, by its name, session, symbol, forward_return and target, both null where they are not known; sorted by session
-        and symbol.
+        For each kind, by its name, session, symbol, forward_return and target, both null where they are not known, of the stocks in the
+        universe of their session; sorted by session and symbol.
     """
     chosen = chosen_set(settings)
     exposures = read_features(stores, chosen, Selection(columns=(SYMBOL, SESSION, *EXPOSURES), first=first, last=as_of))
-    inputs = model_inputs(exposures, EXPOSURES, chosen.bounds)
+    inputs = model_inputs(of_universe(stores, exposures), EXPOSURES, chosen.bounds)
     known = outcomes.filter(pl.col(SESSION) >= first)
 
     def past(rows: pl.DataFrame) -> pl.DataFrame:

@@ -19,6 +19,8 @@ from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import DriftSettings
 from stock_pipeline.storage.reading import Selection
+from stock_pipeline.universe.reading import of_universe
+from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 
 def report_drift(context: StageContext) -> StageOutput | None:
@@ -26,7 +28,7 @@ def report_drift(context: StageContext) -> StageOutput | None:
     if not context.has_news():
         return None
     chosen = chosen_set(context.settings)
-    features = read_features(context.stores, chosen, Selection(last=context.as_of))
+    features = of_universe(context.stores, read_features(context.stores, chosen, Selection(last=context.as_of)))
     nights = context.nights_to_make(FEATURE_DRIFT, features[SESSION].unique())
     every = [_drift_of(features, chosen.names, day, context.settings.drift) for day in nights]
     made = every[-1]
@@ -57,8 +59,9 @@ STAGES: Sequence[Stage] = (
         description="How far the features of the last sessions have moved from those before.",
         tables=(FEATURE_DRIFT,),
         views=(RECENT_DRIFT_EVENTS,),
-        reads=(DAILY_FEATURES,),
+        reads=(DAILY_FEATURES, DAILY_UNIVERSE),
         body=report_drift,
-        settings=("drift", "exchange", "features.set", "quality.jump_ratio", "source.currency"),
+        settings=("drift", "exchange", "features.set", "quality.jump_ratio", "quality.suspect_ratio", "source.currency", "universe"),
+        code_version="2",
     ),
 )

@@ -20,6 +20,7 @@ from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import replace_sessions
+from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 
 def make_features(context: StageContext) -> StageOutput | None:
@@ -52,7 +53,7 @@ def make_features(context: StageContext) -> StageOutput | None:
 def _upstream(chosen: FeatureSet) -> tuple[TableSchema, ...]:
     reports = (FUNDAMENTAL_RATIOS,) if chosen.needs_reports else ()
     sectors = (INSTRUMENTS,) if chosen.needs_sectors else ()
-    return (*BAR_TABLES, *reports, *sectors)
+    return (*BAR_TABLES, DAILY_UNIVERSE, *reports, *sectors)
 
 
 def _null_shares(made: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

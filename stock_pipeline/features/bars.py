@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, PRICE_FACTOR, PRICES, SESSION, SYMBOL, VOLUME, VOLUME_FACTOR
+from stock_pipeline.core.columns import CLOSE, IN_UNIVERSE, PRICE_FACTOR, PRICES, SESSION, SYMBOL, VOLUME, VOLUME_FACTOR
 from stock_pipeline.core.errors import InputError
 
 FILL_SESSIONS: Final = 5  # a stock's last prices stand for at most this many sessions without a bar
@@ -21,15 +21,17 @@ def usable_bars(panel: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         panel: symbol, session, open, high, low, close, volume; at most one row per symbol and session, in any order; price_factor and
-            volume_factor where the prices are not adjusted yet; and further columns.
+            volume_factor where the prices are not adjusted yet; in_universe where not every stock is in it; and further columns.
 
     Returns:
-        Its columns, price_factor and volume_factor (1 where the panel has none), place, first_of_symbol and simple_return.
+        Its columns, price_factor and volume_factor (1 where the panel has none), in_universe (true where the panel has none), place,
+        first_of_symbol and simple_return.
 
     Raises:
         InputError: a symbol has two bars in one session.
     """
     steps = [pl.lit(1.0).alias(step) for step in (PRICE_FACTOR, VOLUME_FACTOR) if step not in panel.columns]
+    steps += [pl.lit(value=True).alias(IN_UNIVERSE)] if IN_UNIVERSE not in panel.columns else []
     traded = pl.all_horizontal((pl.col(price) > 0) & pl.col(price).is_finite() for price in PRICES)
     bars = (
         panel.filter(traded)

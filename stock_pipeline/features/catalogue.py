@@ -8,7 +8,7 @@ from typing import Final
 
 from stock_pipeline.core.named import entry_named
 from stock_pipeline.features.alpha158 import ALPHA158_FEATURES
-from stock_pipeline.features.compute import session_span
+from stock_pipeline.features.compute import METHOD, session_span
 from stock_pipeline.features.cross_section import CROSS_SECTION_FEATURES, SECTOR_FEATURES
 from stock_pipeline.features.factors import FACTOR_FEATURES
 from stock_pipeline.features.feature import Feature, dependency_levels
@@ -74,7 +74,7 @@ class FeatureSet:
     @cached_property
     def hash(self) -> str:
         """SHA-256 (hex) over all that the values depend on: when it changes, stored features are rebuilt."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"{METHOD}\n".encode())
         for feature in self.made:
             digest.update(f"{feature.name}\t{feature.formula}\t{feature.look_back}\t{feature.ranked}\t{feature.on}\n".encode())
             shared = [expression for layer in dependency_levels(feature.inputs) for expression in layer.values()]

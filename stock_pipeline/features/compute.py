@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import PRICES, SECTOR, SESSION, SYMBOL, VOLUME
+from stock_pipeline.core.columns import IN_UNIVERSE, PRICES, SECTOR, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.features.bars import FILL_SESSIONS, PLACE, usable_bars
 from stock_pipeline.features.factors import factor_values
@@ -17,6 +17,9 @@ from stock_pipeline.features.segments import TARGET, segments
 
 # Rows that are worked on at once: the columns of so many stay in the processor's cache, and memory does not grow with the panel.
 BLOCK_ROWS: Final = 100_000
+# What the market and the ranks are made of shows in no expression. Raise this whenever it changes: it is part of the hash of every set,
+# which makes what is stored be rebuilt.
+METHOD: Final = 2
 
 
 def session_span(features: Sequence[Feature]) -> int:
@@ -34,15 +37,16 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: da
 
     Args:
         panel: bars in any order: symbol (String), session (Date), open, high, low, close, volume (Float64); price_factor and
-            volume_factor where they are not adjusted yet (see ``adjustments.with_factors``); sector and the ratios of
-            fundamental_ratios where a feature needs them.
+            volume_factor where they are not adjusted yet (see ``adjustments.with_factors``); in_universe (Boolean) where not every
+            stock is in it; sector and the ratios of fundamental_ratios where a feature needs them.
         features: which features, each a column of the result.
         first: the first session to make; None makes all. Earlier sessions are read only as far as windows reach.
 
     Returns:
         Symbol, session and one Float32 column per feature, a row for each bar whose prices are positive numbers, in the order of
         symbol and session. Where the history is too short or the formula divides by zero the value is null, never NaN or
-        infinite.
+        infinite. The market, ranks and common factors are of the stocks in the universe of the session: a stock outside has its own
+        features, also against that market, and no rank or residual return.
 
     Raises:
         InputError: a symbol has two bars in one session, or the panel lacks a column that a feature needs.
@@ -57,7 +61,7 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: da
     first_place = int(wanted[PLACE].min())  # type: ignore[arg-type]
     blocks = segments(bars, first_place, session_span(by_place["grid"]), BLOCK_ROWS)
     windowed = pl.concat(_of_block(block, market, by_place["grid"]) for block in blocks)
-    auxiliary = [SECTOR] if SECTOR in wanted.columns else []
+    auxiliary = [IN_UNIVERSE, *([SECTOR] if SECTOR in wanted.columns else [])]
     simple = _simple(wanted, by_place["bar"])
     common = _of_factors(bars, first_place, by_place["factors"])
     joined = pl.concat([wanted.select(SYMBOL, SESSION, *auxiliary), windowed, simple, common], how="horizontal")
@@ -117,4 +121,5 @@ def _ranked(feature: Feature) -> pl.Expr:
     if feature.ranked is None:
         return value
     among = [SESSION] if feature.ranked == "session" else [SESSION, SECTOR]
-    return ((value.rank("average") - 0.5) / value.count()).over(among).cast(pl.Float32)
+    counted = pl.when(IN_UNIVERSE).then(value)
+    return ((counted.rank("average") - 0.5) / counted.count()).over(among).cast(pl.Float32).alias(feature.name)

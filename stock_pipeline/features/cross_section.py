@@ -1,6 +1,6 @@
 """Features that set a stock against the others of its session or its sector: ranks, and what the market does not explain.
 
-The market is the panel itself, each stock with a bar in the session weighing the same.
+The market is the universe, each of its stocks with a bar in the session weighing the same.
 
 A rank within the sector is the same whatever the sector as a whole has done, so it is neutral to it. Stocks whose sector is not known
 are ranked among each other.

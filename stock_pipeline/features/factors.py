@@ -1,8 +1,8 @@
 """Features of a stock's residual return: its return less what the common factors of all stocks explain (see ``factor_model.py``).
 
 They need all stocks of a session at once, so they are made session by session and not on the grid. The arrays of a session hold the
-stocks that count in it, by symbol, and nothing else of the panel; one thread works on them, as several would add up in an order that
-changes. So a session's values are the same to the last bit whether it is made alone or amid years.
+stocks of the universe that count in it, by symbol, and nothing else of the panel; one thread works on them, as several would add up in
+an order that changes. So a session's values are the same to the last bit whether it is made alone or amid years.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from stock_pipeline.core.columns import CLOSE, OPEN, PRICE_FACTOR, VOLUME, VOLUME_FACTOR
+from stock_pipeline.core.columns import CLOSE, IN_UNIVERSE, OPEN, PRICE_FACTOR, VOLUME, VOLUME_FACTOR
 from stock_pipeline.features import factor_model
 from stock_pipeline.features.bars import FILL_SESSIONS, FIRST_OF_SYMBOL, PLACE, RETURN
 from stock_pipeline.features.feature import Feature
@@ -22,7 +22,7 @@ from stock_pipeline.features.windows import least_samples
 
 # The code that makes these numbers shows in no expression. Raise this whenever it makes others: it is a part of the columns' names and
 # so of the hash of every set that has them, which makes what is stored be rebuilt.
-METHOD: Final = 1
+METHOD: Final = 2
 
 WINDOW: Final = 60  # sessions whose returns count
 LOOK_BACK: Final = WINDOW + 1
@@ -34,6 +34,7 @@ _SYMBOL_NUMBER, _OVERNIGHT, _LOG_VOLUME, _LOG_VOLUME_FACTOR = "symbol_number", "
 class _Layout:
     """Bars as arrays of sessions x symbols, NaN where there is nothing."""
 
+    inside: NDArray[np.bool_]  # whether the symbol is in the universe of the session
     age: NDArray[np.int64]  # sessions since the symbol's last bar; large before the first
     row: NDArray[np.int64]  # of the bar among those laid out, -1 where there is none
     returns: factor_model.Array  # 0 where a price is carried forward
@@ -45,8 +46,8 @@ class _Layout:
 def factor_values(bars: pl.DataFrame, first_place: int) -> pl.DataFrame:
     """The values of ``factor_model.VALUES`` of every bar from session ``first_place`` on, in the order of the bars.
 
-    Those have values that have a bar and a return in the session, a price on the first of the ``LOOK_BACK`` sessions and three
-    quarters of the returns; the others count as 0.
+    Those have values that are in the universe of the session and have a bar and a return in it, a price on the first of the
+    ``LOOK_BACK`` sessions and three quarters of the returns; the others count as 0.
 
     Args:
         bars: what ``bars.usable_bars`` returns.
@@ -74,7 +75,12 @@ def column(value: str) -> str:
 def _make_session(layout: _Layout, session: int, made: factor_model.Array) -> None:
     """Put the values of a session into the columns that belong to its bars."""
     window = slice(session - WINDOW + 1, session + 1)
-    full = (layout.age[session] == 0) & (layout.age[session - WINDOW] <= FILL_SESSIONS) & np.isfinite(layout.returns[session])
+    full = (
+        layout.inside[session]
+        & (layout.age[session] == 0)
+        & (layout.age[session - WINDOW] <= FILL_SESSIONS)
+        & np.isfinite(layout.returns[session])
+    )
     enough = np.isfinite(layout.returns[window]).sum(axis=0) >= least_samples(WINDOW)
     stocks = np.flatnonzero(full & enough)
     returns = layout.returns[window].take(stocks, axis=1)
@@ -105,10 +111,12 @@ def _laid_out(needed: pl.DataFrame, oldest: int) -> _Layout:
     age = session - np.maximum.accumulate(np.where(row >= 0, session, -count - FILL_SESSIONS), axis=0)
     returns = spread(RETURN, np.nan)
     returns[(age > 0) & (age <= FILL_SESSIONS)] = 0.0
-    return _Layout(age, row, returns, spread(_OVERNIGHT, np.nan), spread(_LOG_VOLUME, np.nan), spread(_LOG_VOLUME_FACTOR, 0.0))
+    inside = np.zeros((count, symbols), dtype=np.bool_)
+    inside[at] = needed[IN_UNIVERSE].to_numpy()
+    return _Layout(inside, age, row, returns, spread(_OVERNIGHT, np.nan), spread(_LOG_VOLUME, np.nan), spread(_LOG_VOLUME_FACTOR, 0.0))
 
 
-def _series() -> list[pl.Expr]:
+def _series() -> list[pl.Expr | str]:
     """What is made of the bars themselves; Polars' logarithm is the same wherever in a column a value stands."""
     change = pl.col(RETURN).clip(-LARGEST_RETURN, LARGEST_RETURN)
     overnight = (pl.col(OPEN) / (pl.col(CLOSE).shift(1) * pl.col(PRICE_FACTOR)) - 1).clip(-LARGEST_RETURN, LARGEST_RETURN)
@@ -118,6 +126,7 @@ def _series() -> list[pl.Expr]:
         pl.when(pl.col(RETURN).is_not_null()).then(overnight).otherwise(np.nan).alias(_OVERNIGHT),
         pl.when(pl.col(VOLUME) > 0).then(pl.col(VOLUME).log()).otherwise(np.nan).alias(_LOG_VOLUME),
         pl.col(VOLUME_FACTOR).log().alias(_LOG_VOLUME_FACTOR),
+        IN_UNIVERSE,
     ]
 
 

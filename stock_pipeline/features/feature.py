@@ -52,9 +52,9 @@ class Feature:
     A division by zero needs no guard: whatever is not finite becomes null. ``inputs`` are columns of the grid that the expression
     shares with others.
 
-    The value of a feature that is ``ranked`` is the rank of its expression among the stocks with a bar in the session, all of
-    them or those of the same sector: (rank - 1/2) / stocks, ties sharing their mean rank. Stocks whose sector is not known are
-    ranked among each other.
+    The value of a feature that is ``ranked`` is the rank of its expression among the stocks of the universe with a bar in the
+    session, all of them or those of the same sector: (rank - 1/2) / stocks, ties sharing their mean rank; a stock outside the universe
+    has none. Stocks whose sector is not known are ranked among each other.
     """
 
     name: str

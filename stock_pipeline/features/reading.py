@@ -13,6 +13,7 @@ from stock_pipeline.market_data.reading import bars_with_factors, particulars, u
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
+from stock_pipeline.universe.reading import with_universe
 
 
 def chosen_set(settings: Settings) -> FeatureSet:
@@ -53,7 +54,7 @@ def read_local_volatility(stores: Stores, settings: Settings, first: date, last:
 
 
 def read_bars_for(stores: Stores, chosen: FeatureSet, settings: Settings, known_on: date, first: date) -> pl.DataFrame:
-    """The panel that ``compute.compute_features`` needs for a set, as known on a night.
+    """The panel that ``compute.compute_features`` needs for a set, as known on a night, with the universe.
 
     Fundamentals and sectors are read only for a set that needs them.
 
@@ -64,7 +65,7 @@ def read_bars_for(stores: Stores, chosen: FeatureSet, settings: Settings, known_
         known_on: the session whose night counts.
         first: the first session to read.
     """
-    panel = bars_with_factors(stores, known_on, settings.quality.jump_ratio, first)
+    panel = with_universe(stores, bars_with_factors(stores, known_on, settings.quality.jump_ratio, first))
     if chosen.needs_sectors:
         panel = panel.join(particulars(stores, known_on).select(SYMBOL, SECTOR), on=SYMBOL, how="left", maintain_order="left")
     if chosen.needs_reports:

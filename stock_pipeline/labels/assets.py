@@ -11,8 +11,9 @@ from stock_pipeline.labels.catalogue import labelled_horizons, purge_span
 from stock_pipeline.labels.charts import return_bands
 from stock_pipeline.labels.checks import LABEL_CHECK
 from stock_pipeline.labels.compute import compute_labels
+from stock_pipeline.labels.reading import judged_bars
 from stock_pipeline.labels.tables import KNOWN, LABEL_STATUSES, column_of, daily_labels, labels_of
-from stock_pipeline.market_data.reading import BAR_TABLES, bars_with_factors, sessions_of
+from stock_pipeline.market_data.reading import JUDGED_BAR_TABLES, sessions_of
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.settings import Settings
@@ -29,7 +30,7 @@ def make_labels(context: StageContext) -> StageOutput | None:
     horizons = labelled_horizons(chosen)
     # The sessions that have bars may lack some of the exchange's: then this reaches further back than it must.
     start = sessions[max(0, sessions.index(first) - purge_span(horizons, chosen.volatility_horizon))]
-    bars = bars_with_factors(context.stores, context.as_of, context.settings.quality.jump_ratio, start)
+    bars = judged_bars(context.stores, context.settings, context.as_of, start)
     exchange_sessions = trading_calendar(context.settings.exchange).sessions_between(start, date.max)
     made = compute_labels(bars, exchange_sessions, context.as_of, horizons, chosen.volatility_horizon)
     schema = daily_labels(horizons)
@@ -69,9 +70,9 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
             keys=(key_of(schema),),
             description="What followed each session.",
             tables=(schema,),
-            reads=BAR_TABLES,
+            reads=JUDGED_BAR_TABLES,
             body=make_labels,
-            settings=("exchange", "labels", "quality.jump_ratio"),
+            settings=("exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio"),
             code_version="3",
             checks=(LABEL_CHECK,),
         ),

@@ -12,8 +12,9 @@ from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLAT
 from stock_pipeline.core.lookahead import Violation, as_table, lookahead_violations, sampled
 from stock_pipeline.labels.catalogue import labelled_horizons, purge_span, return_reach
 from stock_pipeline.labels.compute import compute_labels
+from stock_pipeline.labels.reading import judged_bars
 from stock_pipeline.labels.tables import DAILY_LABELS, VOLATILITY, column_of
-from stock_pipeline.market_data.reading import bars_with_factors, sessions_of
+from stock_pipeline.market_data.reading import sessions_of
 from stock_pipeline.orchestration.context import CheckOutcome, StageContext
 from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.settings import LabelSettings, Settings
@@ -39,7 +40,7 @@ def judge_labels(context: StageContext, compute: Compute | None = None) -> dict[
     chosen, as_of = settings.labels, reached.session
     tried = SESSIONS_TRIED + purge_span(labelled_horizons(chosen), chosen.volatility_horizon)
     first = sessions_of(stores, as_of)[-tried:][0]
-    panel = sampled(bars_with_factors(stores, as_of, settings.quality.jump_ratio, first), SAMPLE, seed=as_of.toordinal())
+    panel = sampled(judged_bars(stores, settings, as_of, first), SAMPLE, seed=as_of.toordinal())
     violations = lookahead_of(compute or of_settings(settings, first), panel, as_of, reaches(chosen))
     symbols = ", ".join(panel[SYMBOL].unique().sort())
     return {

@@ -19,17 +19,23 @@ from stock_pipeline.core.columns import (
     OPEN,
     PRICE_FACTOR,
     SESSION,
+    SUSPECT,
     SYMBOL,
+    VOLUME,
 )
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.labels.catalogue import return_reach
-from stock_pipeline.labels.tables import KNOWN, NO_BAR, PENDING, PRICE_JUMP, VOLATILITY, column_of, daily_labels
+from stock_pipeline.labels.tables import KNOWN, NO_BAR, NO_VOLUME, PENDING, PRICE_JUMP, SUSPECT_BAR, VOLATILITY, column_of, daily_labels
 
 _POSITION: Final = "position"  # of the session among the exchange's
 _LAST: Final = "last_position"  # of the symbol's last bar
 _JUMPS: Final = "jumps"  # number of jumps up to the row
+_SUSPECTS: Final = "suspects"  # number of suspect bars up to the row
 _LOG_RETURN: Final = "log_return"
-_JUMPED: Final = "jumped"  # with a horizon behind it: whether a jump spoils the label
+# With a horizon behind them: whether a suspect bar, an order that nobody fills or a jump spoils the label.
+_DOUBTED: Final = "doubted"
+_UNTRADED: Final = "untraded"
+_JUMPED: Final = "jumped"
 
 
 def compute_labels(
@@ -44,22 +50,23 @@ def compute_labels(
     - direction_h = 1 where the return is positive, otherwise 0.
     - known_on_h = t+1+h, also where that is yet to come.
     - label_status_h, the first of these that holds: "pending", t+1+h comes after ``as_of``; "no_bar", one of t+1 and t+1+h has no bar
-      or no price that can be; "jump", a bar after t+1 and up to t+1+h is a jump, so that the return is not to be trusted; "known".
-      Sessions between t+1 and t+1+h may lack a bar: a price after a pause is one that could be had, and the first bar after a pause
-      is marked as a jump where it jumped from the last one before, so a jump that falls into a pause is not overlooked.
+      or no price that can be; "suspect", a bar from t+1 to t+1+h is not believed; "no_volume", nothing was traded on t+1 or t+1+h, so
+      that no order would have been filled; "jump", a bar after t+1 and up to t+1+h is a jump, so that the return is not to be
+      trusted; "known". Sessions between t+1 and t+1+h may lack a bar: a price after a pause is one that could be had, and the first
+      bar after a pause is marked where it jumped from the last one before, so a jump that falls into a pause is not overlooked.
 
     And for the volatility horizon v:
 
     - forward_volatility = standard deviation (n - 1) of the log returns from close to close into t+1 to t+v.
-    - known_on_volatility = t+v, and outcome_volatility likewise; here every close from t to t+v is needed, and a jump at any of t+1
-      to t+v spoils it.
+    - known_on_volatility = t+v, and outcome_volatility likewise; here every close from t to t+v is needed, a suspect bar or a jump
+      at any of t+1 to t+v spoils it, and volume does not count.
 
     The labels are null unless their outcome is "known".
 
     Args:
-        panel: bars in any order: symbol (String), session (Date), open, close (Float64), jump (Boolean), and price_factor where the
-            prices are not adjusted yet (see ``adjustments.with_factors``), one row per symbol and session. A bar of a day that is no
-            session of the exchange has no labels (its outcomes are "no_bar").
+        panel: bars in any order: symbol (String), session (Date), open, close, volume (Float64), jump (Boolean), suspect (Boolean)
+            where some are, and price_factor where the prices are not adjusted yet (see ``adjustments.with_factors``), one row per
+            symbol and session. A bar of a day that is no session of the exchange has no labels (its outcomes are "no_bar").
         sessions: the exchange's sessions, from the first bar's to as many after the last one's as ``purge_span`` says.
         as_of: the session as of which the labels are made.
         horizons: sessions from the fill to the exit, each 1 or more, none twice.
@@ -75,7 +82,8 @@ def compute_labels(
     reaches: dict[int | str, int] = {VOLATILITY: volatility_horizon}
     reaches |= {horizon: return_reach(horizon) for horizon in horizons}
     step = PRICE_FACTOR if PRICE_FACTOR in panel.columns else pl.lit(1.0).alias(PRICE_FACTOR)
-    bars = panel.filter(pl.col(SESSION) <= as_of).select(SYMBOL, SESSION, OPEN, CLOSE, JUMP, step)
+    suspect = SUSPECT if SUSPECT in panel.columns else pl.lit(value=False).alias(SUSPECT)
+    bars = panel.filter(pl.col(SESSION) <= as_of).select(SYMBOL, SESSION, OPEN, CLOSE, VOLUME, JUMP, suspect, step)
     timetable = _timetable(bars[SESSION].unique().sort(), sessions, reaches)
     bars = bars.join(timetable, on=SESSION, how="left")
     is_session = pl.col(_POSITION).is_not_null()
@@ -130,6 +138,7 @@ def _gapless(bars: pl.DataFrame) -> pl.DataFrame:
     return rows.join(bars, on=[SYMBOL, _POSITION], how="left", maintain_order="left").with_columns(
         # A count is exact, so the difference of two of them is.
         pl.col(JUMP).fill_null(False).cum_sum().cast(pl.Int64).alias(_JUMPS),
+        pl.col(SUSPECT).fill_null(False).cum_sum().cast(pl.Int64).alias(_SUSPECTS),
         (close / (close.shift(1) * pl.col(PRICE_FACTOR))).log().alias(_LOG_RETURN),
         pl.col(PRICE_FACTOR).fill_null(1.0),
     )
@@ -144,27 +153,38 @@ def _has_bars_up_to(sessions: int) -> pl.Expr:
     return pl.col(_POSITION) + sessions <= pl.col(_LAST)
 
 
-def _jumped(horizon: int | str, first: int, last: int) -> pl.Expr:
-    """Whether there is a jump after the ``first`` session ahead and up to the ``last``."""
-    return (pl.col(_JUMPS).shift(-last) > pl.col(_JUMPS).shift(-first)).alias(column_of(_JUMPED, horizon))
+def _has(counted: str, after: int, last: int) -> pl.Expr:
+    """Whether there is one more of what is ``counted`` after the session so many ahead and up to the ``last``."""
+    return pl.col(counted).shift(-last) > pl.col(counted).shift(-after)
 
 
-def _forward_return(horizon: int) -> tuple[pl.Expr, pl.Expr]:
-    """The return, and whether a jump spoils it."""
+def _forward_return(horizon: int) -> tuple[pl.Expr, ...]:
+    """The return, and what spoils it."""
     opening, end = _usable(OPEN), return_reach(horizon)
     comparable = reduce(mul, (pl.col(PRICE_FACTOR).shift(-ahead) for ahead in range(2, end + 1)), opening.shift(-1))
     value = pl.when(_has_bars_up_to(end)).then(opening.shift(-end) / comparable - 1)
-    return value.alias(column_of(FORWARD_RETURN, horizon)), _jumped(horizon, 1, end)
+    unfilled = ~((pl.col(VOLUME).shift(-1) > 0) & (pl.col(VOLUME).shift(-end) > 0))
+    return (
+        value.alias(column_of(FORWARD_RETURN, horizon)),
+        _has(_SUSPECTS, 0, end).alias(column_of(_DOUBTED, horizon)),
+        unfilled.alias(column_of(_UNTRADED, horizon)),
+        _has(_JUMPS, 1, end).alias(column_of(_JUMPED, horizon)),
+    )
 
 
-def _forward_volatility(horizon: int) -> tuple[pl.Expr, pl.Expr]:
-    """The volatility, and whether a jump spoils it."""
+def _forward_volatility(horizon: int) -> tuple[pl.Expr, ...]:
+    """The volatility, and what spoils it."""
     # Summed again in every row: a running sum would carry the rounding of the row where it started.
     returns = [pl.col(_LOG_RETURN).shift(-step) for step in range(1, horizon + 1)]
     mean = reduce(add, returns) / horizon
     variance = reduce(add, [(value - mean).pow(2) for value in returns]) / (horizon - 1)
     value = pl.when(_has_bars_up_to(horizon)).then(variance.sqrt())
-    return value.alias(FORWARD_VOLATILITY), _jumped(VOLATILITY, 0, horizon)
+    return (
+        value.alias(FORWARD_VOLATILITY),
+        _has(_SUSPECTS, 0, horizon).alias(column_of(_DOUBTED, VOLATILITY)),
+        pl.lit(value=False).alias(column_of(_UNTRADED, VOLATILITY)),
+        _has(_JUMPS, 0, horizon).alias(column_of(_JUMPED, VOLATILITY)),
+    )
 
 
 def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: date) -> pl.DataFrame:
@@ -175,6 +195,10 @@ def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: 
         .then(pl.lit(PENDING))
         .when(pl.col(value).is_null())
         .then(pl.lit(NO_BAR))
+        .when(pl.col(column_of(_DOUBTED, horizon)))
+        .then(pl.lit(SUSPECT_BAR))
+        .when(pl.col(column_of(_UNTRADED, horizon)))
+        .then(pl.lit(NO_VOLUME))
         .when(pl.col(column_of(_JUMPED, horizon)))
         .then(pl.lit(PRICE_JUMP))
         .otherwise(pl.lit(KNOWN))

@@ -7,9 +7,23 @@ import polars as pl
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, LABEL_STATUS, SESSION, SYMBOL
 from stock_pipeline.labels.catalogue import labelled_horizons
 from stock_pipeline.labels.tables import DAILY_LABELS, KNOWN, VOLATILITY, column_of, daily_labels, labels_of
-from stock_pipeline.settings import LabelSettings
+from stock_pipeline.market_data.reading import bars_with_factors, with_suspects
+from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
+
+
+def judged_bars(stores: Stores, settings: Settings, as_of: date, first: date) -> pl.DataFrame:
+    """The bars from ``first`` on that labels are made of, as known on a night: with factors, jumps and suspects.
+
+    Args:
+        stores: the stores.
+        settings: for the limits beyond which a bar jumps and beyond which it is suspect.
+        as_of: the session whose night counts.
+        first: the first session to read.
+    """
+    bars = bars_with_factors(stores, as_of, settings.quality.jump_ratio, first)
+    return with_suspects(stores, bars, as_of, settings.quality.suspect_ratio)
 
 
 def read_outcomes(stores: Stores, as_of: date, horizon: int) -> pl.DataFrame:

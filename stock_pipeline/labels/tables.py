@@ -16,7 +16,9 @@ KNOWN: Final = "known"
 PENDING: Final = "pending"
 NO_BAR: Final = "no_bar"
 PRICE_JUMP: Final = "jump"
-LABEL_STATUSES: Final = (KNOWN, PENDING, NO_BAR, PRICE_JUMP)
+SUSPECT_BAR: Final = "suspect"
+NO_VOLUME: Final = "no_volume"
+LABEL_STATUSES: Final = (KNOWN, PENDING, NO_BAR, SUSPECT_BAR, NO_VOLUME, PRICE_JUMP)
 
 
 def column_of(name: str, horizon: int | str) -> str:
@@ -35,7 +37,7 @@ def daily_labels(horizons: Sequence[int]) -> TableSchema:
         store="ml",
         room="labels",
         name="daily_labels",
-        description="Returns and volatility after each session, by horizon; null until they are known, without bars, or after a jump",
+        description="Returns and volatility after each session, by horizon; null until they are known, and where bars lack or are doubted",
         columns=(
             Column(SYMBOL, pl.String, "ticker"),
             Column(SESSION, pl.Date, "the session at whose close a prediction would be made"),
@@ -80,7 +82,8 @@ def _columns(horizon: int) -> tuple[Column, ...]:
 def _outcome(horizon: int | str, label: str) -> Column:
     meaning = (
         f"whether {label} is known; pending: not by the session that the labels were made as of; no_bar: a bar that it needs is "
-        "missing or has no price; jump: a jump that no corporate action explains makes it unreliable"
+        "missing or has no price; suspect: a bar that it rests on is beyond quality.suspect_ratio and not confirmed; no_volume: nothing "
+        "was traded where it would be bought or sold; jump: a jump that no corporate action explains makes it unreliable"
     )
     return Column(column_of(LABEL_STATUS, horizon), pl.String, meaning, allowed=LABEL_STATUSES)
 

@@ -13,7 +13,7 @@ from stock_pipeline.market_data.answer_cache import Landing
 from stock_pipeline.market_data.catalogue import open_source
 from stock_pipeline.market_data.ingestion import Ingested, Screening, prepare
 from stock_pipeline.market_data.source_chain import Gathered, ask_in_order, fetch_all, only
-from stock_pipeline.market_data.sources.side_files import read_memberships, read_renames
+from stock_pipeline.market_data.sources.side_files import read_checked_bars, read_memberships, read_renames
 from stock_pipeline.market_data.sources.source import Request, Source
 from stock_pipeline.market_data.symbol_history import NEW, OLD, RENAMES
 from stock_pipeline.market_data.tables import BASIS, DAILY_BARS, FIRST, INGESTION_REPORTS, INSTRUMENTS, LAST, SPLIT_ADJUSTED, SYMBOL_HISTORY
@@ -81,6 +81,11 @@ def chosen_sources(settings: Settings, names: str | None, path: str | None) -> t
 def reported_renames(settings: Settings) -> pl.DataFrame:
     """The changes of symbol that the user's file lists: old, new, session."""
     return pl.DataFrame(schema=RENAMES) if settings.source.renames_path is None else read_renames(settings.source.renames_path)
+
+
+def checked_bars(settings: Settings) -> pl.DataFrame | None:
+    """The suspect bars that the user's file says are right: symbol, session; None where there is no file."""
+    return None if settings.source.confirmed_path is None else read_checked_bars(settings.source.confirmed_path)
 
 
 def reported_members(settings: Settings) -> pl.DataFrame | None:

@@ -11,6 +11,7 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.market_data import tables
 from stock_pipeline.market_data.acquisition import (
     StoreSnapshot,
+    checked_bars,
     chosen_sources,
     gather,
     held_by,
@@ -83,7 +84,9 @@ def _writes(context: StageContext, held: StoreSnapshot, gathered: Ingested, *, l
     calendar = trading_calendar(context.settings.exchange)
     before = calendar.previous_session(as_of)
     every_bar = held.sessions.select(SYMBOL, pl.col(tables.FIRST).alias(SESSION)) if context.full_refresh else None
-    flags = flags_after(stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared, every_bar))
+    flags = flags_after(
+        stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared, every_bar, checked_bars(context.settings))
+    )
     identities = _identities(context, held, gathered)
     listed = reported_members(context.settings)
     members = [] if listed is None else [_of_symbols(tables.UNIVERSE_MEMBERS, _with_those_left_out(stores, listed, before))]

@@ -8,8 +8,18 @@ import polars as pl
 from stock_pipeline.core.calendar import TradingCalendar
 from stock_pipeline.core.columns import CLOSE, KNOWN_TO, SESSION, SYMBOL, VOLUME
 from stock_pipeline.core.table_schema import TableSchema
-from stock_pipeline.market_data.flags import CONTEXT, DISAGREEMENT, FlagRules, disagreements, flags, follow_up
-from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, CORPORATE_ACTIONS, DAILY_BARS, FLAG
+from stock_pipeline.market_data.flags import (
+    CONTEXT,
+    DISAGREEMENT,
+    JUMP_FLAG,
+    FlagRules,
+    agreements,
+    confirmed,
+    disagreements,
+    flags,
+    follow_up,
+)
+from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, BY_HAND, CONFIRMED_BY, CORPORATE_ACTIONS, DAILY_BARS, FLAG
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
@@ -25,8 +35,9 @@ class Revisions:
         night: the session on whose night it comes.
         bars: the full history of every bar that is new or has changed.
         actions: the same of corporate actions.
-        compared: symbol, session, close and basis of bars that a second source gave.
+        compared: symbol, session, close, basis and source of bars that a second source gave.
         judged_again: symbol and session from which on every bar is judged, whether it has changed or not, as by another rule.
+        checked: symbol and session of bars that a person has found right.
     """
 
     night: date
@@ -34,6 +45,7 @@ class Revisions:
     actions: pl.DataFrame
     compared: pl.DataFrame
     judged_again: pl.DataFrame | None = None
+    checked: pl.DataFrame | None = None
 
 
 def flags_after(stores: Stores, calendar: TradingCalendar, rules: FlagRules, revisions: Revisions) -> pl.DataFrame:
@@ -45,11 +57,21 @@ def flags_after(stores: Stores, calendar: TradingCalendar, rules: FlagRules, rev
         rules: thresholds.
         revisions: what the night brings.
     """
+    rows = _judged(stores, calendar, rules, revisions)
+    if revisions.checked is None:
+        return rows
+    stored = stores.read(BAR_FLAGS, Selection(equals={FLAG: [JUMP_FLAG]})).join(revisions.checked, on=[SYMBOL, SESSION], how="semi")
+    others = stored.join(rows, on=list(BAR_FLAGS.key), how="anti").select(rows.columns)
+    by_hand = revisions.checked.select(SYMBOL, SESSION, pl.lit(BY_HAND).alias(CONFIRMED_BY)).unique()
+    return confirmed(pl.concat([rows, others]), by_hand)
+
+
+def _judged(stores: Stores, calendar: TradingCalendar, rules: FlagRules, revisions: Revisions) -> pl.DataFrame:
     bars, actions, compared, night = revisions.bars, revisions.actions, revisions.compared, revisions.night
     if not stores.count(DAILY_BARS):  # a first load, of which everything is judged
         window, known_actions = (rows.filter(pl.col(KNOWN_TO).is_null()) for rows in (bars, actions))
         found = _found(window, known_actions, compared, calendar, rules, night)
-        return follow_up(BAR_FLAGS.empty(), found, night)
+        return confirmed(follow_up(BAR_FLAGS.empty(), found, night), agreements(window, compared, rules.source_tolerance))
     everything = [] if revisions.judged_again is None else [revisions.judged_again]
     changed = pl.concat([rows.select(SYMBOL, SESSION) for rows in (bars, actions, compared, *everything)])
     since = changed.group_by(SYMBOL).agg(pl.col(SESSION).min().alias(SINCE))
@@ -63,7 +85,8 @@ def flags_after(stores: Stores, calendar: TradingCalendar, rules: FlagRules, rev
     stored = _to_judge_again(stores.read(BAR_FLAGS, Selection(first=first)), judged_from)
     # A bar without a second close tonight has not been compared again.
     compared_again = stored.filter(pl.col(FLAG) == DISAGREEMENT).join(compared, on=[SYMBOL, SESSION], how="semi")
-    return follow_up(pl.concat([stored.filter(pl.col(FLAG) != DISAGREEMENT), compared_again]), found, night)
+    after = follow_up(pl.concat([stored.filter(pl.col(FLAG) != DISAGREEMENT), compared_again]), found, night)
+    return confirmed(after, agreements(window, compared, rules.source_tolerance))
 
 
 def _found(

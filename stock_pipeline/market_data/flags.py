@@ -6,10 +6,10 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.core.columns import CLOSE, SESSION, SOURCE, SYMBOL, VALUE, VOLUME
 from stock_pipeline.core.ordering import in_order
 from stock_pipeline.market_data.adjustments import with_action_steps
-from stock_pipeline.market_data.tables import CLEARED_ON, FLAG, FLAGGED_ON
+from stock_pipeline.market_data.tables import BASIS, CLEARED_ON, CONFIRMED_BY, FLAG, FLAGGED_ON
 
 GAP = "missing_sessions"
 EQUAL_CLOSES = "stale_price"
@@ -119,31 +119,62 @@ def disagreements(bars: pl.DataFrame, others: pl.DataFrame, tolerance: float) ->
 
     Both frames have symbol, session, close and basis; bars of different basis are not compared.
     """
-    key = [SYMBOL, SESSION, "basis"]
-    both = bars.select(*key, CLOSE).join(others.select(*key, pl.col(CLOSE).alias("other")), on=key, how="inner")
     return (
-        both.with_columns((pl.col(CLOSE) / pl.col("other")).alias(VALUE))
+        _beside(bars, others)
         .filter((pl.col(VALUE) - 1).abs() > tolerance)
         .select(SYMBOL, SESSION, pl.lit(DISAGREEMENT).alias(FLAG), VALUE)
         .unique([SYMBOL, SESSION, FLAG], keep="first", maintain_order=True)
     )
 
 
+def agreements(bars: pl.DataFrame, others: pl.DataFrame, tolerance: float) -> pl.DataFrame:
+    """The bars whose close another source confirms, within the share ``tolerance``: symbol, session and confirmed_by, the source.
+
+    ``bars`` and ``others`` are as for ``disagreements``; ``others`` has source too.
+    """
+    return (
+        _beside(bars, others)
+        .filter((pl.col(VALUE) - 1).abs() <= tolerance)
+        .select(SYMBOL, SESSION, pl.col(SOURCE).alias(CONFIRMED_BY))
+        .unique([SYMBOL, SESSION], keep="first", maintain_order=True)
+    )
+
+
+def _beside(bars: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Each other source's row of a bar, with the ratio of the two closes as ``value``."""
+    key = [SYMBOL, SESSION, BASIS]
+    both = bars.select(*key, CLOSE).join(others.rename({CLOSE: "other"}), on=key, how="inner", maintain_order="right")
+    return both.with_columns((pl.col(CLOSE) / pl.col("other")).alias(VALUE))
+
+
 def follow_up(held: pl.DataFrame, found: pl.DataFrame, night: date) -> pl.DataFrame:
     """The rows of the flags table after ``night``: new flags raised, old ones withdrawn where the rule no longer finds them.
 
     Args:
-        held: stored rows of the sessions judged again, with flagged_on and cleared_on.
+        held: stored rows of the sessions judged again, with flagged_on, cleared_on and confirmed_by.
         found: symbol, session, flag, value as the rules find them now, for the same sessions.
         night: the session on whose night it is judged.
 
     Returns:
-        The rows to write; those that stay as they are stored are among them.
+        The rows to write; those that stay as they are stored are among them. Who has confirmed a bar has not confirmed another value.
     """
     key = [SYMBOL, SESSION, FLAG]
     standing = held.filter(pl.col(CLEARED_ON).is_null())
-    raised = found.join(standing.select(*key, FLAGGED_ON), on=key, how="left").with_columns(
-        pl.col(FLAGGED_ON).fill_null(pl.lit(night)), pl.lit(None, pl.Date).alias(CLEARED_ON)
+    raised = found.join(standing.select(*key, FLAGGED_ON, CONFIRMED_BY, pl.col(VALUE).alias("before")), on=key, how="left").select(
+        *key,
+        VALUE,
+        pl.col(FLAGGED_ON).fill_null(pl.lit(night)),
+        pl.lit(None, pl.Date).alias(CLEARED_ON),
+        pl.when(pl.col(VALUE) == pl.col("before")).then(CONFIRMED_BY).alias(CONFIRMED_BY),
     )
     gone = held.join(found, on=key, how="anti").with_columns(pl.col(CLEARED_ON).fill_null(pl.lit(night)))
     return pl.concat([raised, gone.select(raised.columns)]).sort(SESSION, SYMBOL, FLAG)
+
+
+def confirmed(rows: pl.DataFrame, by: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the flags table, those of unexplained jumps that ``by`` (symbol, session, confirmed_by) confirms marked by whom."""
+    doubted = (pl.col(FLAG) == JUMP_FLAG) & pl.col(CLEARED_ON).is_null()
+    told = rows.join(by.rename({CONFIRMED_BY: "now"}), on=[SYMBOL, SESSION], how="left", maintain_order="left")
+    return told.with_columns(pl.when(doubted).then(pl.coalesce(CONFIRMED_BY, "now")).otherwise(CONFIRMED_BY).alias(CONFIRMED_BY)).drop(
+        "now"
+    )

@@ -4,15 +4,38 @@ from datetime import date
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, INDUSTRY, KNOWN_FROM, KNOWN_TO, NAME, PRICES, SECTOR, SESSION, SYMBOL, VALUE, VOLUME
+from stock_pipeline.core.columns import (
+    CLOSE,
+    INDUSTRY,
+    KNOWN_FROM,
+    KNOWN_TO,
+    NAME,
+    PRICES,
+    SECTOR,
+    SESSION,
+    SUSPECT,
+    SYMBOL,
+    VALUE,
+    VOLUME,
+)
 from stock_pipeline.market_data import tables
 from stock_pipeline.market_data.adjustments import adjust, with_factors
-from stock_pipeline.market_data.symbol_history import BORNE, reporting_instruments, under_latest_symbol, with_instruments
+from stock_pipeline.market_data.flags import JUMP_FLAG
+from stock_pipeline.market_data.membership import member_periods
+from stock_pipeline.market_data.symbol_history import (
+    BORNE,
+    reporting_instruments,
+    shown_symbols,
+    under_latest_symbol,
+    with_instruments,
+)
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
 # What bars are read from, adjusted or not: under the symbol that their instrument bore last.
 BAR_TABLES = (tables.DAILY_BARS, tables.CORPORATE_ACTIONS, tables.SYMBOL_HISTORY)
+# Those, and which of the bars are suspect.
+JUDGED_BAR_TABLES = (*BAR_TABLES, tables.BAR_FLAGS)
 
 ACTION_COLUMNS = (SYMBOL, SESSION, tables.KIND, VALUE)
 BAR_COLUMNS = (SYMBOL, SESSION, *PRICES, VOLUME, tables.BASIS, tables.ACTIONS_KNOWN)
@@ -64,6 +87,41 @@ def bars_with_factors(stores: Stores, known_on: date, jump_ratio: float, first: 
     return with_factors(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
 
 
+def suspect_bars(stores: Stores, known_on: date, suspect_ratio: float, first: date | None = None) -> pl.DataFrame:
+    """The bars that were not to be believed on the night of ``known_on``: symbol, session.
+
+    Their close moved by more than ``suspect_ratio`` (up or down) from the bar before; no action explains it, no other source and no
+    person has confirmed it.
+
+    Args:
+        stores: the stores.
+        known_on: the session whose night counts.
+        suspect_ratio: for example 5; moves below ``quality.jump_ratio`` are no jumps, whatever it is.
+        first: the first session to read; None reads all.
+    """
+    columns = (SYMBOL, SESSION, VALUE, tables.FLAGGED_ON, tables.CLEARED_ON, tables.CONFIRMED_BY)
+    flags = stores.read(tables.BAR_FLAGS, Selection(columns=columns, first=first, last=known_on, equals={tables.FLAG: [JUMP_FLAG]}))
+    standing = pl.col(tables.CLEARED_ON).is_null() | (pl.col(tables.CLEARED_ON) > known_on)
+    beyond = (pl.col(VALUE) > suspect_ratio) | (pl.col(VALUE) < 1 / suspect_ratio)
+    doubted = flags.filter((pl.col(tables.FLAGGED_ON) <= known_on) & standing & beyond & pl.col(tables.CONFIRMED_BY).is_null())
+    return under_symbols_of(stores, doubted.select(SYMBOL, SESSION), known_on)
+
+
+def with_suspects(stores: Stores, bars: pl.DataFrame, known_on: date, suspect_ratio: float) -> pl.DataFrame:
+    """The bars (symbol, session, ...) with ``suspect``: whether they were not to be believed on that night; see ``suspect_bars``.
+
+    Args:
+        stores: the stores.
+        bars: each instrument under the symbol that it bore last by then.
+        known_on: the session whose night counts.
+        suspect_ratio: see ``suspect_bars``.
+    """
+    first = bars[SESSION].min()
+    doubted = suspect_bars(stores, known_on, suspect_ratio, first if isinstance(first, date) else None)
+    marked = doubted.with_columns(pl.lit(True).alias(SUSPECT))
+    return bars.join(marked, on=[SYMBOL, SESSION], how="left", maintain_order="left").with_columns(pl.col(SUSPECT).fill_null(False))
+
+
 def reports_by_instrument(stores: Stores, last: date) -> pl.DataFrame:
     """Every version of the reported figures that was known until the night of ``last``, by instrument instead of symbol.
 
@@ -110,6 +168,21 @@ def particulars(stores: Stores, known_on: date) -> pl.DataFrame:
     history = stores.read(tables.SYMBOL_HISTORY).filter(pl.col(tables.FIRST) <= known_on)
     latest = history.sort(tables.FIRST).group_by(SYMBOL).last().select(SYMBOL, tables.INSTRUMENT)
     return latest.join(stored, on=tables.INSTRUMENT, how="left").drop(tables.INSTRUMENT).sort(SYMBOL)
+
+
+def members_known(stores: Stores, known_on: date) -> pl.DataFrame | None:
+    """The periods of the universe's members, each under the symbol that its instrument bore last on a night.
+
+    Returns:
+        symbol, first_session, last_session (null while it lasts); periods may overlap. None where no membership was ever given.
+    """
+    members = stores.read(tables.UNIVERSE_MEMBERS)
+    if members.is_empty():
+        return None
+    history = stores.read(tables.SYMBOL_HISTORY)
+    shown = shown_symbols(history, known_on)
+    periods = member_periods(members, history).join(shown, on=tables.INSTRUMENT, how="left")
+    return periods.select(pl.coalesce(SYMBOL, tables.INSTRUMENT).alias(SYMBOL), tables.FIRST, tables.LAST)
 
 
 def sessions_of(stores: Stores, known_on: date) -> list[date]:

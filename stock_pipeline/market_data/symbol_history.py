@@ -205,6 +205,12 @@ def under_latest_symbol(rows: pl.DataFrame, history: pl.DataFrame, night: date) 
     return pl.concat([rows.filter(~concerned), moved]).sort(SYMBOL, SESSION)
 
 
+def shown_symbols(history: pl.DataFrame, night: date) -> pl.DataFrame:
+    """The symbol under which ``under_latest_symbol`` shows each instrument on ``night``: instrument, symbol."""
+    shown = _shown_names(history.filter(pl.col(FIRST) <= night))
+    return pl.DataFrame({INSTRUMENT: list(shown), SYMBOL: list(shown.values())}, schema={INSTRUMENT: pl.String, SYMBOL: pl.String})
+
+
 def with_instruments(rows: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
     """``rows`` (symbol, session, ...) with the instrument of each: the one that bore the symbol on the session.
 

@@ -43,6 +43,8 @@ ATTEMPT = "attempt"
 REASON = "reason"
 FLAG = "flag"
 FLAGGED_ON, CLEARED_ON = "flagged_on", "cleared_on"
+CONFIRMED_BY = "confirmed_by"
+BY_HAND = "hand"  # confirmed by a person
 DELISTED_ON = "delisted_on"
 
 _SYMBOL = Column(SYMBOL, pl.String, "ticker symbol on its exchange")
@@ -175,6 +177,7 @@ BAR_FLAGS = _table(
         Column(VALUE, pl.Float64, "what the rule measured, such as sessions missing or the ratio of two prices"),
         Column(FLAGGED_ON, pl.Date, "session on whose night the flag was raised"),
         Column(CLEARED_ON, pl.Date, "session on whose night it was withdrawn; null while it stands", nullable=True),
+        Column(CONFIRMED_BY, pl.String, "who says that the bar is right all the same: another source, or hand", nullable=True),
     ),
     key=(SYMBOL, SESSION, FLAG),
 )

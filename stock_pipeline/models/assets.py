@@ -43,6 +43,7 @@ from stock_pipeline.models.tables import (
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.settings import Settings
+from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS, RETURN_CALIBRATIONS)
 
@@ -127,7 +128,16 @@ def _output(context: StageContext, training: Training, manifest: Manifest) -> St
 
 
 # A training learns from features and labels, so that what these depend on is among them.
-OF_THE_PANEL = ("datasets", "exchange", "features.set", "labels", "quality.jump_ratio", "source.currency")
+OF_THE_PANEL = (
+    "datasets",
+    "exchange",
+    "features.set",
+    "labels",
+    "quality.jump_ratio",
+    "quality.suspect_ratio",
+    "source.currency",
+    "universe",
+)
 SETTINGS = (*OF_THE_PANEL, "models.seed", "models.threads", "models.tuning_trials")
 
 
@@ -138,7 +148,13 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
             keys=(("models", entry.name),),
             description=entry.description,
             tables=TABLES,
-            reads=(DAILY_FEATURES, DAILY_LABELS, WALK_FORWARD_SPLITS, *(BAR_TABLES if PAST_VOLATILITY in entry.target.outcomes else ())),
+            reads=(
+                DAILY_FEATURES,
+                DAILY_LABELS,
+                DAILY_UNIVERSE,
+                WALK_FORWARD_SPLITS,
+                *(BAR_TABLES if PAST_VOLATILITY in entry.target.outcomes else ()),
+            ),
             body=train_model(entry),
             settings=SETTINGS,
             settings_ahead=("models.device", "models.names", "models.suspicious_rank_ic"),

@@ -37,9 +37,10 @@ from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import LIVE_RESULTS, MODEL_VERSIONS
 from stock_pipeline.storage import replace_all, upsert
 from stock_pipeline.storage.reading import Selection
+from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 # What the results of a session follow from. Bars that are restated restate features and labels.
-JOINED = (DAILY_PREDICTIONS, DAILY_LABELS, DAILY_FEATURES)
+JOINED = (DAILY_PREDICTIONS, DAILY_LABELS, DAILY_FEATURES, DAILY_UNIVERSE)
 PERIODS_SHOWN = ("60 sessions", ALL_PERIODS)
 
 
@@ -108,9 +109,16 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(DAILY_PERFORMANCE),),
         description="Performance of the models' scores, session by session.",
         tables=(DAILY_PERFORMANCE, LIVE_RESULTS),
-        reads=(*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS, DAILY_FEATURES, *BAR_TABLES),
+        reads=(
+            *RECORD_TABLES,
+            *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES),
+            DAILY_LABELS,
+            DAILY_FEATURES,
+            DAILY_UNIVERSE,
+            *BAR_TABLES,
+        ),
         body=measure_performance,
-        settings=("exchange", "labels", "quality.jump_ratio", "retention.live_results_days"),
+        settings=("exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio", "retention.live_results_days", "universe"),
         settings_ahead=("features.set", "source.currency"),  # every set has the exposures, and they are the same
         code_version="3",
     ),
@@ -121,7 +129,7 @@ STAGES: Sequence[Stage] = (
         views=(MODEL_PERFORMANCE,),
         reads=(DAILY_PREDICTIONS, DAILY_LABELS, MODEL_VERSIONS),
         body=log_performance,
-        settings=("exchange", "labels", "quality.jump_ratio", "trading"),
+        settings=("exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio", "trading"),
         code_version="2",
     ),
 )

@@ -35,6 +35,8 @@ from stock_pipeline.registry.reading import disabled_models, serving_predictions
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import replace_sessions
 from stock_pipeline.storage.reading import Selection
+from stock_pipeline.universe.reading import universe_stocks
+from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 # One line of the web UI for each stock; the table has the rest, and the reason in words.
 SHOWN = (RANK, SYMBOL, WEIGHT, VOLATILITY, TOTAL_SCORE, NAME, SECTOR, PREDICTED_EXCESS_RETURN)
@@ -59,9 +61,10 @@ def suggest(context: StageContext) -> StageOutput | None:
 def _suggestions(context: StageContext, sessions: Sequence[date], session: date, known_on: date) -> pl.DataFrame:
     window_start = sessions[max(0, sessions.index(session) - WINDOW)]
     bars = adjusted_bars(context.stores, known_on, context.settings.quality.jump_ratio, window_start)
+    inside = universe_stocks(context.stores, session, session)
     instruments = particulars(context.stores, known_on).drop(INDUSTRY)
     candidates = (
-        risk_figures(bars, session)
+        risk_figures(bars.join(inside, on=SYMBOL, how="semi", maintain_order="left"), session)
         .join(instruments, on=SYMBOL, how="left", maintain_order="left")
         .join(_scores(context, session), on=SYMBOL, how="left", maintain_order="left")
     )
@@ -88,9 +91,9 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(SUGGESTED_STOCKS),),
         description="Stocks to look at, for each risk profile.",
         tables=(SUGGESTED_STOCKS,),
-        reads=(DAILY_PREDICTIONS, EXPECTED_RETURNS, MODEL_VERSIONS, MODEL_ENABLEMENT, *BAR_TABLES, INSTRUMENTS),
+        reads=(DAILY_PREDICTIONS, DAILY_UNIVERSE, EXPECTED_RETURNS, MODEL_VERSIONS, MODEL_ENABLEMENT, *BAR_TABLES, INSTRUMENTS),
         body=suggest,
-        settings_ahead=("labels.horizons", "quality.jump_ratio"),
-        code_version="2",
+        settings_ahead=("labels.horizons", "quality.jump_ratio", "quality.suspect_ratio", "universe"),
+        code_version="3",
     ),
 )

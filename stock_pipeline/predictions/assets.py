@@ -39,6 +39,7 @@ from stock_pipeline.registry.reading import all_versions, disabled_models, eligi
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import replace_groups, replace_sessions
 from stock_pipeline.storage.reading import Selection
+from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 REASONS = 5  # features reported for each prediction
 # One line of the web UI for each stock.
@@ -142,6 +143,8 @@ def _predictions(context: StageContext, lineup: Lineup, session: date, is_last: 
     sessions = context.read(DAILY_FEATURES, Selection(columns=(SESSION,), last=session, distinct=True))[SESSION].sort()
     first = sessions.tail(max(loaded.predictor.window for loaded in every))[0]
     inputs = read_inputs(context.stores, context.settings, Selection(first=first, last=session))
+    if inputs.filter(pl.col(SESSION) == session).is_empty():
+        return []  # the universe of the session is empty
     past = read_past_volatility(context.stores, context.settings, session, only_last=True)
     parts = []
     for loaded in every:
@@ -182,18 +185,25 @@ def _best_model(predictions: pl.DataFrame) -> pl.DataFrame:
 STAGES: Sequence[Stage] = (
     Stage(
         keys=(key_of(DAILY_PREDICTIONS),),
-        description="Predictions of every stock by the active and shadow versions.",
+        description="Predictions of every stock of the universe by the active and shadow versions.",
         tables=(DAILY_PREDICTIONS, EXPLANATIONS, EXPECTED_RETURNS),
         reads=(
             DAILY_FEATURES,
+            DAILY_UNIVERSE,
             MODEL_VERSIONS,
             MODEL_ENABLEMENT,
             *via((key_of(MODEL_VERSIONS),), TRAININGS, RETURN_CALIBRATIONS),
             *BAR_TABLES,
         ),
         body=make_predictions,
-        settings_ahead=("features.set", "quality.jump_ratio", "trading"),  # costs are drawn beside the predictions
-        code_version="2",
+        settings_ahead=(
+            "features.set",
+            "quality.jump_ratio",
+            "quality.suspect_ratio",
+            "trading",
+            "universe",
+        ),  # costs are drawn beside the predictions
+        code_version="3",
     ),
     Stage(
         keys=(key_of(SIGNALS),),

@@ -8,6 +8,7 @@ from stock_pipeline.settings.labels import LabelSettings
 from stock_pipeline.settings.loading import FILE_NAME, FILE_VARIABLE, PREFIX, Settings, load_settings, place_of, settings_file
 from stock_pipeline.settings.registry import PromotionSettings
 from stock_pipeline.settings.source import IbkrSettings, SourceSettings, YahooSettings
+from stock_pipeline.settings.universe import SecurityKind, UniverseSettings
 
 __all__ = [
     "FILE_NAME",
@@ -19,9 +20,11 @@ __all__ = [
     "IbkrSettings",
     "LabelSettings",
     "PromotionSettings",
+    "SecurityKind",
     "Settings",
     "SourceSettings",
     "TaskSettings",
+    "UniverseSettings",
     "YahooSettings",
     "load_settings",
     "place_of",

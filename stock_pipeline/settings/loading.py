@@ -32,6 +32,7 @@ from stock_pipeline.settings.retention import RetentionSettings
 from stock_pipeline.settings.schedule import ScheduleSettings
 from stock_pipeline.settings.source import SourceSettings
 from stock_pipeline.settings.trading import TradingSettings
+from stock_pipeline.settings.universe import UniverseSettings
 
 PREFIX = "STOCK_PIPELINE_"
 FILE_NAME = "stock_pipeline.yaml"
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     schedule: ScheduleSettings = ScheduleSettings()
     automation: AutomationSettings = AutomationSettings()
     quality: QualitySettings = QualitySettings()
+    universe: UniverseSettings = UniverseSettings()
     features: FeatureSettings = FeatureSettings()
     labels: LabelSettings = LabelSettings()
     datasets: DatasetSettings = DatasetSettings()

@@ -50,6 +50,9 @@ class SourceSettings(Section):
         None, description="names, exchanges, sectors and industries for the source files: a file or a glob"
     )
     universe_path: FilesPattern = Field(None, description="members of the universe: a file or a glob with symbol, first and last")
+    confirmed_path: FilesPattern = Field(
+        None, description="suspect bars that you have found right: a file or a glob with symbol and session"
+    )
     renames_path: FilesPattern = Field(None, description="changes of symbol: a file or a glob with old, new and session")
     symbols: NamesOrAll = Field(
         None,

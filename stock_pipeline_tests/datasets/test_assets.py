@@ -17,7 +17,7 @@ from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
-from stock_pipeline_tests.factories.rows import ingested, put
+from stock_pipeline_tests.factories.rows import everyone_in, ingested, put
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 from stock_pipeline_tests.harness.stages import make, rows_of
 
@@ -40,6 +40,7 @@ def stores(tmp_path: Path, labels: pl.DataFrame) -> Stores:
 def labelled(home: Path, labels: pl.DataFrame) -> Stores:
     stores = ingested(home, DAYS[COUNT - 1])
     put(stores, SCHEMA, labels, DAYS[COUNT - 1], "labels/daily_labels")
+    everyone_in(stores, labels, DAYS[COUNT - 1])
     return stores
 
 

@@ -24,7 +24,7 @@ from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.feature_bars import with_companies
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
-from stock_pipeline_tests.factories.rows import empty_stores, put
+from stock_pipeline_tests.factories.rows import empty_stores, everyone_in, put
 from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.factories.training_panels import written_panel
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -40,6 +40,7 @@ def brought_to(home: Path, last: int, chosen: FeatureSet = EXTENDED) -> Stores:
     known = PANEL.filter(pl.col(SESSION) <= as_of)
     put_bars(stores, COUNT, 9)
     put(stores, daily_features(chosen), compute_features(known, chosen.made), as_of)
+    everyone_in(stores, known, as_of)
     put(stores, daily_labels((1, 5)), compute_labels(known, DAYS, as_of, (1, 5), 5), as_of)
     return stores
 

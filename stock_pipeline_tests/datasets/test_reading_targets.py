@@ -18,7 +18,7 @@ from stock_pipeline.labels.tables import DAILY_LABELS, daily_labels
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.panels import adjusted_panel, sessions
-from stock_pipeline_tests.factories.rows import empty_stores, put
+from stock_pipeline_tests.factories.rows import empty_stores, everyone_in, put
 from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.factories.training_panels import written_panel
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -34,6 +34,7 @@ def brought(home: Path, chosen: FeatureSet) -> tuple[Stores, Settings]:
     put_bars(stores, COUNT, SYMBOLS)
     panel = adjusted_panel(SYMBOLS, COUNT, missing_share=0.05)
     put(stores, daily_features(chosen), compute_features(panel, chosen.made), DAYS[-1])
+    everyone_in(stores, panel, DAYS[-1])
     make(DAILY_LABELS, stores, settings, DAYS[-1])
     return stores, settings
 
@@ -79,6 +80,7 @@ def test_without_outcomes_there_are_rows_and_no_targets(tmp_path: Path) -> None:
     put_bars(stores, 30, SYMBOLS)
     panel = adjusted_panel(SYMBOLS, 30)
     put(stores, daily_features(CORE), compute_features(panel, CORE.made), DAYS[29])
+    everyone_in(stores, panel, DAYS[29])
     outcomes = read_outcomes(stores, DAYS[29], 1)
     assert stores.count(daily_labels((1,))) == 0
     for kind, found in read_targets(stores, settings, DAYS[29], DAYS[20], outcomes, TARGET_KINDS).items():

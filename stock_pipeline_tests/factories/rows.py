@@ -14,6 +14,8 @@ from stock_pipeline.models.tables import NUMBER, OUT_OF_FOLD_PREDICTIONS, TRAINI
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS
 from stock_pipeline.registry.tables import ACTIVE, ACTIVE_FROM, ACTIVE_TO, MODEL_VERSIONS, RETIRED, STATUS
 from stock_pipeline.storage import Author, Stores, open_stores, upsert
+from stock_pipeline.universe.tables import DAILY_UNIVERSE, DAILY_UNIVERSE_ASSET, INSIDE
+from stock_pipeline.universe.tables import STATUS as IN_OR_OUT
 
 MOMENT = datetime(2024, 1, 2, 3, 4, 5)
 INGESTION = "market_data/daily_bars"
@@ -32,6 +34,12 @@ def put(
     """Write ``rows`` into the table; an asset of that name has then reached ``watermark``."""
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), schema=schema.dtypes)
     stores.write(schema.store, Author.of_asset(asset, "1", "a-run", MOMENT), (upsert(schema, frame),), watermark)
+
+
+def everyone_in(stores: Stores, rows: pl.DataFrame, watermark: date) -> None:
+    """Put the stock of each row (symbol, session, ...) into the universe of its session."""
+    inside = rows.select(SYMBOL, SESSION, pl.lit(INSIDE).alias(IN_OR_OUT))
+    put(stores, DAILY_UNIVERSE, inside, watermark, DAILY_UNIVERSE_ASSET)
 
 
 def ingested(home: Path, watermark: date) -> Stores:

@@ -37,6 +37,7 @@ from stock_pipeline.market_data.tables import (
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
+from stock_pipeline.universe.assets import STAGES as UNIVERSE
 from stock_pipeline_tests.factories.panels import adjusted_panel
 from stock_pipeline_tests.factories.rows import INGESTION, put
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -97,11 +98,11 @@ class Machine:
                 self._arrive(arrival, tonight)
 
     def make_features(self, number: int, fate: Fate = "runs") -> None:
-        """Both stages, as of a night. A kill takes each of them in its turn."""
+        """The universe and both stages, as of a night. A kill takes each of them in its turn."""
         if fate == "is off":
             return
         stores = dying(self.stores, DEATHS[fate]) if fate in DEATHS else self.stores
-        for stage in stages(self.settings):
+        for stage in (*UNIVERSE, *stages(self.settings)):
             with suppress(KilledError):
                 execute(unchecked(stage), stores, self.settings, TONIGHT[number])
 

@@ -24,7 +24,7 @@ from stock_pipeline.registry.tables import MODEL_VERSIONS, SHADOW, STATUS
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import empty_stores, prediction_row, put, training_row, version_row
+from stock_pipeline_tests.factories.rows import empty_stores, everyone_in, prediction_row, put, training_row, version_row
 from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 from stock_pipeline_tests.harness.stages import execute, stage_of, unchecked
@@ -60,6 +60,7 @@ class Nights:
         keys = {SYMBOL: [f"S{i:02d}" for i in range(SYMBOLS)] * COUNT, SESSION: [day for day in DAYS[:COUNT] for _ in range(SYMBOLS)]}
         values = {name: rng.normal(size=SYMBOLS * COUNT).astype(np.float32) for name in CORE.names}
         put(stores, daily_features(CORE), pl.DataFrame({**keys, **values}), DAYS[COUNT - 1])
+        everyone_in(stores, pl.DataFrame(keys), DAYS[COUNT - 1])
         put(stores, TRAININGS, [training_row(m, f"{m}_{v}", DAYS[FIRST], target=kind) for m, v, kind, _, _ in CAST], DAYS[FIRST])
         put(stores, MODEL_VERSIONS, [in_registry(*each) for each in CAST], DAYS[FIRST])
         return cls(stores, plain_settings(home))

@@ -39,7 +39,7 @@ from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import empty_stores, prediction_row, put, training_row, version_row
+from stock_pipeline_tests.factories.rows import empty_stores, everyone_in, prediction_row, put, training_row, version_row
 from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.factories.training_panels import ONE_THREAD, quick
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -59,6 +59,7 @@ def stores(tmp_path: Path) -> Stores:
     keys = {SYMBOL: [f"S{i:02d}" for i in range(SYMBOLS)] * SESSIONS, SESSION: [day for day in DAYS for _ in range(SYMBOLS)]}
     features = pl.DataFrame({**keys, **{name: rng.normal(size=SYMBOLS * SESSIONS).astype(np.float32) for name in CORE.names}})
     put(stores, daily_features(CORE), features, DAYS[-1])
+    everyone_in(stores, features, DAYS[-1])
     trained = [serve(stores, name) for name in MODELS]
     put(stores, TRAININGS, trained, DAYS[39])
     put(stores, MODEL_VERSIONS, [version_row(name, 1, f"{name}_1", DAYS[39]) for name in MODELS], DAYS[39])

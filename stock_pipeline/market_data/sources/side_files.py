@@ -1,4 +1,4 @@
-"""The files that a user may bring beside the bars: corporate actions, fundamentals, instruments, a universe's members, renames.
+"""The files that a user may bring beside the bars: actions, fundamentals, instruments, a universe's members, renames, checked bars.
 
 Each reader takes a path or a glob, reads the files in the order of their names, and raises an InputError that names file, column and
 value where something is wrong with one of them. Columns are known by their usual names in any case; unknown ones are passed over.
@@ -49,6 +49,7 @@ MEMBERSHIP_COLUMNS = (
     tabular.Column(FIRST, pl.Date, ("first", "startdate", "start"), needed=True, filled=True),
     tabular.Column(LAST, pl.Date, ("last", "enddate", "end")),
 )
+CHECKED_COLUMNS = (_SYMBOL, tabular.Column(SESSION, pl.Date, ("session", "date"), needed=True, filled=True))
 RENAME_COLUMNS = (
     tabular.Column(OLD, pl.String, ("old",), needed=True, filled=True),
     tabular.Column(NEW, pl.String, ("new",), needed=True, filled=True),
@@ -144,6 +145,11 @@ def read_renames(pattern: str) -> pl.DataFrame:
     """
     read = _reader(RENAME_COLUMNS, pl.col(OLD) == pl.col(NEW), NEW, "the same as old")
     return _read_all(pattern, "source.renames_path", read).sort(SESSION, OLD, NEW)
+
+
+def read_checked_bars(pattern: str) -> pl.DataFrame:
+    """Bars that a person has found right, although a quality rule doubts them: symbol, session."""
+    return _read_all(pattern, "source.confirmed_path", lambda path: tabular.read_columns(path, CHECKED_COLUMNS))
 
 
 def _read_all(pattern: str, setting: str, read: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:

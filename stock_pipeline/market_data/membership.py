@@ -1,0 +1,38 @@
+"""The members of the universe by instrument: lists of members name stocks by symbols, which change and are given to others."""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from stock_pipeline.core.columns import SYMBOL
+from stock_pipeline.market_data.tables import FIRST, INSTRUMENT, LAST
+
+_FROM, _UNTIL = "meant_from", "meant_until"  # between which days a symbol of a list means the instrument
+
+
+def member_periods(members: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
+    """The periods of membership by instrument instead of symbol.
+
+    On a day a symbol means the instrument that bears it; if none does, the next one that will (a list may name a past under today's
+    symbol), or else the last that did. So it does not matter whether a list uses the symbols of their time or today's.
+
+    Args:
+        members: symbol, first_session, last_session (null while it lasts).
+        history: rows of symbol_history. A symbol without any is an instrument of its own.
+
+    Returns:
+        instrument, first_session, last_session (null while it lasts); periods of an instrument may overlap.
+    """
+    bearers = history.sort(SYMBOL, FIRST).select(
+        SYMBOL,
+        INSTRUMENT,
+        (pl.col(LAST).shift(1).over(SYMBOL) + timedelta(days=1)).fill_null(date.min).alias(_FROM),
+        pl.when(pl.col(SYMBOL) == pl.col(SYMBOL).shift(-1)).then(LAST).fill_null(date.max).alias(_UNTIL),
+    )
+    meant = members.select(SYMBOL, FIRST, LAST).join(bearers, on=SYMBOL, how="left")
+    clipped = meant.select(
+        pl.coalesce(INSTRUMENT, SYMBOL).alias(INSTRUMENT),
+        pl.max_horizontal(FIRST, _FROM).alias(FIRST),
+        pl.min_horizontal(LAST, pl.when(pl.col(_UNTIL) < date.max).then(_UNTIL)).alias(LAST),
+    )
+    return clipped.filter(pl.col(LAST).is_null() | (pl.col(FIRST) <= pl.col(LAST))).unique().sort(INSTRUMENT, FIRST, LAST)
