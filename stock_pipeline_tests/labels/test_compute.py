@@ -57,6 +57,28 @@ def test_the_direction_is_up_or_not() -> None:
     assert made["direction_1"].dtype == pl.Int8
 
 
+@pytest.mark.parametrize(("suspect", "doubted"), [(0, []), (1, [0]), (2, [0, 1]), (4, [2, 3])])
+def test_a_return_that_rests_on_a_suspect_bar_is_not_believed(suspect: int, doubted: list[int]) -> None:
+    both = pl.concat([panel([*OPENS, 50.0], suspects=[suspect]), panel([*OPENS, 50.0], symbol="B")])
+    status = labels(both).filter(pl.col(SYMBOL) == "A")
+    assert [place for place, found in enumerate(status["label_status_1"]) if found == "suspect"] == doubted
+    assert status.filter(pl.col("label_status_1") == "suspect").select(RETURN_1, "direction_1").null_count().row(0) == (len(doubted),) * 2
+    # Over three sessions it also rests on the bars between.
+    assert [place for place in (0, 1) if status["label_status_3"][place] == "suspect"] == [
+        place for place in (0, 1) if place < suspect <= place + 4
+    ]
+    assert "suspect" not in labels(both).filter(pl.col(SYMBOL) == "B")["label_status_1"]
+
+
+def test_a_bar_without_volume_fills_no_order_but_says_what_a_stock_is_worth() -> None:
+    both = pl.concat([panel([*OPENS, 50.0], untraded=[2]), panel([*OPENS, 50.0], symbol="B")])
+    status = labels(both).filter(pl.col(SYMBOL) == "A")
+    assert status["label_status_1"].to_list()[:4] == ["no_volume", "no_volume", "known", "known"]
+    assert status["label_status_3"].to_list()[:2] == ["known", "no_volume"]  # sold and bought on other sessions
+    assert column(pl.concat([panel([10.0] * 8, untraded=[3])]), "label_status_volatility")[0] == "known"
+    assert column(pl.concat([panel([10.0] * 8, suspects=[3])]), "label_status_volatility")[:4] == ["suspect"] * 3 + ["no_bar"]
+
+
 @pytest.mark.parametrize(("gone", "expected"), [(1, [None, 0, None, None]), (2, [None] * 4), (3, [0.1, None, None, None])])
 def test_a_missing_bar_makes_the_returns_over_it_null(gone: int, expected: list[float | None]) -> None:
     shown = column(without(panel(OPENS), gone), RETURN_1)

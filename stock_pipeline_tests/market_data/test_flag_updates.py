@@ -12,7 +12,17 @@ from stock_pipeline.core.columns import CLOSE, KNOWN_FROM, KNOWN_TO, SESSION, SO
 from stock_pipeline.market_data import flags as rules
 from stock_pipeline.market_data.flag_updates import Revisions, flags_after
 from stock_pipeline.market_data.flags import CONTEXT, FlagRules, flags
-from stock_pipeline.market_data.tables import BAR_FLAGS, BASIS, CAPTURED, CLEARED_ON, CORPORATE_ACTIONS, DAILY_BARS, FLAG, FLAGGED_ON
+from stock_pipeline.market_data.tables import (
+    BAR_FLAGS,
+    BASIS,
+    CAPTURED,
+    CLEARED_ON,
+    CONFIRMED_BY,
+    CORPORATE_ACTIONS,
+    DAILY_BARS,
+    FLAG,
+    FLAGGED_ON,
+)
 from stock_pipeline.storage import Stores, open_stores
 from stock_pipeline_tests.factories.market_rows import actions, bar, bars, stored
 from stock_pipeline_tests.factories.rows import put
@@ -125,3 +135,45 @@ def test_a_disagreement_stands_until_the_sources_are_compared_again(stores: Stor
 def test_no_news_is_no_doubt(stores: Stores) -> None:
     night(stores, 1, told({("A", 0): 10.0, ("A", 1): 20.0}))
     assert flags_after(stores, CALENDAR, RULES, Revisions(SESSIONS[2], told({}), NO_ACTIONS, others({}))).is_empty()
+
+
+def confirmed_by(stores: Stores) -> dict[tuple[str, date, str], str | None]:
+    rows = stores.read(BAR_FLAGS).filter(pl.col(FLAG).is_in([rules.JUMP_FLAG, rules.SCALE]))
+    return {(symbol, session, flag): by for symbol, session, flag, by in rows.select(SYMBOL, SESSION, FLAG, CONFIRMED_BY).iter_rows()}
+
+
+def test_another_source_confirms_a_jump_that_it_has_too_and_no_other_flag(tmp_path: Path) -> None:
+    stores = open_stores(tmp_path)
+    stores.prepare(())
+    night(stores, 2, told({(symbol, place): 10.0 for symbol in ("A", "B") for place in (0, 1, 2)}))
+    jumped = {("A", 3): 100.0, ("B", 3): 60.0}
+    others_say = others({("A", 3): 100.5, ("B", 3): 10.0}).with_columns(pl.lit("yahoo").alias(SOURCE))
+    night(stores, 3, told(jumped), compared=others_say)
+    of_a = {("A", SESSIONS[3], rules.JUMP_FLAG): "yahoo", ("A", SESSIONS[3], rules.SCALE): None}
+    assert confirmed_by(stores) == of_a | {("B", SESSIONS[3], rules.JUMP_FLAG): None}
+    # Judged again without a second source, it stays confirmed; another value has been confirmed by nobody.
+    night(stores, 4, told({("A", 2): 10.0, ("A", 4): 100.0}))
+    assert confirmed_by(stores)["A", SESSIONS[3], rules.JUMP_FLAG] == "yahoo"
+    night(stores, 5, told({("A", 3): 70.0}))
+    assert confirmed_by(stores)["A", SESSIONS[3], rules.JUMP_FLAG] is None
+
+
+def test_a_person_confirms_a_jump_of_any_night_and_a_source_that_said_so_first_is_kept(tmp_path: Path) -> None:
+    stores = open_stores(tmp_path)
+    stores.prepare(())
+    closes = {(symbol, place): 10.0 * (10.0 if place > 1 else 1.0) for symbol in ("A", "B", "C") for place in range(4)}
+    said = others({("C", 2): 100.0}).with_columns(pl.lit("yahoo").alias(SOURCE))
+    night(stores, 3, told(closes), compared=said)
+    checked = pl.DataFrame(
+        [("A", SESSIONS[2]), ("C", SESSIONS[2]), ("NONE", SESSIONS[2])], schema={SYMBOL: pl.String, SESSION: pl.Date}, orient="row"
+    )
+    revised = Revisions(SESSIONS[4], told({("B", 4): 100.0}), NO_ACTIONS, others({}), checked=checked)
+    put(stores, BAR_FLAGS, flags_after(stores, CALENDAR, RULES, revised), SESSIONS[4])
+    found = {symbol: by for (symbol, _, flag), by in confirmed_by(stores).items() if flag == rules.JUMP_FLAG}
+    assert found == {"A": "hand", "B": None, "C": "yahoo"}
+    assert (
+        flags_after(stores, CALENDAR, RULES, revised)
+        .filter(pl.col(SYMBOL) != "B")
+        .join(stores.read(BAR_FLAGS), on=BAR_FLAGS.column_names, how="anti", nulls_equal=True)
+        .is_empty()
+    )

@@ -6,7 +6,7 @@ import pytest
 from stock_pipeline.settings import FILE_VARIABLE, load_settings, settings_file
 from stock_pipeline_tests.harness.given_settings import Given, refusal
 
-PATHS = ["path", "actions_path", "fundamentals_path", "instruments_path", "universe_path", "renames_path"]
+PATHS = ["path", "actions_path", "fundamentals_path", "instruments_path", "universe_path", "confirmed_path", "renames_path"]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from stock_pipeline.core.columns import SYMBOL, VALUE
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.market_data.sources.side_files import (
     read_actions,
+    read_checked_bars,
     read_fundamentals,
     read_instruments,
     read_memberships,
@@ -107,6 +108,7 @@ def test_a_file_may_hold_no_action_at_all(tmp_path: Path) -> None:
         (read_fundamentals, "symbol,period_end,period,item", "column value is missing; it has symbol, period_end, period, item"),
         (read_memberships, "symbol,last", "column first is missing; it has symbol, last"),
         (read_renames, "from,to", "column old, new, date is missing; it has from, to"),
+        (read_checked_bars, "symbol,note", "column date is missing; it has symbol, note"),
     ],
 )
 def test_missing_columns_are_named(tmp_path: Path, read: Reader, header: str, told: str) -> None:
@@ -121,6 +123,7 @@ def test_missing_columns_are_named(tmp_path: Path, read: Reader, header: str, to
         (read_fundamentals, "fundamentals_path"),
         (read_memberships, "universe_path"),
         (read_renames, "renames_path"),
+        (read_checked_bars, "confirmed_path"),
     ],
 )
 def test_a_path_that_matches_nothing_is_named_with_its_setting(read: Reader, setting: str) -> None:
