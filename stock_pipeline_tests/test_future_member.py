@@ -61,10 +61,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stores, Stores]:
 
 TABLES = tuple(
     dict.fromkeys(
-        table
-        for stage in all_stages(plain_settings(Path("nowhere")))
-        for table in stage.tables
-        if not stage.name.startswith(NOT_MADE)
+        table for stage in all_stages(plain_settings(Path("nowhere"))) for table in stage.tables if not stage.name.startswith(NOT_MADE)
     )
 )
 

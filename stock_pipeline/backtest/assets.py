@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.backtest.charts import equity_curve
+from stock_pipeline.backtest.checks import RETURN_CHECKS
 from stock_pipeline.backtest.engine import daily_returns
 from stock_pipeline.backtest.metrics import summarise
 from stock_pipeline.backtest.tables import DAILY_RETURNS, METRICS
@@ -113,6 +114,7 @@ STAGES: Sequence[Stage] = (
         body=run_backtest,
         settings=("backtest", "exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio", "trading"),
         code_version="2",
+        checks=(RETURN_CHECKS,),
     ),
     Stage(
         keys=(key_of(METRICS),),

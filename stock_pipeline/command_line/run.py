@@ -116,15 +116,17 @@ def _with_models(settings: "Settings", names: tuple[str, ...] | None) -> "Settin
 
 def _show_results(stores: "Stores") -> None:
     from stock_pipeline.backtest.tables import METRICS
-    from stock_pipeline.command_line.tables import show_backtest, show_drift, show_models, show_suggestions, show_web_ui
+    from stock_pipeline.command_line.tables import show_backtest, show_drift, show_models, show_note, show_suggestions, show_web_ui
     from stock_pipeline.drift.tables import FEATURE_DRIFT
     from stock_pipeline.portfolio.profiles import PROFILES
     from stock_pipeline.portfolio.reading import latest_suggestions
     from stock_pipeline.registry.overview import model_status
     from stock_pipeline.storage.reading import Selection
+    from stock_pipeline.universe.reading import note_on_universe
 
     latest = Selection(latest=True)
     show_models(model_status(stores))
+    show_note(note_on_universe(stores))
     suggested = latest_suggestions(stores, PROFILES[0].name)
     show_suggestions(suggested.head(TOP), PROFILES[0], suggested.height)
     show_backtest(stores.read(METRICS, latest))

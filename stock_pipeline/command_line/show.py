@@ -19,23 +19,26 @@ def status(as_json: bool) -> None:
 
     The exit code is 1 where something is wrong.
     """
-    from stock_pipeline.command_line.tables import show_assets, show_models, show_verdict
+    from stock_pipeline.command_line.tables import show_assets, show_models, show_note, show_verdict
     from stock_pipeline.orchestration.status import asset_status
     from stock_pipeline.orchestration.verdict import verdict_on
     from stock_pipeline.registry.ledger import living_jobs
     from stock_pipeline.registry.overview import model_status
     from stock_pipeline.registry.training_jobs import latest_first
     from stock_pipeline.stages import all_stages
+    from stock_pipeline.universe.reading import note_on_universe
 
     settings, stores = open_home()
     jobs = latest_first(living_jobs(stores, utc_now()))  # which may have to write, and so comes before the stores are held open
     with stores.shared_readers():
         assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
         verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs, models)
+        note = note_on_universe(stores) if stores.exist else None
     if as_json:
-        print_json({"home": str(settings.home), "verdict": verdict.readable, "assets": assets, "models": models})
+        print_json({"home": str(settings.home), "verdict": verdict.readable, "note": note, "assets": assets, "models": models})
     else:
         show_verdict(verdict, settings.home.absolute())
+        show_note(note)
         if verdict.state != "empty":
             show_assets(assets)
             show_models(models)

@@ -134,6 +134,12 @@ def show_verdict(verdict: HomeVerdict, home: object) -> None:
         say(f"Data directory: {home}")
 
 
+def show_note(note: str | None) -> None:
+    """Say what a reader of the results should know; nothing where there is nothing."""
+    if note is not None:
+        say(note, lead="Mind:")
+
+
 def show_nothing_yet(home: object) -> None:
     """Say that nothing has been made in the data directory yet."""
     say(nothing_in(home))

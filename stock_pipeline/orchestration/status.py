@@ -8,15 +8,16 @@ from stock_pipeline.storage import Stores
 
 
 def asset_status(stores: Stores, assets: Iterable[Stage]) -> list[dict[str, Any]]:
-    """One row per asset key: asset, table, rows, watermark, last_run, last_result, error. Values are ready for JSON.
+    """One row per asset key: asset, table, rows, watermark, last_run, last_result, error, failed_checks. Values are ready for JSON.
 
-    Where the stores do not exist yet, rows are 0 and the rest is null.
+    Where the stores do not exist yet, rows are 0 and the rest is null or empty. Checks that only warn are not among the failed ones.
     """
     tasks = stores.last_executions() if stores.exist else {}
     found = []
     for asset in assets:
         held = stores.watermark(asset.store, asset.name) if stores.exist else None
         task = tasks.get(asset.name)
+        failed = [] if task is None or task.passed is None else sorted(_errors(asset) - set(task.passed))
         for key in asset.keys:
             table = asset.table_of(key)
             found.append(
@@ -28,6 +29,12 @@ def asset_status(stores: Stores, assets: Iterable[Stage]) -> list[dict[str, Any]
                     "last_run": None if task is None else task.finished_at.isoformat(timespec="seconds") + "Z",
                     "last_result": None if task is None else task.state,
                     "error": None if task is None else task.error,
+                    "failed_checks": failed if key == asset.keys[0] else [],
                 }
             )
     return found
+
+
+def _errors(asset: Stage) -> set[str]:
+    """The checks of the asset that are errors where they fail."""
+    return {spec.name for check in asset.checks for spec in check.specs if not spec.warns}

@@ -43,7 +43,7 @@ def verdict_on(
     jobs: Iterable[Mapping[str, Any]],
     models: Sequence[Mapping[str, Any]],
 ) -> HomeVerdict:
-    """The verdict on a data directory: wrong where an asset or a model's last training failed, or rows end before the last session.
+    """The verdict on a data directory: wrong where something failed (an asset, a check, a training) or rows end too early.
 
     Assets without a table, such as the models, which are trained at their own times, may end before it.
 
@@ -56,7 +56,9 @@ def verdict_on(
     """
     if reached is None and all(row["last_run"] is None for row in assets):
         return HomeVerdict("empty", nothing_in(home))
-    found = tuple(_unique((*_failed(assets), *_behind(assets, reached), *_failed_jobs(jobs, assets), *_untrained(models))))
+    found = tuple(
+        _unique((*_failed(assets), *_failed_checks(assets), *_behind(assets, reached), *_failed_jobs(jobs, assets), *_untrained(models)))
+    )
     if not found:
         return HomeVerdict("well", f"All is well: every table has reached {reached}, and nothing failed.")
     many = f"{len(found)} things are" if len(found) > 1 else "1 thing is"
@@ -76,6 +78,12 @@ def _failed(assets: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
     for row in assets:
         if row["last_result"] == "failed" or row["error"] is not None:
             yield Problem(row["asset"], f"failed last time: {row['error'] or 'without a reason'}")
+
+
+def _failed_checks(assets: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+    for row in assets:
+        if failed := row.get("failed_checks"):
+            yield Problem(row["asset"], f"failed {', '.join(failed)}, which the web UI shows under its checks")
 
 
 def _behind(assets: Iterable[Mapping[str, Any]], reached: date | None) -> Iterator[Problem]:

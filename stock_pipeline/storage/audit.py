@@ -239,10 +239,14 @@ def last_executions(connection: duckdb.DuckDBPyConnection) -> dict[str, Executio
     if not stored_columns(connection, EXECUTIONS):
         return {}
     rows = connection.execute(
-        "SELECT asset, run_id, started_at, finished_at, state, rows, error FROM audit.executions "
+        "SELECT asset, run_id, started_at, finished_at, state, rows, error, passed FROM audit.executions "
         "QUALIFY row_number() OVER (PARTITION BY asset ORDER BY started_at DESC) = 1"
     ).fetchall()
-    return {row[0]: Execution(*row) for row in rows}
+    return {asset: Execution(asset, *row, passed=_names(passed)) for asset, *row, passed in rows}
+
+
+def _names(passed: str | None) -> tuple[str, ...] | None:
+    return None if passed is None else tuple(filter(None, passed.split(",")))
 
 
 def read_watermarks(connection: duckdb.DuckDBPyConnection) -> dict[str, date]:

@@ -47,6 +47,12 @@ def _beside(stores: Stores, rows: pl.DataFrame) -> pl.DataFrame:
     return universe_stocks(stores, first, last)
 
 
+def note_on_universe(stores: Stores) -> str | None:
+    """``note_on_few_stocks`` of the last session that has been made; None where there is none."""
+    last = stores.read(DAILY_UNIVERSE, Selection(columns=(STATUS,), latest=True))
+    return None if last.is_empty() else note_on_few_stocks(int((last[STATUS] == INSIDE).sum()))
+
+
 def note_on_few_stocks(stocks: int) -> str | None:
     """How little ranks of so few stocks can tell, in one sentence; None from ``TELLING_STOCKS`` on.
 

@@ -6,11 +6,15 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from stock_pipeline.command_line.errors import FAILED, UNREAD
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.factories.rows import ingested
+from stock_pipeline.storage.audit import Execution
+from stock_pipeline.universe.checks import BLOCKING
+from stock_pipeline_tests.factories.rows import MOMENT, everyone_in, ingested
+from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.plain_settings import plain_environment
 from stock_pipeline_tests.harness.training_desk import Desk, StandIns
@@ -61,6 +65,28 @@ def test_a_model_failed_in_training_is_wrong_until_it_is_trained(desk: Desk) -> 
     assert sorted(wrong()) == ["models/mlp", "models/xgboost"]
     assert desk.train("--models", "xgboost")[0] == 0
     assert wrong() == ["models/mlp"]
+
+
+def test_how_little_ranks_of_few_stocks_tell_is_said(stores: Stores) -> None:
+    stocks = pl.DataFrame({"symbol": [f"S{number:02d}" for number in range(20)], "session": [DAY] * 20})
+    everyone_in(stores, stocks.head(5).with_columns(session=pl.lit(date(2024, 5, 2))), DAY)
+    everyone_in(stores, stocks.head(7), DAY)
+    told = " ".join(invoke(stores.home, "status").output.split())
+    assert "Mind: only 7 stocks are in the universe" in told and "rank IC is off by 0.41" in told
+    assert json.loads(invoke(stores.home, "status", "--json").output)["note"].startswith("only 7 stocks")
+    everyone_in(stores, stocks, DAY)
+    assert "Mind" not in invoke(stores.home, "status").output
+    assert json.loads(invoke(stores.home, "status", "--json").output)["note"] is None
+
+
+def test_a_check_that_failed_is_wrong_and_one_that_warns_is_not(stores: Stores) -> None:
+    stage = next(stage for stage in STAGES if stage.keys[0] == ("backtest", "daily_returns"))
+    done = Execution(stage.name, "a-run", MOMENT, MOMENT, "succeeded", 1, passed=("possible_benchmark",))
+    universe = Execution("universe/daily_universe", "a-run", MOMENT, MOMENT, "succeeded", 1, passed=tuple(BLOCKING))
+    stores.record_executions("ml", done, universe)
+    problems = {row["of"]: row["what"] for row in json.loads(invoke(stores.home, "status", "--json").output)["verdict"]["problems"]}
+    assert "possible_session_return, possible_volatility" in problems[stage.name]
+    assert "ranks_can_tell" not in problems["universe/daily_universe"]
 
 
 @pytest.mark.parametrize("arguments", [("status",), ("models", "list"), ("models", "show", "mlp"), ("training-jobs", "list")])

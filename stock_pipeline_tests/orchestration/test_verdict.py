@@ -31,6 +31,7 @@ def judged(
     "standing",
     [
         asset("labels/daily_labels"),
+        asset("labels/daily_labels", failed_checks=[]),
         asset("labels/daily_labels", last_result="up_to_date"),
         asset("models/mlp", BEFORE, table=None),  # trained in its own cadence
         asset("models/mlp", None, table=None, last_run=None, last_result=None),  # never asked for
@@ -49,6 +50,8 @@ def test_all_is_well_where_every_table_has_reached_the_session(standing: dict[st
         (asset("labels/daily_labels", None, last_run=None, last_result=None), "never been made"),
         (asset("labels/daily_labels", last_result="failed", error="no disk"), "no disk"),
         (asset("models/mlp", table=None, last_result="failed", error="no memory"), "no memory"),
+        (asset("backtest/daily_returns", failed_checks=["possible_benchmark", "possible_volatility"]), "possible_benchmark, possible_vol"),
+        (asset("labels/daily_labels", BEFORE, failed_checks=["no_lookahead"]), "failed no_lookahead"),
         (asset("labels/daily_labels", BEFORE, last_result="failed", error="no disk"), "no disk"),
     ],
 )
