@@ -40,8 +40,8 @@ chaos: install  ## a data directory through many kills of whole commands and of 
 lint: install  ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: install  ## every benchmark, or NAME=run alone, on a panel of yours with DATA=path
-	@$(BIN)/python -m benchmarks $(NAME) $(if $(DATA),--data $(DATA))
+bench: install  ## every benchmark, or NAME=run alone, on a panel of yours with DATA=path; quality also takes MEMBERS and RENAMES
+	@$(BIN)/python -m benchmarks $(NAME) $(if $(DATA),--data $(DATA)) $(if $(MEMBERS),--members $(MEMBERS)) $(if $(RENAMES),--renames $(RENAMES))
 
 clean:  ## remove the virtual environment and the caches, never the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

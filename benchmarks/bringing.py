@@ -35,11 +35,11 @@ def make(stage: Stage, stores: Stores, settings: Settings, options: RunOptions |
     return outcome.reports[0].rows_in
 
 
-def bring_file(stores: Stores, file: Path) -> None:
-    """Ingest a file of bars.
+def bring_file(stores: Stores, file: Path, settings: Settings | None = None) -> None:
+    """Ingest a file of bars, with what the settings name beside it.
 
     Raises:
         RuntimeError: it holds nothing that the stores do not have.
     """
-    settings = load_settings().model_copy(update={"home": stores.home})
+    settings = (settings or load_settings()).model_copy(update={"home": stores.home})
     make(INGESTION, stores, settings, RunOptions(source="files", path=str(file)))

@@ -15,24 +15,29 @@ FEATURE_SET: Final = "combined"
 LEAST_RANK_IC, LEAST_ICIR = 0.022, 0.25
 
 
-def measure(data: str | None) -> Iterator[Figure]:
-    """2010 to 2017, a year at a time; the targets are the least that the stack should reach."""
-    yield from _measure(data, 2010, 2017, 12)
+def measure(data: str | None, members: str | None = None, renames: str | None = None) -> Iterator[Figure]:
+    """2010 to 2017, a year at a time; the targets are the least that the stack should reach.
+
+    ``members`` and ``renames`` are files of members of the universe and of changes of symbol; without them every stock is a member.
+    """
+    yield from _measure((data, members, renames), 2010, 2017, 12)
 
 
-def develop(data: str | None) -> Iterator[Figure]:
-    """2008 and 2009, half a year at a time."""
-    yield from _measure(data, 2008, 2009, 6)
+def develop(data: str | None, members: str | None = None, renames: str | None = None) -> Iterator[Figure]:
+    """2008 and 2009, half a year at a time; see ``measure``."""
+    yield from _measure((data, members, renames), 2008, 2009, 6)
 
 
-def _measure(data: str | None, first: int, last: int, months: int) -> Iterator[Figure]:
+def _measure(files: tuple[str | None, str | None, str | None], first: int, last: int, months: int) -> Iterator[Figure]:
+    data, members, renames = files
     if data is None:
         raise BenchmarkError(f"the packaged sample does not span {first} to {last}; give a panel that does with --data")
     with fresh_folder() as folder:
         record = folder / "quality.json"
-        arguments = [str(record), data, str(first), str(last), str(months), FEATURE_SET]
+        arguments = [str(record), data, members or "", renames or "", str(first), str(last), str(months), FEATURE_SET]
         run_cold(["-m", "benchmarks.watched_quality", *arguments], folder).require_success("the walk-forward test")
         found: dict[str, Any] = json.loads(record.read_text())
+        yield Figure("stocks in the universe of a session, mean", round(found.pop("stocks"), 1), "stocks")
         for model, figures in found.items():
             is_stack = model == "stack"
             yield Figure(f"{model} rank IC", round(figures["rank_ic"], 4), "correlation", LEAST_RANK_IC if is_stack else None)

@@ -9,7 +9,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -27,9 +26,11 @@ from stock_pipeline.market_data.catalogue import open_source
 from stock_pipeline.orchestration.stage import key_of
 from stock_pipeline.settings import FeatureSettings, load_settings
 from stock_pipeline.storage import Stores
+from stock_pipeline.universe.assets import STAGES
 
 Made = TypeVar("Made")
 
+(UNIVERSE,) = STAGES
 TURNS = 3
 NIGHTS = 5
 WARM_UP_SESSIONS = 10
@@ -84,10 +85,15 @@ def store(record: Path, chosen: str, files: str | None = None) -> None:
 
 
 def _features_of(stores: Stores, chosen: str) -> Callable[[], int]:
-    """What brings the features of a set up to the last session of the stores, and returns how many rows it made."""
+    """What brings universe and features of a set up to the last session of the stores, and returns how many rows of them it made."""
     settings = load_settings().model_copy(update={"home": stores.home, "features": FeatureSettings(set=chosen)})
     stage = next(stage for stage in stages(settings) if stage.keys[0] == key_of(DAILY_FEATURES))
-    return partial(make, stage, stores, settings)
+
+    def bring() -> int:
+        make(UNIVERSE, stores, settings)
+        return make(stage, stores, settings)
+
+    return bring
 
 
 def _warm_up(bars: pl.DataFrame, home: Path, chosen: str) -> None:

@@ -1,7 +1,8 @@
-"""The process that ``quality`` and ``development`` measure: ``python -m benchmarks.watched_quality RECORD FILES FIRST_YEAR LAST_YEAR ...``.
+"""The process that ``quality`` and ``development`` measure: ``python -m benchmarks.watched_quality RECORD FILES MEMBERS RENAMES ...``.
 
 Every model of the return is trained and tested walk-forward: on all the sessions before, as the pipeline does by default, then on the
-year or half-year. Nothing after the last year is read. What a model said is scored against the next-open one-session return.
+year or half-year. Nothing after the last year is read. What a model said is scored against the next-open one-session return. Ranks,
+targets, rows and scores are of the universe of each session; where members are given, of the members.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from benchmarks.bringing import bring_file, fresh_stores
+from benchmarks.bringing import bring_file, fresh_stores, make
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import FORWARD_RETURN, LABEL_STATUS, METRIC, MODEL, PERIOD, RANK_IC, SESSION, SYMBOL, VALUE
 from stock_pipeline.datasets.catalogue import RETURN_KIND
@@ -26,6 +27,7 @@ from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.reading import read_bars_for
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import KNOWN, column_of
+from stock_pipeline.market_data.reading import with_suspects
 from stock_pipeline.models.catalogue import parse_models, stacked_models
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.fit_server import Work, execute
@@ -34,22 +36,28 @@ from stock_pipeline.models.plan import Plan
 from stock_pipeline.models.stacking import stack_out_of_fold, stack_weights, widen
 from stock_pipeline.models.training import FoldFit, of_all_folds
 from stock_pipeline.settings import load_settings
+from stock_pipeline.universe.assets import STAGES
+from stock_pipeline.universe.reading import of_universe
+
+Files = tuple[str, str | None, str | None]  # of bars, of members and of changes of symbol
+(UNIVERSE,) = STAGES
 
 EMBARGO: Final = 3
 REACH: Final = 2  # sessions until a return from the next open to the open after is known
 
 
-def main(record: Path, files: str, first_year: int, last_year: int, months: int, chosen: str, names: list[str]) -> None:
+def main(record: Path, files: Files, first_year: int, last_year: int, months: int, chosen: str, names: list[str]) -> None:
     """Test each year from the first to the last in parts of so many months, and write what was found."""
     features = feature_set(chosen)
-    panel = _panel(record.parent / "home", files, features, last_year)
+    panel = training_rows(record.parent / "home", files, features, last_year)
     splits = list(_splits(panel, first_year, last_year, months))
     label_ends = _label_ends(panel)
     folder = record.parent / "panel"
     folder.mkdir()
     Panel.of(panel, features.names).save(folder)
+    stocks: Any = panel.filter(pl.col(SESSION).dt.year() >= first_year).group_by(SESSION).len()["len"].mean()
     del panel
-    told, found = list[pl.DataFrame](), dict[str, Any]()
+    told, found = list[pl.DataFrame](), {"stocks": stocks}
     for entry in parse_models(names or stacked_models(None)):
         began = time.perf_counter()
         plan = Plan(entry, tuple(splits), label_ends, Conditions(seed=7, threads=2))
@@ -66,17 +74,29 @@ def main(record: Path, files: str, first_year: int, last_year: int, months: int,
     record.write_text(json.dumps(found))
 
 
-def _panel(home: Path, files: str, features: FeatureSet, last_year: int) -> pl.DataFrame:
-    stores, last = fresh_stores(home), date(last_year, 12, 31)
-    bring_file(stores, Path(files))
-    settings = load_settings()
+def training_rows(home: Path, files: Files, features: FeatureSet, last_year: int) -> pl.DataFrame:
+    """The rows to learn from and to test on, of the universe of each session, up to the end of a year.
+
+    Args:
+        home: where the stores are made.
+        files: bars, members and changes of symbol.
+        features: the feature set.
+        last_year: nothing after it is read.
+    """
+    stores, last, settings = fresh_stores(home), date(last_year, 12, 31), load_settings()
+    bars_file, members, renames = files
+    beside = settings.source.model_copy(update={"universe_path": members, "renames_path": renames})
+    settings = settings.model_copy(update={"home": home, "source": beside})
+    bring_file(stores, Path(bars_file), settings)
+    make(UNIVERSE, stores, settings)
     bars = read_bars_for(stores, features, settings, last, date(1970, 1, 1)).filter(pl.col(SESSION) <= last)
     days = bars[SESSION].unique().sort().to_list()
     sessions, as_of = trading_calendar(settings.exchange).sessions_between(days[0], date(last_year + 1, 2, 28)), days[-1]
-    labels = compute_labels(bars, sessions, as_of, (1,), 5).filter(pl.col(column_of(LABEL_STATUS, 1)) == KNOWN)
+    judged = with_suspects(stores, bars, last, settings.quality.suspect_ratio)
+    labels = compute_labels(judged, sessions, as_of, (1,), 5).filter(pl.col(column_of(LABEL_STATUS, 1)) == KNOWN)
     outcomes = labels.select(SYMBOL, SESSION, pl.col(column_of(FORWARD_RETURN, 1)).alias(FORWARD_RETURN))
     names = input_names(features)
-    inputs = model_inputs(compute_features(bars, features.made), names, features.bounds)
+    inputs = model_inputs(of_universe(stores, compute_features(bars, features.made)), names, features.bounds)
     return RETURN_KIND.with_target(training_panel(inputs, outcomes, names))
 
 
@@ -106,5 +126,6 @@ def _figures(tests: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from_year, to_year, parts = (int(given) for given in sys.argv[3:6])
-    main(Path(sys.argv[1]), sys.argv[2], from_year, to_year, parts, sys.argv[6], sys.argv[7:])
+    from_year, to_year, parts = (int(given) for given in sys.argv[5:8])
+    asked = (sys.argv[2], sys.argv[3] or None, sys.argv[4] or None)
+    main(Path(sys.argv[1]), asked, from_year, to_year, parts, sys.argv[8], sys.argv[9:])

@@ -28,6 +28,12 @@ OTHERS: Final[dict[str, Any]] = {
     "exchange": "XLON",
     "source.currency": "EUR",
     "quality.jump_ratio": 1.2,
+    "quality.suspect_ratio": 1.6,
+    "universe.minimum_price": 45.0,
+    "universe.minimum_dollar_volume": 20_000_000,
+    "universe.minimum_history": 3,
+    "universe.excluded_kinds": [],
+    "universe.minimum_stocks": 13,
     "features.set": "extended",
     "labels.horizons": [2, 5],
     "labels.volatility_horizon": 9,
@@ -48,7 +54,7 @@ OTHERS: Final[dict[str, Any]] = {
     "drift.window_sessions": 15,
     "retention.backups": 1,
 }
-DATA: Final = ("market_data", "features", "labels", "backtest")  # rooms whose rows follow from one another; scores stand as they were given
+DATA: Final = ("market_data", "universe", "features", "labels", "backtest")  # rows follow from one another; scores stand as they were given
 # What a stage declares for the sake of the stages that do as it does, but which does not reach its own rows.
 WITHOUT_EFFECT: Final = {
     ("exchange", "drift/feature_drift"): "both exchanges were open on the sessions that were ingested",
@@ -66,11 +72,13 @@ WITHOUT_EFFECT: Final = {
 
 
 def bars() -> pl.DataFrame:
-    """Made-up bars, among them leaps overnight that only a low ratio takes for jumps."""
+    """Made-up bars, among them leaps overnight that only a low ratio takes for jumps or doubts, and a warrant."""
     panel = adjusted_panel(SYMBOLS, SESSIONS, missing_share=0.02)
-    leap = (pl.col(SYMBOL) == "S03") & (pl.col(SESSION) >= panel[SESSION].unique().sort()[110])
-    prices = pl.when(leap).then(pl.col(OPEN, HIGH, LOW, CLOSE) * 1.3).otherwise(pl.col(OPEN, HIGH, LOW, CLOSE))
-    return panel.with_columns(prices).drop("jump")
+    days = panel[SESSION].unique().sort()
+    leap = pl.when((pl.col(SYMBOL) == "S03") & (pl.col(SESSION) >= days[110])).then(1.3)
+    leap = leap.when((pl.col(SYMBOL) == "S05") & (pl.col(SESSION) >= days[105])).then(2.0).otherwise(1.0)
+    symbol = pl.col(SYMBOL).replace("S13", "S13-WS")
+    return panel.with_columns(pl.col(OPEN, HIGH, LOW, CLOSE) * leap, symbol).drop("jump")
 
 
 def settings_of(home: Path, **changed: Any) -> Settings:

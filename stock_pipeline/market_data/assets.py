@@ -26,6 +26,7 @@ from stock_pipeline.market_data.flag_updates import Revisions, flags_after
 from stock_pipeline.market_data.flags import FlagRules
 from stock_pipeline.market_data.ingestion import Ingested
 from stock_pipeline.market_data.instruments import Identities, ListingNews, found_delisted, identify
+from stock_pipeline.market_data.membership import as_named_then
 from stock_pipeline.market_data.restatements import Vintage, with_history
 from stock_pipeline.market_data.views import VIEWS
 from stock_pipeline.orchestration.context import StageContext, StageOutput
@@ -88,7 +89,7 @@ def _writes(context: StageContext, held: StoreSnapshot, gathered: Ingested, *, l
         stores, calendar, rules, Revisions(as_of, bars, actions, gathered.compared, every_bar, checked_bars(context.settings))
     )
     identities = _identities(context, held, gathered)
-    listed = reported_members(context.settings)
+    listed = _members(context, held, gathered)
     members = [] if listed is None else [_of_symbols(tables.UNIVERSE_MEMBERS, _with_those_left_out(stores, listed, before))]
     return (
         upsert(tables.DAILY_BARS, bars, quarantined=gathered.quarantined.height, may_be_empty=True),
@@ -103,6 +104,15 @@ def _writes(context: StageContext, held: StoreSnapshot, gathered: Ingested, *, l
         append(tables.INGESTION_REPORTS, _not_yet_reported(stores, gathered.report), may_be_empty=True),
         upsert(tables.INGESTION_FAILURES, gathered.failures, may_be_empty=True),
     )
+
+
+def _members(context: StageContext, held: StoreSnapshot, gathered: Ingested) -> pl.DataFrame | None:
+    """The members that the user's file lists, under the symbols of the night; None where there is no file."""
+    listed = reported_members(context.settings)
+    if listed is None:
+        return None
+    borne = {*held.sessions[SYMBOL], *gathered.bars[SYMBOL].unique()}
+    return as_named_then(listed, reported_renames(context.settings), gathered.as_of, borne)
 
 
 def _of_symbols(schema: TableSchema, periods: pl.DataFrame) -> Write:

@@ -1,13 +1,34 @@
 """The members of the universe by instrument: lists of members name stocks by symbols, which change and are given to others."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import polars as pl
 
-from stock_pipeline.core.columns import SYMBOL
+from stock_pipeline.core.columns import SESSION, SYMBOL
+from stock_pipeline.market_data.symbol_history import NEW, OLD
 from stock_pipeline.market_data.tables import FIRST, INSTRUMENT, LAST
 
 _FROM, _UNTIL = "meant_from", "meant_until"  # between which days a symbol of a list means the instrument
+
+
+def as_named_then(listed: pl.DataFrame, renames: pl.DataFrame, night: date, borne: Collection[str]) -> pl.DataFrame:
+    """The members under the symbols of a night: a list made later may name a company by the symbol that it takes only afterwards.
+
+    That a company will be renamed says nothing of its prices; who was a member on the night stays as the list has it.
+
+    Args:
+        listed: symbol, first_session, last_session.
+        renames: old, new, session (the first one under the new symbol).
+        night: renames after it are undone.
+        borne: the symbols that bars have borne by then; one of these means its own bearer.
+    """
+    later = renames.filter((pl.col(SESSION) > night) & ~pl.col(NEW).is_in(list(borne))).sort(SESSION, descending=True)
+    before = {}
+    for old, new in later.select(OLD, NEW).iter_rows():
+        before |= {name: old for name, earlier in before.items() if earlier == new} | {new: old}
+    named = listed.with_columns(pl.col(SYMBOL).replace(before))
+    return named.unique([SYMBOL, FIRST], keep="last", maintain_order=True)
 
 
 def member_periods(members: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,8 @@ from datetime import date
 import polars as pl
 
 from stock_pipeline.core.columns import SYMBOL
-from stock_pipeline.market_data.membership import member_periods
+from stock_pipeline.market_data.membership import as_named_then, member_periods
+from stock_pipeline.market_data.symbol_history import RENAMES
 from stock_pipeline.market_data.tables import SYMBOL_HISTORY, UNIVERSE_MEMBERS
 
 D = [date(2012, 1, day) for day in range(1, 29)]
@@ -47,3 +48,19 @@ def test_a_symbol_passed_on_by_a_rename_means_the_one_that_bears_it() -> None:
 def test_a_symbol_without_a_history_is_an_instrument_of_its_own() -> None:
     assert periods([("XYZ", D[1], None)]) == [("XYZ", D[1], None)]
     assert member_periods(UNIVERSE_MEMBERS.empty(), SYMBOL_HISTORY.empty()).columns[0] != SYMBOL
+
+
+def test_a_list_made_later_may_name_a_company_by_a_symbol_to_come() -> None:
+    listed = pl.DataFrame(
+        [("CBRE", D[0], None), ("LAST", D[2], D[9]), ("IBM", D[0], None), ("TAKEN", D[3], None)],
+        schema=UNIVERSE_MEMBERS.dtypes,
+        orient="row",
+    )
+    told = [("CBG", "CBRE", D[20]), ("ONE", "TWO", D[21]), ("TWO", "LAST", D[22]), ("X", "TAKEN", D[23]), ("IBM", "BIM", D[24])]
+    renames = pl.DataFrame(told, schema=RENAMES, orient="row")
+    borne = {"CBG", "ONE", "IBM", "X", "TAKEN"}
+    assert as_named_then(listed, renames, D[19], borne)[SYMBOL].to_list() == ["CBG", "ONE", "IBM", "TAKEN"]
+    assert as_named_then(listed, renames, D[21], borne)[SYMBOL].to_list() == ["CBRE", "TWO", "IBM", "TAKEN"]
+    assert as_named_then(listed, renames, D[24], borne).equals(listed)
+    twice = pl.concat([listed, listed.head(1).with_columns(symbol=pl.lit("CBG"), last_session=pl.lit(D[5]))])
+    assert as_named_then(twice, renames, D[19], borne).filter(pl.col(SYMBOL) == "CBG").rows() == [("CBG", D[0], D[5])]
