@@ -200,9 +200,10 @@ def test_bars_features_labels_and_models_are_guarded_by_blocking_checks(definiti
     checks = asset_graph(definitions)["checks"]
     blocking = {name for name, check in checks.items() if check["blocking"]}
     of_bars = {f"market_data/daily_bars:{name}" for name in ("prices_sound", "one_version_in_force", "coverage")}
+    of_universe = {f"universe/daily_universe:{name}" for name in ("no_lookahead", "stored_as_computed", "enough_stocks")}
     of_features = {f"features/daily_features:{name}" for name in ("no_lookahead", "stored_as_computed")}
     of_models = {*(f"models/{entry.name}:plausible_ic" for entry in CATALOGUE), f"registry/{STACK}:plausible_ic"}
-    assert blocking == of_bars | of_features | of_models | {"labels/daily_labels:no_lookahead"}
+    assert blocking == of_bars | of_universe | of_features | of_models | {"labels/daily_labels:no_lookahead"}
 
 
 def renew() -> None:

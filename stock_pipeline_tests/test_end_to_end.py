@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_series_equal
 
+from stock_pipeline.command_line.errors import FAILED
 from stock_pipeline.core.columns import MODEL, RANK, SESSION, SYMBOL
 from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.features.catalogue import CORE
@@ -327,7 +328,13 @@ def test_another_sample_in_the_same_place_is_refused(home: Path, stores: Stores,
 def test_the_long_sample_brings_splits_and_dividends(tmp_path: Path) -> None:
     home, as_of = tmp_path / "long", date(2003, 6, 30)
     options = ("--source", "sample-long", "--models", "spline_ridge", "--as-of", str(as_of))
-    ended = invoke(home, "run", *options, STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW="false")
+    few = invoke(home, "run", *options, STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW="false")
+    assert few.exit_code == FAILED
+    told = " ".join(few.output.split())
+    assert "check enough_stocks of universe/daily_universe failed" in told
+    assert "3 of 3 stocks with a bar of 2003-06-30 can be ranked, but universe.minimum_stocks asks for 5" in told
+    variables = {"STOCK_PIPELINE_UNIVERSE__MINIMUM_STOCKS": "3", "STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW": "false"}
+    ended = invoke(home, "run", *options, **variables)
     assert ended.exit_code == 0, ended.output
     stores = open_stores(home)
     actions = stores.read(CORPORATE_ACTIONS)

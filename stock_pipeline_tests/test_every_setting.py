@@ -64,6 +64,13 @@ WITHOUT_EFFECT: Final = {
     ("quality.jump_ratio", "performance/performance_log"): "the leap lies before the nights that it tells of",
     ("labels.horizons", "backtest/daily_returns"): "a book is marked by the one-session return",
     ("labels.horizons", "backtest/metrics"): "a book is marked by the one-session return",
+    ("quality.suspect_ratio", "datasets/walk_forward_splits"): "the same sessions have outcomes of other stocks",
+    ("quality.suspect_ratio", "performance/performance_log"): "the leap lies before the nights that it tells of",
+    **{
+        (f"universe.{name}", "datasets/walk_forward_splits"): "the same sessions have a universe of other stocks"
+        for name in ("minimum_price", "minimum_dollar_volume", "minimum_history", "excluded_kinds")
+    },
+    ("universe.minimum_stocks", "performance/daily_performance"): "the sessions whose outcomes are known keep their universe",
     ("labels.volatility_horizon", "performance/daily_performance"): "no volatility ahead is known within three nights",
     ("labels.volatility_horizon", "backtest/daily_returns"): "no horizon of a volatility is traded on",
     ("labels.volatility_horizon", "backtest/metrics"): "no horizon of a volatility is traded on",

@@ -16,7 +16,7 @@ class UniverseSettings(Section):
 
     minimum_price: float = Field(1.0, ge=0, description="lowest close, in the currency of the prices; the others stay stored and visible")
     minimum_dollar_volume: float = Field(
-        1_000_000, ge=0, description="lowest median of close times volume of 20 sessions, in the currency of the prices"
+        1_000_000.0, ge=0, description="lowest median of close times volume of 20 sessions, in the currency of the prices"
     )
     minimum_history: Sessions = Field(
         20, description="sessions of which three quarters must have a bar since the first one and since the last suspect one"
