@@ -198,6 +198,31 @@ def test_files_are_passed_on_by_absolute_path(tmp_path: Path, monkeypatch: pytes
     assert json.loads(capsys.readouterr().out)["figure"] == str(tmp_path / "*.csv")
 
 
+def test_members_and_renames_are_passed_to_a_benchmark_that_takes_them_and_refused_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def names(*given: str | None) -> Iterator[Figure]:
+        yield Figure(" ".join(Path(each).name if each else "-" for each in given), 1, "rows")
+
+    for name in ("bars.csv", "members.csv", "renames.csv"):
+        (tmp_path / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    with_members = Benchmark("quality", "Names its files.", names, takes_data=True, takes_members=True)
+    monkeypatch.setattr(command_line, "CATALOGUE", (with_members, Benchmark("run", "Names them too.", names, takes_data=True)))
+    assert command_line.main(["quality", "--data", "bars.csv", "--members", "members.csv", "--renames", "renames.csv"]) == 0
+    assert command_line.main(["quality", "--members", "members.csv"]) == 0
+    assert command_line.main(["run", "--data", "bars.csv"]) == 0
+    figures = [json.loads(line)["figure"] for line in capsys.readouterr().out.splitlines()]
+    assert figures == ["bars.csv members.csv renames.csv", "- members.csv -", "bars.csv"]
+    for wrong, told in (
+        (["run", "--members", "members.csv"], "benchmark run takes no --members"),
+        (["--renames", "renames.csv"], "belong to one benchmark"),
+        (["quality", "--members", "none.csv"], "--members 'none.csv' matches no file"),
+    ):
+        assert command_line.main(wrong) == 2
+        assert told in capsys.readouterr().err
+
+
 def test_a_panel_is_written_as_qlib_reads_it(tmp_path: Path) -> None:
     panel = made_up_panel(symbols=2, sessions=4)
     days = panel["session"].unique().sort()

@@ -57,6 +57,7 @@ OTHERS: Final[dict[str, Any]] = {
 DATA: Final = ("market_data", "universe", "features", "labels", "backtest")  # rows follow from one another; scores stand as they were given
 # What a stage declares for the sake of the stages that do as it does, but which does not reach its own rows.
 WITHOUT_EFFECT: Final = {
+    ("exchange", "universe/daily_universe"): "no symbol has five letters, of which the last tells a kind on some exchanges",
     ("exchange", "drift/feature_drift"): "both exchanges were open on the sessions that were ingested",
     ("exchange", "performance/performance_log"): "both exchanges were open on the nights that it tells of",
     ("source.currency", "drift/feature_drift"): "no drift of the fundamental ratios is reported of two stocks",
@@ -82,8 +83,8 @@ def bars() -> pl.DataFrame:
     """Made-up bars, among them leaps overnight that only a low ratio takes for jumps or doubts, and a warrant."""
     panel = adjusted_panel(SYMBOLS, SESSIONS, missing_share=0.02)
     days = panel[SESSION].unique().sort()
-    leap = pl.when((pl.col(SYMBOL) == "S03") & (pl.col(SESSION) >= days[110])).then(1.3)
-    leap = leap.when((pl.col(SYMBOL) == "S05") & (pl.col(SESSION) >= days[105])).then(2.0).otherwise(1.0)
+    small, large = ((pl.col(SYMBOL) == symbol) & (pl.col(SESSION) >= days[place]) for symbol, place in (("S03", 110), ("S05", 105)))
+    leap = pl.when(small).then(1.3).when(large).then(2.0).otherwise(1.0)
     symbol = pl.col(SYMBOL).replace("S13", "S13-WS")
     return panel.with_columns(pl.col(OPEN, HIGH, LOW, CLOSE) * leap, symbol).drop("jump")
 

@@ -24,7 +24,7 @@ def as_named_then(listed: pl.DataFrame, renames: pl.DataFrame, night: date, born
         borne: the symbols that bars have borne by then; one of these means its own bearer.
     """
     later = renames.filter((pl.col(SESSION) > night) & ~pl.col(NEW).is_in(list(borne))).sort(SESSION, descending=True)
-    before = {}
+    before = dict[str, str]()
     for old, new in later.select(OLD, NEW).iter_rows():
         before |= {name: old for name, earlier in before.items() if earlier == new} | {new: old}
     named = listed.with_columns(pl.col(SYMBOL).replace(before))

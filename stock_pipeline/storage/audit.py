@@ -242,7 +242,7 @@ def last_executions(connection: duckdb.DuckDBPyConnection) -> dict[str, Executio
         "SELECT asset, run_id, started_at, finished_at, state, rows, error, passed FROM audit.executions "
         "QUALIFY row_number() OVER (PARTITION BY asset ORDER BY started_at DESC) = 1"
     ).fetchall()
-    return {asset: Execution(asset, *row, passed=_names(passed)) for asset, *row, passed in rows}
+    return {row[0]: Execution(*(*row[:7], None, _names(row[7]))) for row in rows}
 
 
 def _names(passed: str | None) -> tuple[str, ...] | None:
