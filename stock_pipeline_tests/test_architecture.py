@@ -58,6 +58,7 @@ SIDE_DOORS = {
     ("models", "datasets.samples"): "rows as arrays are the form in which every estimator takes them",
     ("models", "datasets.splits"): "training follows folds and checks them before every fit",
     ("models", "datasets.targets.neutralisation"): "scores are freed from exposures by the regression that frees targets",
+    ("registry", "models.checks"): "the scores of the stack are judged by the check that every model has",
     ("registry", "models.stack_training"): "the stack is made of the versions that the registry has as active, as a model is trained",
     ("maintenance", "registry.ledger"): "retention writes what the registry decides, and the ledger alone writes it",
     ("maintenance", "registry.registration"): "retention archives versions by the registry's own transitions",
