@@ -1,7 +1,7 @@
 """DuckDB connections that tell of every statement, for tests that stop or kill whoever executes it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 
@@ -17,6 +17,12 @@ class _Watched:
         result = self._connection.execute(statement, *values)
         self._after(statement)
         return result
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._connection.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
