@@ -43,7 +43,6 @@ OTHERS: Final[dict[str, Any]] = {
     "datasets.sessions": 100,
     "datasets.minimum_train_sessions": 30,
     "datasets.train_sessions": 45,
-    "models.names": ["spline_ridge"],
     "models.seed": 8,
     "models.threads": 2,
     "models.tuning_trials": 2,

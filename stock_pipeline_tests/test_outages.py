@@ -24,6 +24,7 @@ from stock_pipeline.drift.tables import FEATURE_DRIFT
 from stock_pipeline.maintenance.tables import BACKUPS
 from stock_pipeline.market_data.tables import INGESTION_REPORTS
 from stock_pipeline.models import assets, fit_server
+from stock_pipeline.models.kept_results import KeptResults
 from stock_pipeline.models.plan import Plan, ReportProgress, in_sequence
 from stock_pipeline.models.training import Trained, train
 from stock_pipeline.performance.tables import PERFORMANCE_LOG
@@ -39,7 +40,7 @@ from stock_pipeline_tests.harness.stages import execute, make
 MODELS: Final = ("spline_ridge", "risk", "stack")
 PANEL: Final = adjusted_panel(12, 120, missing_share=0.02).drop("jump")
 NIGHTS: Final[list[date]] = PANEL[SESSION].unique().sort().to_list()[-4:]
-PROMOTES_ALL: Final = {"tolerance": 1.0, "beats_baseline": False, "not_inferior": False, "degradation_guard": False}
+PROMOTES_ALL: Final = {"tolerance": None, **dict.fromkeys(("beats_baseline", "not_inferior", "calibrated", "degradation_guard"), False)}
 OF_RUNS: Final = {INGESTION_REPORTS: AS_OF, BACKUPS: AS_OF}  # they tell what the runs did, and a machine that is off does nothing
 LOGS: Final = {WALK_FORWARD_SPLITS: NIGHTS, FEATURE_DRIFT: NIGHTS, METRICS: NIGHTS, PERFORMANCE_LOG: NIGHTS[2:]}
 
@@ -64,7 +65,7 @@ class Machine:
 
 
 @contextmanager
-def train_here(plan: Plan, names: Sequence[str], folder: Path, _report_progress: ReportProgress) -> Iterator[Trained]:
+def train_here(plan: Plan, names: Sequence[str], folder: Path, _report_progress: ReportProgress, _kept: KeptResults) -> Iterator[Trained]:
     with TemporaryDirectory() as model:
         yield train(plan, Path(model), in_sequence(plan, Panel.open(folder, names)))
 

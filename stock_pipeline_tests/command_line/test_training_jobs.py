@@ -231,7 +231,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> OwnFiles:
     found = OwnFiles(tmp_path_factory.mktemp("retrained"))
     found.make()
     settings = plain_settings(found.home, source={"name": "files", "path": str(found.folder / "bars.csv")}, models={"threads": 1})
-    before = [stage for stage in STAGES if stage.keys[0][0] in ("market_data", "features", "labels", "datasets")]
+    before = [stage for stage in STAGES if stage.keys[0][0] in ("market_data", "universe", "features", "labels", "datasets")]
     results = list(execute_stages(before, Run(found.stores, settings)))
     assert len(results) == len(before) and all(isinstance(result, StageResult) for result in results)
     return found

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import polars as pl
 import pytest
 
 from stock_pipeline.core.columns import HORIZON, MODEL, PREDICTED_EXCESS_RETURN, SESSION, SYMBOL, TRAINING_ID, VERSION
@@ -14,7 +15,7 @@ from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTED_RETURNS
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline_tests.factories.panels import sessions
-from stock_pipeline_tests.factories.rows import empty_stores, prediction_row, put, version_row
+from stock_pipeline_tests.factories.rows import empty_stores, everyone_in, prediction_row, put, version_row
 from stock_pipeline_tests.factories.stored_bars import put_bars
 from stock_pipeline_tests.harness.plain_settings import plain_settings
 from stock_pipeline_tests.harness.stages import make
@@ -44,6 +45,7 @@ def test_what_is_expected_of_a_stock_is_what_the_active_stack_says_over_the_firs
         prediction_row("stack", name, last, stock, score) | {VERSION: number} for number, name in both for stock, score in STOCKS.items()
     ]
     put(stores, DAILY_PREDICTIONS, told, last)
+    everyone_in(stores, pl.DataFrame(told).unique([SYMBOL, SESSION]), last)
     rows = [expected_row(name, number, stock, last, horizon) for number, name in both for stock in STOCKS for horizon in (1, 5)]
     put(stores, EXPECTED_RETURNS, rows, last)
     with patch("stock_pipeline.portfolio.assets.PROFILES", (EVERYTHING,)):
