@@ -40,7 +40,8 @@ def _night(folder: Path, number: int, session: date) -> float:
     if number % WEEK == 0:
         _do(folder, "train", "--reason", "schedule")
     if number == 3 * WEEK + 1:
-        served = [row["model"] for row in _told(folder, "models", "list")["models"] if (row["active_version"] or 0) > 1]
+        listed = _told(folder, "models", "list")["models"]
+        served = [row["model"] for row in listed if row["model"] in MODELS and (row["active_version"] or 0) > 1]
         if served:
             _do(folder, "models", "rollback", served[0], "--reason", "a try of going back")
     if number in (4 * WEEK, 4 * WEEK + 1):
