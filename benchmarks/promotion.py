@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.figure import Figure
-from stock_pipeline.core.columns import BASELINE_MAE, BASELINE_MSE, MAE, MSE, PREDICTIONS, RANK_IC, SCORE_SQUARE, SESSION
+from stock_pipeline.core.columns import BASELINE_MAE, BASELINE_MSE, MAE, MSE, PREDICTIONS, RANK_IC, SCORE_SQUARE, SESSION, TARGET_IC
 from stock_pipeline.datasets.catalogue import JudgedBy
 from stock_pipeline.registry.comparison import compare
 from stock_pipeline.registry.promotion import judge
@@ -34,18 +34,22 @@ class Made:
     Attributes:
         skill: its mean rank IC.
         correlation: of its daily rank ICs with those of the active version.
+        bets: whether these are in step for common bets on exposures alone, of which the target is freed.
         size: its scores' size, as a multiple of that at which the active version's are calibrated.
     """
 
     skill: float
     correlation: float = 0.0
+    bets: bool = False
     size: float = 1.0
 
 
-TINY_NOISE, NOISE, EQUAL, BETTER = "noise of tiny size", "noise as large as the scores", "an equal retraining", "a better version"
+TINY_NOISE, NOISE, BETTING_NOISE = "noise of tiny size", "noise as large as the scores", "noise with the bets of the active version"
+EQUAL, BETTER = "an equal retraining", "a better version"
 VERSIONS: Final[Mapping[str, Made]] = {
     TINY_NOISE: Made(0.0, size=0.001),
     NOISE: Made(0.0),
+    BETTING_NOISE: Made(0.0, correlation=0.7, bets=True),
     EQUAL: Made(SKILL, correlation=0.9),
     BETTER: Made(2 * SKILL, correlation=0.5),
     f"{BETTER} of another kind": Made(2 * SKILL),
@@ -82,11 +86,12 @@ def shares_promoted(judged_by: JudgedBy, sessions: int = SESSIONS, draws: int = 
 def daily_of(made: Made, common: Draws, rng: np.random.Generator) -> list[pl.DataFrame]:
     """The ``daily_metrics`` of a version in each draw; ``common`` is by how much the active version's skill deviates from its mean."""
     draws, sessions = common.shape
-    own = made.correlation * common + sqrt(1 - made.correlation**2) * rng.standard_normal(common.shape)
-    rank_ic = (made.skill + DEVIATION * own).clip(-1, 1)
+    own = rng.standard_normal(common.shape)
+    in_step = made.correlation * common + sqrt(1 - made.correlation**2) * own
+    rank_ic, target_ic = ((made.skill + DEVIATION * moves).clip(-1, 1) for moves in (in_step, own if made.bets else in_step))
     score = made.size * SKILL  # the size of scores for targets of size 1
     days = [FIRST + timedelta(days=day) for day in range(sessions)]
-    rows = pl.DataFrame({SESSION: days * draws, RANK_IC: rank_ic.reshape(-1)}).with_columns(
+    rows = pl.DataFrame({SESSION: days * draws, RANK_IC: rank_ic.reshape(-1), TARGET_IC: target_ic.reshape(-1)}).with_columns(
         pl.lit(500, pl.Int32).alias(PREDICTIONS),
         pl.lit(0.8).alias(MAE),
         pl.lit(0.8).alias(BASELINE_MAE),

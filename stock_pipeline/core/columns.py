@@ -56,6 +56,7 @@ TOLD_APART_SHARE: Final = "told_apart_share"  # share of the sessions on which n
 MSE: Final = "mse"  # mean squared error of scores against the target
 BASELINE_MSE: Final = "baseline_mse"
 SCORE_SQUARE: Final = "score_square"  # mean square of the scores
+TARGET_IC: Final = "target_ic"  # rank IC against the target, from which exposures have been removed
 STOCKS: Final = "stocks"
 PREDICTIONS: Final = "predictions"  # how many
 CONTRIBUTION: Final = "contribution"  # what a feature added to a score

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from stock_pipeline.core.columns import SESSION
+from stock_pipeline.core.scores import spread_beyond_rounding
 
 
 def session_rank(name: str) -> pl.Expr:
@@ -22,7 +23,7 @@ def in_best_share(score: str, share: float, by: Sequence[str] = (SESSION,)) -> p
     """True for the best ``share`` of the rows of each group ``by``, at least one row; false where the score is null.
 
     Stocks that tie with the last one taken are taken too, so no choice depends on the order of rows or symbols. Where all scores of
-    a group of two or more tie, the score tells no stocks apart: none of them is among the best, nor among the worst.
+    a group of two or more tie, rounding aside, the score tells no stocks apart: none of them is among the best, nor among the worst.
     """
     return _in_share(score, share, by, descending=True)
 
@@ -40,4 +41,4 @@ def _in_share(score: str, share: float, by: Sequence[str], descending: bool) -> 
 
 
 def _all_tie(score: str) -> pl.Expr:
-    return (pl.col(score).count() > 1) & (pl.col(score).min() == pl.col(score).max())
+    return (pl.col(score).count() > 1) & ~spread_beyond_rounding(pl.col(score))

@@ -27,6 +27,7 @@ from stock_pipeline.core.columns import (
     SESSION,
     STOCKS,
     TARGET,
+    TARGET_IC,
     TOLD_APART_SHARE,
 )
 from stock_pipeline.core.ratios import SMALLEST_DEVIATION
@@ -68,7 +69,8 @@ def daily_metrics(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
 
     Returns:
         session, predictions (Int32), mae and mse (mean absolute and mean squared error, Float64), baseline_mae and baseline_mse (those of
-        predicting 0 for every stock), score_square (mean square of the scores) and rank_ic (null where undefined), by session.
+        predicting 0 for every stock), score_square (mean square of the scores), rank_ic and target_ic (the same against the target; both
+        null where undefined), by session.
     """
     known = rows.drop_nulls([SCORE, TARGET])
     error, target = pl.col(SCORE) - pl.col(TARGET), pl.col(TARGET)
@@ -80,8 +82,10 @@ def daily_metrics(rows: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
         (target**2).mean().alias(BASELINE_MSE),
         (pl.col(SCORE) ** 2).mean().alias(SCORE_SQUARE),
     )
-    ranked = rank_ic_by_session(known, outcome).select(SESSION, RANK_IC)
-    return errors.join(ranked, on=SESSION, how="left").sort(SESSION)
+    for name, against in ((RANK_IC, outcome), (TARGET_IC, TARGET)):
+        ranked = rank_ic_by_session(known, against).select(SESSION, pl.col(RANK_IC).alias(name))
+        errors = errors.join(ranked, on=SESSION, how="left")
+    return errors.sort(SESSION)
 
 
 def is_plausible(metrics: Mapping[str, float | None], suspicious: float) -> bool:
@@ -172,8 +176,13 @@ def _by_session(frame: pl.DataFrame, outcome: str, correlation: pl.Expr, name: s
     )
 
 
+def spread_beyond_rounding(value: pl.Expr) -> pl.Expr:
+    """Whether the values differ by more than their rounding errors."""
+    return value.max() - value.min() > SMALLEST_SPREAD * value.abs().max()
+
+
 def _differ(name: str, least: float = 0.0) -> pl.Expr:
     """Whether the values of a session are finite and differ by more than rounding, and than ``least``."""
     value = pl.col(name).cast(pl.Float64)
     spread = value.max() - value.min()
-    return value.is_finite().all() & (spread > SMALLEST_SPREAD * value.abs().max()) & (spread > least)
+    return value.is_finite().all() & spread_beyond_rounding(value) & (spread > least)

@@ -69,9 +69,9 @@ def _trained(context: StageContext, entry: ModelEntry) -> StageOutput:
         write_training_panel(context.stores, context.settings, context.as_of, entry.target, folder)
         learned = sessions_learned(folder)
         plan = _plan(context, entry, learned)
-        kept = KeptResults(
-            context.stores.layout.folds / entry.name, may_read=not context.full_refresh, may_write=not context.options.dry_run
-        )
+        # What a fold follows from is in its name, so that only a person who asks for everything anew has reason not to take it.
+        may_read = context.options.keeps_folds or not context.options.full_refresh
+        kept = KeptResults(context.stores.layout.folds / entry.name, may_read, may_write=not context.options.dry_run)
         names = chosen_set(context.settings).names
         with train_in_subprocesses(plan, names, folder, context.report_progress, kept) as trained:
             inputs = _inputs(context, entry.name, hash_of_panel(folder), trained.model.fitted_with, plan.conditions_of_a_fit)

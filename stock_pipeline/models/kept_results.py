@@ -17,6 +17,7 @@ import polars as pl
 
 from stock_pipeline.core.atomic_files import replacing
 from stock_pipeline.core.code_digest import code_digest
+from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.core.files import naming
 from stock_pipeline.datasets.panel import digests_up_to
 from stock_pipeline.models.plan import Execute, Plan, ReportProgress, Step
@@ -38,7 +39,7 @@ class KeptResults:
     folder: Path
     may_read: bool = True
     may_write: bool = True
-    _names: set[str] = field(default_factory=set, init=False)  # of every result asked for
+    _files: set[str] = field(default_factory=set, init=False)  # that hold a result of this training
 
     def keeping(self, execute: Execute, plan: Plan, feature_names: Sequence[str], panel: Path, report_progress: ReportProgress) -> Execute:
         """As ``execute``, but steps that have a kept result are not executed, and the results of the others are kept.
@@ -48,12 +49,11 @@ class KeptResults:
             plan: of the training.
             feature_names: the features of the panel.
             panel: its folder.
-            report_progress: called with a line on how many results were kept.
+            report_progress: called with a line on how many results were kept, and on each that could not be.
         """
 
         def execute_the_rest(steps: Sequence[Step]) -> list[Any]:
             names = _names_of(steps, plan, feature_names, panel)
-            self._names.update(names.values())
             results: dict[int, Any] = {place: frame for place, name in names.items() if (frame := self._read(name)) is not None}
             if results:
                 report_progress(f"{len(results)} of {len(steps)} fits are as an earlier training made them, and are kept")
@@ -61,16 +61,16 @@ class KeptResults:
             for place, result in zip(rest, execute([steps[place] for place in rest]), strict=True):
                 results[place] = result
                 if self.may_write and place in names:
-                    self._write(names[place], result)
+                    self._write(names[place], result, report_progress)
             return [results[place] for place in range(len(steps))]
 
         return execute_the_rest
 
     def forget_the_rest(self) -> None:
-        """Remove the results that no step has asked for."""
-        if self.may_write:
-            for file in self.folder.glob(f"*{SUFFIX}"):
-                if file.name.split("-")[0] not in self._names:
+        """Remove what holds no result of this training: those of other folds, damaged ones, and what a killed process left."""
+        if self.may_write and self.folder.is_dir():
+            for file in self.folder.iterdir():
+                if file.name not in self._files:
                     file.unlink(missing_ok=True)
 
     def _read(self, name: str) -> pl.DataFrame | None:
@@ -79,15 +79,20 @@ class KeptResults:
                 with suppress(OSError):
                     content = file.read_bytes()
                     if file.name == _file_name(name, content):
+                        self._files.add(file.name)
                         return pl.read_ipc(content)
         return None
 
-    def _write(self, name: str, frame: pl.DataFrame) -> None:
-        buffer = frame.write_ipc(None)
-        content = buffer.getvalue()
+    def _write(self, name: str, frame: pl.DataFrame, report_progress: ReportProgress) -> None:
+        content = frame.write_ipc(None).getvalue()
         file = self.folder / _file_name(name, content)
-        with naming(file), replacing(file) as unfinished:
-            unfinished.write_bytes(content)
+        try:
+            with naming(file), replacing(file) as unfinished:
+                unfinished.write_bytes(content)
+            self._files.add(file.name)
+        except (OSError, StockPipelineError) as problem:
+            # It has been made, which is what counts; the next training makes it once more.
+            report_progress(f"the result of a fit is not kept for the next training: {problem}")
 
 
 def _file_name(name: str, content: bytes) -> str:

@@ -13,6 +13,7 @@ class RunOptions:
 
     as_of: date | None = None  # session to work as of; None: the last one
     full_refresh: bool = False  # rebuild from the first session instead of bringing tables up to date
+    keeps_folds: bool = False  # but let a training take the results of folds that have not changed
     source: str | None = None  # source of market data, in place of the one in the settings
     path: str | None = None  # file or glob for the source files
     sessions: int | None = None  # number of the last sessions to train on, in place of datasets.sessions

@@ -103,8 +103,8 @@ def make_signals(context: StageContext) -> StageOutput | None:
     calendar = trading_calendar(context.settings.exchange)
     parts = []
     for (session,), rows in latest.group_by(SESSION, maintain_order=True):
-        made_on = context.as_of if session == last else session
-        parts.append(signals(rows, calendar.next_session(made_on)))
+        # Even where nothing was predicted since: old scores are no signal for a later open.
+        parts.append(signals(rows, calendar.next_session(session)))
     made, cost = pl.concat(parts), context.settings.trading.cost_bps_per_side
     return StageOutput(
         writes=(replace_sessions(SIGNALS, made),),

@@ -23,10 +23,12 @@ from stock_pipeline.core.columns import (
     SCORE_SQUARE,
     SESSION,
     SYMBOL,
+    TARGET_IC,
 )
 from stock_pipeline.datasets.catalogue import JudgedBy
 
 LEAST_SESSIONS: Final = 8  # with fewer the test would rest on a single pair of cosines
+_TOLD: Final = (MAE, SCORE_SQUARE, RANK_IC)  # of scores that differ, one of these does
 _SKILL: Final = {"rank_ic": pl.col(RANK_IC), "loss": pl.col(BASELINE_MSE) - pl.col(MSE)}
 
 
@@ -34,13 +36,15 @@ _SKILL: Final = {"rank_ic": pl.col(RANK_IC), "loss": pl.col(BASELINE_MSE) - pl.c
 class Comparison:
     """The performance of two versions on the same sessions, with the columns of DECISIONS; the champion is the active one.
 
+    ``equal_sessions`` are those on which both said the same, as of folds that a retraining has kept; they tell of no difference.
     Figures of a test are None where there are too few sessions for one. ``skill_p_value`` is the probability of a mean skill as high if
     the version knew nothing, ``t_statistic`` and ``p_value`` are of the daily skill less the champion's, ``correlation`` is that of the
-    daily rank ICs of both.
+    daily rank ICs of both against the target, which is freed of the exposures: common bets on these alone make strangers move together.
     """
 
     judged_by: JudgedBy
     sessions: int
+    equal_sessions: int
     predictions: int
     mae: float
     champion_mae: float
@@ -84,24 +88,29 @@ def on_common_rows(candidate: pl.DataFrame, champion: pl.DataFrame) -> tuple[pl.
 def compare(candidate: pl.DataFrame, champion: pl.DataFrame, judged_by: JudgedBy = "rank_ic") -> Comparison | None:
     """The comparison of two versions by their ``daily_metrics`` on the sessions that both predicted; None where there are none.
 
-    Sessions without what the versions are judged by, such as those of equal scores, do not count in its tests.
+    Sessions without what the versions are judged by, such as those of scores that all tie, do not count in its tests. Nor do those on
+    which both said the same count in the test of the difference, and in the correlation, once there are enough others.
     """
     sessions = candidate.join(champion, on=SESSION, how="semi").sort(SESSION)
     if sessions.is_empty():
         return None
     own, other = sessions, champion.join(candidate, on=SESSION, how="semi").sort(SESSION)
     skill = pl.DataFrame({"own": own.select(_SKILL[judged_by]).to_series(), "other": other.select(_SKILL[judged_by]).to_series()})
-    difference = (skill["own"] - skill["other"]).drop_nulls().to_numpy()
+    equal = pl.Series([mine == its for mine, its in zip(own.select(_TOLD).rows(), other.select(_TOLD).rows(), strict=True)])
+    telling = ~equal if (~equal).sum() >= LEAST_SESSIONS else pl.repeat(value=True, n=own.height, eager=True)
+    difference = (skill["own"] - skill["other"]).filter(telling).drop_nulls().to_numpy()
+    ranked = pl.DataFrame({"own": own[TARGET_IC], "other": other[TARGET_IC]}).filter(telling).drop_nulls()
     test = lower_mean(difference)
     return Comparison(
         judged_by=judged_by,
         sessions=own.height,
+        equal_sessions=int(equal.sum()),
         predictions=int(own[PREDICTIONS].cast(pl.Int64).sum()),
         **_figures(own),
         **{f"champion_{name}": value for name, value in _figures(other).items() if name not in (BASELINE_MAE, BASELINE_MSE)},
         skill_p_value=_probability_of_higher(skill["own"]),
         champion_skill_p_value=_probability_of_higher(skill["other"]),
-        correlation=_correlation(pl.DataFrame({"own": own[RANK_IC], "other": other[RANK_IC]}).drop_nulls()),
+        correlation=_correlation(ranked),
         t_statistic=None if test is None else test.t_statistic,
         p_value=_probability_of_lower(difference),
     )

@@ -70,7 +70,8 @@ def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: R
         report: receives the result of every stage.
     """
     chosen = training_jobs.models_weighed(run.settings.models.names, row["models"])
-    options = RunOptions(full_refresh=True, models=chosen, dry_run=row["dry_run"], **{name: row[name] for name in training_jobs.CHOICES})
+    choices = {name: row[name] for name in training_jobs.CHOICES}
+    options = RunOptions(full_refresh=True, keeps_folds=True, models=chosen, dry_run=row["dry_run"], **choices)
     problems: dict[str, str | None] = {}  # of each stage that was executed
     error: str | None = "it was stopped"
     try:

@@ -45,6 +45,8 @@ def judge(compared: Comparison, best_kept: BestKept | None, rule: PromotionSetti
     if refused is not None:
         return Decision(False, f"{against}, but {refused}")
     found = [f"not worse beyond chance (p {compared.p_value:.3f})"] if compared.p_value is not None else []
+    if compared.equal_sessions:
+        found.insert(0, f"the same scores on {compared.equal_sessions} of them, which tell of no difference")
     knows = next(_evidence(compared, rule), None)
     return Decision(True, ": ".join([against, ", and ".join([*found, *([knows] if knows else [])])]).removesuffix(": "))
 
@@ -79,6 +81,8 @@ def _evidence(compared: Comparison, rule: PromotionSettings) -> Iterator[str]:
         yield f"better than the zero predictor beyond chance (p {compared.skill_p_value:.3f})"
     if compared.p_value is not None and compared.p_value > 1 - level:
         yield "better than the active version beyond chance"
+    if compared.equal_sessions >= LEAST_SESSIONS:
+        yield "knowing what that version knows, as their equal scores show"
     if compared.correlation is not None and compared.correlation >= MOVES_WITH:
         yield f"moving with it from session to session (correlation {compared.correlation:.2f})"
 

@@ -16,6 +16,7 @@ from stock_pipeline.core.columns import (
     RANK_IC,
     SCORE_SQUARE,
     SESSION,
+    TARGET_IC,
     TRAINING_ID,
     VERSION,
 )
@@ -116,6 +117,7 @@ DECISIONS: Final = _table(
             allowed=("rank_ic", "loss"),
         ),
         Column("sessions", pl.Int32, "sessions on which both were compared", nullable=True, minimum=0),
+        Column("equal_sessions", pl.Int32, "those of them on which both said the same, as of folds kept", nullable=True, minimum=0),
         Column(PREDICTIONS, pl.Int64, "stocks and sessions on which both were compared", nullable=True, minimum=0),
         Column(MAE, pl.Float64, "mean absolute error of the version there, in units of the target", nullable=True, minimum=0),
         Column("champion_mae", pl.Float64, "that of the active version", nullable=True, minimum=0),
@@ -131,7 +133,9 @@ DECISIONS: Final = _table(
         Column("champion_calibration_slope_error", pl.Float64, "standard error of that slope", nullable=True, minimum=0),
         Column("skill_p_value", pl.Float64, "probability of a skill as high if the version knew nothing", True, minimum=0, maximum=1),
         Column("champion_skill_p_value", pl.Float64, "that of the active version", nullable=True, minimum=0, maximum=1),
-        Column("correlation", pl.Float64, "correlation of the daily rank ICs of both", nullable=True, minimum=-1, maximum=1),
+        Column(
+            "correlation", pl.Float64, "correlation of the daily rank ICs of both, against the target", nullable=True, minimum=-1, maximum=1
+        ),
         Column("t_statistic", pl.Float64, "EWC t-statistic of the daily skill less that of the active version", nullable=True),
         Column("p_value", pl.Float64, "probability of a t as low if both have the same skill", nullable=True, minimum=0, maximum=1),
         _BY,
@@ -157,6 +161,7 @@ LIVE_RESULTS: Final = _table(
         Column(BASELINE_MSE, pl.Float64, "the same of predicting 0 for every stock", nullable=True, minimum=0),
         Column(SCORE_SQUARE, pl.Float64, "mean square of the scores", nullable=True, minimum=0),
         Column(RANK_IC, pl.Float64, "rank IC of the session; null where undefined", nullable=True, minimum=-1, maximum=1),
+        Column(TARGET_IC, pl.Float64, "the same against the target; null in older rows", nullable=True, minimum=-1, maximum=1),
     ),
     key=(MODEL, VERSION, SESSION),
 )

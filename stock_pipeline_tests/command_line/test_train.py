@@ -48,6 +48,14 @@ def test_the_stack_goes_on_weighing_the_models_that_were_not_trained_now(trained
     assert "weight in stack" in ended.output
 
 
+def test_a_training_asked_for_takes_the_folds_that_have_not_changed(trained: tuple[OwnFiles, Result]) -> None:
+    files, _ = trained
+    folds = files.stores.layout.folds / "lightgbm"
+    before = {file.name: file.stat().st_mtime_ns for file in folds.iterdir()}
+    assert invoke(files.home, "train", "--models", "lightgbm", **QUICK).exit_code == 0
+    assert len(before) == 4 and {file.name: file.stat().st_mtime_ns for file in folds.iterdir()} == before
+
+
 def test_wrong_input_is_told_in_one_sentence(tmp_path: Path, trained: tuple[OwnFiles, Result]) -> None:
     nothing = invoke(tmp_path, "train")
     assert (nothing.exit_code, nothing.output.count("\n")) == (WRONG_INPUT, 1)

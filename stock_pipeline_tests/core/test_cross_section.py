@@ -17,6 +17,13 @@ def test_of_scores_that_all_tie_none_is_the_best_and_each_session_is_judged_alon
     assert marked["worst"].to_list() == [False, False, False, True, True, False, True]
 
 
+def test_scores_that_differ_by_rounding_alone_tie() -> None:
+    frame = pl.DataFrame({"session": [DAY] * 3 + [OTHER_DAY] * 3, "score": [0.1 + 0.2, 0.3, 0.3, 0.3 + 1e-6, 0.3, 0.3]})
+    marked = frame.select(best=in_best_share("score", 0.4), worst=in_worst_share("score", 0.4))
+    assert marked["best"].to_list() == [False] * 3 + [True, False, False]
+    assert marked["worst"].to_list() == [False] * 3 + [False, True, True]
+
+
 def test_null_scores_are_never_among_the_best_or_worst() -> None:
     frame = pl.DataFrame({"session": [DAY] * 4, "score": [None, 1.0, 2.0, 3.0]})
     marked = frame.select(best=in_best_share("score", 0.3), worst=in_worst_share("score", 0.3))

@@ -102,8 +102,10 @@ def test_the_measures_of_a_session() -> None:
     first = rows.filter(pl.col(SESSION) == DAYS[0]).drop_nulls(SCORE)
     score, target = first[SCORE].to_numpy(), first[TARGET].to_numpy()
     errors = (abs(score - target).mean(), abs(target).mean(), ((score - target) ** 2).mean(), (target**2).mean(), (score**2).mean())
-    assert found.columns[1:] == ["predictions", "mae", "baseline_mae", "mse", "baseline_mse", "score_square", "rank_ic"]
-    assert found.row(0)[1:] == pytest.approx((8, *errors, spearmanr(score, first[FORWARD_RETURN]).statistic))
+    assert found.columns[1:] == ["predictions", "mae", "baseline_mae", "mse", "baseline_mse", "score_square", "rank_ic", "target_ic"]
+    assert found.row(0)[1:] == pytest.approx(
+        (8, *errors, *(spearmanr(score, first[outcome]).statistic for outcome in (FORWARD_RETURN, TARGET)))
+    )
     assert daily_metrics(rows, TARGET)["rank_ic"][0] == pytest.approx(spearmanr(score, target).statistic)
 
 

@@ -9,6 +9,7 @@ from stock_pipeline.registry.comparison import Comparison
 EQUAL = Comparison(
     judged_by="rank_ic",
     sessions=250,
+    equal_sessions=0,
     predictions=5000,
     mae=0.25,
     champion_mae=0.25,

@@ -48,15 +48,17 @@ def plan_up_to(count: int, entry: ModelEntry = RIDGE, folds: int = 3, **changes:
 
 @dataclass
 class Home:
-    """A data directory in which one training follows another; it keeps note of the fits that were made."""
+    """A data directory in which one training follows another; it keeps note of the fits that were made, and of what was told."""
 
     folder: Path
     made: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     def train(self, plan: Plan, rows: pl.DataFrame, kept: KeptResults | None = None, names: tuple[str, ...] = FEATURES) -> Trained:
         """Train as the pipeline does, on the rows of the panel whose labels are known."""
         kept = kept or KeptResults(self.folder / "folds" / plan.entry.name)
         self.made.clear()
+        self.told.clear()
         with TemporaryDirectory(dir=self.folder) as scratch:
             stored = saved(rows, Path(scratch) / "panel", names)
             execute_here = in_sequence(plan, Panel.open(stored, names))
@@ -66,7 +68,7 @@ class Home:
                 return execute_here(steps)
 
             (Path(scratch) / "model").mkdir()
-            trained = train(plan, Path(scratch) / "model", kept.keeping(execute, plan, names, stored, lambda _note: None))  # type: ignore[arg-type]
+            trained = train(plan, Path(scratch) / "model", kept.keeping(execute, plan, names, stored, self.told.append))  # type: ignore[arg-type]
             kept.forget_the_rest()
         return trained
 
@@ -156,6 +158,23 @@ def test_a_damaged_result_is_made_again(damage: Any, home: Home) -> None:
     again = home.train(plan, rows)
     assert len(home.made) == 2
     assert_frame_equal(again.out_of_fold, sound.out_of_fold, check_exact=True)
+
+
+def test_what_holds_no_result_is_removed_and_a_folder_that_cannot_be_written_costs_no_training(home: Home) -> None:
+    plan, rows = plan_up_to(125), known_up_to(125)
+    folder = home.folder / "folds" / "spline_ridge"
+    home.train(plan, rows)
+    sound = sorted(folder.iterdir())
+    damaged = sound[0].with_name(sound[0].name.split("-")[0] + f"-{'0' * 32}.arrow")
+    for remains in (damaged, folder / "a.arrow.unfinished"):
+        remains.write_bytes(b"remains")
+    home.train(plan, rows)
+    assert sorted(folder.iterdir()) == sound
+    barred = home.folder / "barred"
+    barred.write_text("a file where the folder should be")
+    made = home.train(plan, rows, KeptResults(barred))
+    assert made.out_of_fold.height and len(home.made) == 4
+    assert len(home.told) == 3 and all("not kept for the next training" in note and str(barred) in note for note in home.told)
 
 
 def test_what_may_not_be_read_is_made_and_what_may_not_be_written_is_not_kept(home: Home) -> None:

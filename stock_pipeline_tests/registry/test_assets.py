@@ -145,7 +145,10 @@ def test_a_version_in_shadow_is_decided_on_by_the_outcomes_of_nights(stores: Sto
     assert registered(stores, "core", **rule) == [(1, "t1", ACTIVE), (2, "t2", SHADOW)]
     for training, version in (("t1", 1), ("t2", 2)):
         known = {"model": "ridge", VERSION: version, TRAINING_ID: training, "predictions": 3, "mae": 0.2, "baseline_mae": 0.5}
-        rows = [known | {"session": day, "rank_ic": 0.1 + 0.1 * (-1) ** i + 0.01 * version * i} for i, day in enumerate(DAYS[:9])]
+        rows = [
+            known | {"session": day, **dict.fromkeys(("rank_ic", "target_ic"), 0.1 + 0.1 * (-1) ** i + 0.01 * version * i)}
+            for i, day in enumerate(DAYS[:9])
+        ]
         put(stores, LIVE_RESULTS, rows, DAY)
     # Out of fold it is worse than the active one, which is no longer the only one that was ever kept.
     assert registered(stores, "core", **rule) == [(1, "t1", RETIRED), (2, "t2", ACTIVE)]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from stock_pipeline.core.columns import FORWARD_RETURN, RANK_IC, SCORE, SESSION, SYMBOL, TARGET
+from stock_pipeline.core.columns import FORWARD_RETURN, RANK_IC, SCORE, SESSION, SYMBOL, TARGET, TARGET_IC
 from stock_pipeline.core.scores import daily_metrics, rank_ic_by_session
 from stock_pipeline.datasets.catalogue import JudgedBy
 from stock_pipeline.registry.comparison import compare, interval, lower_mean, on_common_rows
@@ -87,8 +87,8 @@ def test_versions_that_say_the_same_are_equal_and_a_lasting_difference_is_no_cha
     same = compare(daily, daily)
     assert same is not None and (same.correlation, same.t_statistic, same.p_value) == (1.0, None, 0.5)
     for shift, p_value in ((-0.01, 0.0), (0.01, 1.0)):
-        shifted = daily.with_columns(pl.lit(0.02 + shift).alias("rank_ic"))
-        found = compare(shifted, daily.with_columns(pl.lit(0.02).alias("rank_ic")))
+        shifted, flat = (daily.with_columns(pl.lit(level).alias(name) for name in (RANK_IC, TARGET_IC)) for level in (0.02 + shift, 0.02))
+        found = compare(shifted, flat)
         assert found is not None and (found.p_value, found.correlation) == (p_value, None)
     few = compare(daily.head(7), daily)
     assert few is not None and (few.p_value, few.skill_p_value, few.correlation) == (None, None, None)
@@ -96,13 +96,29 @@ def test_versions_that_say_the_same_are_equal_and_a_lasting_difference_is_no_cha
 
 def test_sessions_without_a_rank_ic_do_not_count_and_older_results_have_no_loss() -> None:
     daily = daily_metrics(scored(1, 1.0))
-    blank = daily.with_columns(pl.when(pl.int_range(pl.len()) > 5).then("rank_ic").alias("rank_ic"))
+    blank = daily.with_columns(pl.when(pl.int_range(pl.len()) > 5).then(name).alias(name) for name in (RANK_IC, TARGET_IC))
     found, expected = compare(blank, daily_metrics(scored(2, 0.2))), compare(daily[6:], daily_metrics(scored(2, 0.2)))
     assert found is not None and expected is not None and (found.sessions, expected.sessions) == (30, 24)
     assert (found.p_value, found.correlation, found.skill_p_value) == (expected.p_value, expected.correlation, expected.skill_p_value)
     older = daily.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("mse", "baseline_mse", "score_square"))
     unknown = compare(older, older, "loss")
     assert unknown is not None and (unknown.mse, unknown.calibration_slope, unknown.skill_p_value, unknown.p_value) == (None,) * 4
+
+
+def test_common_bets_on_an_exposure_are_no_common_knowledge() -> None:
+    """Both bet on the same exposure, which pays on some sessions and costs on others; the target is freed of it."""
+    rng = np.random.default_rng(4)
+    exposure, target, pays = rng.normal(size=12), rng.normal(size=(30, 12)), rng.normal(size=(30, 1))
+    target -= (target @ exposure)[:, None] * exposure / (exposure @ exposure)
+    made = scored(1, 0.0).with_columns(
+        pl.Series(TARGET, target.ravel()), pl.Series(FORWARD_RETURN, (target / 10 + 3 * pays * exposure).ravel())
+    )
+    bets = [made.with_columns(pl.Series(SCORE, (exposure + rng.normal(size=(30, 12))).ravel())) for _ in range(2)]
+    own, other = (daily_metrics(rows) for rows in bets)
+    found = compare(own, other)
+    assert found is not None and found.correlation is not None
+    assert np.corrcoef(own[RANK_IC], other[RANK_IC])[0, 1] > 0.8
+    assert found.correlation == pytest.approx(np.corrcoef(own[TARGET_IC], other[TARGET_IC])[0, 1]) and found.correlation < 0.5
 
 
 def test_an_interval_is_the_students() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.promotion import BETTER, EQUAL, NOISE, SKILL, TINY_NOISE, Made, daily_of, shares_promoted
+from benchmarks.promotion import BETTER, BETTING_NOISE, EQUAL, NOISE, SKILL, TINY_NOISE, Made, daily_of, shares_promoted
 from stock_pipeline.datasets.catalogue import JudgedBy
 from stock_pipeline.registry.comparison import Comparison, compare
 from stock_pipeline.registry.promotion import BestKept, judge
@@ -29,7 +29,7 @@ shares = st.floats(0, 1)
 @pytest.mark.parametrize("judged_by", get_args(JudgedBy))
 def test_of_200_draws_noise_hardly_ever_passes_an_equal_version_mostly_and_a_better_one_too(judged_by: JudgedBy) -> None:
     found = shares_promoted(judged_by, draws=200, seed=1)
-    assert found[TINY_NOISE] <= 0.05 and found[NOISE] <= 0.05
+    assert max(found[name] for name in (TINY_NOISE, NOISE, BETTING_NOISE)) <= 0.05
     assert found[EQUAL] >= 0.9
     assert found[BETTER] >= 0.8 and found[f"{BETTER} of another kind"] >= 0.8
 
