@@ -9,7 +9,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import AS_OF, MODEL, SESSION, TRAINING_ID, VERSION
 from stock_pipeline.core.errors import ArtefactError
-from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.models.catalogue import STACK, stacked_models
 from stock_pipeline.models.reading import check_artefact
 from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.registry import tables
@@ -33,8 +33,12 @@ def all_versions(stores: Stores) -> pl.DataFrame:
 
 
 def disabled_models(stores: Stores) -> frozenset[str]:
-    """The models that are disabled and make no predictions."""
-    return frozenset(stores.read(tables.MODEL_ENABLEMENT).filter(~pl.col(tables.ENABLED))[MODEL])
+    """The models that are disabled and make no predictions, the stack among them where no active version is left that it may weigh."""
+    off = frozenset(stores.read(tables.MODEL_ENABLEMENT).filter(~pl.col(tables.ENABLED))[MODEL])
+    if not off:
+        return off
+    active = stores.read(tables.MODEL_VERSIONS, Selection(columns=(MODEL,), equals={tables.STATUS: [tables.ACTIVE]}))[MODEL]
+    return off if {*active} & {*stacked_models(None)} - off else off | {STACK}
 
 
 def eligible_versions(versions: pl.DataFrame, model: str, session: date) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """The asset of the predictions: what it reads for models that look at several sessions, and what it writes."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -213,25 +213,42 @@ def test_predictions_and_signals_show_a_picture_and_tables_of_one_line_a_stock(s
     assert predicted.tables["strongest_feature"].width == 5
 
 
+def predicted_by(home: Path, serving: Mapping[str, int]) -> Stores:
+    """Stores with predictions up to DAYS[43] of models, each from the night of its first version on."""
+    stores = empty_stores(home)
+    put_bars(stores, SESSIONS, SYMBOLS)
+    put(stores, MODEL_VERSIONS, [version_row(model, 1, f"{model}_1", DAYS[first]) for model, first in serving.items()], DAYS[40])
+    made = [
+        prediction_row(model, f"{model}_1", DAYS[night], f"S{stock:02d}", float(stock))
+        for model, first in serving.items()
+        for night in range(first, 44)
+        for stock in range(SYMBOLS)
+    ]
+    put(stores, DAILY_PREDICTIONS, made, DAYS[40])
+    return stores
+
+
+def test_signals_are_for_the_open_after_the_session_that_was_predicted_even_where_none_was_since(tmp_path: Path) -> None:
+    stores = predicted_by(tmp_path, {"lightgbm": 40, "xgboost": 40})
+    for night in (43, 44):
+        made = signals_of(stores, DAYS[night]).filter(pl.col(SESSION) == DAYS[43])
+        assert made["next_session"].unique().to_list() == [DAYS[44]]
+
+
+def test_a_stack_none_of_whose_models_is_enabled_is_not_traded(tmp_path: Path) -> None:
+    stores = predicted_by(tmp_path, {"lightgbm": 40, "xgboost": 40, "stack": 40})
+    off = [{MODEL: model, "enabled": False, "as_of": DAYS[43], "reason": "it errs"} for model in ("lightgbm", "xgboost")]
+    put(stores, MODEL_ENABLEMENT, off[:1], DAYS[43])
+    assert set(signals_of(stores, DAYS[43])[MODEL]) == {"stack"}
+    put(stores, MODEL_ENABLEMENT, off, DAYS[43])
+    assert signals_of(stores, DAYS[43]).is_empty()
+
+
 def test_every_missed_night_has_the_signals_of_the_model_that_led_on_it(tmp_path: Path) -> None:
     """The stack leads only from the night of its first version on; before it, the first of the models."""
     made = {}
     for name, nights in (("on", range(40, 44)), ("off", (40, 43))):
-        stores = empty_stores(tmp_path / name)
-        put_bars(stores, SESSIONS, SYMBOLS)
-        serving = {"lightgbm": 40, "xgboost": 40, "stack": 42}
-        put(stores, MODEL_VERSIONS, [version_row(model, 1, f"{model}_1", DAYS[first]) for model, first in serving.items()], DAYS[40])
-        put(
-            stores,
-            DAILY_PREDICTIONS,
-            [
-                prediction_row(model, f"{model}_1", DAYS[night], f"S{stock:02d}", float(stock))
-                for model, first in serving.items()
-                for night in range(first, 44)
-                for stock in range(SYMBOLS)
-            ],
-            DAYS[40],
-        )
+        stores = predicted_by(tmp_path / name, {"lightgbm": 40, "xgboost": 40, "stack": 42})
         for night in nights:
             signals_of(stores, DAYS[night])
         made[name] = stores.read(SIGNALS)
