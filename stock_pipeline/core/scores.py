@@ -31,6 +31,7 @@ from stock_pipeline.core.columns import (
     TOLD_APART_SHARE,
 )
 from stock_pipeline.core.ratios import SMALLEST_DEVIATION
+from stock_pipeline.core.serial_dependence import cosine_waves, error_of_mean
 
 MIN_STOCKS: Final = 3
 # Of the largest of some values: those that lie closer together are equal, and their order is that of their rounding errors. A float64
@@ -122,9 +123,24 @@ def tells_stocks_apart(metrics: Mapping[str, float | None]) -> bool:
     return share is None or share >= NEARLY_EVERY
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval for a share of ``successes`` in independent ``trials`` (at least 1) after Wilson (1927); it never leaves [0, 1]."""
-    return _wilson(successes / trials, trials, NormalDist().inv_cdf(0.5 + confidence / 2))
+def interval_of_dependent(successes: NDArray[np.bool_], confidence: float = 0.95) -> tuple[float, float]:
+    """The interval for the share of sessions that succeed, where a session may be like those before it; it never leaves [0, 1].
+
+    The error of the share, robust to serial dependence, tells how many independent sessions would be as sure; Wilson's interval (1927)
+    is for so many, as in ``interval_by_session``. With fewer than 8 sessions, or where all end alike, each counts as one trial.
+
+    Args:
+        successes: of each session in the order of time, shape (sessions,), at least one.
+        confidence: how often the interval should hold the true share.
+    """
+    from scipy.special import stdtrit
+
+    sessions, share = len(successes), float(successes.mean())
+    error = error_of_mean(successes.astype(np.float64) - share)
+    if error is None:
+        return _wilson(share, sessions, NormalDist().inv_cdf(0.5 + confidence / 2))
+    effective = min(max(share * (1 - share) / error**2, 1.0), sessions)
+    return _wilson(share, effective, float(stdtrit(cosine_waves(sessions), 0.5 + confidence / 2)))
 
 
 def interval_by_session(successes: NDArray[np.int64], trials: NDArray[np.int64], confidence: float = 0.95) -> tuple[float, float]:

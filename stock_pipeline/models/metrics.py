@@ -22,7 +22,7 @@ from stock_pipeline.core.columns import (
     TOLD_APART_SHARE,
     VALUE,
 )
-from stock_pipeline.core.scores import ic_by_session, rank_ic_by_session, told_apart_by_session, wilson_interval
+from stock_pipeline.core.scores import ic_by_session, interval_of_dependent, rank_ic_by_session, told_apart_by_session
 
 OBSERVATIONS: Final = "observations"
 ALL_FOLDS: Final = 0  # in MODEL_METRICS, the fold that stands for all of them together
@@ -42,7 +42,7 @@ def metric_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
       takes sessions as independent and so flatters labels that overlap.
     - ``positive_ic_share``: share of sessions whose rank IC is positive, with its 95 % interval ``positive_ic_share_low`` to
       ``positive_ic_share_high``. It counts sessions, not rows, because the stocks of one session move together and are no
-      independent trials.
+      independent trials; sessions whose outcomes overlap count for fewer.
     - ``told_apart_share``: share of sessions of two stocks or more on which not all scores tie.
 
     Args:
@@ -57,7 +57,7 @@ def metric_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
     mean, spread = _number(daily.mean()), _number(daily.std())
     icir = mean / spread if mean is not None and spread else None
     positive, sessions = int((daily > 0).sum()), daily.len()
-    low, high = wilson_interval(positive, sessions) if sessions else (None, None)
+    low, high = interval_of_dependent((daily > 0).to_numpy()) if sessions else (None, None)
     told_apart = told_apart_by_session(frame)["told_apart"]
     metrics: list[tuple[str, float | None, int]] = [
         *_errors(frame.drop_nulls([SCORE, TARGET])),

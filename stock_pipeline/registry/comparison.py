@@ -5,7 +5,6 @@ The skill of a version on a session is what it is judged by: its rank IC, or for
 """
 
 from dataclasses import dataclass
-from math import pi, sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -25,9 +24,9 @@ from stock_pipeline.core.columns import (
     SYMBOL,
     TARGET_IC,
 )
+from stock_pipeline.core.serial_dependence import LEAST_SESSIONS, cosine_waves, error_of_mean
 from stock_pipeline.datasets.catalogue import JudgedBy
 
-LEAST_SESSIONS: Final = 8  # with fewer the test would rest on a single pair of cosines
 _TOLD: Final = (MAE, SCORE_SQUARE, RANK_IC)  # of scores that differ, one of these does
 _SKILL: Final = {"rank_ic": pl.col(RANK_IC), "loss": pl.col(BASELINE_MSE) - pl.col(MSE)}
 
@@ -131,11 +130,11 @@ def lower_mean(series: NDArray[np.float64]) -> LowerMean | None:
     """
     from scipy.stats import t as student
 
-    error = _error_of_mean(series)
+    error = error_of_mean(series)
     if error is None:
         return None
     t_statistic = float(series.mean()) / error
-    return LowerMean(t_statistic, float(student.cdf(t_statistic, _waves(len(series)))))
+    return LowerMean(t_statistic, float(student.cdf(t_statistic, cosine_waves(len(series)))))
 
 
 def interval(value: float, error: float, sessions: int, significance: float) -> tuple[float, float]:
@@ -149,23 +148,8 @@ def interval(value: float, error: float, sessions: int, significance: float) -> 
     """
     from scipy.stats import t as student
 
-    half = float(student.ppf(1 - significance, _waves(sessions))) * error
+    half = float(student.ppf(1 - significance, cosine_waves(sessions))) * error
     return value - half, value + half
-
-
-def _waves(count: int) -> int:
-    return int(np.ceil(0.4 * count ** (2 / 3)))
-
-
-def _error_of_mean(series: NDArray[np.float64]) -> float | None:
-    """The standard error of a mean of dependent sessions; None below 8 sessions and where the series does not vary."""
-    count = len(series)
-    if count < LEAST_SESSIONS:
-        return None
-    moments = (np.arange(count) + 0.5) / count
-    weights = sqrt(2 / count) * np.cos(pi * np.arange(1, _waves(count) + 1)[:, None] * moments)
-    variance = float(((weights @ series) ** 2).mean())
-    return None if variance <= np.finfo(float).eps * float(np.square(series).mean()) else sqrt(variance / count)
 
 
 def _probability_of_lower(series: NDArray[np.float64]) -> float | None:
@@ -196,7 +180,7 @@ def _calibration(daily: pl.DataFrame) -> dict[str, float | None]:
     if not square:
         return {"calibration_slope": None, "calibration_slope_error": None}
     slope = float(moments["product"].sum()) / square
-    error = _error_of_mean((moments["product"] - slope * moments[SCORE_SQUARE]).to_numpy())
+    error = error_of_mean((moments["product"] - slope * moments[SCORE_SQUARE]).to_numpy())
     return {"calibration_slope": slope, "calibration_slope_error": None if error is None else error * moments.height / square}
 
 

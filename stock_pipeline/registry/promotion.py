@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, NamedTuple
 
-from stock_pipeline.registry.comparison import LEAST_SESSIONS, Comparison, interval
+from stock_pipeline.core.serial_dependence import LEAST_SESSIONS
+from stock_pipeline.registry.comparison import Comparison, interval
 from stock_pipeline.settings import PromotionSettings
 
 # Daily rank ICs of a model and its retraining correlate by more, those of a model and of noise by hardly anything.

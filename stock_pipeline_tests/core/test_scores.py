@@ -15,11 +15,11 @@ from stock_pipeline.core.scores import (
     daily_metrics,
     ic_by_session,
     interval_by_session,
+    interval_of_dependent,
     is_plausible,
     rank_ic_by_session,
     tells_stocks_apart,
     told_apart_by_session,
-    wilson_interval,
 )
 
 DAYS = [date(2021, 3, 1) + timedelta(days=i) for i in range(40)]
@@ -109,13 +109,26 @@ def test_the_measures_of_a_session() -> None:
     assert daily_metrics(rows, TARGET)["rank_ic"][0] == pytest.approx(spearmanr(score, target).statistic)
 
 
-@given(st.integers(1, 400), st.data())
-def test_wilsons_interval_is_scipys_and_stays_within_bounds(trials: int, data: st.DataObject) -> None:
+@given(st.integers(1, 7), st.data())
+def test_the_interval_of_few_sessions_or_of_equal_ones_is_wilsons(trials: int, data: st.DataObject) -> None:
     successes = data.draw(st.integers(0, trials))
-    low, high = wilson_interval(successes, trials)
-    expected = binomtest(successes, trials).proportion_ci(method="wilson")
-    np.testing.assert_allclose([low, high], [expected.low, expected.high], atol=1e-12)
-    assert 0 <= low <= successes / trials <= high <= 1
+    for hits in (np.arange(trials) < successes, np.full(8 + trials, fill_value=True)):
+        low, high = interval_of_dependent(hits)
+        expected = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
+        np.testing.assert_allclose([low, high], [expected.low, expected.high], atol=1e-12)
+        assert 0 <= low <= hits.mean() <= high <= 1
+
+
+@pytest.mark.parametrize(("sessions", "overlap"), [(250, 1), (250, 5), (500, 20)])
+def test_the_interval_of_dependent_sessions_holds_the_true_share_as_often_as_it_says(sessions: int, overlap: int) -> None:
+    """Outcomes over several sessions share all but one of them with their neighbour's."""
+    rng = np.random.default_rng(5)
+    moves = rng.normal(size=(800, sessions + overlap - 1))
+    hits = np.apply_along_axis(np.convolve, 1, moves, np.ones(overlap), mode="valid") > 0
+    covered = np.mean([low <= 0.5 <= high for low, high in (interval_of_dependent(row) for row in hits)])
+    assert 0.92 <= covered <= 0.98
+    independent = [binomtest(int(row.sum()), sessions).proportion_ci(method="wilson") for row in hits]
+    assert np.mean([bounds.low <= 0.5 <= bounds.high for bounds in independent]) < 0.8 or overlap == 1
 
 
 def told(sessions: int, share: float, correlation: float, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -131,8 +144,8 @@ def test_the_interval_by_session_holds_the_true_share_as_often_as_it_says(sessio
     drawn = [told(sessions, share, correlation, rng) for _ in range(1200)]
     covered = np.mean([low <= share <= high for low, high in (interval_by_session(*counts) for counts in drawn)])
     assert 0.92 <= covered <= 0.98
-    independent = [wilson_interval(int(wins.sum()), int(trades.sum())) for wins, trades in drawn]
-    assert np.mean([low <= share <= high for low, high in independent]) < 0.6 or correlation == 0
+    independent = [binomtest(int(wins.sum()), int(trades.sum())).proportion_ci(method="wilson") for wins, trades in drawn]
+    assert np.mean([bounds.low <= share <= bounds.high for bounds in independent]) < 0.6 or correlation == 0
 
 
 def test_the_bounds_of_the_interval_by_session_are_as_many_errors_away_as_student_says() -> None:
