@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 LEAST_SESSIONS: Final = 8  # with fewer the error would rest on a single pair of cosines
 
 
-def cosine_waves(count: int) -> int:
+def cosine_waves(count: float) -> int:
     """How many cosines an error of a mean of ``count`` values rests on: the degrees of freedom of its Student's t."""
-    return ceil(0.4 * float(count) ** (2 / 3))
+    return ceil(0.4 * count ** (2 / 3))
 
 
 def error_of_mean(series: NDArray[np.float64]) -> float | None:
