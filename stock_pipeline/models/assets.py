@@ -15,6 +15,7 @@ from stock_pipeline.datasets.splits import Split, chosen_splits, inner_splits
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
 from stock_pipeline.features.reading import chosen_set
 from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.labels.catalogue import predicted_horizon
 from stock_pipeline.labels.reading import read_label_ends
 from stock_pipeline.labels.tables import DAILY_LABELS
 from stock_pipeline.market_data.reading import BAR_TABLES
@@ -121,7 +122,7 @@ def _output(context: StageContext, training: Training, manifest: Manifest) -> St
     return StageOutput(
         writes=training.writes,
         watermark=context.as_of,
-        charts=lambda: charts_of(training, manifest),
+        charts=lambda: charts_of(training, manifest, predicted_horizon(context.settings.labels)),
         tables=tables_of(training),
         facts=facts_of(manifest),
     )

@@ -1,6 +1,7 @@
 """Charts of models: the rank IC of each session, the models side by side, and the contributions of their features."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,6 +11,7 @@ from stock_pipeline.core.charts import BLUE, GREY, INK, MUTED, day_axis, drawn_o
 from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, METRIC, MODEL, RANK_IC, SCORE, SESSION, SYMBOL, TARGET, VALUE
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.explanations import IMPORTANCE, SHARE, importances
+from stock_pipeline.models.shrinkage import error_of_sum
 
 if TYPE_CHECKING:
     from shap import Explanation
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 # About a month: long enough to average out most of a session's noise.
 WINDOW: Final = 20
 MOST_SHOWN: Final = 15  # features
+NEAREST: Final = 1 / 50  # of the span of all bins; marks closer together cover each other
+_BIN: Final = "bin"
 _UNIT: Final = "in units of the score (direction: log-odds)"
 
 
@@ -90,48 +94,84 @@ def weights_chart(weights: pl.DataFrame) -> bytes:
     return png(figure, ", ".join(f"{model} {weight:.1%}" for model, weight in ranked.reverse().select(MODEL, "weight").iter_rows()))
 
 
-def calibration_chart(out_of_fold: pl.DataFrame, bins: int = 10) -> bytes:
+def calibration_chart(out_of_fold: pl.DataFrame, horizon: int, bins: int = 10) -> bytes:
     """The calibration chart (PNG): how often the return was positive by predicted probability, in bins of about equally many rows.
 
-    ``out_of_fold`` has score (the probability less 1/2) and target (0.5 where the return was positive, otherwise -0.5). Equal
-    probabilities share a bin, so that the line never turns back. Both axes have one scale.
+    Equal probabilities share a bin, and so do those that the eye could not tell apart. No line joins the bins, as it would make waves of
+    their errors. Both axes have one scale.
+
+    Args:
+        out_of_fold: session, score (the probability less 1/2) and target (0.5 where the return was positive, otherwise -0.5).
+        horizon: sessions of the return.
+        bins: how many, at most.
     """
-    rows = calibration(out_of_fold, bins)
-    predicted, observed = rows["predicted"].to_numpy(), rows["observed"].to_numpy()
-    error = 2 * np.sqrt(observed * (1 - observed) / rows["rows"].to_numpy())
+    rows = calibration(out_of_fold, horizon, bins).with_columns((2 * pl.col("error")).clip(upper_bound=1.0).alias("two_errors"))
+    predicted, observed, two_errors = (rows[name].to_numpy() for name in ("predicted", "observed", "two_errors"))
+    reach = np.minimum(two_errors, observed), np.minimum(two_errors, 1 - observed)  # a share leaves neither 0 nor 1
     figure, (ax,) = new_figure(width=7.0, height=4.6)
-    ax.errorbar(predicted, observed, yerr=error, fmt="o-", color=BLUE, label="a bin of rows, with two\nbinomial standard errors")
+    ax.errorbar(predicted, observed, yerr=reach, fmt="o", color=BLUE, label="a bin of rows, with two\nstandard errors by session")
     ax.axline((0.5, 0.5), slope=1.0, color=GREY, linewidth=1.0, linestyle="--", label="perfectly calibrated")
-    low, high = min(predicted.min(), (observed - error).min()), max(predicted.max(), (observed + error).max())
+    low, high = min(predicted.min(), (observed - reach[0]).min()), max(predicted.max(), (observed + reach[1]).max())
     margin = 0.05 * (high - low) or 0.05
     ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
     ax.set_xlabel("predicted probability of a rise")
     ax.set_ylabel("share that rose")
     headline(ax, f"Calibration of the probability of a rise, out of fold: {rows['rows'].sum():,} rows")
     legend_beside(ax)
-    return png(figure, "; ".join(f"predicted {told:.3f}, rose {came:.3f}" for told, came in zip(predicted, observed, strict=True)))
+    told = (f"predicted {said:.3f}, rose {came:.3f} ± {off:.3f}" for said, came, off in zip(predicted, observed, two_errors, strict=True))
+    return png(figure, "; ".join(told))
 
 
-def calibration(out_of_fold: pl.DataFrame, bins: int) -> pl.DataFrame:
-    """The bins of ``calibration_chart``: predicted and observed (means), and rows, in the order of the predicted probability.
+def calibration(out_of_fold: pl.DataFrame, horizon: int, bins: int) -> pl.DataFrame:
+    """The bins of ``calibration_chart`` in the order of the predicted probability: predicted and observed (means), rows and error.
 
-    Of a fixed number of bins, those with less than half their share of the rows join the one before, the first ones the one after.
+    Of a fixed number of bins, those with less than half their share of the rows join the one before, the first ones the one after; then
+    every bin joins those that begin within a fiftieth of all that is predicted. The error is the standard error of ``observed`` by session,
+    as the stocks of a session rise together (see ``shrinkage.error_of_sum``); infinite where all rows are of one session.
     """
-    pairs = out_of_fold.select((pl.col(SCORE) + 0.5).alias("predicted"), (pl.col(TARGET) + 0.5).alias("observed"), pl.lit(1).alias("rows"))
+    pairs = out_of_fold.select(SESSION, (pl.col(SCORE) + 0.5).alias("predicted"), (pl.col(TARGET) + 0.5).alias("observed"))
     # The middle of the places that equal probabilities share.
     place = ((pl.col("predicted").rank("average") - 0.5) * bins / pl.len()).floor()
-    sums = pairs.group_by(place.alias("bin")).agg(pl.all().sum()).sort("bin")
-    joined = (2 * bins * pl.col("rows") >= pl.col("rows").sum()).cum_sum().clip(1)
-    return (
-        sums.group_by(joined.alias("bin"))
-        .agg(pl.exclude("bin").sum())
-        .sort("bin")
-        .select(pl.col("predicted") / pl.col("rows"), pl.col("observed") / pl.col("rows"), "rows")
+    placed = pairs.sort(SESSION, "predicted").with_columns(place.alias(_BIN))
+    large = (
+        placed.group_by(_BIN).len().sort(_BIN).select(_BIN, (2 * bins * pl.col("len") >= pl.col("len").sum()).cum_sum().clip(1).alias("to"))
     )
+    placed = _renamed(placed, large)
+    placed = _renamed(placed, _apart(placed))
+    found = placed.group_by(_BIN).agg(pl.col("predicted", "observed").mean(), pl.len().alias("rows")).sort(_BIN)
+    errors = [_error_by_session(placed, one, 2 * (horizon - 1)) for one in found[_BIN]]
+    return found.drop(_BIN).with_columns(pl.Series("error", errors, pl.Float64))
 
 
-# The charts that a kind of target may ask for by name, drawn from out-of-fold scores.
-CHARTS_OF_KINDS: Final[Mapping[str, Callable[[pl.DataFrame], bytes]]] = {"calibration": calibration_chart}
+def _renamed(placed: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """The rows with other bins: ``names`` has the old and the new one."""
+    return placed.join(names, on=_BIN, maintain_order="left").with_columns(pl.col("to").alias(_BIN)).drop("to")
+
+
+def _apart(placed: pl.DataFrame) -> pl.DataFrame:
+    """The bin that each bin joins: the first one whose mean prediction lies less than NEAREST of the span below its own."""
+    means = placed.group_by(_BIN).agg(pl.col("predicted").mean()).sort(_BIN)
+    least = NEAREST * (means["predicted"][-1] - means["predicted"][0]) if means.height else 0.0
+    joined = list[int]()
+    for number, mean in enumerate(means["predicted"]):
+        start = joined[-1] if joined else number
+        joined.append(start if mean - means["predicted"][start] < least else number)
+    return means.select(_BIN, pl.Series("to", joined, pl.UInt32))
+
+
+def _error_by_session(placed: pl.DataFrame, which: object, lags: int) -> float:
+    """The standard error of the share that rose in one bin."""
+    inside = placed.filter(pl.col(_BIN) == which)
+    off = inside.group_by(SESSION).agg((pl.col("observed") - inside["observed"].mean()).sum().alias("off"))
+    if off.height < 2:
+        return inf
+    # A session without a row of the bin adds nothing, and still parts those before from those after.
+    of_every = placed.select(SESSION).unique().sort(SESSION).join(off, on=SESSION, how="left", maintain_order="left")
+    return error_of_sum(of_every["off"].fill_null(0.0).to_numpy(), lags) / inside.height
+
+
+# The charts that a kind of target may ask for by name, drawn from out-of-fold scores and the horizon of the return.
+CHARTS_OF_KINDS: Final[Mapping[str, Callable[[pl.DataFrame, int], bytes]]] = {"calibration": calibration_chart}
 
 
 def explanation_charts(explained: pl.DataFrame, model: str) -> dict[str, bytes]:

@@ -15,11 +15,11 @@ from stock_pipeline.models.recording import Training
 SHOWN_METRICS: Final = ("rank_ic", "icir", "mae", "baseline_mae", "r2", "positive_ic_share")
 
 
-def charts_of(training: Training, manifest: Manifest) -> dict[str, bytes]:
-    """The charts (PNG, by name) of a training."""
+def charts_of(training: Training, manifest: Manifest, horizon: int) -> dict[str, bytes]:
+    """The charts (PNG, by name) of a training; ``horizon`` is that of the return that models predict, in sessions."""
     kind = target_kind(manifest.target)
     drawn = {"rank_ic_by_session": rank_ic_chart(rank_ic_by_session(training.out_of_fold, kind.ranked_against), manifest.model)}
-    drawn |= {name: CHARTS_OF_KINDS[name](training.out_of_fold) for name in kind.charts}
+    drawn |= {name: CHARTS_OF_KINDS[name](training.out_of_fold, horizon) for name in kind.charts}
     return drawn | ({} if training.importance.is_empty() else explanation_charts(training.shap_values, manifest.model))
 
 

@@ -11,6 +11,7 @@ from stock_pipeline.core.columns import MODEL, SESSION, TRAINING_ID
 from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.datasets.reading import read_splits
 from stock_pipeline.features.reading import chosen_set
+from stock_pipeline.labels.catalogue import predicted_horizon
 from stock_pipeline.models.calibration_data import calibration_of
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.models.charts import scores_chart, weights_chart
@@ -33,12 +34,13 @@ class StackTraining:
 
     training: Training
     manifest: Manifest
+    horizon: int  # sessions of the return that is predicted
     weights: pl.DataFrame  # model and weight, the largest first
     compared: pl.DataFrame  # the metrics of members and stack over all test sessions: rows of MODEL_METRICS
 
     def charts(self) -> dict[str, bytes]:
         """Its charts (PNG, by name)."""
-        own = charts_of(self.training, self.manifest)
+        own = charts_of(self.training, self.manifest, self.horizon)
         return {**own, "models_compared": scores_chart(self.compared), "stack_weights": weights_chart(self.weights)}
 
     def tables(self) -> dict[str, pl.DataFrame]:
@@ -79,7 +81,8 @@ def train_stack(stores: Stores, settings: Settings, as_of: date, members: pl.Dat
     training, manifest = recorded(kept_in, fitted, predicted, trainings_of(stores, STACK))
     held = stores.read(MODEL_METRICS, Selection(equals={TRAINING_ID: list(chosen.values())}))
     counted = pl.DataFrame({MODEL: list(weights), "weight": list(weights.values())}).sort("weight", descending=True)
-    return StackTraining(training, manifest, counted, pl.concat([overall(held), overall(training.scores)]))
+    horizon = predicted_horizon(settings.labels)
+    return StackTraining(training, manifest, horizon, counted, pl.concat([overall(held), overall(training.scores)]))
 
 
 def _longest_window(members: pl.DataFrame, models_root: Path) -> int:

@@ -1,9 +1,12 @@
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from scipy.stats import norm
 
 from stock_pipeline.core.charts import BLUE, MUTED, alternative_text
 from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, METRIC, MODEL, SCORE, SESSION, SYMBOL, TARGET, VALUE
@@ -56,22 +59,28 @@ def test_the_weights_are_a_png_that_changes_with_them() -> None:
     assert chart != weights_chart(weights.with_columns(weight=pl.Series([0.6, 0.4])))
 
 
+def on_days(days: int, count: int) -> list[date]:
+    """``count`` sessions, row by row the next of so many days."""
+    return [sessions(days)[row % days] for row in range(count)]
+
+
 def said(count: int, slope: float) -> pl.DataFrame:
     rng = np.random.default_rng(1)
     score = rng.random(count) * 0.4 - 0.2
-    return pl.DataFrame({SCORE: score, TARGET: np.where(rng.random(count) < 0.5 + slope * score, 0.5, -0.5)})
+    days = on_days(50, count)
+    return pl.DataFrame({SESSION: days, SCORE: score, TARGET: np.where(rng.random(count) < 0.5 + slope * score, 0.5, -0.5)})
 
 
 @pytest.mark.parametrize("count", [1, 7, 500])
 def test_calibration_is_a_png_that_changes_with_it(count: int) -> None:
-    chart = calibration_chart(said(count, 1.0))
+    chart = calibration_chart(said(count, 1.0), 1)
     assert chart.startswith(PNG)
-    assert (chart == calibration_chart(said(count, -1.0))) == (count == 1)
+    assert (chart == calibration_chart(said(count, -1.0), 1)) == (count == 1)
 
 
 def test_calibration_is_drawn_where_the_rises_came(monkeypatch: pytest.MonkeyPatch) -> None:
     saved = watched(monkeypatch)
-    content = calibration_chart(said(50_000, 1.0), bins=5)
+    content = calibration_chart(said(50_000, 1.0), 1, bins=5)
     (figure,) = saved
     assert_legible(figure, content)
     (axes,) = figure.axes
@@ -81,18 +90,58 @@ def test_calibration_is_drawn_where_the_rises_came(monkeypatch: pytest.MonkeyPat
     np.testing.assert_allclose(came, told, atol=0.02)
     assert axes.get_title(loc="left") == "Calibration of the probability of a rise, out of fold: 50,000 rows"
     assert (axes.get_xlim(), axes.get_aspect()) == (axes.get_ylim(), 1.0)
-    assert "; ".join(f"predicted {x:.3f}, rose {y:.3f}" for x, y in zip(told, came, strict=True)) in alternative_text(content)
+    assert all(f"predicted {x:.3f}, rose {y:.3f} ± 0.0" in alternative_text(content) for x, y in zip(told, came, strict=True))
+    assert line.get_linestyle() == "None"  # a line would make waves of the errors
+    assert any("standard errors by session" in text for text in written(figure))
 
 
-def test_equal_probabilities_share_a_bin_so_that_the_line_never_turns_back() -> None:
+def test_equal_probabilities_share_a_bin_so_that_none_stands_above_another() -> None:
     """A model that says few different numbers, as trees do; a bin that they leave nearly empty joins its neighbour."""
     scores = np.repeat([-0.02, 0.001, 0.02, 0.021], [5, 400, 580, 15])
     rises = np.resize([0.5, -0.5, 0.5, 0.5], len(scores))
-    found = calibration(pl.DataFrame({SCORE: scores, TARGET: rises}), bins=10)
+    days = on_days(20, len(scores))
+    found = calibration(pl.DataFrame({SESSION: days, SCORE: scores, TARGET: rises}), 1, bins=10)
     assert found["predicted"].is_sorted() and found["predicted"].n_unique() == found.height == 2
     assert found["rows"].to_list() == [405, 595]
     np.testing.assert_allclose(found["predicted"], [0.5 + scores[:405].mean(), 0.5 + scores[405:].mean()])
     np.testing.assert_allclose(found["observed"], [(rises[:405] > 0).mean(), (rises[405:] > 0).mean()])
+
+
+def test_bins_too_close_to_be_told_apart_are_one() -> None:
+    """Marks over each other, with their errors apart, look like a line that goes up and down."""
+    scores = np.repeat([-0.1, -0.001, 0.0, 0.001, 0.1], 20)
+    days = on_days(20, len(scores))
+    found = calibration(pl.DataFrame({SESSION: days, SCORE: scores, TARGET: np.resize([0.5, -0.5], 100)}), 1, bins=5)
+    assert found["rows"].to_list() == [20, 60, 20]
+    np.testing.assert_allclose(found["predicted"], [0.4, 0.5, 0.6])
+
+
+def moved_together(days: int, stocks: int, span: int, rng: np.random.Generator) -> pl.DataFrame:
+    """Rows of a calibrated model, whose stocks rise or fall together; ``span`` sessions share half of what moves them."""
+    market = np.convolve(rng.normal(size=days + span - 1), np.full(span, span**-0.5), "valid")
+    score = rng.random((days, stocks)) * 0.2 - 0.1
+    risen = norm.cdf(np.sqrt(0.5) * market[:, None] + np.sqrt(0.5) * rng.normal(size=(days, stocks))) < 0.5 + score
+    dated = np.repeat(np.arange(days), stocks)
+    return pl.DataFrame({SESSION: dated, SCORE: score.ravel(), TARGET: np.where(risen.ravel(), 0.5, -0.5)})
+
+
+@pytest.mark.parametrize(("horizon", "stocks"), [(1, 60), (5, 20)])
+def test_two_errors_of_a_bin_hold_the_true_share_as_often_as_they_say(horizon: int, stocks: int) -> None:
+    rng = np.random.default_rng(4)
+    tried = pl.concat(calibration(moved_together(240, stocks, horizon, rng), horizon, bins=4) for _ in range(60))
+    off = (tried["observed"] - tried["predicted"]).abs()
+    assert 0.88 <= float((off <= 2 * tried["error"]).mean()) <= 0.98  # type: ignore[arg-type]
+    binomial = (tried["observed"] * (1 - tried["observed"]) / tried["rows"]).sqrt()
+    assert float((off <= 2 * binomial).mean()) < 0.7  # type: ignore[arg-type]
+
+
+def test_the_error_of_a_bin_is_that_of_a_ratio_of_totals_over_its_sessions() -> None:
+    days = [day for day, count in zip(sessions(4), (3, 1, 2, 2), strict=True) for _ in range(count)]
+    rises = np.array([1, 1, 1, 0, 0, 1, 0, 0])
+    (row,) = calibration(pl.DataFrame({SESSION: days, SCORE: [0.1] * 8, TARGET: rises - 0.5}), 1, bins=3).iter_rows(named=True)
+    off = [3 - 1.5, 0 - 0.5, 1 - 1.0, 0 - 1.0]  # of each session: rises less half its rows
+    assert (row["observed"], row["error"]) == (0.5, pytest.approx((4 / 3 * sum(x * x for x in off)) ** 0.5 / 8))
+    assert calibration(pl.DataFrame({SESSION: days[:3], SCORE: [0.1] * 3, TARGET: [0.5, -0.5, 0.5]}), 1, 3)["error"].to_list() == [np.inf]
 
 
 def explained() -> pl.DataFrame:
