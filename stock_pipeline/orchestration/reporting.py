@@ -64,7 +64,10 @@ def _result(result: StageResult) -> str:
         return "failed; what is stored was made before"
     if result.state == "up_to_date":
         return "up to date"
-    return "brought up to date" if result.remade is None else f"rebuilt: {result.remade}"
+    if result.remade is not None:
+        return f"rebuilt: {result.remade}"
+    without_rows = result.stage.tables and result.output is not None and not result.output.writes
+    return "nothing to make for this session" if without_rows else "brought up to date"
 
 
 MOST_ROWS = 50  # of a table shown in the web UI

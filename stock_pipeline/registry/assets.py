@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,12 +28,13 @@ from stock_pipeline.registry import tables
 from stock_pipeline.registry.charts import active_periods
 from stock_pipeline.registry.comparison_data import in_shadow, out_of_fold
 from stock_pipeline.registry.ledger import job_writes, stored_registry
+from stock_pipeline.registry.lifecycle import active_version
 from stock_pipeline.registry.manual import NAMES
 from stock_pipeline.registry.members import changes_of_members
 from stock_pipeline.registry.mirroring import mirrored_versions
 from stock_pipeline.registry.mlflow_mirror import mirror
 from stock_pipeline.registry.reading import all_versions, asset_of, damaged_trainings, stack_members
-from stock_pipeline.registry.registration import Candidate, follow_members, judge_shadows, register
+from stock_pipeline.registry.registration import Candidate, Registry, follow_members, judge_shadows, register
 from stock_pipeline.registry.training_jobs import TrainingOfRun, job_of_run
 from stock_pipeline.storage.reading import Selection
 
@@ -55,7 +57,8 @@ def register_versions(context: StageContext) -> StageOutput | None:
     decisions = now.decisions.join(held.decisions, on=[MODEL, tables.NUMBER], how="anti")
     for row in decisions.iter_rows(named=True):
         context.report_progress(f"{row[MODEL]} {row[VERSION]} {row[tables.DECISION]}")
-    versions = now.versions
+    own = now.of_models(pl.col(MODEL) != STACK)  # the stack's are decided on, and shown, later in the night
+    versions = own.versions
     jobs_ever = stores.rows_ever(tables.TRAINING_JOBS)
     training = _training_of_run(context, candidates, set(held.versions[MODEL]))
     jobs = job_writes(stores, lambda rows: job_of_run(rows, training, jobs_ever)) if training is not None else []
@@ -64,16 +67,24 @@ def register_versions(context: StageContext) -> StageOutput | None:
     return StageOutput(
         writes=(*stored.writes(now), *jobs),
         watermark=context.as_of,
-        charts=lambda: {"active_periods": active_periods(now.decisions, context.as_of)} if versions.height else {},
-        tables={
-            "decisions": now.decisions.sort(AS_OF, MODEL, tables.NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
-            "every_version": versions.sort(AS_OF, MODEL, descending=True),
-        },
+        charts=lambda: _charts(own, context.as_of),
+        tables=_tables(own),
         facts={
             "versions": versions.height,
             **{status: versions.filter(pl.col(tables.STATUS) == status).height for status in (tables.ACTIVE, tables.SHADOW)},
         },
     )
+
+
+def _charts(shown: Registry, until: date) -> dict[str, bytes]:
+    return {"active_periods": active_periods(shown.decisions, until)} if shown.decisions.height else {}
+
+
+def _tables(shown: Registry) -> dict[str, pl.DataFrame]:
+    return {
+        "decisions": shown.decisions.sort(AS_OF, MODEL, tables.NUMBER, descending=True).select(DECISIONS_SHOWN).head(50),
+        "every_version": shown.versions.sort(AS_OF, MODEL, VERSION, descending=True),
+    }
 
 
 def _training_of_run(context: StageContext, candidates: Sequence[Candidate], before: set[str]) -> TrainingOfRun | None:
@@ -101,7 +112,7 @@ def make_stack(context: StageContext) -> StageOutput | None:
     stored = stored_registry(stores)
     reason = None if members.is_empty() else _why_anew(context, stored.registry.versions, members)
     if reason is None:
-        return None if context.is_up_to_date else StageOutput(writes=(), watermark=context.as_of)
+        return _stack_as_it_stands(context, stored.registry)
     with TemporaryDirectory(prefix="stock_pipeline_dry_run_") if context.options.dry_run else nullcontext(context.models_root) as root:
         made = train_stack(stores, settings, context.as_of, members, context.models_root, Path(root))
     own = made.manifest.metrics
@@ -111,8 +122,26 @@ def make_stack(context: StageContext) -> StageOutput | None:
     # One too good to be true becomes no version, and its check stops the night; nor does one that tells no stocks apart.
     sound = is_plausible(own, settings.models.suspicious_rank_ic) and tells_stocks_apart(own)
     decided = stored.writes(now) if sound else ()
+    own = (now if sound else stored.registry).of_models(pl.col(MODEL) == STACK)
     return StageOutput(
-        writes=(*made.training.writes, *decided), watermark=context.as_of, charts=made.charts, tables=made.tables(), facts=made.facts()
+        writes=(*made.training.writes, *decided),
+        watermark=context.as_of,
+        charts=lambda: made.charts() | _charts(own, context.as_of),
+        tables=made.tables() | _tables(own),
+        facts=made.facts(),
+    )
+
+
+def _stack_as_it_stands(context: StageContext, registry: Registry) -> StageOutput | None:
+    """The output where nothing is to be trained: None where the session has been reached, also in a training job."""
+    if context.watermark is not None and context.watermark >= context.as_of:
+        return None
+    own = registry.of_models(pl.col(MODEL) == STACK)
+    there = active_version(own.versions, STACK)
+    note = "there is none: no model of the return has an active version" if there is None else f"version {there[VERSION]} stays active"
+    context.report_progress(note)
+    return StageOutput(
+        writes=(), watermark=context.as_of, charts=lambda: _charts(own, context.as_of), tables=_tables(own), facts={"note": note}
     )
 
 

@@ -1,6 +1,6 @@
 """Execution of training jobs: the stages run in order, and the job's row records the result."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from stock_pipeline.core.errors import InputError
+from stock_pipeline.models.tables import TRAININGS
 from stock_pipeline.orchestration.asset_events import AssetEvents
 from stock_pipeline.orchestration.automation import run_tags
 from stock_pipeline.orchestration.execution import Run, StageFailure, StageResult, execute_stages, problem_of, sentence_of
@@ -73,10 +74,13 @@ def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: R
     choices = {name: row[name] for name in training_jobs.CHOICES}
     options = RunOptions(full_refresh=True, keeps_folds=True, models=chosen, dry_run=row["dry_run"], **choices)
     problems: dict[str, str | None] = {}  # of each stage that was executed
+    made = set[str]()  # the stages that made a training
     error: str | None = "it was stopped"
     try:
         for result in execute_stages(stages, replace(run, options=options)):
             problems[result.stage.name] = problem_of(result)
+            if isinstance(result, StageResult) and result.output is not None:
+                made.update(result.stage.name for write in result.output.writes if write.schema is TRAININGS)
             report(result)
             del result  # with the frames that it has made
         error = None if row["dry_run"] else _unregistered(stages, problems)
@@ -84,7 +88,7 @@ def run_job(row: Mapping[str, Any], stages: Sequence[Stage], run: Run, report: R
         error = sentence_of(problem)
         raise
     finally:
-        succeeded, failed = _trained(stages, problems)
+        succeeded, failed = _trained(stages, problems, made)
         then = run.clock()
         rows = change_jobs(run.stores, lambda held: training_jobs.with_finished_job(held, row[JOB], then, succeeded, failed, error), then)
     sound = [problem for problem in problems.values() if problem is None]
@@ -104,10 +108,12 @@ def _trains(stage: Stage) -> bool:
     return stage.cadence == "training" or stage.keys[0] == STACK_ASSET
 
 
-def _trained(stages: Sequence[Stage], problems: Mapping[str, str | None]) -> tuple[list[str], dict[str, str]]:
-    """The models that were trained, and why each of the others was not."""
-    found = {stage.keys[0][1]: problems.get(stage.name, "the run ended before it was trained") for stage in stages if _trains(stage)}
-    return [name for name, why in found.items() if why is None], {name: why for name, why in found.items() if why is not None}
+def _trained(stages: Sequence[Stage], problems: Mapping[str, str | None], made: Set[str]) -> tuple[list[str], dict[str, str]]:
+    """The models that were trained, and why others were not; a stack that is left as it was is among neither."""
+    asked = {stage.keys[0][1]: stage.name for stage in stages if _trains(stage)}
+    failed = {name: problems.get(stage, "the run ended before it was trained") for name, stage in asked.items()}
+    trained = [name for name, stage in asked.items() if stage in made and failed[name] is None]
+    return trained, {name: why for name, why in failed.items() if why is not None}
 
 
 def _unregistered(stages: Sequence[Stage], problems: Mapping[str, str | None]) -> str | None:

@@ -40,6 +40,10 @@ class Registry:
     versions: pl.DataFrame
     decisions: pl.DataFrame
 
+    def of_models(self, chosen: pl.Expr) -> "Registry":
+        """The registry's rows of the models for which ``chosen`` holds."""
+        return Registry(self.versions.filter(chosen), self.decisions.filter(chosen))
+
     def record_decision(
         self, version: Mapping[str, Any], decision: str, decision_basis: str, signed: SignOff, **figures: Any
     ) -> "Registry":

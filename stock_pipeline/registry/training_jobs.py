@@ -116,7 +116,7 @@ def with_started_job(jobs: pl.DataFrame, number: int, moment: datetime) -> pl.Da
 def with_finished_job(
     jobs: pl.DataFrame, number: int, moment: datetime, succeeded: Sequence[str], failed: Mapping[str, str], error: str | None = None
 ) -> pl.DataFrame:
-    """The rows of TRAINING_JOBS after a job has ended; FAILED where it has an error, or where none of its models was trained.
+    """The rows of TRAINING_JOBS after a job has ended; FAILED where it has an error, or where models failed and none was trained.
 
     Args:
         jobs: the rows as they are.
@@ -127,7 +127,7 @@ def with_finished_job(
         error: why the job as a whole failed; None: it did not.
     """
     row = job_of(jobs, number)
-    if error is None and not set(succeeded) & set(json.loads(row[MODELS])):
+    if error is None and failed and not set(succeeded) & set(json.loads(row[MODELS])):
         error = "no model could be trained"
     ended = {
         tables.STATE: tables.COMPLETED if error is None else tables.FAILED,

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from stock_pipeline.core.charts import alternative_text
 from stock_pipeline.core.columns import ALL_PERIODS, AS_OF, FOLD, METRIC, MODEL, PERIOD, TRAINING_ID, VALUE, VERSION
 from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.tables import WALK_FORWARD_SPLITS
@@ -23,6 +24,7 @@ from stock_pipeline.models.reading import load_stack
 from stock_pipeline.models.stacking import stack_weights, widen
 from stock_pipeline.models.tables import MODEL_METRICS, OUT_OF_FOLD_PREDICTIONS, TRAININGS
 from stock_pipeline.orchestration.execution import StageResult
+from stock_pipeline.orchestration.reporting import metadata_of
 from stock_pipeline.registry.manual import promote_version, roll_back_version, set_enabled
 from stock_pipeline.registry.reading import active_versions
 from stock_pipeline.registry.tables import ACTIVE, DECISIONS, MEMBERS, MODEL_VERSIONS, REJECTED, RETIRED, STACK_ASSET, STATUS
@@ -44,8 +46,17 @@ CORE = hash_features(feature_set("core").names)
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
-    """Two folds of a night, and a first training of two models, both active, and weighed by a stack."""
-    stores = ingested(tmp_path, NIGHT)
+    """A first training of two models, both active, and weighed by a stack."""
+    stores = with_folds(tmp_path)
+    train(stores, RIDGE, 1)
+    train(stores, FOREST, 1)
+    night(stores)
+    return stores
+
+
+def with_folds(home: Path) -> Stores:
+    """Two folds of a night."""
+    stores = ingested(home, NIGHT)
     common = {
         AS_OF: NIGHT,
         "window": "expanding",
@@ -60,9 +71,6 @@ def stores(tmp_path: Path) -> Stores:
         for fold, first, last in ((1, 6, 17), (2, 18, 29))
     ]
     put(stores, WALK_FORWARD_SPLITS, folds, NIGHT)
-    train(stores, RIDGE, 1)
-    train(stores, FOREST, 1)
-    night(stores)
     return stores
 
 
@@ -179,6 +187,43 @@ def test_without_a_change_nothing_is_written_and_a_new_session_is_reached(stores
     put(stores, INSTRUMENTS, [{"instrument": "BBB", "symbol": "BBB", "source": "tests"}], later, INGESTION)
     assert night(stores).reached == later
     assert statuses(stores, STACK) == [ACTIVE]
+
+
+def told(result: StageResult) -> tuple[set[tuple[str, int]], set[str]]:
+    """The versions that the tables of a stage show, and the models that its picture of times in service names with theirs."""
+    assert result.output is not None
+    shown = result.output.tables
+    named = {MODEL: shown["decisions"].select(MODEL, VERSION).rows(), "all": shown["every_version"].select(MODEL, VERSION).rows()}
+    assert set(named[MODEL]) == set(named["all"])
+    picture = alternative_text(result.output.charts()["active_periods"])
+    return set(named["all"]), set(picture.rpartition("In service now: ")[2].split(", "))
+
+
+def test_base_models_are_shown_by_the_registry_and_the_stack_by_itself_never_a_version_behind(tmp_path: Path) -> None:
+    stores = with_folds(tmp_path)
+    settings = plain_settings(stores.home, models={"suspicious_rank_ic": 0.99})
+    for model in (RIDGE, FOREST):
+        train(stores, model, 1)
+    first, of_first = make(MODEL_VERSIONS, stores, settings), make(STACK_ASSET, stores, settings)
+    assert told(first) == ({(RIDGE, 1), (FOREST, 1)}, {f"{RIDGE} version 1", f"{FOREST} version 1"})
+    assert told(of_first) == ({(STACK, 1)}, {f"{STACK} version 1"})
+    train(stores, RIDGE, 2, knows=0.3)
+    second, of_second = make(MODEL_VERSIONS, stores, settings), make(STACK_ASSET, stores, settings)
+    assert told(second) == ({(RIDGE, 1), (RIDGE, 2), (FOREST, 1)}, {f"{RIDGE} version 2", f"{FOREST} version 1"})
+    assert told(of_second) == ({(STACK, 1), (STACK, 2)}, {f"{STACK} version 2"})
+    put(stores, INSTRUMENTS, [{"instrument": "BBB", "symbol": "BBB", "source": "tests"}], date(2012, 12, 31), INGESTION)
+    later = make(STACK_ASSET, stores, settings)
+    assert told(later) == told(of_second) and later.output is not None and later.output.facts["note"] == "version 2 stays active"
+
+
+def test_where_there_is_nothing_to_weigh_it_is_said_and_a_job_brings_nothing_up_to_date(tmp_path: Path) -> None:
+    stores = with_folds(tmp_path)
+    first = make(STACK_ASSET, stores, plain_settings(stores.home))
+    assert first.output is not None
+    assert first.output.facts["note"] == "there is none: no model of the return has an active version" and not first.output.charts()
+    assert metadata_of(first, STACK_ASSET)["result"] == "nothing to make for this session"
+    again = make(STACK_ASSET, stores, plain_settings(stores.home), full_refresh=True)
+    assert (again.output, again.state, again.materialised) == (None, "up_to_date", False)
 
 
 def test_a_damaged_stack_is_made_again_and_a_damaged_member_left_out_until_it_is_mended(stores: Stores) -> None:

@@ -88,6 +88,12 @@ def test_a_job_has_failed_where_nothing_came_of_it(succeeded: list[str], error: 
     assert (row[STATE], row["error"]) == (state, told)
 
 
+def test_a_job_for_the_stack_alone_that_leaves_it_as_it_was_has_not_failed() -> None:
+    jobs = with_started_job(waiting(TrainingRequest(("stack",))), 1, NOW)
+    assert job_of(with_finished_job(jobs, 1, LATER, [], {}), 1)[STATE] == COMPLETED
+    assert job_of(with_finished_job(jobs, 1, LATER, [], {"stack": "it is damaged"}), 1)[STATE] == FAILED
+
+
 def test_a_second_job_is_refused_until_the_first_has_ended() -> None:
     with pytest.raises(
         InputError,
