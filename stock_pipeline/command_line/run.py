@@ -34,7 +34,8 @@ TOP = 10
 @click.option(
     "--models",
     type=text,
-    help="Base models to train, separated by commas; the stack weighs these. By default all. The daemon trains those that are missing; "
+    help="Base models to train, separated by commas; the registry decides on them, and the stack follows. By default all. "
+    "The daemon trains those that are missing; "
     "to leave some out for good, set models.names.",
 )
 @click.option("--train/--no-train", default=True, help="Whether to train the models. Without it the active ones predict.")
@@ -65,7 +66,7 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     """
     from stock_pipeline.checked_settings import checked_settings
     from stock_pipeline.command_line.progress import RunWatcher
-    from stock_pipeline.command_line.tables import show_made
+    from stock_pipeline.command_line.tables import show_made, show_universe
     from stock_pipeline.datasets.splits import check_history
     from stock_pipeline.market_data.preflight import check_sources
     from stock_pipeline.orchestration.automation import FULL_RUN
@@ -74,6 +75,7 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
     from stock_pipeline.orchestration.progress import listening
     from stock_pipeline.stages import all_stages
     from stock_pipeline.storage import open_stores
+    from stock_pipeline.universe.tables import DAILY_UNIVERSE_ASSET
 
     settings = _with_models(checked_settings(), models)
     stores = open_stores(settings.home, settings.lock_wait_seconds)
@@ -96,9 +98,10 @@ def full_run(options: "RunOptions", models: tuple[str, ...] | None, train: bool 
             sound += isinstance(result, StageResult) and not result.blocked
             del result  # with the frames that it has made
     show_made(watcher.ended, watcher.stopped, time.perf_counter() - began)
+    show_universe(watcher.notes.get(DAILY_UNIVERSE_ASSET))
     if sound == len(stages):
         with stores.shared_reader("ml"):
-            _show_results(stores)
+            _show_results(stores, settings)
     return sound == len(stages) and all(event.error is None for event in watcher.ended)
 
 
@@ -114,10 +117,11 @@ def _with_models(settings: "Settings", names: tuple[str, ...] | None) -> "Settin
     return settings.model_copy(update={"models": settings.models.model_copy(update={"names": known})})
 
 
-def _show_results(stores: "Stores") -> None:
+def _show_results(stores: "Stores", settings: "Settings") -> None:
     from stock_pipeline.backtest.tables import METRICS
     from stock_pipeline.command_line.tables import show_backtest, show_drift, show_models, show_note, show_suggestions, show_web_ui
     from stock_pipeline.drift.tables import FEATURE_DRIFT
+    from stock_pipeline.labels.catalogue import predicted_horizon
     from stock_pipeline.portfolio.profiles import PROFILES
     from stock_pipeline.portfolio.reading import latest_suggestions
     from stock_pipeline.registry.overview import model_status
@@ -126,9 +130,10 @@ def _show_results(stores: "Stores") -> None:
 
     latest = Selection(latest=True)
     show_models(model_status(stores))
-    show_note(note_on_universe(stores))
-    suggested = latest_suggestions(stores, PROFILES[0].name)
-    show_suggestions(suggested.head(TOP), PROFILES[0], suggested.height)
+    minimum = settings.universe.minimum_stocks
+    show_note(note_on_universe(stores, minimum))
+    suggested = latest_suggestions(stores, PROFILES[0].name, minimum)
+    show_suggestions(suggested.head(TOP), PROFILES[0], predicted_horizon(settings.labels), suggested.height)
     show_backtest(stores.read(METRICS, latest))
     show_drift(stores.read(FEATURE_DRIFT, latest))
     show_web_ui()

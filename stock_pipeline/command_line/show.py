@@ -26,14 +26,17 @@ def status(as_json: bool) -> None:
     from stock_pipeline.registry.overview import model_status
     from stock_pipeline.registry.training_jobs import latest_first
     from stock_pipeline.stages import all_stages
-    from stock_pipeline.universe.reading import note_on_universe
+    from stock_pipeline.universe.checks import ENOUGH
+    from stock_pipeline.universe.reading import note_on_universe, shortage_now
 
     settings, stores = open_home()
     jobs = latest_first(living_jobs(stores, utc_now()))  # which may have to write, and so comes before the stores are held open
     with stores.shared_readers():
         assets, models = asset_status(stores, all_stages(settings)), model_status(stores)
-        verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs, models)
-        note = note_on_universe(stores) if stores.exist else None
+        few = shortage_now(stores, settings.universe.minimum_stocks)
+        reasons = {} if few is None else {ENOUGH: few}
+        verdict = verdict_on(stores.home.absolute(), assets, stores.market_session(), jobs, models, reasons)
+        note = note_on_universe(stores, settings.universe.minimum_stocks) if stores.exist and few is None else None
     if as_json:
         print_json({"home": str(settings.home), "verdict": verdict.readable, "note": note, "assets": assets, "models": models})
     else:
@@ -55,13 +58,16 @@ def suggest(profile: str, top: int, as_json: bool, as_csv: bool) -> None:
     """Show the stocks suggested after the last session."""
     import polars as pl
 
-    from stock_pipeline.command_line.tables import show_suggestions
+    from stock_pipeline.command_line.tables import show_note, show_suggestions
+    from stock_pipeline.labels.catalogue import predicted_horizon
     from stock_pipeline.portfolio.profiles import chosen_profiles
     from stock_pipeline.portfolio.reading import latest_suggestions
+    from stock_pipeline.universe.reading import note_on_universe
 
     one_form(as_json, as_csv)
-    _, stores = open_home()
-    held = {chosen: latest_suggestions(stores, chosen.name) for chosen in chosen_profiles(profile)}
+    settings, stores = open_home()
+    minimum = settings.universe.minimum_stocks
+    held = {chosen: latest_suggestions(stores, chosen.name, minimum) for chosen in chosen_profiles(profile)}
     shown = pl.concat([rows.head(top) for rows in held.values()])
     if as_csv:
         print_csv(shown.columns, shown.to_dicts())
@@ -69,7 +75,8 @@ def suggest(profile: str, top: int, as_json: bool, as_csv: bool) -> None:
         print_json({"profile": profile, "suggestions": shown.to_dicts()})
     else:
         for chosen, rows in held.items():
-            show_suggestions(rows.head(top), chosen, rows.height, top)
+            show_suggestions(rows.head(top), chosen, predicted_horizon(settings.labels), rows.height, top)
+        show_note(note_on_universe(stores, minimum))
 
 
 @click.command()

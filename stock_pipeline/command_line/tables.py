@@ -89,7 +89,7 @@ SUGGESTION_COLUMNS: Final = {
     "weight": figure("weight"),
 }
 EXPLAINED: Final = (
-    "Predicted excess: expected return over the mean of all stocks, before costs, from the next open over the first of labels.horizons; "
+    "Predicted excess: expected return over the mean of all stocks, before costs, from the next open over {}; "
     "the interval holds four of five outcomes; odds: of beating that mean; cost: of a round trip."
 )
 BACKTEST_COLUMNS: Final = {
@@ -137,7 +137,13 @@ def show_verdict(verdict: HomeVerdict, home: object) -> None:
 def show_note(note: str | None) -> None:
     """Say what a reader of the results should know; nothing where there is nothing."""
     if note is not None:
-        say(note, lead="Mind:")
+        say(note, lead="Note:")
+
+
+def show_universe(told: str | None) -> None:
+    """Say who is in the universe and who is not, where a run has made it anew."""
+    if told is not None:
+        say(told, lead="Universe:")
 
 
 def show_nothing_yet(home: object) -> None:
@@ -154,9 +160,11 @@ def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
     """Show the active version of every model, its out-of-fold metrics, and why its last training failed, if it did."""
     active = [row for row in rows if row["active_version"] is not None]
     _show_rows("Models", MODEL_COLUMNS, active)
-    without = [row["model"] for row in rows if row["active_version"] is None]
-    if without:
-        say(f"Without an active version: {', '.join(without)}.")
+    without = [row for row in rows if row["active_version"] is None]
+    for told, found in (("Never trained", 0), ("Trained, but without an active version", 1)):
+        names = [row["model"] for row in without if min(row["versions"], 1) == found]
+        if names:
+            say(f"{told}: {', '.join(names)}.")
     for row in rows:
         if row.get("problem") is not None:
             say(row["problem"], lead=f"{row['model']} failed last time:")
@@ -216,12 +224,13 @@ def show_job(row: Mapping[str, Any]) -> None:
         say(shown, lead=f"{name.replace('_', ' ')}:", lead_style="bold")
 
 
-def show_suggestions(rows: pl.DataFrame, profile: RiskProfile, held: int | None = None, asked: int | None = None) -> None:
+def show_suggestions(rows: pl.DataFrame, profile: RiskProfile, horizon: int, held: int | None = None, asked: int | None = None) -> None:
     """Show suggested stocks, best first.
 
     Args:
         rows: rows of SUGGESTED_STOCKS, those to show.
         profile: the risk profile that they are suggested for.
+        horizon: sessions of the return that is predicted.
         held: how many stocks the profile holds; None: as many as are shown.
         asked: how many were asked for; a note says where there are fewer. None: no limit, and no note.
     """
@@ -231,9 +240,12 @@ def show_suggestions(rows: pl.DataFrame, profile: RiskProfile, held: int | None 
     if not held:
         say(f"No stock passes the filters of profile {profile.name}: {profile.description}")
     elif asked is not None and held < asked:
-        say(f"Profile {profile.name} has {held} stocks, fewer than the {asked:,} asked for; those are all of them.")
+        many = "1 stock" if held == 1 else f"{held} stocks"
+        say(f"Profile {profile.name} has {many}, fewer than the {asked:,} asked for; no other passes its filters.")
     if rows["predicted_excess_return"].count() + rows["excess_return_low"].count():
-        say(EXPLAINED)
+        say(EXPLAINED.format("the next session" if horizon == 1 else f"{horizon} sessions"))
+    if rows["predicted_excess_return"].count() and not (rows["predicted_excess_return"] >= rows["round_trip_cost"]).any():
+        say("No predicted excess shown here reaches the cost of its round trip: a trade for it alone would not pay.")
 
 
 def _suggestion(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,7 +254,7 @@ def _suggestion(row: Mapping[str, Any]) -> dict[str, Any]:
         **row,
         "close": f"{row['close']:,.2f}",
         "volatility": f"{row['volatility']:.0%}",
-        "predicted_excess_return": None if predicted is None else f"{predicted:+.4%}",
+        "predicted_excess_return": None if predicted is None else _signed(predicted, 4),
         "interval": _interval(row["excess_return_low"], row["excess_return_high"]),
         "probability_positive": None if row["probability_positive"] is None else f"{row['probability_positive']:.1%}",
         "round_trip_cost": None if row["round_trip_cost"] is None else f"{row['round_trip_cost']:.2%}",
@@ -252,7 +264,13 @@ def _suggestion(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _interval(low: float | None, high: float | None) -> str | None:
-    return None if low is None or high is None else f"{low:+.1%}..{high:+.1%}"
+    return None if low is None or high is None else f"{_signed(low, 1)}..{_signed(high, 1)}"
+
+
+def _signed(share: float, decimals: int) -> str:
+    """A share in percent with its sign, without one where it rounds to nothing."""
+    told = f"{share:+z.{decimals}%}"
+    return told if float(told[:-1]) else told[1:]
 
 
 def show_backtest(summary: pl.DataFrame) -> None:

@@ -39,7 +39,7 @@ SECONDS_TO_TAKE_OVER = 30.0  # for a process of its own to take the lock over fr
 def train(background: bool, job: int | None, as_json: bool, models: str | None, **asked: Any) -> None:
     """Train models on the stored data, as a training job.
 
-    The stack then weighs them, and the registry makes versions of them and decides on these.
+    The registry makes versions of them and decides on these; the stack then weighs those that are active.
     """
     from stock_pipeline.orchestration.execution import Run
     from stock_pipeline.registry.training_jobs import TrainingRequest, chosen_models

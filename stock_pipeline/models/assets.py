@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from stock_pipeline.core.columns import PAST_VOLATILITY, RANK_IC
+from stock_pipeline.core.errors import InputError
 from stock_pipeline.datasets.panel import hash_of_panel, sessions_learned
 from stock_pipeline.datasets.reading import read_splits, write_training_panel
 from stock_pipeline.datasets.splits import Split, chosen_splits, inner_splits
@@ -44,6 +45,7 @@ from stock_pipeline.models.tables import (
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage
 from stock_pipeline.settings import Settings
+from stock_pipeline.universe.reading import shortage_now
 from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 TABLES = (TRAININGS, OUT_OF_FOLD_PREDICTIONS, MODEL_METRICS, SHAP_VALUES, FEATURE_IMPORTANCE, TRIALS, RETURN_CALIBRATIONS)
@@ -69,6 +71,8 @@ def _trained(context: StageContext, entry: ModelEntry) -> StageOutput:
         folder = Path(name)
         write_training_panel(context.stores, context.settings, context.as_of, entry.target, folder)
         learned = sessions_learned(folder)
+        if learned.is_empty():
+            raise InputError(_nothing_to_learn(context, entry.name))
         plan = _plan(context, entry, learned)
         # What a fold follows from is in its name, so that only a person who asks for everything anew has reason not to take it.
         may_read = context.options.keeps_folds or not context.options.full_refresh
@@ -82,6 +86,12 @@ def _trained(context: StageContext, entry: ModelEntry) -> StageOutput:
             training, manifest = _recorded(context, fitted, said)
         kept.forget_the_rest()
     return _output(context, training, manifest)
+
+
+def _nothing_to_learn(context: StageContext, model: str) -> str:
+    few = shortage_now(context.stores, context.settings.universe.minimum_stocks)
+    remedy = "bring in more history or widen the training window"
+    return f"there is no labelled row to train {model} on" + (f"; {remedy}" if few is None else f": {few}")
 
 
 def _plan(context: StageContext, entry: ModelEntry, learned: pl.Series) -> Plan:

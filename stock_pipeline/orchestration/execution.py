@@ -204,7 +204,9 @@ def problem_of(result: "StageResult | StageFailure") -> str | None:
 
 
 def facts_of(verdict: CheckOutcome) -> str:
-    """The facts of a check for a sentence, frames left out."""
+    """The facts of a check for a sentence, frames left out; where one of them is the problem in words, that alone."""
+    if "problem" in verdict.facts:
+        return str(verdict.facts["problem"])
     return ", ".join(f"{name} {value}" for name, value in verdict.facts.items() if not isinstance(value, pl.DataFrame))
 
 

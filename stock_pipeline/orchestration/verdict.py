@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 ENDED: Final = frozenset({"COMPLETED", "FAILED"})
@@ -42,6 +43,7 @@ def verdict_on(
     reached: date | None,
     jobs: Iterable[Mapping[str, Any]],
     models: Sequence[Mapping[str, Any]],
+    reasons: Mapping[str, str] = MappingProxyType({}),
 ) -> HomeVerdict:
     """The verdict on a data directory: wrong where something failed (an asset, a check, a training) or rows end too early.
 
@@ -53,12 +55,12 @@ def verdict_on(
         reached: the last session ingested; None where there is none yet.
         jobs: training jobs, the latest first, with ``models``, ``succeeded`` and ``failed`` decoded.
         models: rows of ``model_status``.
+        reasons: why a check failed, by its name, where that is known.
     """
     if reached is None and all(row["last_run"] is None for row in assets):
         return HomeVerdict("empty", nothing_in(home))
-    found = tuple(
-        _unique((*_failed(assets), *_failed_checks(assets), *_behind(assets, reached), *_failed_jobs(jobs, assets), *_untrained(models)))
-    )
+    made = (*_failed(assets), *_failed_checks(assets, reasons), *_behind(assets, reached), *_failed_jobs(jobs, assets))
+    found = tuple(_unique((*made, *_untrained(models, assets))))
     if not found:
         return HomeVerdict("well", f"All is well: every table has reached {reached}, and nothing failed.")
     many = f"{len(found)} things are" if len(found) > 1 else "1 thing is"
@@ -74,16 +76,22 @@ def _unique(problems: Iterable[Problem]) -> Iterator[Problem]:
             yield problem
 
 
-def _failed(assets: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+def _failed(assets: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
     for row in assets:
         if row["last_result"] == "failed" or row["error"] is not None:
-            yield Problem(row["asset"], f"failed last time: {row['error'] or 'without a reason'}")
+            yield Problem(row["asset"], f"failed last time: {row['error'] or 'without a reason'}{_waiting_for(row, assets)}")
 
 
-def _failed_checks(assets: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+def _failed_checks(assets: Sequence[Mapping[str, Any]], reasons: Mapping[str, str]) -> Iterator[Problem]:
     for row in assets:
         if failed := row.get("failed_checks"):
-            yield Problem(row["asset"], f"failed {', '.join(failed)}, which the web UI shows under its checks")
+            why = "; ".join(reasons[name] for name in failed if name in reasons) or "the web UI shows the reason under its checks"
+            yield Problem(row["asset"], f"failed {', '.join(failed)}: {why}{_waiting_for(row, assets)}")
+
+
+def _waiting_for(row: Mapping[str, Any], assets: Iterable[Mapping[str, Any]]) -> str:
+    waiting = sum(row["asset"] in other.get("waits_for", ()) for other in assets)
+    return f"; {waiting} assets wait for that" if waiting > 1 else "; 1 asset waits for that" if waiting else ""
 
 
 def _behind(assets: Iterable[Mapping[str, Any]], reached: date | None) -> Iterator[Problem]:
@@ -91,15 +99,20 @@ def _behind(assets: Iterable[Mapping[str, Any]], reached: date | None) -> Iterat
         yield Problem("market_data", "no session has been ingested yet")
         return
     for row in assets:
-        if row["table"] is None or (row["watermark"] is not None and date.fromisoformat(row["watermark"]) >= reached):
+        if (
+            row["table"] is None
+            or row.get("waits_for")
+            or (row["watermark"] is not None and date.fromisoformat(row["watermark"]) >= reached)
+        ):
             continue
         at = "has never been made" if row["watermark"] is None else f"has reached {row['watermark']} only"
         yield Problem(row["asset"], f"{at}; the last session ingested is {reached}")
 
 
-def _untrained(models: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+def _untrained(models: Iterable[Mapping[str, Any]], assets: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
     """Without any active version nothing is predicted, and stocks are suggested by their risk alone."""
-    if all(row["active_version"] is None for row in models):
+    waiting = any(row["asset"].startswith("models/") and row.get("waits_for") for row in assets)  # training could not succeed
+    if not waiting and all(row["active_version"] is None for row in models):
         yield Problem("models", "none has an active version, so nothing is predicted; train them with `stock-pipeline train`")
 
 

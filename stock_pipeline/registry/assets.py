@@ -122,12 +122,12 @@ def make_stack(context: StageContext) -> StageOutput | None:
     # One too good to be true becomes no version, and its check stops the night; nor does one that tells no stocks apart.
     sound = is_plausible(own, settings.models.suspicious_rank_ic) and tells_stocks_apart(own)
     decided = stored.writes(now) if sound else ()
-    own = (now if sound else stored.registry).of_models(pl.col(MODEL) == STACK)
+    shown = (now if sound else stored.registry).of_models(pl.col(MODEL) == STACK)
     return StageOutput(
         writes=(*made.training.writes, *decided),
         watermark=context.as_of,
-        charts=lambda: made.charts() | _charts(own, context.as_of),
-        tables=made.tables() | _tables(own),
+        charts=lambda: made.charts() | _charts(shown, context.as_of),
+        tables=made.tables() | _tables(shown),
         facts=made.facts(),
     )
 

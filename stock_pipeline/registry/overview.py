@@ -64,10 +64,12 @@ def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
 def model_status(stores: Stores) -> list[dict[str, Any]]:
     """One row per model of the catalogue and the stack; null where it has no active version. Values are ready for JSON.
 
-    ``problem`` is why the last training failed, null where it did not; ``weight`` is how much the model counts in the active stack.
+    ``versions`` counts those that there were, ``problem`` is why the last training failed, null where it did not, and ``weight`` is how
+    much the model counts in the active stack.
     """
     if not stores.exist:
-        return [{"model": name, "active_version": None} for name in NAMES]
+        return [{"model": name, "active_version": None, "versions": 0} for name in NAMES]
+    counted = stores.read(MODEL_VERSIONS, Selection(columns=(MODEL,)))[MODEL].to_list()
     versions = {row[MODEL]: row for row in active_versions(stores).iter_rows(named=True)}
     weights = json.loads(versions[STACK]["parameters"])["weights"] if STACK in versions else {}
     metrics, tasks = overall_metrics(stores), stores.last_executions()
@@ -75,7 +77,8 @@ def model_status(stores: Stores) -> list[dict[str, Any]]:
     for name in NAMES:
         task = tasks.get(asset_of(name))
         row = {"model": name, "active_version": None} if name not in versions else _row(stores, name, versions[name], metrics)
-        found.append(row | {"weight": weights.get(name), "problem": None if task is None else task.error})
+        of_model = {"versions": counted.count(name), "weight": weights.get(name)}
+        found.append(row | of_model | {"problem": None if task is None else task.error})
     return found
 
 

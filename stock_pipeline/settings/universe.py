@@ -26,5 +26,5 @@ class UniverseSettings(Section):
         description="kinds of securities left out, by symbol or name, as a list: `warrant`, `right`, `unit`, `preferred`; may be empty",
     )
     minimum_stocks: int = Field(
-        5, ge=1, description="fewest stocks whose ranks mean anything; of a session with fewer, nothing is learned and nothing predicted"
+        5, ge=2, description="fewest stocks whose ranks mean anything; of a session with fewer, nothing is learned and nothing predicted"
     )

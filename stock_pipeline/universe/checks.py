@@ -15,8 +15,8 @@ from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline.universe.compute import UniverseRules, compute_universe
 from stock_pipeline.universe.panel import read_panel
-from stock_pipeline.universe.reading import TELLING_STOCKS, note_on_few_stocks
-from stock_pipeline.universe.tables import DAILY_UNIVERSE, DAILY_UNIVERSE_ASSET, INSIDE, STATUS, TOO_FEW
+from stock_pipeline.universe.reading import TELLING_STOCKS, note_on_few_stocks, shortage
+from stock_pipeline.universe.tables import DAILY_UNIVERSE, DAILY_UNIVERSE_ASSET, INSIDE, STATUS
 
 SAMPLE: Final = 12  # symbols, others every night
 EXAMPLES: Final = 5
@@ -63,17 +63,11 @@ def _cuts(panel: pl.DataFrame) -> list[date]:
 
 def _counted(stored: pl.DataFrame, as_of: date, minimum: int) -> dict[str, CheckOutcome]:
     """The verdicts on the number of stocks of the last session."""
-    statuses = stored.group_by(STATUS).len("stocks").sort("stocks", STATUS, descending=[True, False])
     inside = int((stored[STATUS] == INSIDE).sum())
-    passing = inside + int((stored[STATUS] == TOO_FEW).sum())
-    why = ", ".join(f"{status} {stocks}" for status, stocks in statuses.iter_rows())
-    told = (
-        f"{passing} of {stored.height} stocks with a bar of {as_of} can be ranked, but universe.minimum_stocks asks for {minimum} ({why}); "
-        "bring more stocks, or change the settings of the universe"
-    )
-    few = note_on_few_stocks(inside)
+    told = f"no stock has a bar of {as_of}" if stored.is_empty() else shortage(stored, minimum)
+    few = told or note_on_few_stocks(inside)
     return {
-        ENOUGH: CheckOutcome(inside > 0, {"stocks": inside, "required": minimum} | ({} if inside else {"problem": told})),
+        ENOUGH: CheckOutcome(told is None, {"stocks": inside, "required": minimum} | ({} if told is None else {"problem": told})),
         TELLING: CheckOutcome(few is None, {"stocks": inside} | ({} if few is None else {"note": few})),
     }
 

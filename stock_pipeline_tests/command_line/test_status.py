@@ -72,10 +72,10 @@ def test_how_little_ranks_of_few_stocks_tell_is_said(stores: Stores) -> None:
     everyone_in(stores, stocks.head(5).with_columns(session=pl.lit(date(2024, 5, 2))), DAY)
     everyone_in(stores, stocks.head(7), DAY)
     told = " ".join(invoke(stores.home, "status").output.split())
-    assert "Mind: only 7 stocks are in the universe" in told and "rank IC is off by 0.41" in told
+    assert "Note: only 7 stocks are in the universe" in told and "rank IC is off by 0.41" in told
     assert json.loads(invoke(stores.home, "status", "--json").output)["note"].startswith("only 7 stocks")
     everyone_in(stores, stocks, DAY)
-    assert "Mind" not in invoke(stores.home, "status").output
+    assert "Note" not in invoke(stores.home, "status").output
     assert json.loads(invoke(stores.home, "status", "--json").output)["note"] is None
 
 

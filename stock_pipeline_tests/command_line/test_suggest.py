@@ -22,7 +22,7 @@ from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.suggest import EXPECTATION
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
 from stock_pipeline.storage import Stores
-from stock_pipeline_tests.factories.rows import empty_stores, put
+from stock_pipeline_tests.factories.rows import empty_stores, everyone_in, put
 from stock_pipeline_tests.harness.invocation import invoke
 
 DAY = date(2024, 5, 3)
@@ -108,6 +108,32 @@ def test_a_width_that_is_none_is_passed_over(columns: str, stores: Stores) -> No
     assert ended.exit_code == 0 and "77.73" in ended.output
 
 
+def told_share(share: float) -> str:
+    told = f"{share:+.4%}"
+    return "0.0000%" if told in ("+0.0000%", "-0.0000%") else told
+
+
+@pytest.mark.parametrize("tiny", [1e-19, -1e-19, 0.0])
+def test_nothing_has_no_sign(tiny: float, stores: Stores) -> None:
+    put(stores, SUGGESTED_STOCKS, [row("default", 1, predicted_excess_return=tiny, excess_return_low=-tiny)], DAY)
+    told = suggest(stores).output.split()
+    assert "0.0000%" in told and "0.0%..+1.6%" in told
+
+
+def test_the_horizon_is_told_in_sessions_and_whether_a_trade_would_pay(stores: Stores) -> None:
+    told = " ".join(suggest(stores).output.split())
+    assert "from the next open over the next session;" in told and "No predicted excess shown here reaches the cost" in told
+    put(stores, SUGGESTED_STOCKS, [row("default", 1, predicted_excess_return=0.002), row("default", 2)], DAY)
+    told = " ".join(suggest(stores, STOCK_PIPELINE_LABELS__HORIZONS="5,1").output.split())
+    assert "from the next open over 5 sessions;" in told and "reaches the cost" not in told
+
+
+def test_one_stock_is_one_and_few_of_them_are_noted(stores: Stores) -> None:
+    everyone_in(stores, pl.DataFrame({"symbol": [f"S{number}" for number in range(7)], "session": [DAY] * 7}), DAY)
+    told = " ".join(suggest(stores, "--profile", "aggressive").output.split())
+    assert "Profile aggressive has 1 stock, fewer than" in told and "Note: only 7 stocks are in the universe" in told
+
+
 FIGURES = st.fixed_dictionaries(
     {
         "symbol": st.text(max_size=20),
@@ -129,12 +155,12 @@ def test_no_figure_of_any_suggestion_is_cut_at_any_width(found: list[dict[str, A
     frame = pl.DataFrame(rows, schema=SUGGESTED_STOCKS.dtypes)
     output = io.StringIO()
     with patch.dict(os.environ, {"COLUMNS": str(width)}), contextlib.redirect_stdout(output):
-        show_suggestions(frame, PROFILES[0])
+        show_suggestions(frame, PROFILES[0], 1)
     lines = output.getvalue().splitlines()
     for rank, one in enumerate(rows, 1):
         # more than one line only where prices and names are such that 80 columns do not hold them
         told = " ".join(line for line in lines if line.split()[:1] == [str(rank)]).split()
-        predicted = "-" if one["predicted_excess_return"] is None else f"{one['predicted_excess_return']:+.4%}"
+        predicted = "-" if one["predicted_excess_return"] is None else told_share(one["predicted_excess_return"])
         figures = [f"{one['close']:,.2f}", f"{one['volatility']:.0%}", predicted, "-1.5%..+1.6%", "51.2%", "0.20%"]
         figures += [f"{one['total_score']:.3f}", f"{one['weight']:.1%}"]
         # Where there are blocks, rank and symbol stand before each.

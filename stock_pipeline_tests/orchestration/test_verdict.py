@@ -62,6 +62,17 @@ def test_what_failed_or_is_behind_is_named_once(standing: dict[str, Any], told: 
     assert verdict.readable["problems"] == [{"of": standing["asset"], "what": verdict.problems[0].what}]
 
 
+def test_what_waits_for_a_failed_check_is_counted_and_not_wrong_by_itself() -> None:
+    stopped = asset("universe/daily_universe", failed_checks=["enough_stocks"])
+    waiting = [asset(name, None, waits_for=["universe/daily_universe"]) for name in ("datasets/splits", "models/mlp")]
+    reasons = {"enough_stocks": "4 of 4 stocks pass"}
+    models = [{"active_version": None}]
+    verdict = verdict_on("/data", [asset("market_data/daily_bars"), stopped, *waiting], DAY, (), models, reasons)
+    assert [(problem.of, problem.what) for problem in verdict.problems] == [
+        ("universe/daily_universe", "failed enough_stocks: 4 of 4 stocks pass; 2 assets wait for that")
+    ]
+
+
 @pytest.mark.parametrize(
     ("jobs", "wrong"),
     [

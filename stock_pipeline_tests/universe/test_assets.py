@@ -25,11 +25,12 @@ from stock_pipeline.market_data.tables import (
     SYMBOL_HISTORY,
     UNIVERSE_MEMBERS,
 )
-from stock_pipeline.orchestration.execution import StageResult
+from stock_pipeline.orchestration.execution import StageResult, facts_of
+from stock_pipeline.orchestration.progress import Progressed, listening
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.universe.checks import BLOCKING, ENOUGH, LOOKAHEAD, STORED, TELLING, judge_universe
-from stock_pipeline.universe.reading import note_on_few_stocks, of_universe, universe_stocks, with_universe
+from stock_pipeline.universe.reading import note_on_few_stocks, note_on_universe, of_universe, universe_stocks, with_universe
 from stock_pipeline.universe.tables import DAILY_UNIVERSE, EXCLUDED_KIND, INSIDE, NOT_MEMBER, SHORT_HISTORY, STATUS, SUSPECT_BAR, TOO_FEW
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import INGESTION, empty_stores, put
@@ -169,7 +170,8 @@ def test_the_checks_pass_on_honest_rows_and_tell_how_little_few_stocks_can_tell(
     note = result.checks[TELLING].facts["note"]
     assert note == note_on_few_stocks(5)
     assert "only 5 stocks" in str(note) and "off by 0.50" in str(note) and "2,401 sessions, 10 years" in str(note)
-    assert (note_on_few_stocks(20), "cannot be ranked" in str(note_on_few_stocks(1))) == (None, True)
+    assert note_on_few_stocks(20) is None
+    assert note_on_few_stocks(2) == "only 2 stocks are in the universe: a rank IC needs 3, so that no model can be told from luck"
 
 
 def test_too_few_stocks_block_what_lies_downstream_and_say_why(market: Market) -> None:
@@ -177,10 +179,37 @@ def test_too_few_stocks_block_what_lies_downstream_and_say_why(market: Market) -
     assert set(result.blocked) == {ENOUGH}
     there = market.stores.read(DAILY_UNIVERSE).filter(pl.col(SESSION) == DAYS[-1])
     assert set(there[STATUS]) == {TOO_FEW}
-    assert result.blocked[ENOUGH].facts["problem"] == (
-        f"{there.height} of {there.height} stocks with a bar of {DAYS[-1]} can be ranked, but universe.minimum_stocks asks for 9 "
-        f"(too_few_stocks {there.height}); bring more stocks, or change the settings of the universe"
+    problem = (
+        f"{there.height} of {there.height} stocks with a bar of {DAYS[-1]} pass, and universe.minimum_stocks asks for 9 (too_few_stocks "
+        f"{there.height}), so that nothing is trained or predicted; bring more stocks, or change the settings of the universe"
     )
+    assert facts_of(result.blocked[ENOUGH]) == problem
+    assert result.checks[TELLING].facts["note"] == problem == note_on_universe(market.stores, 9)
+    assert result.output is not None and result.output.facts["note"] == problem
+
+
+def test_who_is_left_out_and_how_many_sessions_are_used_is_told_whatever_is_made_anew(market: Market) -> None:
+    def told(as_of: int, **universe: Any) -> str:
+        with listening(heard.append):
+            market.made(as_of, **universe)
+        return next(event.note for event in heard[::-1] if isinstance(event, Progressed))
+
+    heard = list[object]()
+    bars = market.stores.read(DAILY_BARS)
+    enough = bars.group_by(SESSION).len().filter(pl.col("len") >= 6)[SESSION]
+    on = {place: bars.filter(pl.col(SESSION) == DAYS[place]).height for place in (COUNT - 2, COUNT - 1)}
+    for place in (COUNT - 2, COUNT - 1):  # all at once, and then the last session alone
+        used, out = sum(day <= DAYS[place] for day in enough), 0 if on[place] >= 6 else on[place]
+        why = f" (too_few_stocks {out})" if out else ""
+        assert told(place, minimum_stocks=6) == (
+            f"{out or 'none'} of {on[place]} stocks with a bar left out{why}; {used} of {place + 1} sessions are used, the other "
+            f"{place + 1 - used} have fewer stocks than universe.minimum_stocks, 6"
+        )
+
+
+def test_fewest_stocks_are_two(market: Market) -> None:
+    with pytest.raises(ValueError, match="greater than or equal to 2"):
+        market.settings(minimum_stocks=1)
 
 
 def test_rows_that_are_not_those_of_the_window_and_a_leak_fail_by_name(market: Market) -> None:
