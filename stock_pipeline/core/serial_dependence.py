@@ -1,6 +1,6 @@
 """Errors of means of series whose values may depend on those before, such as of outcomes that overlap."""
 
-from math import ceil, pi, sqrt
+from math import cbrt, ceil, pi, sqrt
 from typing import Final
 
 import numpy as np
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 LEAST_SESSIONS: Final = 8  # with fewer the error would rest on a single pair of cosines
 
 
-def cosine_waves(count: float) -> int:
+def cosine_waves(count: int) -> int:
     """How many cosines an error of a mean of ``count`` values rests on: the degrees of freedom of its Student's t."""
-    return ceil(0.4 * count ** (2 / 3))
+    return ceil(0.4 * cbrt(count * count))
 
 
 def error_of_mean(series: NDArray[np.float64]) -> float | None:
