@@ -91,9 +91,12 @@ def test_sessions_earn_one_session_s_returns_and_scores_are_judged_by_what_they_
     rows = {row[SESSION]: row for row in nights.stores.read(DAILY_PERFORMANCE).filter(pl.col(MODEL) == model).iter_rows(named=True)}
     assert list(rows) == [DAYS[place] for place in judged]
     for place in judged:
-        row, outcomes, gains = rows[DAYS[place]], known(model, place, horizon), [gain for _, gain in known(model, place)]
-        tenth = max(1, len(gains) // 10)
-        assert row["long_short_return"] == pytest.approx(fmean(gains[:tenth]) - fmean(gains[-tenth:]))
+        row, outcomes, said = rows[DAYS[place]], known(model, place, horizon), scores(model, place)
+        tenth = len(said) // 10
+        long, short = (
+            [gain for symbol, _ in side if (gain := earned(symbol, place)) is not None] for side in (said[:tenth], said[-tenth:])
+        )
+        assert row["long_short_return"] == pytest.approx((fmean(long) if long else 0.0) - (fmean(short) if short else 0.0))
         assert (row["stocks"], row["rank_ic"]) == (len(outcomes), pytest.approx(spearmanr(*zip(*outcomes, strict=True)).statistic))
         mean = fmean(gain for _, gain in outcomes)
         assert row["sign_accuracy"] == pytest.approx(fmean((score > 0) == (gain > mean) for score, gain in outcomes))

@@ -170,7 +170,7 @@ def _error_by_session(placed: pl.DataFrame, which: object, lags: int) -> float:
     return error_of_sum(of_every["off"].fill_null(0.0).to_numpy(), lags) / inside.height
 
 
-# The charts that a kind of target may ask for by name, drawn from out-of-fold scores and the horizon of the return.
+# The charts that a kind of target may ask for by name, drawn from the out-of-fold scores that have a target, and the horizon of the return.
 CHARTS_OF_KINDS: Final[Mapping[str, Callable[[pl.DataFrame, int], bytes]]] = {"calibration": calibration_chart}
 
 

@@ -42,7 +42,9 @@ def fit(plan: Plan, panel: Panel, parameters: Mapping[str, Any], first: date, la
 
 
 def score(plan: Plan, estimator: Estimator, rows: pl.DataFrame, samples: Samples) -> pl.DataFrame:
-    """The model's scores of the samples that have a target and an outcome, neutralised against the exposures.
+    """The model's scores of the samples, neutralised against the exposures.
+
+    Every sample is scored, as on the night itself, when no one knows whose outcome will become known.
 
     Args:
         plan: for the model's name and its exposures.
@@ -51,11 +53,10 @@ def score(plan: Plan, estimator: Estimator, rows: pl.DataFrame, samples: Samples
         samples: those to score, of whole sessions.
 
     Returns:
-        model, session, symbol, score, target and forward_return, in the order of the samples.
+        model, session, symbol, score, target and forward_return, both null where they are not known, in the order of the samples.
     """
     scores = scored(rows[samples.rows], estimator.predict(samples), plan.entry.target.exposures)
-    chosen = (pl.lit(plan.entry.name).alias(MODEL), SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
-    return scores.select(chosen).drop_nulls([TARGET, FORWARD_RETURN])
+    return scores.select(pl.lit(plan.entry.name).alias(MODEL), SESSION, SYMBOL, SCORE, TARGET, FORWARD_RETURN)
 
 
 def rows_between(rows: pl.DataFrame, first: date, last: date) -> slice:

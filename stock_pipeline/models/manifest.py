@@ -14,7 +14,7 @@ from stock_pipeline.features.catalogue import hash_features
 from stock_pipeline.models.estimators.estimator import Conditions, Device
 
 MANIFEST_FILE: Final = "manifest.json"
-CODE_VERSION: Final = "5"  # to be raised where the same inputs come to train another model
+CODE_VERSION: Final = "6"  # to be raised where the same inputs come to train another model
 MADE_BY: Final = f"{__version__}, {CODE_VERSION}"
 
 

@@ -46,21 +46,22 @@ def metric_table(frame: pl.DataFrame, outcome: str = FORWARD_RETURN) -> pl.DataF
     - ``told_apart_share``: share of sessions of two stocks or more on which not all scores tie.
 
     Args:
-        frame: session, score, target and ``outcome``.
+        frame: session, score, target and ``outcome``; rows without a target count in ``told_apart_share`` alone.
         outcome: what the score is ranked against.
 
     Returns:
         metric, value (Float64, null where it cannot be had) and observations (Int64, the rows or sessions that it rests on).
     """
-    daily = rank_ic_by_session(frame, outcome)[RANK_IC].drop_nulls()
-    pearson = ic_by_session(frame, outcome)[IC].drop_nulls()
+    known = frame.drop_nulls([SCORE, TARGET])
+    daily = rank_ic_by_session(known, outcome)[RANK_IC].drop_nulls()
+    pearson = ic_by_session(known, outcome)[IC].drop_nulls()
     mean, spread = _number(daily.mean()), _number(daily.std())
     icir = mean / spread if mean is not None and spread else None
     positive, sessions = int((daily > 0).sum()), daily.len()
     low, high = interval_of_dependent((daily > 0).to_numpy()) if sessions else (None, None)
     told_apart = told_apart_by_session(frame)["told_apart"]
     metrics: list[tuple[str, float | None, int]] = [
-        *_errors(frame.drop_nulls([SCORE, TARGET])),
+        *_errors(known),
         (RANK_IC, mean, sessions),
         ("icir", icir, sessions),
         ("rank_ic_t", None if icir is None else icir * sqrt(sessions), sessions),

@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, PERIOD, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import AS_OF, FOLD, METRIC, MODEL, PERIOD, TARGET, TRAINING_ID, VALUE
 from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.catalogue import target_kind
 from stock_pipeline.models.charts import CHARTS_OF_KINDS, explanation_charts, rank_ic_chart
@@ -18,8 +18,9 @@ SHOWN_METRICS: Final = ("rank_ic", "icir", "mae", "baseline_mae", "r2", "positiv
 def charts_of(training: Training, manifest: Manifest, horizon: int) -> dict[str, bytes]:
     """The charts (PNG, by name) of a training; ``horizon`` is that of the return that models predict, in sessions."""
     kind = target_kind(manifest.target)
-    drawn = {"rank_ic_by_session": rank_ic_chart(rank_ic_by_session(training.out_of_fold, kind.ranked_against), manifest.model)}
-    drawn |= {name: CHARTS_OF_KINDS[name](training.out_of_fold, horizon) for name in kind.charts}
+    known = training.out_of_fold.drop_nulls(TARGET)
+    drawn = {"rank_ic_by_session": rank_ic_chart(rank_ic_by_session(known, kind.ranked_against), manifest.model)}
+    drawn |= {name: CHARTS_OF_KINDS[name](known, horizon) for name in kind.charts}
     return drawn | ({} if training.importance.is_empty() else explanation_charts(training.shap_values, manifest.model))
 
 

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import METRIC, MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE
+from stock_pipeline.core.columns import METRIC, MODEL, SCORE, SESSION, SYMBOL, TARGET, TRAINING_ID, VALUE
 from stock_pipeline.core.errors import ArtefactError, InputError
 from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.catalogue import TargetKind, target_kind
@@ -278,7 +278,7 @@ def training_charts(stores: Stores, model: str, training_id: str, kind: TargetKi
         kind: the kind of target that it learned.
     """
     chosen = Selection(equals={TRAINING_ID: [training_id]})
-    daily = rank_ic_by_session(stores.read(OUT_OF_FOLD_PREDICTIONS, chosen), kind.ranked_against)
+    daily = rank_ic_by_session(stores.read(OUT_OF_FOLD_PREDICTIONS, chosen).drop_nulls(TARGET), kind.ranked_against)
     explained = stores.read(SHAP_VALUES, chosen)
     drawn = {} if explained.is_empty() else explanation_charts(explained, model)
     return {"rank_ic_by_session": rank_ic_chart(daily, model), **drawn}

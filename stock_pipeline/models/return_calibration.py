@@ -40,7 +40,8 @@ def return_calibration(said: pl.DataFrame, outcomes: pl.DataFrame, horizon: int)
       session's mean, by Platt scaling; the slope is shrunk likewise.
 
     Args:
-        said: session, symbol, score out of fold, and local_volatility (per session, null where it is not known).
+        said: session, symbol, score out of fold of every stock, whose mean is taken off as in a prediction, and local_volatility (per
+            session, null where it is not known).
         outcomes: session, symbol and forward_return over the horizon; no row where it is not known.
         horizon: sessions of the return.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stock_pipeline.core.columns import MODEL, SESSION, TRAINING_ID
+from stock_pipeline.core.columns import MODEL, SESSION, TARGET, TRAINING_ID
 from stock_pipeline.datasets.catalogue import RETURN_KIND
 from stock_pipeline.datasets.reading import read_splits
 from stock_pipeline.features.reading import chosen_set
@@ -76,7 +76,7 @@ def train_stack(stores: Stores, settings: Settings, as_of: date, members: pl.Dat
     names = chosen_set(settings).names
     made_of = json.dumps([chosen, [asdict(split) for split in splits]], sort_keys=True, default=date.isoformat)
     inputs = TrainingInputs(STACK, as_of, names, made_of, stacked.parameters(), conditions, MADE_BY)
-    fitted = Fitted(inputs, stacked, wide[SESSION], RETURN_KIND, window=_longest_window(members, models_root))
+    fitted = Fitted(inputs, stacked, wide.drop_nulls(TARGET)[SESSION], RETURN_KIND, window=_longest_window(members, models_root))
     predicted = TrainingPredictions(own, calibration=calibration_of(stores, settings, as_of, RETURN_KIND, own))
     training, manifest = recorded(kept_in, fitted, predicted, trainings_of(stores, STACK))
     held = stores.read(MODEL_METRICS, Selection(equals={TRAINING_ID: list(chosen.values())}))

@@ -63,7 +63,7 @@ def widen(out_of_fold: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Out-of-fold predictions of several models, a frame for each, as one row a stock.
 
     Models may have been trained on different nights or with other folds; a row is what each predicted for the stock on that session, and
-    target and forward_return are those of the first model that has it.
+    target and forward_return are those of the first model that has them, null where none has.
 
     Args:
         out_of_fold: session, symbol, model, score, target and forward_return of a model; one frame at a time is held in memory.
@@ -87,9 +87,10 @@ def stack_weights(wide: pl.DataFrame, models: Sequence[str], equal_rows: float =
     """Each model's weight: non-negative least squares of the target on the ranked scores, shrunk to equal weights; they sum to 1.
 
     The shrinkage is a ridge: the squared distance of the coefficients from equal ones that sum to a usual slope, times so many rows.
+    Scores are ranked as ``combine`` ranks them, among all that the model scored: whose target becomes known no one knows on the night.
 
     Args:
-        wide: session, target and one column of out-of-fold scores for each of ``models``; rows that lack one are left out.
+        wide: session, target and one column of out-of-fold scores for each of ``models``; rows that lack one teach nothing.
         equal_rows: how many rows speak for equal weights; 0 keeps the fitted weights.
 
     Raises:
@@ -102,7 +103,7 @@ def stack_weights(wide: pl.DataFrame, models: Sequence[str], equal_rows: float =
             f"the stack has models {list(models)} and {equal_rows} rows for equal weights; give at least one model and 0 rows or more"
         )
     equal = np.full(len(models), 1 / len(models))
-    ranked = wide.drop_nulls([*models, TARGET]).select(*(session_rank(model) for model in models), TARGET)
+    ranked = wide.select(*(session_rank(model) for model in models), TARGET).drop_nulls()
     scores, prior = ranked.select(models).to_numpy(), np.sqrt(equal_rows / 12)  # the variance of ranks is 1/12
     pulled = np.vstack([scores, prior * np.eye(len(models))])
     fitted = nnls(pulled, np.concatenate([ranked[TARGET].to_numpy(), prior * USUAL_SLOPE * equal]))[0]
@@ -154,8 +155,8 @@ def stack_out_of_fold(wide: pl.DataFrame, models: Sequence[str], splits: Sequenc
         splits: those that the base models were trained on.
 
     Returns:
-        model, fold, session, symbol, score, target and forward_return, sorted by session and symbol, without the stocks that no
-        model scored.
+        model, fold, session, symbol, score, target and forward_return, both null where they are not known, sorted by session and
+        symbol, without the stocks that no model scored.
     """
     parts = []
     for split in splits:

@@ -71,7 +71,7 @@ TRAININGS: Final = _table(
 
 OUT_OF_FOLD_PREDICTIONS: Final = _table(
     name="out_of_fold_predictions",
-    description="Each training's scores of sessions that it had not seen, beside their targets and returns.",
+    description="Each training's scores of every stock in the universe of sessions that it had not seen, beside targets and returns.",
     columns=(
         _TRAINING_ID,
         _MODEL,
@@ -79,8 +79,18 @@ OUT_OF_FOLD_PREDICTIONS: Final = _table(
         Column(SESSION, pl.Date, "session on whose night the score could have been given"),
         Column(SYMBOL, pl.String, "stock"),
         Column(SCORE, pl.Float64, "the model's score; higher is better"),
-        Column(TARGET, pl.Float64, "what the model was to predict; for the return its neutralised rank within the session"),
-        Column(FORWARD_RETURN, pl.Float64, "return that followed, as a share"),
+        Column(
+            TARGET,
+            pl.Float64,
+            "what the model was to predict; for the return its neutralised rank within the session; null where it did not become known",
+            nullable=True,
+        ),
+        Column(
+            FORWARD_RETURN,
+            pl.Float64,
+            "return that followed over the predicted horizon, as a share; null where it did not become known",
+            nullable=True,
+        ),
     ),
     key=(TRAINING_ID, SYMBOL, SESSION),
 )

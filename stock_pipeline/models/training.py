@@ -48,7 +48,8 @@ class Trained:
 
     Attributes:
         model: the final model, fitted on every row with a target.
-        out_of_fold: model, fold, session, symbol, score, target and forward_return of the test sessions, sorted by session and symbol.
+        out_of_fold: model, fold, session, symbol, score, target and forward_return of every stock of the test sessions, the last two
+            null where they are not known, sorted by session and symbol.
         in_sample: the same of some sessions that each fold's model learned from.
         explained: session, symbol, feature, contribution and value of a sample of history; no row where the model has none.
         trials: trial, parameters (JSON), rank_ic and chosen, where more than one set was tried.

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from stock_pipeline.core.columns import RANK_IC
+from stock_pipeline.core.columns import RANK_IC, TARGET
 from stock_pipeline.core.scores import rank_ic_by_session
 from stock_pipeline.datasets.panel import Panel
 from stock_pipeline.datasets.splits import Split, check_split
@@ -45,7 +45,8 @@ class Trial:
         """The rank IC of the scores that are used, by session: what ``rank_ic_by_session`` returns."""
         estimator = fit(plan, panel, self.parameters, self.split.train_from, self.split.train_to)
         tested = panel.samples.take(rows_between(panel.rows, self.split.test_from, self.split.test_to))
-        return rank_ic_by_session(score(plan, estimator, panel.rows, tested), plan.entry.target.ranked_against)
+        said = score(plan, estimator, panel.rows, tested).drop_nulls(TARGET)
+        return rank_ic_by_session(said, plan.entry.target.ranked_against)
 
 
 def choose_parameters(plan: Plan, execute: Execute) -> tuple[dict[str, Any], pl.DataFrame]:

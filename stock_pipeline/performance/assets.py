@@ -120,7 +120,7 @@ STAGES: Sequence[Stage] = (
         body=measure_performance,
         settings=("exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio", "retention.live_results_days", "universe"),
         settings_ahead=("features.set", "source.currency"),  # every set has the exposures, and they are the same
-        code_version="3",
+        code_version="4",
     ),
     Stage(
         keys=(key_of(PERFORMANCE_LOG),),

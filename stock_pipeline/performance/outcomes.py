@@ -23,19 +23,20 @@ def with_outcomes(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFra
         predictions: session, symbol, model, training_id, origin and score; more columns are dropped.
         labels: session, symbol and forward_return (a fraction), null where the outcome is not known yet.
     """
-    return (
-        predictions.select(*_KEY, SYMBOL, pl.col(SCORE).cast(pl.Float64).fill_nan(None))
-        .join(labels.select(SESSION, SYMBOL, pl.col(FORWARD_RETURN).cast(pl.Float64)), on=[SESSION, SYMBOL])
-        .drop_nulls([SCORE, FORWARD_RETURN])
-        .sort(*_KEY, SYMBOL)
-    )
+    return _joined(predictions.select(*_KEY, SYMBOL, pl.col(SCORE).cast(pl.Float64).fill_nan(None)), labels)
+
+
+def _joined(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    found = scores.join(labels.select(SESSION, SYMBOL, pl.col(FORWARD_RETURN).cast(pl.Float64)), on=[SESSION, SYMBOL])
+    return found.drop_nulls([SCORE, FORWARD_RETURN]).sort(*_KEY, SYMBOL)
 
 
 def daily_performance(predictions: pl.DataFrame, outcomes: pl.DataFrame, returns: pl.DataFrame, share: float = 0.1) -> pl.DataFrame:
     """Rank IC, sign accuracy and long-short return of each training on each session.
 
     Rank IC and sign accuracy judge scores by what they predict. The long-short return is what a book earned from one session to the
-    next, whatever the horizon that is predicted.
+    next, whatever the horizon that is predicted. Its sides are chosen among all scored stocks, as it is not known on the night which
+    of them will have a return; one without is left out, and a side without any earns nothing.
 
     Scores of zero say nothing of a stock's direction, so the sign accuracy leaves them out; it is null where no other is left. The
     rank IC is null below three stocks and where all scores or all returns of a session are equal. Ties at the edge of a decile
@@ -59,18 +60,20 @@ def daily_performance(predictions: pl.DataFrame, outcomes: pl.DataFrame, returns
         pl.len().cast(pl.Int32).alias(STOCKS),
         pl.col("_same_sign").mean().alias(SIGN_ACCURACY),
     )
-    for part in (_rank_ics(known), _long_short_returns(with_outcomes(predictions, returns), share)):
+    for part in (_rank_ics(known), _long_short_returns(predictions, returns, share)):
         figures = figures.join(part, on=_KEY, how="left")
     return figures.select(DAILY_PERFORMANCE.column_names).sort(_KEY)
 
 
-def _long_short_returns(known: pl.DataFrame, share: float) -> pl.DataFrame:
-    """The long-short return by model, training, origin and session."""
+def _long_short_returns(predictions: pl.DataFrame, returns: pl.DataFrame, share: float) -> pl.DataFrame:
+    """The long-short return by model, training, origin and session; none of a session without a return."""
     best, worst = in_best_share(SCORE, share, _KEY).alias("_best"), in_worst_share(SCORE, share, _KEY).alias("_worst")
+    sides = predictions.select(*_KEY, SYMBOL, pl.col(SCORE).cast(pl.Float64).fill_nan(None)).with_columns(best, worst)
+    known = _joined(sides, returns)
     earned = pl.col(FORWARD_RETURN)
     # Where all scores tie nothing is held, long or short.
-    spread = (earned.filter("_best").mean() - earned.filter("_worst").mean()).fill_null(0.0).alias(LONG_SHORT_RETURN)
-    return known.with_columns(best, worst).group_by(_KEY, maintain_order=True).agg(spread)
+    long, short = (earned.filter(side).mean().fill_null(0.0) for side in ("_best", "_worst"))
+    return known.group_by(_KEY, maintain_order=True).agg((long - short).alias(LONG_SHORT_RETURN))
 
 
 def _rank_ics(known: pl.DataFrame) -> pl.DataFrame:

@@ -235,6 +235,7 @@ STAGES: Sequence[Stage] = (
         ),
         body=make_stack,
         settings_ahead=("features.set", "labels.horizons", "models.names", "models.seed", "models.suspicious_rank_ic"),
+        code_version="2",
         checks=(SOUND_SCORES,),
         tolerates_failure=True,
         dry_runs=True,

@@ -37,13 +37,13 @@ def test_the_measures_follow_their_definitions() -> None:
     assert found["positive_ic_share"] == pytest.approx((daily > 0).mean())
 
 
-def test_only_rows_with_score_and_target_count_for_the_errors_and_a_rank_ic_of_zero_is_not_positive() -> None:
+def test_only_rows_with_score_and_target_count_and_a_rank_ic_of_zero_is_not_positive() -> None:
     frame = pl.DataFrame(
         {
-            SESSION: [day for day in DAYS[:4] for _ in range(4)],
-            SCORE: [1.0, 2.0, None, 3.0, *[1.0, 2.0, 3.0, 4.0] * 2, *[5.0] * 4],
-            TARGET: [0.5, None, 9.0, 0.25, *[0.0] * 12],
-            FORWARD_RETURN: [0.1, 0.2, 0.3, 0.4, 0.2, 0.4, 0.1, 0.3, 0.4, 0.3, 0.2, 0.1, *[0.1, 0.2, 0.3, 0.4]],
+            SESSION: [DAYS[0], *(day for day in DAYS[:4] for _ in range(4))],
+            SCORE: [1.0, 9.0, None, 2.0, 3.0, *[1.0, 2.0, 3.0, 4.0] * 2, *[5.0] * 4],
+            TARGET: [0.5, None, 9.0, 0.25, 0.0, *[0.0] * 12],
+            FORWARD_RETURN: [0.1, -0.9, 0.3, 0.2, 0.4, 0.2, 0.4, 0.1, 0.3, 0.4, 0.3, 0.2, 0.1, *[0.1, 0.2, 0.3, 0.4]],
         }
     )
     table = metric_table(frame)
@@ -52,9 +52,11 @@ def test_only_rows_with_score_and_target_count_for_the_errors_and_a_rank_ic_of_z
     assert found["rank_ic"] == (pytest.approx(0.0, abs=1e-12), 3)
     assert found["positive_ic_share"] == (pytest.approx(1 / 3), 3)
     assert found["ic"][1] == 3
-    errors = [0.5, 2.75, 1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.0, 5.0, 5.0]
-    assert found["mae"] == (pytest.approx(sum(errors) / 14), 14)
-    assert found["baseline_mae"] == (pytest.approx(0.75 / 14), 14)
+    errors = [0.5, 1.75, 3.0, 1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.0, 5.0, 5.0]
+    assert found["mae"] == (pytest.approx(sum(errors) / 15), 15)
+    assert found["baseline_mae"] == (pytest.approx(0.75 / 15), 15)
+    # Whether stocks are told apart is a matter of the scores alone.
+    assert found["told_apart_share"] == (pytest.approx(3 / 4), 4)
 
 
 def test_a_table_of_nothing_holds_nulls() -> None:

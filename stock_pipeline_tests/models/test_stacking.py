@@ -90,6 +90,25 @@ def test_the_stack_is_the_weighted_mean_of_ranks() -> None:
     assert combine(scores, {"good": 0.75, "fair": 0.25}, 0.1)[SCORE].to_list() == pytest.approx([-0.025, -0.0125, 0.0375])
 
 
+def test_rows_without_a_target_are_ranked_and_combined_but_teach_nothing() -> None:
+    wide, splits = wide_scores()
+    gone = pl.col(SYMBOL).is_in(["S03", "S11"])
+    without = wide.with_columns(pl.when(~gone).then(name).alias(name) for name in (TARGET, FORWARD_RETURN))
+    # Ranked among all the stocks of a session, then without those that have no target.
+    ranks = wide.select(SYMBOL, TARGET, *(session_rank(model) for model in MODELS)).filter(~gone)
+    scores = ranks.select(MODELS).to_numpy()
+    slopes = np.linalg.solve(
+        scores.T @ scores + 5_000 / 12 * np.eye(3), scores.T @ ranks[TARGET].to_numpy() + 5_000 / 12 * np.full(3, USUAL_SLOPE / 3)
+    )
+    weights = stack_weights(without, MODELS, 5_000)
+    assert list(weights.values()) == pytest.approx((slopes / slopes.sum()).tolist())
+    mean, prior = scores @ np.array(list(weights.values())), USUAL_ROWS / 12
+    expected = (mean @ ranks[TARGET].to_numpy() + USUAL_SLOPE * prior) / (mean @ mean + prior)
+    assert stack_scale(without, weights) == pytest.approx(expected)
+    own = stack_out_of_fold(without, MODELS, splits)
+    assert own.height == wide.height and own.filter(gone)[TARGET].null_count() == own.filter(gone).height > 0
+
+
 def test_a_missing_score_leaves_the_others_to_decide() -> None:
     session = wide_scores()[0][SESSION][0]
     scores = pl.DataFrame({SESSION: [session] * 3, "good": [1.0, None, None], "fair": [1.0, 2.0, None]})

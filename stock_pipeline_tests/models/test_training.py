@@ -50,7 +50,7 @@ def test_the_future_does_not_move_a_score(entry: ModelEntry) -> None:
     assert_frame_equal(in_sample[0], in_sample[1])
 
 
-def test_each_labelled_test_row_gets_one_score_whatever_the_order_of_rows() -> None:
+def test_each_test_row_gets_one_score_whatever_the_order_of_rows() -> None:
     rows = panel(symbols=6)
     plan = plan_of(RIDGE, rows)
     found = train_here(plan, rows).out_of_fold
@@ -60,15 +60,27 @@ def test_each_labelled_test_row_gets_one_score_whatever_the_order_of_rows() -> N
     assert_frame_equal(found, train_here(plan, rows.sample(fraction=1.0, shuffle=True, seed=5)).out_of_fold)
 
 
-def test_rows_without_an_outcome_are_scored_with_the_others_but_do_not_appear() -> None:
+def test_rows_without_an_outcome_are_scored_as_if_they_had_one() -> None:
     rows = panel(symbols=8, exposures=("f4",))
     plan = plan_of(RIDGE, rows, exposures=("f4",))
-    halted = (pl.col(SYMBOL) == "S03") & (pl.col(SESSION) >= plan.splits[0].test_from)
+    halted = pl.col(SYMBOL).is_in(["S03", "S06"]) & (pl.col(SESSION) >= plan.splits[0].test_from)
     without = rows.with_columns(pl.when(~halted).then(name).alias(name) for name in (TARGET, FORWARD_RETURN))
     found, plain = (train_here(plan, frame).out_of_fold.filter(pl.col(FOLD) == 1) for frame in (without, rows))
-    assert found.filter(pl.col(SYMBOL) == "S03").is_empty()
-    # On the night no one knows who will have an outcome: the others' scores are what they are beside all the stocks.
-    assert_frame_equal(found, plain.filter(pl.col(SYMBOL) != "S03"))
+    # On the night no one knows who will have an outcome: every score is what it is where all of them have one.
+    assert_frame_equal(found.drop(TARGET, FORWARD_RETURN), plain.drop(TARGET, FORWARD_RETURN))
+    assert found.filter(halted).select(pl.col(TARGET, FORWARD_RETURN).is_null().all()).row(0) == (True, True)
+
+
+@pytest.mark.parametrize("name", ["spline_ridge", "catboost", "n_hits", "direction"])
+def test_rows_without_a_target_do_not_move_a_fit_by_a_bit(name: str) -> None:
+    entry = model_entry(name)
+    rows = panel(symbols=8, count=100, signal=1.0, kind=entry.target)
+    plan = plan_of(quick(entry, most_samples=2000), rows)
+    gone = rows.filter(pl.col(SYMBOL).is_in(["S01", "S04"])).with_columns((pl.col(SYMBOL) + "_gone").alias(SYMBOL))
+    beside = pl.concat([rows, unlabelled_from(gone, DAYS[0])])
+    first, last = plan.splits[0].train_from, plan.splits[0].train_to
+    said = [fit(plan, Panel.of(frame, FEATURES), {}, first, last).predict(samples_of(rows)) for frame in (rows, beside)]
+    assert said[0].tobytes() == said[1].tobytes() and len(set(said[0].tolist())) > 1
 
 
 def test_a_night_s_last_rows_are_neither_learnt_from_nor_scored() -> None:

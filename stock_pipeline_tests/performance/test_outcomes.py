@@ -51,7 +51,13 @@ def test_stocks_without_outcome_or_score_are_left_out() -> None:
     row = one_row([0.9, 0.1, -0.1, -0.2, float("nan")], [None, 0.02, 0.01, 0.00, 0.9])
     assert row["stocks"] == 3
     assert row["rank_ic"] == 1.0
-    assert row["long_short_return"] == pytest.approx(0.02)
+
+
+def test_who_will_have_a_return_does_not_choose_the_sides_of_the_long_short_return() -> None:
+    scores, returns = [0.9, 0.1, -0.1, -0.2, float("nan")], [None, 0.02, 0.01, 0.03, 0.9]
+    assert one_row(scores, returns, share=0.5)["long_short_return"] == pytest.approx(0.02 - (0.01 + 0.03) / 2)
+    # The best stock cannot be bought, so that side earns nothing.
+    assert one_row(scores, returns)["long_short_return"] == pytest.approx(0.0 - 0.03)
 
 
 def test_a_session_without_outcomes_gives_no_row() -> None:
