@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Final
 
 import polars as pl
 
 from stock_pipeline.backtest.charts import equity_curve
 from stock_pipeline.backtest.checks import RETURN_CHECKS
-from stock_pipeline.backtest.engine import daily_returns
+from stock_pipeline.backtest.engine import daily_returns, sessions_left_out
 from stock_pipeline.backtest.metrics import summarise
 from stock_pipeline.backtest.tables import DAILY_RETURNS, METRICS
 from stock_pipeline.core.columns import AS_OF, FORWARD_RETURN, METRIC, MODEL, SCORE, SESSION, SYMBOL, TRAINING_ID, VALUE
@@ -26,6 +27,8 @@ from stock_pipeline.storage import replace_all, replace_groups
 # What a backtest follows from.
 RECORD: tuple[TableSchema | Via, ...] = (*RECORD_TABLES, *via((key_of(MODEL_VERSIONS),), *ADMITTED_TABLES), DAILY_LABELS)
 
+LEFT_OUT: Final = "sessions without scores or returns are left out, and those on either side of them count as neighbours"
+
 
 def run_backtest(context: StageContext) -> StageOutput | None:
     """Backtest each model's predictions: out of fold first, live where a version has been active."""
@@ -35,16 +38,19 @@ def run_backtest(context: StageContext) -> StageOutput | None:
     if not parts:
         return StageOutput(writes=(), watermark=context.as_of)
     made = pl.concat(parts)
+    left_out = sessions_left_out(made, read_sessions(context.stores, context.as_of))
     of_models = replace_groups(DAILY_RETURNS, made, (MODEL,), least_share=0.0)
     written = replace_all(DAILY_RETURNS, made) if context.full_refresh else of_models
     return StageOutput(
         writes=(written,),
         watermark=context.as_of,
         charts=lambda: {"equity": equity_curve(made)},
+        tables={"sessions_left_out": left_out} if left_out.height else {},
         facts={
             "sessions": made[SESSION].n_unique(),
             "fill": "next_open",
             "cost_bps_per_side": context.settings.trading.cost_bps_per_side,
+            **({"note": LEFT_OUT} if left_out.height else {}),
         },
     )
 

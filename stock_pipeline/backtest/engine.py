@@ -1,9 +1,12 @@
 """The backtest engine: from scores to a book for every session and its returns after costs."""
 
+from collections.abc import Sequence
+from datetime import date
+
 import polars as pl
 
 from stock_pipeline.backtest import tables
-from stock_pipeline.core.columns import FORWARD_RETURN, SCORE, SESSION, SYMBOL
+from stock_pipeline.core.columns import FORWARD_RETURN, MODEL, SCORE, SESSION, SYMBOL
 from stock_pipeline.core.cross_section import in_best_share
 from stock_pipeline.core.errors import InputError, SchemaError
 
@@ -58,6 +61,23 @@ def daily_returns(scores: pl.DataFrame, top_share: float = 0.1, cost_bps_per_sid
             *(tables.BENCHMARK_RETURN, tables.EQUITY, tables.BENCHMARK_EQUITY, tables.DRAWDOWN),
         )
     )
+
+
+def sessions_left_out(daily: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
+    """The sessions that each model's record leaves out between two of its own, which it takes as neighbours.
+
+    Args:
+        daily: model and session of the record.
+        sessions: the exchange's sessions, in order, at least those from the first to the last of the record.
+
+    Returns:
+        model, after and before (the neighbours) and sessions_left_out (Int64) between them, sorted by model and session.
+    """
+    place = pl.DataFrame({SESSION: sessions}, schema={SESSION: pl.Date}).with_row_index("place")
+    numbered = daily.select(MODEL, SESSION).join(place, on=SESSION).sort(MODEL, SESSION)
+    left_out = (pl.col("place").cast(pl.Int64).diff() - 1).over(MODEL).alias("sessions_left_out")
+    found = numbered.select(MODEL, pl.col(SESSION).shift(1).over(MODEL).alias("after"), pl.col(SESSION).alias("before"), left_out)
+    return found.filter(pl.col("sessions_left_out") > 0)
 
 
 def _picked(scores: pl.DataFrame, top_share: float) -> pl.DataFrame:

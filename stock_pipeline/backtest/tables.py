@@ -24,7 +24,8 @@ DAILY_RETURNS = TableSchema(
     store="ml",
     room="backtest",
     name="daily_returns",
-    description="Returns of a book of a model's highest-scored stocks, by the session after whose close it was chosen.",
+    description="Returns of a book of a model's highest-scored stocks, by the session after whose close it was chosen. Sessions "
+    "without scores or returns have no row, and the next one counts as following.",
     columns=(
         Column(AS_OF, pl.Date, "as-of date of the backtest: the last session of which data were known"),
         Column(MODEL, pl.String, "model whose scores chose the stocks"),
@@ -53,7 +54,8 @@ METRICS = TableSchema(
     store="ml",
     room="backtest",
     name="metrics",
-    description="Figures that sum up a model's backtest as it stood on a session.",
+    description="Figures that sum up a model's backtest as it stood on a session. Annualised ones count the sessions that have a row of "
+    "daily returns, not those left out between them.",
     columns=(
         Column(AS_OF, pl.Date, "as-of date of the backtest: the last session of which data were known"),
         Column(MODEL, pl.String, "model whose scores chose the stocks"),

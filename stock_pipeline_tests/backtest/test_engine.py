@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from stock_pipeline.backtest.engine import daily_returns
+from stock_pipeline.backtest.engine import daily_returns, sessions_left_out
 from stock_pipeline.backtest.tables import DAILY_RETURNS
 from stock_pipeline.core.errors import InputError, SchemaError
 from stock_pipeline_tests.factories.panels import sessions
@@ -132,6 +132,15 @@ def test_sessions_without_any_outcome_are_not_in_the_record() -> None:
         session=pl.lit(date(2030, 1, 2)), forward_return=pl.lit(None, pl.Float64)
     )
     assert_frame_equal(daily_returns(pl.concat([known, unknown])), daily_returns(known))
+
+
+def test_sessions_left_out_within_a_record_are_told() -> None:
+    days = sessions(12)
+    kept = {"ridge": [1, 2, 5, 6, 10], "stack": [0, 1, 2, 4], "whole": [3, 4, 5]}
+    daily = pl.DataFrame([(model, days[place]) for model, places in kept.items() for place in places], ["model", "session"], orient="row")
+    expected = [("ridge", days[2], days[5], 2), ("ridge", days[6], days[10], 3), ("stack", days[2], days[4], 1)]
+    assert sessions_left_out(daily.reverse(), days).rows() == expected
+    assert sessions_left_out(daily.clear(), days).is_empty()
 
 
 def test_a_total_loss_stays_one() -> None:
