@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from statistics import fmean
 
 import polars as pl
@@ -113,3 +114,13 @@ def assert_logged(model: str, nights: Nights, rank_ics: Sequence[float]) -> None
     assert row["mean_return"] == pytest.approx(fmean(fmean(gains) if gains else 0.0 for gains in bought))
     assert row["win_rate"] == pytest.approx(fmean(gain > 0 for gains in bought for gain in gains))
     assert row["rank_ic"] == pytest.approx(fmean(rank_ics))
+
+
+def test_the_page_tells_of_the_sessions_without_predictions(begun: Nights, tmp_path: Path) -> None:
+    made = begun.copied(tmp_path)
+    for first, last in ((FIRST, FIRST + 1), (FIRST + 5, FIRST + 6), (FIRST + 8, LAST)):
+        made.brought(first, last)
+    output = made.run(BACKTEST[0], LAST).output
+    assert output is not None and output.facts["note"]
+    found = output.tables["sessions_left_out"].filter(pl.col(MODEL) == "stack")
+    assert found.drop(MODEL).rows() == [(DAYS[FIRST + 1], DAYS[FIRST + 5], 3), (DAYS[FIRST + 6], DAYS[FIRST + 8], 1)]
