@@ -60,6 +60,7 @@ def by_hand(rows: pl.DataFrame, known: pl.DataFrame, kind: str) -> list[dict[str
                 "baseline_mse": sum(outcome[TARGET] ** 2 for _, outcome in pairs) / len(pairs),
                 "score_square": sum(score**2 for score, _ in pairs) / len(pairs),
                 "rank_ic": spearmanr(scores, against).statistic,
+                "target_ic": spearmanr(scores, [outcome[TARGET] for _, outcome in pairs]).statistic,
             }
         )
     return found
