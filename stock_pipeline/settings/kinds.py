@@ -54,5 +54,12 @@ def _currency(given: object) -> object:
     return given
 
 
+def _null_as_none(given: object) -> object:
+    # A file has a value of its own for it, a variable only the word.
+    return None if isinstance(given, str) and given.strip().lower() == "null" else given
+
+
+ShareOrNull = Annotated[Share | None, BeforeValidator(_null_as_none)]
+SessionsOrNull = Annotated[Sessions | None, BeforeValidator(_null_as_none)]
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Currency = Annotated[str, BeforeValidator(_currency)]

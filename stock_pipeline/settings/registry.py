@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from stock_pipeline.settings.kinds import Days, Section, Share
+from stock_pipeline.settings.kinds import Days, Section, ShareOrNull
 
 
 class PromotionSettings(Section):
@@ -18,7 +18,7 @@ class PromotionSettings(Section):
     automatic: bool = Field(
         True, description="whether a version that passes is promoted; otherwise it waits for `stock-pipeline models promote`"
     )
-    tolerance: Share | None = Field(
+    tolerance: ShareOrNull = Field(
         0.1, description="a new version may have an error larger by this share and still take over; null switches this condition off"
     )
     tolerance_for: Literal["loss", "all"] = Field(

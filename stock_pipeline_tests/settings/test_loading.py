@@ -47,6 +47,15 @@ def test_deep_and_listed_settings_come_from_either(given: Given) -> None:
     assert (settings.source.name, settings.source.path) == ("files", str(Path.cwd() / "a.csv"))
 
 
+@pytest.mark.parametrize("word", ["null", " NULL "])
+def test_null_is_a_word_in_a_variable_too(word: str, given: Given) -> None:
+    given(REGISTRY__PROMOTION__TOLERANCE=word, DATASETS__SESSIONS=word, DATASETS__TRAIN_SESSIONS=word)
+    settings = load_settings()
+    assert (settings.registry.promotion.tolerance, settings.datasets.sessions, settings.datasets.train_sessions) == (None, None, None)
+    given("registry: {promotion: {tolerance: null}}\n", REGISTRY__PROMOTION__TOLERANCE="0.2")
+    assert load_settings().registry.promotion.tolerance == 0.2
+
+
 def test_another_file_can_be_named(given: Given, tmp_path: Path) -> None:
     given("home: from the working directory")
     other = tmp_path / "other.yaml"
