@@ -25,6 +25,8 @@ _NAMES: Final[dict[SecurityKind, str]] = {
     "unit": r"(?i)(\bunits?$|\bunits?, each\b|\bunits? consisting\b)",
     "preferred": r"(?i)(\b(preferred|preference) (stock|shares?|securit|series|units?)|\bpfd\b|\bpreferred$)",
 }
+# A fund of preferred stock is none itself; what it issues is named after it, as in "Acme Fund, 5% Preferred Stock".
+_FUND: Final = r"(?i)^.*\b(funds?|etfs?|etns?|portfolio)\b|^.*\btrust$"
 _PARTNERSHIP: Final = r"(?i)\bcommon units?\b|\blimited partner|\bpartners\b|\bL\.?P\.?\b"  # whose units are its common equity
 
 
@@ -42,7 +44,7 @@ def of_kinds(listed: pl.DataFrame, kinds: Sequence[SecurityKind], exchange: str)
     symbol, name = pl.col(SYMBOL).str.split("@").list.first(), pl.col(NAME).fill_null("")
     tests = [pl.lit(value=False)]
     for kind in kinds:
-        told = name.str.contains(_NAMES[kind])
+        told = (name.str.replace(_FUND, "") if kind == "preferred" else name).str.contains(_NAMES[kind])
         tests += [symbol.str.contains(_SUFFIXES[kind]), told & ~name.str.contains(_PARTNERSHIP) if kind == "unit" else told]
         if exchange in FIFTH_LETTER_EXCHANGES:
             tests.append(symbol.str.contains(f"^[A-Z]{{4}}[{_FIFTH_LETTERS[kind]}]$"))
