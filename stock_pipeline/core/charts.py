@@ -104,6 +104,7 @@ def day_axis(ax: "Axes") -> None:
     """Mark whole days on a time axis, however few it spans: after the drawing, as it looks at the limits."""
     from matplotlib.dates import AutoDateFormatter, AutoDateLocator, DateFormatter, DayLocator
 
+    ax.tick_params(axis="x", labelsize=8)  # so that nine days stand side by side
     first, last = ax.get_xlim()
     if last - first < FEW_DAYS:
         ax.xaxis.set_major_locator(DayLocator())  # type: ignore[no-untyped-call]

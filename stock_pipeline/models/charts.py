@@ -9,7 +9,8 @@ import polars as pl
 
 from stock_pipeline.core.charts import BLUE, GREY, INK, MUTED, day_axis, drawn_once, headline, legend_beside, new_figure, png
 from stock_pipeline.core.columns import CONTRIBUTION, FEATURE, METRIC, MODEL, RANK_IC, SCORE, SESSION, SYMBOL, TARGET, VALUE
-from stock_pipeline.models.catalogue import STACK
+from stock_pipeline.datasets.catalogue import DIRECTION_KIND
+from stock_pipeline.models.catalogue import CATALOGUE, STACK
 from stock_pipeline.models.explanations import IMPORTANCE, SHARE, importances
 from stock_pipeline.models.shrinkage import error_of_sum
 
@@ -21,7 +22,6 @@ WINDOW: Final = 20
 MOST_SHOWN: Final = 15  # features
 NEAREST: Final = 1 / 50  # of the span of all bins; marks closer together cover each other
 _BIN: Final = "bin"
-_UNIT: Final = "in units of the score (direction: log-odds)"
 
 
 def rank_ic_chart(daily: pl.DataFrame, model: str) -> bytes:
@@ -36,8 +36,10 @@ def rank_ic_chart(daily: pl.DataFrame, model: str) -> bytes:
 def _rank_ic_chart(rows: pl.DataFrame, model: str) -> bytes:
     sessions, smooth = rows[SESSION].to_list(), rows[RANK_IC].rolling_mean(WINDOW)
     figure, (ax,) = new_figure()
-    # One collection: a bar for each of thousands of sessions would be an object of its own.
-    width = min(max(600 / max(rows.height, 1), 1.0), 8.0)
+    # One collection: a bar for each of thousands of sessions would be an object of its own. Neighbours touch only where a session has
+    # less than a point of the axes, which are about 420 wide, and of which a twentieth at either end is empty.
+    days = (sessions[-1] - sessions[0]).days + 1 if sessions else 1
+    width = min(max(0.8 * 0.9 * 420 / days, 0.8), 8.0)
     ax.vlines(sessions, 0, rows[RANK_IC].to_list(), color=GREY, alpha=0.5, linewidth=width, label="rank IC of a session")
     if rows.height >= WINDOW:
         ax.plot(sessions, smooth.to_list(), color=BLUE, linewidth=1.6, label=f"mean of {WINDOW} sessions")
@@ -192,12 +194,18 @@ def _explanation_charts(explained: pl.DataFrame, model: str) -> dict[str, bytes]
     adds = _adds(ranked, shown)
     return {
         "shap_beeswarm": _beeswarm(
-            _explanation(of_shown), f"{model}: what each feature adds to a score, by the feature's value{adds}", told
+            _explanation(of_shown), f"{model}: what each feature adds to a score, by the feature's value{adds}", _unit(model), told
         ),
         "shap_importance": _importance_bars(
-            shown, f"{model}: how much each feature adds to a score, up or down, and its share of all{adds}", told
+            shown, f"{model}: how much each feature adds to a score, up or down, and its share of all{adds}", _unit(model), told
         ),
     }
+
+
+def _unit(model: str) -> str:
+    """What the contributions of a model are measured in; a classifier adds them up to log-odds, of which the score is made."""
+    of_directions = {entry.name for entry in CATALOGUE if entry.target == DIRECTION_KIND}
+    return "in log-odds of a rise" if model in of_directions else "in units of the score"
 
 
 def _adds(ranked: pl.DataFrame, shown: pl.DataFrame) -> str:
@@ -210,14 +218,14 @@ def _adds(ranked: pl.DataFrame, shown: pl.DataFrame) -> str:
     )
 
 
-def _importance_bars(shown: pl.DataFrame, title: str, told: str) -> bytes:
+def _importance_bars(shown: pl.DataFrame, title: str, unit: str, told: str) -> bytes:
     """Bars of the mean sizes; ``shown`` has rows of ``importances``."""
     figure, (ax,) = new_figure(height=1.6 + 0.28 * max(shown.height, 4))
     bars = ax.barh(shown[FEATURE].to_list(), shown[IMPORTANCE].to_list(), color=BLUE)
     ax.bar_label(bars, [f"{share:.1%}" for share in shown[SHARE]], padding=3, fontsize=8)
     ax.grid(visible=False)
     ax.invert_yaxis()
-    ax.set_xlabel(f"mean |SHAP value|, {_UNIT}")
+    ax.set_xlabel(f"mean |SHAP value|, {unit}")
     headline(ax, title)
     return png(figure, told)
 
@@ -235,7 +243,7 @@ def _explanation(explained: pl.DataFrame) -> "Explanation":
     )
 
 
-def _beeswarm(explanation: "Explanation", title: str, told: str) -> bytes:
+def _beeswarm(explanation: "Explanation", title: str, unit: str, told: str) -> bytes:
     """The PNG of what shap draws on pyplot's current figure, which is closed afterwards."""
     import matplotlib as mpl
 
@@ -249,7 +257,7 @@ def _beeswarm(explanation: "Explanation", title: str, told: str) -> bytes:
         plots.beeswarm(explanation, max_display=MOST_SHOWN, show=False, plot_size=None)
         ax = figure.axes[0]
         headline(ax, title)
-        ax.set_xlabel(f"SHAP value, {_UNIT}", fontsize=10)
+        ax.set_xlabel(f"SHAP value, {unit}", fontsize=10)
         ax.tick_params(labelsize=9)
         ax.xaxis.set_major_locator(MaxNLocator(6))
         return png(figure, told)

@@ -72,6 +72,7 @@ def _result(result: StageResult) -> str:
 
 MOST_ROWS = 50  # of a table shown in the web UI
 PREVIEW_ROWS = 20
+MOST_LETTERS = 120  # of a cell
 LETTERS_OF_A_LINE = 40  # a longer text of a cell may be broken into lines
 
 
@@ -114,6 +115,8 @@ def frame_shown(frame: pl.DataFrame) -> dg.MetadataValue[Any]:
 def _cell(value: Any) -> Any:
     if isinstance(value, str) and len(value) <= LETTERS_OF_A_LINE:
         return value.replace(" ", "\u00a0")  # where the web UI breaks no line
+    if isinstance(value, str) and len(value) > MOST_LETTERS:
+        return f"{value[: MOST_LETTERS - 1].rstrip()}…"  # which would run off the page; the stored table has it in full
     return shown(value)
 
 

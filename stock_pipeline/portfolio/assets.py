@@ -28,9 +28,9 @@ from stock_pipeline.orchestration.stage import Stage, key_of
 from stock_pipeline.portfolio.charts import suggestion_bars
 from stock_pipeline.portfolio.profiles import PROFILES
 from stock_pipeline.portfolio.risk import VOLATILITY, WINDOW, risk_figures
-from stock_pipeline.portfolio.suggest import EXPECTATION, TOTAL_SCORE, WEIGHT, suggest_stocks
+from stock_pipeline.portfolio.suggest import TOTAL_SCORE, WEIGHT, suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTED_RETURNS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTATION, EXPECTED_RETURNS
 from stock_pipeline.registry.reading import disabled_models, serving_predictions
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import replace_sessions
@@ -40,6 +40,7 @@ from stock_pipeline.universe.tables import DAILY_UNIVERSE
 
 # One line of the web UI for each stock; the table has the rest, and the reason in words.
 SHOWN = (RANK, SYMBOL, WEIGHT, VOLATILITY, TOTAL_SCORE, NAME, SECTOR, PREDICTED_EXCESS_RETURN)
+EXPECTED_SHOWN = (RANK, SYMBOL, *EXPECTATION)
 
 
 def suggest(context: StageContext) -> StageOutput | None:
@@ -50,11 +51,12 @@ def suggest(context: StageContext) -> StageOutput | None:
     wanted = [day for day in sessions if context.watermark is not None and day > context.watermark] or sessions[-1:]
     made = pl.concat(_suggestions(context, sessions, day, context.as_of if day == sessions[-1] else day) for day in wanted)
     of_last = made.filter(pl.col(SESSION) == wanted[-1])
+    of_first = of_last.filter(pl.col(PROFILE) == PROFILES[0].name).sort(RANK)
     return StageOutput(
         writes=(replace_sessions(SUGGESTED_STOCKS, made, least_share=0.0, may_be_empty=True),),
         watermark=context.as_of,
         charts=lambda: {profile.name: suggestion_bars(of_last, profile.name) for profile in PROFILES},
-        tables={"suggested": of_last.filter(pl.col(PROFILE) == PROFILES[0].name).sort(RANK).select(SHOWN)},
+        tables={"suggested": of_first.select(SHOWN), "expected": of_first.select(EXPECTED_SHOWN)},
     )
 
 

@@ -4,16 +4,15 @@ from typing import Final
 
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, NAME, PREDICTED_EXCESS_RETURN, PROFILE, RANK, SCORE, SECTOR, SYMBOL
+from stock_pipeline.core.columns import CLOSE, NAME, PROFILE, RANK, SCORE, SECTOR, SYMBOL
 from stock_pipeline.portfolio.profiles import RiskProfile
 from stock_pipeline.portfolio.risk import DOLLAR_VOLUME, VOLATILITY
-from stock_pipeline.predictions.tables import EXCESS_RETURN_HIGH, EXCESS_RETURN_LOW, PROBABILITY_POSITIVE, ROUND_TRIP_COST
+from stock_pipeline.predictions.tables import EXPECTATION
 
 RISK_SCORE: Final = "risk_score"
 TOTAL_SCORE: Final = "total_score"
 WEIGHT: Final = "weight"
 REASON: Final = "reason"
-EXPECTATION: Final = (PREDICTED_EXCESS_RETURN, EXCESS_RETURN_LOW, EXCESS_RETURN_HIGH, PROBABILITY_POSITIVE, ROUND_TRIP_COST)
 
 
 def suggest_stocks(candidates: pl.DataFrame, profile: RiskProfile) -> pl.DataFrame:

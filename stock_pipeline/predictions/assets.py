@@ -10,6 +10,7 @@ from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import (
     CONTRIBUTION,
     FEATURE,
+    HORIZON,
     MODEL,
     PREDICTED_EXCESS_RETURN,
     RANK,
@@ -25,6 +26,7 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
 from stock_pipeline.features.reading import read_local_volatility
 from stock_pipeline.features.tables import DAILY_FEATURES
+from stock_pipeline.labels.catalogue import predicted_horizon
 from stock_pipeline.market_data.reading import BAR_TABLES
 from stock_pipeline.models.catalogue import STACK, stacked_models
 from stock_pipeline.models.tables import RETURN_CALIBRATIONS, TRAININGS
@@ -34,7 +36,7 @@ from stock_pipeline.predictions.charts import prediction_bars
 from stock_pipeline.predictions.expected_returns import expected_returns
 from stock_pipeline.predictions.inference import LoadedVersion, explanations, load_version, predict
 from stock_pipeline.predictions.signals import signals
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTED_RETURNS, EXPLANATIONS, SIGNAL, SIGNALS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTATION, EXPECTED_RETURNS, EXPLANATIONS, SIGNAL, SIGNALS
 from stock_pipeline.registry.reading import all_versions, disabled_models, eligible_versions, in_shadow_on, serving_predictions
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import replace_groups, replace_sessions
@@ -44,6 +46,7 @@ from stock_pipeline.universe.tables import DAILY_UNIVERSE
 REASONS = 5  # features reported for each prediction
 # One line of the web UI for each stock.
 BEST_SHOWN = (RANK, SYMBOL, SCORE, PREDICTED_EXCESS_RETURN)
+EXPECTED_SHOWN = (RANK, SYMBOL, *EXPECTATION)
 REASONS_SHOWN = (MODEL, SYMBOL, FEATURE, CONTRIBUTION, VALUE)
 
 
@@ -65,19 +68,31 @@ def make_predictions(context: StageContext) -> StageOutput | None:
     predictions, explained = (pl.concat(parts) for parts in zip(*made, strict=True))
     heard = serving_predictions(lineup.versions, predictions)
     last = _best_model(heard.filter(pl.col(SESSION) == heard[SESSION].max()))
+    expected = _expected_returns(context, predictions)
     reasons = explained.filter((pl.col(SESSION) == pl.col(SESSION).max()) & (pl.col(RANK) == 1))
     cost = context.settings.trading.cost_bps_per_side
     return StageOutput(
         writes=(
             replace_groups(DAILY_PREDICTIONS, predictions, (SESSION, TRAINING_ID)),
             replace_groups(EXPLANATIONS, explained, (SESSION, TRAINING_ID), may_be_empty=True),
-            replace_groups(EXPECTED_RETURNS, _expected_returns(context, predictions), (SESSION, TRAINING_ID), may_be_empty=True),
+            replace_groups(EXPECTED_RETURNS, expected, (SESSION, TRAINING_ID), may_be_empty=True),
         ),
         watermark=context.as_of,
         charts=lambda: {"predictions": prediction_bars(last, cost)} if last.height else {},
-        tables={"best": last.sort(RANK).select(BEST_SHOWN).head(20), "strongest_feature": reasons.select(REASONS_SHOWN)},
+        tables={
+            "best": last.sort(RANK).select(BEST_SHOWN).head(20),
+            "expected": _beside_costs(last, expected, predicted_horizon(context.settings.labels)).head(20),
+            "strongest_feature": reasons.select(REASONS_SHOWN),
+        },
         facts={"sessions_predicted": predictions[SESSION].n_unique(), "models": predictions[MODEL].n_unique()},
     )
+
+
+def _beside_costs(predictions: pl.DataFrame, expected: pl.DataFrame, horizon: int) -> pl.DataFrame:
+    """What the predictions mean over the horizon, beside interval, odds and cost, one line a stock, best first."""
+    key = [SESSION, TRAINING_ID, SYMBOL]
+    of_horizon = expected.filter(pl.col(HORIZON) == horizon)
+    return predictions.select(*key, RANK).join(of_horizon, on=key, how="inner").sort(RANK, SYMBOL).select(EXPECTED_SHOWN)
 
 
 def _expected_returns(context: StageContext, predictions: pl.DataFrame) -> pl.DataFrame:
@@ -198,11 +213,12 @@ STAGES: Sequence[Stage] = (
         body=make_predictions,
         settings_ahead=(
             "features.set",
+            "labels.horizons",
             "quality.jump_ratio",
             "quality.suspect_ratio",
             "trading",
             "universe",
-        ),  # costs are drawn beside the predictions
+        ),  # horizon and costs are shown beside the predictions
         code_version="3",
     ),
     Stage(

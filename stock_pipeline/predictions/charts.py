@@ -11,6 +11,7 @@ from stock_pipeline.core.columns import MODEL, PREDICTED_EXCESS_RETURN, SCORE, S
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+ROUNDING: Final = 1e-9  # a predicted return or a score is not known any better
 PALE: Final = 0.35  # opacity of a bar within the cost
 
 
@@ -35,7 +36,7 @@ def prediction_bars(predictions: pl.DataFrame, cost_bps_per_side: float, count: 
         return png(figure)
     cost = 2 * cost_bps_per_side / 100 if has_return else 0.0
     values = (factor * chosen[shown]).to_list()
-    labels = [f"{value:+.3g}{unit}" for value in values]
+    labels = [f"{value:+.3g}{unit}" if abs(value) > ROUNDING else f"0{unit}" for value in values]
     _bars(ax, values, labels, cost)
     ax.set_yticks(range(chosen.height), chosen[SYMBOL].to_list(), fontsize=8)
     ax.set_xlabel("predicted excess return over the horizon from the next open, %" if has_return else "score")

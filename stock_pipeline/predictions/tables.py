@@ -30,6 +30,7 @@ EXCESS_RETURN_LOW: Final = "excess_return_low"
 EXCESS_RETURN_HIGH: Final = "excess_return_high"
 PROBABILITY_POSITIVE: Final = "probability_positive"
 ROUND_TRIP_COST: Final = "round_trip_cost"
+EXPECTATION: Final = (PREDICTED_EXCESS_RETURN, EXCESS_RETURN_LOW, EXCESS_RETURN_HIGH, PROBABILITY_POSITIVE, ROUND_TRIP_COST)
 
 _table = partial(TableSchema, store="ml", room="predictions")
 _PREDICTION = (

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from stock_pipeline.command_line.errors import WRONG_INPUT
 from stock_pipeline.command_line.tables import show_suggestions
 from stock_pipeline.portfolio.profiles import PROFILES
-from stock_pipeline.portfolio.suggest import EXPECTATION
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
+from stock_pipeline.predictions.tables import EXPECTATION
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.rows import empty_stores, everyone_in, put
 from stock_pipeline_tests.harness.invocation import invoke

@@ -61,6 +61,12 @@ def assert_legible(figure: Figure, content: bytes) -> None:
         # Without the lines to what is named, and without slanted ones, whose boxes are larger than they are.
         names = [Text.get_window_extent(text) for text in ax.texts if not text.get_rotation()]
         assert not any(one.padded(-1.0).overlaps(other.padded(-1.0)) for one, other in combinations(names, 2))
+        low, high = sorted(ax.get_xlim())
+        ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+        across = [label.get_window_extent() for at, label in ticks if low <= at <= high and label.get_text() and not label.get_rotation()]
+        assert not any(one.overlaps(other) for one, other in combinations(across, 2)), [
+            str(label.get_text()) for label in ax.get_xticklabels()
+        ]
     assert line_colours(figure) <= set(SERIES)
     assert len(line_colours(figure)) <= 6
     assert len(alternative_text(content)) > 10

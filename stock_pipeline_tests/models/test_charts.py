@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from scipy.stats import norm
@@ -225,6 +226,27 @@ def test_the_rank_ic_of_each_session_has_its_legend_beside_and_its_mean_in_the_t
     assert_legible(saved[0], content)
     mean = sum(0.01 * (i % 7 - 2) for i in range(29)) / 29
     assert saved[0].axes[0].get_title("left") == f"mlp out of fold: mean rank IC {mean:+.4f} over 29 sessions"
+
+
+@pytest.mark.parametrize("count", [6, 9, 16, 30, 60, 110, 250])
+def test_dates_stand_apart_and_so_do_the_bars_of_neighbouring_sessions(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = watched(monkeypatch)
+    daily = pl.DataFrame({SESSION: sessions(count), "rank_ic": [0.01 * (i % 7 - 2) for i in range(count)]})
+    content = rank_ic_chart(daily, "a_model")
+    (figure,) = saved
+    assert_legible(figure, content)
+    (ax,) = figure.axes
+    (bars,) = (held for held in ax.collections if isinstance(held, LineCollection))
+    places = np.asarray(ax.transData.transform(np.array([path.vertices[0] for path in bars.get_paths()])))[:, 0]  # type: ignore[index]
+    assert min(np.diff(places)) >= np.max(bars.get_linewidth()) * figure.dpi / 72
+
+
+def test_contributions_are_in_log_odds_for_the_classifier_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = watched(monkeypatch)
+    for model in ("direction", "catboost"):
+        explanation_charts(explained(), model)
+    units = [figure.axes[0].get_xlabel().partition(", ")[2] for figure in saved]
+    assert units == ["in log-odds of a rise"] * 2 + ["in units of the score"] * 2
 
 
 def test_shap_is_given_each_stock_s_contributions_beside_its_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,11 @@ def test_a_row_of_short_texts_is_one_line() -> None:
     assert rows.records[0].data == {"name": "Berkshire\u00a0Hathaway", "reason": "less volatile than 95 % of all the stocks there are"}
 
 
+def test_a_text_that_would_run_off_the_page_is_cut() -> None:
+    (record,) = frame_shown(pl.DataFrame({"reason": ["so " * 100]})).value.records
+    assert record.data["reason"] == "so " * 39 + "so…"
+
+
 def test_a_preview_shows_the_first_rows_written_to_the_table() -> None:
     rows = SCHEMA.validate(pl.DataFrame({"name": [f"n{i}" for i in range(99)], "weight": [1.0] * 99}))
     (found,) = preview(StageOutput(writes=(upsert(SCHEMA, rows),), watermark=DAY), SCHEMA).values()

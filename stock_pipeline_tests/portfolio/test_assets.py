@@ -8,11 +8,10 @@ from unittest.mock import patch
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import HORIZON, MODEL, PREDICTED_EXCESS_RETURN, SESSION, SYMBOL, TRAINING_ID, VERSION
+from stock_pipeline.core.columns import HORIZON, MODEL, PREDICTED_EXCESS_RETURN, RANK, SESSION, SYMBOL, TRAINING_ID, VERSION
 from stock_pipeline.portfolio.profiles import RiskProfile
-from stock_pipeline.portfolio.suggest import EXPECTATION
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTED_RETURNS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTATION, EXPECTED_RETURNS
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import empty_stores, everyone_in, prediction_row, put, version_row
@@ -49,10 +48,11 @@ def test_what_is_expected_of_a_stock_is_what_the_active_stack_says_over_the_firs
     rows = [expected_row(name, number, stock, last, horizon) for number, name in both for stock in STOCKS for horizon in (1, 5)]
     put(stores, EXPECTED_RETURNS, rows, last)
     with patch("stock_pipeline.portfolio.assets.PROFILES", (EVERYTHING,)):
-        make(SUGGESTED_STOCKS, stores, plain_settings(stores.home, labels={"horizons": list(horizons)}))
+        made = make(SUGGESTED_STOCKS, stores, plain_settings(stores.home, labels={"horizons": list(horizons)})).output
     found = stores.read(SUGGESTED_STOCKS)
     assert found.height > 0
     for row in found.iter_rows(named=True):
         expected = expected_row("t2", 2, row[SYMBOL], last, shown)
         assert {name: row[name] for name in EXPECTATION} == {name: expected[name] for name in EXPECTATION}
     assert found[PREDICTED_EXCESS_RETURN].null_count() == 0
+    assert made is not None and made.tables["expected"].equals(found.sort(RANK).select(RANK, SYMBOL, *EXPECTATION))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stock_pipeline.portfolio.profiles import PROFILES, RiskProfile, chosen_profiles
-from stock_pipeline.portfolio.suggest import EXPECTATION, suggest_stocks
+from stock_pipeline.portfolio.suggest import suggest_stocks
 from stock_pipeline.portfolio.tables import SUGGESTED_STOCKS
+from stock_pipeline.predictions.tables import EXPECTATION
 
 OPEN_PROFILE = RiskProfile("open", "Takes everything.", 0.0, 0.0, 1.0, 1.0, 0.0, 1000, 1000)
 SCHEMA = {

@@ -34,7 +34,7 @@ from stock_pipeline.models.tables import RETURN_CALIBRATIONS, TRAININGS
 from stock_pipeline.orchestration.execution import StageResult
 from stock_pipeline.orchestration.reporting import output_metadata
 from stock_pipeline.predictions.assets import REASONS
-from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTED_RETURNS, EXPLANATIONS, SIGNALS
+from stock_pipeline.predictions.tables import DAILY_PREDICTIONS, EXPECTATION, EXPECTED_RETURNS, EXPLANATIONS, SIGNALS
 from stock_pipeline.registry.tables import MODEL_ENABLEMENT, MODEL_VERSIONS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -276,7 +276,7 @@ def test_what_a_prediction_means_is_written_for_each_horizon_of_versions_that_we
     found = {"slope": 0.01, "return_scale": 0.01, "residual_low": -1.0, "residual_high": 1.0, "odds_slope": 0.1, "odds_intercept": 0.0}
     named = {TRAINING_ID: "n_hits_1", MODEL: "n_hits", "as_of": DAYS[39], "sessions": 30}
     put(stores, RETURN_CALIBRATIONS, [{**named, **found, HORIZON: horizon} for horizon in (1, 5)], DAYS[39])
-    predict_night(stores, DAYS[45])
+    made = predict_night(stores, DAYS[45]).output
     meant = stores.read(EXPECTED_RETURNS)
     assert meant.group_by(MODEL, VERSION, SESSION, HORIZON).len().sort(HORIZON).rows() == [
         ("n_hits", 1, DAYS[45], horizon, SYMBOLS) for horizon in (1, 5)
@@ -288,3 +288,7 @@ def test_what_a_prediction_means_is_written_for_each_horizon_of_versions_that_we
     width = (meant["excess_return_high"] - meant["excess_return_low"]).sort().to_list()
     assert width == pytest.approx(sorted([2 * value for value in volatility] * 2))
     assert set(meant["round_trip_cost"]) == {0.002}  # 10 basis points to buy and 10 to sell
+    assert made is not None
+    shown = made.tables["expected"]
+    assert shown.columns == [RANK, SYMBOL, *EXPECTATION] and shown[RANK].to_list() == list(range(1, SYMBOLS + 1))
+    assert shown.drop(RANK).sort(SYMBOL).equals(meant.filter(pl.col(HORIZON) == 1).sort(SYMBOL).select(SYMBOL, *EXPECTATION))

@@ -33,6 +33,12 @@ def test_the_same_rows_in_another_order_give_the_same_picture() -> None:
     assert prediction_bars(rows(30), COST) != prediction_bars(rows(31), COST)
 
 
+def test_rounding_errors_are_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = watched(monkeypatch)
+    prediction_bars(rows(5).with_columns(predicted_excess_return=pl.lit(3.67e-21)), COST)
+    assert [text for text in written(saved[0]) if text.endswith("%") and text[:-1] in ("0", "+3.67e-19")] == ["0%"] * 5
+
+
 # Returns of 60 stocks reach from -30 % to 29 % in steps of 1 %: a cost of 25 % is reached by 11 stocks, one of 50 % by none.
 @pytest.mark.parametrize(
     ("bps_per_side", "cost", "reached", "pale"), [(1250.0, 25.0, "11", 9), (2500.0, 50.0, "none", 20), (0.0, 0.0, None, 0)]
