@@ -26,8 +26,7 @@ def status(as_json: bool) -> None:
     from stock_pipeline.registry.overview import model_status
     from stock_pipeline.registry.training_jobs import latest_first
     from stock_pipeline.stages import all_stages
-    from stock_pipeline.universe.checks import ENOUGH
-    from stock_pipeline.universe.reading import note_on_universe, shortage_now
+    from stock_pipeline.universe.reading import ENOUGH, note_on_universe, shortage_now
 
     settings, stores = open_home()
     jobs = latest_first(living_jobs(stores, utc_now()))  # which may have to write, and so comes before the stores are held open

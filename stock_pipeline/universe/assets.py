@@ -91,5 +91,6 @@ STAGES: Sequence[Stage] = (
         body=make_universe,
         settings=("exchange", "quality.suspect_ratio", "universe"),
         checks=(UNIVERSE_CHECKS,),
+        code_version="2",
     ),
 )

@@ -15,14 +15,14 @@ from stock_pipeline.orchestration.stage import CheckSpec, StageCheck
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline.universe.compute import UniverseRules, compute_universe
 from stock_pipeline.universe.panel import read_panel
-from stock_pipeline.universe.reading import TELLING_STOCKS, note_on_few_stocks, shortage
+from stock_pipeline.universe.reading import ENOUGH, TELLING_STOCKS, note_on_few_stocks, shortage
 from stock_pipeline.universe.tables import DAILY_UNIVERSE, DAILY_UNIVERSE_ASSET, INSIDE, STATUS
 
 SAMPLE: Final = 12  # symbols, others every night
 EXAMPLES: Final = 5
 CUTS: Final = (1, 7)  # sessions before the last one; a leak shows only where the cut falls between a row and what it saw
 
-LOOKAHEAD, STORED, ENOUGH, TELLING = "no_lookahead", "stored_as_computed", "enough_stocks", "ranks_can_tell"
+LOOKAHEAD, STORED, TELLING = "no_lookahead", "stored_as_computed", "ranks_can_tell"
 BLOCKING: Final = {
     LOOKAHEAD: "Whether a stock is in the universe does not change when what came after the session is cut off or altered.",
     STORED: "The last session's stored rows are those that its window of bars gives now.",

@@ -13,6 +13,7 @@ from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 from stock_pipeline.universe.tables import DAILY_UNIVERSE, DAILY_UNIVERSE_ASSET, INSIDE, STATUS, TOO_FEW
 
+ENOUGH: Final = "enough_stocks"  # the check that fails where there is a ``shortage``
 TELLING_STOCKS: Final = 20  # with fewer, ranks tell little
 _USUAL_SKILL: Final = 0.02  # a rank IC that a good model of daily returns has
 _TWO_SIDED_95: Final = 1.96

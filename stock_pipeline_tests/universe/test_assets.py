@@ -29,8 +29,8 @@ from stock_pipeline.orchestration.execution import StageResult, facts_of
 from stock_pipeline.orchestration.progress import Progressed, listening
 from stock_pipeline.settings import Settings
 from stock_pipeline.storage import Stores
-from stock_pipeline.universe.checks import BLOCKING, ENOUGH, LOOKAHEAD, STORED, TELLING, judge_universe
-from stock_pipeline.universe.reading import note_on_few_stocks, note_on_universe, of_universe, universe_stocks, with_universe
+from stock_pipeline.universe.checks import BLOCKING, LOOKAHEAD, STORED, TELLING, judge_universe
+from stock_pipeline.universe.reading import ENOUGH, note_on_few_stocks, note_on_universe, of_universe, universe_stocks, with_universe
 from stock_pipeline.universe.tables import DAILY_UNIVERSE, EXCLUDED_KIND, INSIDE, NOT_MEMBER, SHORT_HISTORY, STATUS, SUSPECT_BAR, TOO_FEW
 from stock_pipeline_tests.factories.panels import sessions
 from stock_pipeline_tests.factories.rows import INGESTION, empty_stores, put
