@@ -27,7 +27,6 @@ from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.reading import read_bars_for
 from stock_pipeline.labels.compute import compute_labels
 from stock_pipeline.labels.tables import KNOWN, column_of
-from stock_pipeline.market_data.reading import with_suspects
 from stock_pipeline.models.catalogue import parse_models, stacked_models
 from stock_pipeline.models.estimators.estimator import Conditions
 from stock_pipeline.models.fit_server import Work, execute
@@ -92,8 +91,7 @@ def training_rows(home: Path, files: Files, features: FeatureSet, last_year: int
     bars = read_bars_for(stores, features, settings, last, date(1970, 1, 1)).filter(pl.col(SESSION) <= last)
     days = bars[SESSION].unique().sort().to_list()
     sessions, as_of = trading_calendar(settings.exchange).sessions_between(days[0], date(last_year + 1, 2, 28)), days[-1]
-    judged = with_suspects(stores, bars, last, settings.quality.suspect_ratio)
-    labels = compute_labels(judged, sessions, as_of, (1,), 5).filter(pl.col(column_of(LABEL_STATUS, 1)) == KNOWN)
+    labels = compute_labels(bars, sessions, as_of, (1,), 5).filter(pl.col(column_of(LABEL_STATUS, 1)) == KNOWN)
     outcomes = labels.select(SYMBOL, SESSION, pl.col(column_of(FORWARD_RETURN, 1)).alias(FORWARD_RETURN))
     names = input_names(features)
     inputs = model_inputs(of_universe(stores, compute_features(bars, features.made)), names, features.bounds)

@@ -12,6 +12,7 @@ VOLUME: Final = "volume"  # in shares
 ADJ_CLOSE: Final = "adj_close"  # close adjusted for splits and dividends, as the source gave it
 JUMP: Final = "jump"  # true where the price jumped overnight and no corporate action explains it
 SUSPECT: Final = "suspect"  # true where the price moved so far that the bar is not believed before it is confirmed
+CONFIRMED: Final = "confirmed"  # true where the price moved far and somebody has found the move right
 IN_UNIVERSE: Final = "in_universe"  # whether a stock is ranked, learned from and traded on the session
 PRICES: Final = (OPEN, HIGH, LOW, CLOSE)
 # the factor that makes prices before the bar comparable with it; 1 where no corporate action took effect

@@ -134,12 +134,12 @@ def read_past_volatility(stores: Stores, settings: Settings, as_of: date, only_l
 
     Args:
         stores: the stores.
-        settings: for the jump ratio.
+        settings: for the limits beyond which a bar jumps and beyond which it is suspect.
         as_of: the session whose night counts.
         only_last: read only as many bars as the last session needs; the values of earlier sessions are then incomplete.
     """
     first = sessions_of(stores, as_of)[-SPAN:][0] if only_last else None
-    bars = bars_with_factors(stores, as_of, settings.quality.jump_ratio, first)
+    bars = bars_with_factors(stores, as_of, settings.quality, first)
     return past_volatility(bars)
 
 
@@ -191,7 +191,7 @@ def read_past_volatility_of(stores: Stores, settings: Settings, as_of: date, wan
     empty = pl.DataFrame(schema={SYMBOL: pl.String, SESSION: pl.Date, PAST_VOLATILITY: pl.Float64})
     if not days:
         return empty
-    bars = bars_with_factors(stores, as_of, settings.quality.jump_ratio, spans[days[0]])
+    bars = bars_with_factors(stores, as_of, settings.quality, spans[days[0]])
     seen = pl.col(SESSION).is_between
     parts = [past_volatility(bars.filter(seen(spans[day], day))).filter(pl.col(SESSION) == day) for day in days]
     return pl.concat([empty, *parts])
@@ -246,8 +246,12 @@ def past_volatility(bars: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         symbol, session and past_volatility (Float64, per session; null before there are 20 returns, and where a close is not
-        positive), sorted by symbol and session.
+        positive), sorted by symbol and session; no row for a bar without a price, as suspect ones are.
     """
     close = pl.when(pl.col(CLOSE) > 0).then(pl.col(CLOSE))
     log_return = (close / (close.shift(1) * pl.col(PRICE_FACTOR))).log()
-    return bars.sort(SYMBOL, SESSION).select(SYMBOL, SESSION, log_return.rolling_std(WINDOW).over(SYMBOL).alias(PAST_VOLATILITY))
+    return (
+        bars.drop_nulls(CLOSE)
+        .sort(SYMBOL, SESSION)
+        .select(SYMBOL, SESSION, log_return.rolling_std(WINDOW).over(SYMBOL).alias(PAST_VOLATILITY))
+    )

@@ -14,7 +14,14 @@ from stock_pipeline.features.compute import compute_features
 from stock_pipeline.features.fundamental_ratios import MARKET_VALUE, as_traded, ratios_of_sessions
 from stock_pipeline.features.reading import chosen_set, read_bars_for
 from stock_pipeline.features.tables import DAILY_FEATURES, FUNDAMENTAL_RATIOS, daily_features
-from stock_pipeline.market_data.reading import BAR_TABLES, actions_by_instrument, closes_of_their_nights, reports_by_instrument, sessions_of
+from stock_pipeline.market_data.reading import (
+    BAR_TABLES,
+    JUDGED_BAR_TABLES,
+    actions_by_instrument,
+    closes_of_their_nights,
+    reports_by_instrument,
+    sessions_of,
+)
 from stock_pipeline.market_data.tables import FUNDAMENTALS, INSTRUMENTS
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of
@@ -53,7 +60,7 @@ def make_features(context: StageContext) -> StageOutput | None:
 def _upstream(chosen: FeatureSet) -> tuple[TableSchema, ...]:
     reports = (FUNDAMENTAL_RATIOS,) if chosen.needs_reports else ()
     sectors = (INSTRUMENTS,) if chosen.needs_sectors else ()
-    return (*BAR_TABLES, DAILY_UNIVERSE, *reports, *sectors)
+    return (*JUDGED_BAR_TABLES, DAILY_UNIVERSE, *reports, *sectors)
 
 
 def _null_shares(made: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -107,7 +114,7 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
             tables=(daily_features(chosen),),
             reads=_upstream(chosen),
             body=make_features,
-            settings=("features.set", "quality.jump_ratio"),
+            settings=("features.set", "quality.jump_ratio", "quality.suspect_ratio"),
             code_version=chosen.hash,
             checks=(FEATURE_CHECKS,),
         ),

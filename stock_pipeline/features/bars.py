@@ -9,7 +9,7 @@ from stock_pipeline.core.errors import InputError
 
 FILL_SESSIONS: Final = 5  # a stock's last prices stand for at most this many sessions without a bar
 
-PLACE: Final = "place"  # number of the session among those with bars, from 0
+PLACE: Final = "place"  # number of the session among those of the panel, from 0
 FIRST_OF_SYMBOL: Final = "first_of_symbol"
 RETURN: Final = "simple_return"  # close to close, across at most FILL_SESSIONS sessions without a bar
 
@@ -34,8 +34,9 @@ def usable_bars(panel: pl.DataFrame) -> pl.DataFrame:
     steps += [pl.lit(value=True).alias(IN_UNIVERSE)] if IN_UNIVERSE not in panel.columns else []
     traded = pl.all_horizontal((pl.col(price) > 0) & pl.col(price).is_finite() for price in PRICES)
     bars = (
-        panel.filter(traded)
-        .with_columns((pl.col(SESSION).rank("dense").cast(pl.Int64) - 1).alias(PLACE), *steps)
+        # A session on which no bar is usable keeps its number, so that windows reach over as many sessions as are read for them.
+        panel.with_columns((pl.col(SESSION).rank("dense").cast(pl.Int64) - 1).alias(PLACE), *steps)
+        .filter(traded)
         .sort(SYMBOL, PLACE)
         .with_columns(
             pl.when((pl.col(VOLUME) >= 0) & pl.col(VOLUME).is_finite()).then(VOLUME).alias(VOLUME),

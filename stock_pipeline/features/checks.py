@@ -63,7 +63,7 @@ def last_sessions(stores: Stores, settings: Settings, as_of: date, sessions: int
 
     Args:
         stores: the stores.
-        settings: for the jump ratio.
+        settings: for the limits beyond which a bar jumps and beyond which it is suspect.
         as_of: the last session.
         sessions: how many sessions, at least 1.
     """

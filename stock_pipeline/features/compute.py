@@ -19,7 +19,7 @@ from stock_pipeline.features.segments import TARGET, segments
 BLOCK_ROWS: Final = 100_000
 # What the market and the ranks are made of shows in no expression. Raise this whenever it changes: it is part of the hash of every set,
 # which makes what is stored be rebuilt.
-METHOD: Final = 2
+METHOD: Final = 3
 
 
 def session_span(features: Sequence[Feature]) -> int:
@@ -46,7 +46,8 @@ def compute_features(panel: pl.DataFrame, features: Sequence[Feature], first: da
         Symbol, session and one Float32 column per feature, a row for each bar whose prices are positive numbers, in the order of
         symbol and session. Where the history is too short or the formula divides by zero the value is null, never NaN or
         infinite. The market, ranks and common factors are of the stocks in the universe of the session: a stock outside has its own
-        features, also against that market, and no rank or residual return.
+        features, also against that market, and no rank or feature of
+        the common factors.
 
     Raises:
         InputError: a symbol has two bars in one session, or the panel lacks a column that a feature needs.

@@ -25,7 +25,7 @@ def market_series(bars: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         session, place and the series named above, a row for every session from the first to the last in the order of time; null
-        where no stock has a return.
+        where no stock has a return, the session too where no bar is usable.
     """
     counted = pl.when(IN_UNIVERSE).then(RETURN)
     change = counted.clip(-LARGEST_RETURN, LARGEST_RETURN)
@@ -37,7 +37,9 @@ def market_series(bars: pl.DataFrame) -> pl.DataFrame:
         _exact_mean(change * change).alias(SQUARED_RETURN),
     )
     variance = (pl.col(SQUARED_RETURN) - pl.col(MARKET_RETURN).pow(2)).clip(lower_bound=0)
-    return by_session.sort(PLACE).with_columns(variance.sqrt().alias(DISPERSION))
+    places = pl.DataFrame({PLACE: range(int(bars[PLACE].max()) + 1)}, schema={PLACE: bars.schema[PLACE]})  # type: ignore[arg-type]
+    whole = places.join(by_session, on=PLACE, how="left", maintain_order="left")
+    return whole.with_columns(variance.sqrt().alias(DISPERSION))
 
 
 def _exact_mean(values: pl.Expr) -> pl.Expr:

@@ -61,11 +61,11 @@ def read_bars_for(stores: Stores, chosen: FeatureSet, settings: Settings, known_
     Args:
         stores: the stores.
         chosen: the feature set.
-        settings: for the jump ratio.
+        settings: for the limits beyond which a bar jumps and beyond which it is suspect.
         known_on: the session whose night counts.
         first: the first session to read.
     """
-    panel = with_universe(stores, bars_with_factors(stores, known_on, settings.quality.jump_ratio, first))
+    panel = with_universe(stores, bars_with_factors(stores, known_on, settings.quality, first))
     if chosen.needs_sectors:
         panel = panel.join(particulars(stores, known_on).select(SYMBOL, SECTOR), on=SYMBOL, how="left", maintain_order="left")
     if chosen.needs_reports:

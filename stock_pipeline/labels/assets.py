@@ -73,7 +73,7 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
             reads=JUDGED_BAR_TABLES,
             body=make_labels,
             settings=("exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio"),
-            code_version="3",
+            code_version="4",
             checks=(LABEL_CHECK,),
         ),
     )

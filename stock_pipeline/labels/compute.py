@@ -32,7 +32,10 @@ _LAST: Final = "last_position"  # of the symbol's last bar
 _JUMPS: Final = "jumps"  # number of jumps up to the row
 _SUSPECTS: Final = "suspects"  # number of suspect bars up to the row
 _LOG_RETURN: Final = "log_return"
-# With a horizon behind them: whether a suspect bar, an order that nobody fills or a jump spoils the label.
+_UNPRICED: Final = "unpriced"  # whether the row has no close, and not because it is suspect
+_GAPS: Final = "gaps"  # number of such rows up to the row
+# With a horizon behind them: whether a missing bar, a suspect one, an order that nobody fills or a jump spoils the label.
+_LACKING: Final = "lacking"
 _DOUBTED: Final = "doubted"
 _UNTRADED: Final = "untraded"
 _JUMPED: Final = "jumped"
@@ -50,16 +53,17 @@ def compute_labels(
     - direction_h = 1 where the return is positive, otherwise 0.
     - known_on_h = t+1+h, also where that is yet to come.
     - label_status_h, the first of these that holds: "pending", t+1+h comes after ``as_of``; "no_bar", one of t+1 and t+1+h has no bar
-      or no price that can be; "suspect", a bar from t+1 to t+1+h is not believed; "no_volume", nothing was traded on t+1 or t+1+h, so
-      that no order would have been filled; "jump", a bar after t+1 and up to t+1+h is a jump, so that the return is not to be
-      trusted; "known". Sessions between t+1 and t+1+h may lack a bar: a price after a pause is one that could be had, and the first
-      bar after a pause is marked where it jumped from the last one before, so a jump that falls into a pause is not overlooked.
+      or no price that can be, and is not suspect; "suspect", a bar from t+1 to t+1+h is not believed; "no_volume", nothing was traded
+      on t+1 or t+1+h, so that no order would have been filled; "jump", a bar after t+1 and up to t+1+h is a jump, so that the return
+      is not to be trusted; "known". Sessions between t+1 and t+1+h may lack a bar: a price after a pause is one that could be had, and
+      the first bar after a pause is marked where it jumped from the last one before, so a jump that falls into a pause is not
+      overlooked.
 
     And for the volatility horizon v:
 
     - forward_volatility = standard deviation (n - 1) of the log returns from close to close into t+1 to t+v.
-    - known_on_volatility = t+v, and outcome_volatility likewise; here every close from t to t+v is needed, a suspect bar or a jump
-      at any of t+1 to t+v spoils it, and volume does not count.
+    - known_on_volatility = t+v, and outcome_volatility likewise; here every close from t to t+v is needed, a suspect bar at any of
+      them or a jump at any of t+1 to t+v spoils it, and volume does not count.
 
     The labels are null unless their outcome is "known".
 
@@ -135,10 +139,14 @@ def _gapless(bars: pl.DataFrame) -> pl.DataFrame:
     )
     rows = spans.sort(SYMBOL).explode(_POSITION, empty_as_null=True, keep_nulls=True)
     close = _usable(CLOSE)
-    return rows.join(bars, on=[SYMBOL, _POSITION], how="left", maintain_order="left").with_columns(
+    unpriced = close.is_null() & ~pl.col(SUSPECT)
+    laid_out = rows.join(bars, on=[SYMBOL, _POSITION], how="left", maintain_order="left").with_columns(pl.col(SUSPECT).fill_null(False))
+    return laid_out.with_columns(
         # A count is exact, so the difference of two of them is.
         pl.col(JUMP).fill_null(False).cum_sum().cast(pl.Int64).alias(_JUMPS),
-        pl.col(SUSPECT).fill_null(False).cum_sum().cast(pl.Int64).alias(_SUSPECTS),
+        pl.col(SUSPECT).cum_sum().cast(pl.Int64).alias(_SUSPECTS),
+        unpriced.alias(_UNPRICED),
+        unpriced.cum_sum().cast(pl.Int64).alias(_GAPS),
         (close / (close.shift(1) * pl.col(PRICE_FACTOR))).log().alias(_LOG_RETURN),
         pl.col(PRICE_FACTOR).fill_null(1.0),
     )
@@ -163,9 +171,11 @@ def _forward_return(horizon: int) -> tuple[pl.Expr, ...]:
     opening, end = _usable(OPEN), return_reach(horizon)
     comparable = reduce(mul, (pl.col(PRICE_FACTOR).shift(-ahead) for ahead in range(2, end + 1)), opening.shift(-1))
     value = pl.when(_has_bars_up_to(end)).then(opening.shift(-end) / comparable - 1)
+    priced = opening.is_not_null() | pl.col(SUSPECT)
     unfilled = ~((pl.col(VOLUME).shift(-1) > 0) & (pl.col(VOLUME).shift(-end) > 0))
     return (
         value.alias(column_of(FORWARD_RETURN, horizon)),
+        (~(_has_bars_up_to(end) & priced.shift(-1) & priced.shift(-end))).alias(column_of(_LACKING, horizon)),
         _has(_SUSPECTS, 0, end).alias(column_of(_DOUBTED, horizon)),
         unfilled.alias(column_of(_UNTRADED, horizon)),
         _has(_JUMPS, 1, end).alias(column_of(_JUMPED, horizon)),
@@ -181,7 +191,8 @@ def _forward_volatility(horizon: int) -> tuple[pl.Expr, ...]:
     value = pl.when(_has_bars_up_to(horizon)).then(variance.sqrt())
     return (
         value.alias(FORWARD_VOLATILITY),
-        _has(_SUSPECTS, 0, horizon).alias(column_of(_DOUBTED, VOLATILITY)),
+        (~_has_bars_up_to(horizon) | pl.col(_UNPRICED) | _has(_GAPS, 0, horizon)).alias(column_of(_LACKING, VOLATILITY)),
+        (pl.col(SUSPECT) | _has(_SUSPECTS, 0, horizon)).alias(column_of(_DOUBTED, VOLATILITY)),
         pl.lit(value=False).alias(column_of(_UNTRADED, VOLATILITY)),
         _has(_JUMPS, 0, horizon).alias(column_of(_JUMPED, VOLATILITY)),
     )
@@ -193,7 +204,7 @@ def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: 
     judged = rows.with_columns(
         pl.when(pl.col(column_of(KNOWN_ON, horizon)) > as_of)
         .then(pl.lit(PENDING))
-        .when(pl.col(value).is_null())
+        .when(pl.col(column_of(_LACKING, horizon)).fill_null(value=True))
         .then(pl.lit(NO_BAR))
         .when(pl.col(column_of(_DOUBTED, horizon)))
         .then(pl.lit(SUSPECT_BAR))
@@ -203,7 +214,7 @@ def _with_outcomes(rows: pl.DataFrame, reaches: Mapping[int | str, int], as_of: 
         .then(pl.lit(PRICE_JUMP))
         .otherwise(pl.lit(KNOWN))
         .alias(column_of(LABEL_STATUS, horizon))
-        for horizon, value in values.items()
+        for horizon in reaches
     )
     trusted = judged.with_columns(
         pl.when(pl.col(column_of(LABEL_STATUS, horizon)) == KNOWN).then(value).alias(value) for horizon, value in values.items()

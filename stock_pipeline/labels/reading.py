@@ -7,7 +7,7 @@ import polars as pl
 from stock_pipeline.core.columns import DIRECTION, FORWARD_RETURN, FORWARD_VOLATILITY, KNOWN_ON, LABEL_STATUS, SESSION, SYMBOL
 from stock_pipeline.labels.catalogue import labelled_horizons
 from stock_pipeline.labels.tables import DAILY_LABELS, KNOWN, VOLATILITY, column_of, daily_labels, labels_of
-from stock_pipeline.market_data.reading import bars_with_factors, with_suspects
+from stock_pipeline.market_data.reading import bars_with_factors
 from stock_pipeline.settings import LabelSettings, Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
@@ -22,8 +22,7 @@ def judged_bars(stores: Stores, settings: Settings, as_of: date, first: date) ->
         as_of: the session whose night counts.
         first: the first session to read.
     """
-    bars = bars_with_factors(stores, as_of, settings.quality.jump_ratio, first)
-    return with_suspects(stores, bars, as_of, settings.quality.suspect_ratio)
+    return bars_with_factors(stores, as_of, settings.quality, first)
 
 
 def read_outcomes(stores: Stores, as_of: date, horizon: int) -> pl.DataFrame:

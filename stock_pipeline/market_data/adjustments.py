@@ -1,9 +1,26 @@
 """Adjusted prices: raw bars and the corporate actions known then, made comparable across sessions."""
 
+from typing import Final
+
 import polars as pl
 
-from stock_pipeline.core.columns import CLOSE, JUMP, OPEN, PRICE_FACTOR, PRICES, SESSION, SYMBOL, VALUE, VOLUME, VOLUME_FACTOR
+from stock_pipeline.core.columns import (
+    CLOSE,
+    CONFIRMED,
+    JUMP,
+    OPEN,
+    PRICE_FACTOR,
+    PRICES,
+    SESSION,
+    SUSPECT,
+    SYMBOL,
+    VALUE,
+    VOLUME,
+    VOLUME_FACTOR,
+)
 from stock_pipeline.market_data.tables import ACTIONS_KNOWN, BASIS, DIVIDEND, KIND, SPLIT, SPLIT_ADJUSTED
+
+_AFTER_SUSPECT: Final = "after_suspect"
 
 
 def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.DataFrame:
@@ -13,7 +30,8 @@ def adjust(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.D
         bars, actions, jump_ratio: as for ``with_factors``.
 
     Returns:
-        symbol, session, open, high, low, close, volume (in today's shares) and jump, sorted by symbol and session.
+        symbol, session, open, high, low, close (null on suspect bars), volume (in today's shares) and jump, sorted by symbol and
+        session.
     """
     stepped = with_factors(bars, actions, jump_ratio)
     price_factor, volume_factor = (product_of_later(pl.col(step), SYMBOL) for step in (PRICE_FACTOR, VOLUME_FACTOR))
@@ -27,22 +45,43 @@ def with_factors(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -
 
     Where the source reports no actions, an overnight move by more than ``jump_ratio`` (up or down) is marked in ``jump`` and taken
     out of the prices before it: more often than not it is a split or a spin-off that nobody announced. Where the source does report
-    actions, a jump is a real move of the price and stays.
+    actions, or the move is confirmed, a jump is a real move of the price and stays.
+
+    A suspect bar counts as a missing one, whatever the source reports: its prices are null. The next bar that is believed is compared
+    with the last one before it, so a misprint that reverses leaves nothing behind, and a level that stays is a jump.
 
     Args:
-        bars: symbol, session, open, high, low, close, volume, basis and actions_known; one row per symbol and session.
+        bars: symbol, session, open, high, low, close, volume, basis and actions_known; suspect and confirmed (Boolean) where somebody
+            may doubt them; one row per symbol and session.
         actions: symbol, session (ex-session), kind, value. One that falls on a session without a bar counts on the next bar.
         jump_ratio: for example 1.4.
 
     Returns:
         symbol, session, open, high, low, close and volume as reported, price_factor and volume_factor (Float64, above 0; 1 where
-        nothing took effect) and jump, sorted by symbol and session.
+        nothing took effect), jump and suspect, sorted by symbol and session.
     """
-    stepped = with_action_steps(bars.sort(SYMBOL, SESSION), actions)
+    judged = bars.with_columns(pl.lit(value=False).alias(name) for name in (SUSPECT, CONFIRMED) if name not in bars.columns)
+    after_suspect = pl.col(SUSPECT).shift(1).over(SYMBOL).fill_null(value=False).alias(_AFTER_SUSPECT)
+    placed = judged.sort(SYMBOL, SESSION).with_columns(after_suspect)
+    believed = _with_factors_of_believed(placed.filter(~pl.col(SUSPECT)), actions, jump_ratio)
+    doubted = placed.filter(SUSPECT)
+    if doubted.is_empty():
+        return believed
+    unknown = [pl.lit(None, pl.Float64).alias(price) for price in PRICES]
+    blank = doubted.with_columns(
+        *unknown, pl.lit(1.0).alias(PRICE_FACTOR), pl.lit(1.0).alias(VOLUME_FACTOR), pl.lit(value=False).alias(JUMP)
+    )
+    return pl.concat([believed, blank.select(believed.columns)]).sort(SYMBOL, SESSION)
+
+
+def _with_factors_of_believed(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -> pl.DataFrame:
+    """``with_factors`` of bars in order of which none is suspect; ``after_suspect`` tells those that a suspect one came just before."""
+    stepped = with_action_steps(bars, actions)
     close_before = pl.col(CLOSE).shift(1).over(SYMBOL)
     expected_open = close_before / pl.col("split") - pl.col("dividend")
     overnight = pl.when(expected_open > 0).then(pl.col(OPEN) / expected_open)
-    jump = (~pl.col(ACTIONS_KNOWN) & ((overnight > jump_ratio) | (overnight < 1 / jump_ratio))).fill_null(False)
+    unexplained = (~pl.col(ACTIONS_KNOWN) | pl.col(_AFTER_SUSPECT)) & ~pl.col(CONFIRMED)
+    jump = (unexplained & ((overnight > jump_ratio) | (overnight < 1 / jump_ratio))).fill_null(False)
     action_step = pl.when(expected_open > 0).then(expected_open / close_before).otherwise(1 / pl.col("split"))
     stepped = stepped.with_columns(jump.alias(JUMP), action_step.alias(PRICE_FACTOR), overnight.alias("overnight"))
     return stepped.select(
@@ -53,6 +92,7 @@ def with_factors(bars: pl.DataFrame, actions: pl.DataFrame, jump_ratio: float) -
         pl.when(JUMP).then(pl.col(PRICE_FACTOR) * pl.col("overnight")).otherwise(pl.col(PRICE_FACTOR)).alias(PRICE_FACTOR),
         pl.col("split").alias(VOLUME_FACTOR),
         JUMP,
+        SUSPECT,
     )
 
 

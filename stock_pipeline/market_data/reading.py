@@ -6,6 +6,7 @@ import polars as pl
 
 from stock_pipeline.core.columns import (
     CLOSE,
+    CONFIRMED,
     INDUSTRY,
     KNOWN_FROM,
     KNOWN_TO,
@@ -29,12 +30,13 @@ from stock_pipeline.market_data.symbol_history import (
     under_latest_symbol,
     with_instruments,
 )
+from stock_pipeline.settings import QualitySettings
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.reading import Selection
 
 # What bars are read from, adjusted or not: under the symbol that their instrument bore last.
 BAR_TABLES = (tables.DAILY_BARS, tables.CORPORATE_ACTIONS, tables.SYMBOL_HISTORY)
-# Those, and which of the bars are suspect.
+# Those, and which of the bars are suspect or confirmed: what prices are read from.
 JUDGED_BAR_TABLES = (*BAR_TABLES, tables.BAR_FLAGS)
 
 ACTION_COLUMNS = (SYMBOL, SESSION, tables.KIND, VALUE)
@@ -66,60 +68,68 @@ def under_symbols_of(stores: Stores, rows: pl.DataFrame, known_on: date) -> pl.D
     return under_latest_symbol(rows, stores.read(tables.SYMBOL_HISTORY), known_on)
 
 
-def adjusted_bars(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
-    """Adjusted bars from the bars and actions that were known on a night; see ``adjustments.adjust``.
+def adjusted_bars(stores: Stores, known_on: date, quality: QualitySettings, first: date | None = None) -> pl.DataFrame:
+    """Adjusted bars from the bars and actions that were known on a night, suspect ones without prices; see ``adjustments.adjust``.
 
     Args:
         stores: the stores.
         known_on: the session whose night counts.
-        jump_ratio: see ``adjustments.with_factors``.
+        quality: for the limits beyond which a bar jumps and beyond which it is suspect.
         first: the first session to read; None reads all.
     """
-    return adjust(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
+    bars = with_judgements(stores, raw_bars(stores, known_on, first), known_on, quality.suspect_ratio)
+    return adjust(bars, actions_known(stores, known_on, first), quality.jump_ratio)
 
 
-def bars_with_factors(stores: Stores, known_on: date, jump_ratio: float, first: date | None = None) -> pl.DataFrame:
-    """Raw bars with their price and share factors, as known on a night; see ``adjustments.with_factors``.
+def bars_with_factors(stores: Stores, known_on: date, quality: QualitySettings, first: date | None = None) -> pl.DataFrame:
+    """Bars with their price and share factors, as known on a night, suspect ones without prices; see ``adjustments.with_factors``.
 
     Args:
-        stores, known_on, jump_ratio, first: as for ``adjusted_bars``.
+        stores, known_on, quality, first: as for ``adjusted_bars``.
     """
-    return with_factors(raw_bars(stores, known_on, first), actions_known(stores, known_on, first), jump_ratio)
+    bars = with_judgements(stores, raw_bars(stores, known_on, first), known_on, quality.suspect_ratio)
+    return with_factors(bars, actions_known(stores, known_on, first), quality.jump_ratio)
 
 
-def suspect_bars(stores: Stores, known_on: date, suspect_ratio: float, first: date | None = None) -> pl.DataFrame:
-    """The bars that were not to be believed on the night of ``known_on``: symbol, session.
-
-    Their close moved by more than ``suspect_ratio`` (up or down) from the bar before; no action explains it, no other source and no
-    person has confirmed it.
+def judged_jumps(stores: Stores, known_on: date, suspect_ratio: float, first: date | None = None) -> pl.DataFrame:
+    """The bars whose close moved far from the bar before without an action that explains it, as judged on the night of ``known_on``.
 
     Args:
         stores: the stores.
         known_on: the session whose night counts.
         suspect_ratio: for example 5; moves below ``quality.jump_ratio`` are no jumps, whatever it is.
         first: the first session to read; None reads all.
+
+    Returns:
+        symbol, session, suspect (the move is beyond ``suspect_ratio``, and no other source and no person has confirmed it) and
+        confirmed (the move is right: a person says so, or it is beyond ``suspect_ratio`` and another source has the same close).
     """
     columns = (SYMBOL, SESSION, VALUE, tables.FLAGGED_ON, tables.CLEARED_ON, tables.CONFIRMED_BY)
     flags = stores.read(tables.BAR_FLAGS, Selection(columns=columns, first=first, last=known_on, equals={tables.FLAG: [JUMP_FLAG]}))
     standing = pl.col(tables.CLEARED_ON).is_null() | (pl.col(tables.CLEARED_ON) > known_on)
     beyond = (pl.col(VALUE) > suspect_ratio) | (pl.col(VALUE) < 1 / suspect_ratio)
-    doubted = flags.filter((pl.col(tables.FLAGGED_ON) <= known_on) & standing & beyond & pl.col(tables.CONFIRMED_BY).is_null())
-    return under_symbols_of(stores, doubted.select(SYMBOL, SESSION), known_on)
+    by = pl.col(tables.CONFIRMED_BY)
+    # That two sources have one close says nothing of splits, of which smaller jumps mostly come where no source reports any.
+    confirmed = (by == tables.BY_HAND) | (by.is_not_null() & beyond)
+    judged = flags.filter((pl.col(tables.FLAGGED_ON) <= known_on) & standing).select(
+        SYMBOL, SESSION, (beyond & by.is_null()).alias(SUSPECT), confirmed.fill_null(value=False).alias(CONFIRMED)
+    )
+    return under_symbols_of(stores, judged, known_on)
 
 
-def with_suspects(stores: Stores, bars: pl.DataFrame, known_on: date, suspect_ratio: float) -> pl.DataFrame:
-    """The bars (symbol, session, ...) with ``suspect``: whether they were not to be believed on that night; see ``suspect_bars``.
+def with_judgements(stores: Stores, bars: pl.DataFrame, known_on: date, suspect_ratio: float) -> pl.DataFrame:
+    """The bars (symbol, session, ...), in their order, with ``suspect`` and ``confirmed`` as known on a night; see ``judged_jumps``.
 
     Args:
         stores: the stores.
         bars: each instrument under the symbol that it bore last by then.
         known_on: the session whose night counts.
-        suspect_ratio: see ``suspect_bars``.
+        suspect_ratio: see ``judged_jumps``.
     """
     first = bars[SESSION].min()
-    doubted = suspect_bars(stores, known_on, suspect_ratio, first if isinstance(first, date) else None)
-    marked = doubted.with_columns(pl.lit(True).alias(SUSPECT))
-    return bars.join(marked, on=[SYMBOL, SESSION], how="left", maintain_order="left").with_columns(pl.col(SUSPECT).fill_null(False))
+    judged = judged_jumps(stores, known_on, suspect_ratio, first if isinstance(first, date) else None)
+    joined = bars.join(judged, on=[SYMBOL, SESSION], how="left", maintain_order="left")
+    return joined.with_columns(pl.col(SUSPECT, CONFIRMED).fill_null(value=False))
 
 
 def reports_by_instrument(stores: Stores, last: date) -> pl.DataFrame:

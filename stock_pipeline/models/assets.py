@@ -19,7 +19,7 @@ from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.catalogue import predicted_horizon
 from stock_pipeline.labels.reading import read_label_ends
 from stock_pipeline.labels.tables import DAILY_LABELS
-from stock_pipeline.market_data.reading import BAR_TABLES
+from stock_pipeline.market_data.reading import JUDGED_BAR_TABLES
 from stock_pipeline.models import fit_server
 from stock_pipeline.models.calibration_data import calibration_of
 from stock_pipeline.models.catalogue import CATALOGUE, ModelEntry, parse_models
@@ -164,7 +164,7 @@ def stages(settings: Settings) -> tuple[Stage, ...]:
                 DAILY_LABELS,
                 DAILY_UNIVERSE,
                 WALK_FORWARD_SPLITS,
-                *(BAR_TABLES if PAST_VOLATILITY in entry.target.outcomes else ()),
+                *(JUDGED_BAR_TABLES if PAST_VOLATILITY in entry.target.outcomes else ()),
             ),
             body=train_model(entry),
             settings=SETTINGS,

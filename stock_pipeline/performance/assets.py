@@ -12,7 +12,7 @@ from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.catalogue import ONE_SESSION, predicted_horizon, purge_span
 from stock_pipeline.labels.reading import read_outcomes, read_sessions
 from stock_pipeline.labels.tables import DAILY_LABELS
-from stock_pipeline.market_data.reading import BAR_TABLES
+from stock_pipeline.market_data.reading import JUDGED_BAR_TABLES
 from stock_pipeline.orchestration.context import StageContext, StageOutput
 from stock_pipeline.orchestration.stage import Stage, key_of, via
 from stock_pipeline.performance.charts import cumulative_rank_ic, cumulative_return
@@ -115,7 +115,7 @@ STAGES: Sequence[Stage] = (
             DAILY_LABELS,
             DAILY_FEATURES,
             DAILY_UNIVERSE,
-            *BAR_TABLES,
+            *JUDGED_BAR_TABLES,
         ),
         body=measure_performance,
         settings=("exchange", "labels", "quality.jump_ratio", "quality.suspect_ratio", "retention.live_results_days", "universe"),

@@ -20,7 +20,7 @@ from stock_pipeline.core.columns import (
     TRAINING_ID,
 )
 from stock_pipeline.labels.catalogue import predicted_horizon
-from stock_pipeline.market_data.reading import BAR_TABLES, adjusted_bars, particulars, sessions_of
+from stock_pipeline.market_data.reading import JUDGED_BAR_TABLES, adjusted_bars, particulars, sessions_of
 from stock_pipeline.market_data.tables import INSTRUMENTS
 from stock_pipeline.models.catalogue import STACK
 from stock_pipeline.orchestration.context import StageContext, StageOutput
@@ -62,7 +62,7 @@ def suggest(context: StageContext) -> StageOutput | None:
 
 def _suggestions(context: StageContext, sessions: Sequence[date], session: date, known_on: date) -> pl.DataFrame:
     window_start = sessions[max(0, sessions.index(session) - WINDOW)]
-    bars = adjusted_bars(context.stores, known_on, context.settings.quality.jump_ratio, window_start)
+    bars = adjusted_bars(context.stores, known_on, context.settings.quality, window_start)
     inside = universe_stocks(context.stores, session, session)
     instruments = particulars(context.stores, known_on).drop(INDUSTRY)
     candidates = (
@@ -93,9 +93,9 @@ STAGES: Sequence[Stage] = (
         keys=(key_of(SUGGESTED_STOCKS),),
         description="Stocks to look at, for each risk profile.",
         tables=(SUGGESTED_STOCKS,),
-        reads=(DAILY_PREDICTIONS, DAILY_UNIVERSE, EXPECTED_RETURNS, MODEL_VERSIONS, MODEL_ENABLEMENT, *BAR_TABLES, INSTRUMENTS),
+        reads=(DAILY_PREDICTIONS, DAILY_UNIVERSE, EXPECTED_RETURNS, MODEL_VERSIONS, MODEL_ENABLEMENT, *JUDGED_BAR_TABLES, INSTRUMENTS),
         body=suggest,
         settings_ahead=("labels.horizons", "quality.jump_ratio", "quality.suspect_ratio", "universe"),
-        code_version="3",
+        code_version="4",
     ),
 )

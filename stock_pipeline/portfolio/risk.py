@@ -18,7 +18,7 @@ SESSIONS_A_YEAR = 252
 def risk_figures(panel: pl.DataFrame, session: date) -> pl.DataFrame:
     """Close, volatility and dollar volume of each stock that traded on ``session``, from the last 20 sessions of bars.
 
-    An unexplained jump counts towards volatility: a stock whose prices are suspect should look risky.
+    A return into or out of a session without a close, as on suspect bars, does not count.
 
     Args:
         panel: symbol, session, close, volume (shares); later sessions are not looked at. The closes are adjusted backwards from

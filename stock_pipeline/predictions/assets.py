@@ -27,7 +27,7 @@ from stock_pipeline.datasets.reading import read_inputs, read_past_volatility
 from stock_pipeline.features.reading import read_local_volatility
 from stock_pipeline.features.tables import DAILY_FEATURES
 from stock_pipeline.labels.catalogue import predicted_horizon
-from stock_pipeline.market_data.reading import BAR_TABLES
+from stock_pipeline.market_data.reading import JUDGED_BAR_TABLES
 from stock_pipeline.models.catalogue import STACK, stacked_models
 from stock_pipeline.models.tables import RETURN_CALIBRATIONS, TRAININGS
 from stock_pipeline.orchestration.context import StageContext, StageOutput
@@ -208,7 +208,7 @@ STAGES: Sequence[Stage] = (
             MODEL_VERSIONS,
             MODEL_ENABLEMENT,
             *via((key_of(MODEL_VERSIONS),), TRAININGS, RETURN_CALIBRATIONS),
-            *BAR_TABLES,
+            *JUDGED_BAR_TABLES,
         ),
         body=make_predictions,
         settings_ahead=(
@@ -219,7 +219,7 @@ STAGES: Sequence[Stage] = (
             "trading",
             "universe",
         ),  # horizon and costs are shown beside the predictions
-        code_version="3",
+        code_version="4",
     ),
     Stage(
         keys=(key_of(SIGNALS),),

@@ -6,6 +6,7 @@ from stock_pipeline.settings.drift import DriftSettings
 from stock_pipeline.settings.features import FeatureSettings
 from stock_pipeline.settings.labels import LabelSettings
 from stock_pipeline.settings.loading import FILE_NAME, FILE_VARIABLE, PREFIX, Settings, load_settings, place_of, settings_file
+from stock_pipeline.settings.quality import QualitySettings
 from stock_pipeline.settings.registry import PromotionSettings
 from stock_pipeline.settings.source import IbkrSettings, SourceSettings, YahooSettings
 from stock_pipeline.settings.universe import SecurityKind, UniverseSettings
@@ -20,6 +21,7 @@ __all__ = [
     "IbkrSettings",
     "LabelSettings",
     "PromotionSettings",
+    "QualitySettings",
     "SecurityKind",
     "Settings",
     "SourceSettings",

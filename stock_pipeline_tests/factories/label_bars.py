@@ -69,7 +69,7 @@ def return_by_hand(bars: pl.DataFrame, symbol: str, session: date, as_of: date, 
     fill, *_, end = ahead = DAYS[at + 1 : at + 2 + horizon]
     if end > as_of:
         return None, "pending", end
-    prices = [held[day][OPEN] for day in (fill, end) if day in held and _is_price(held[day][OPEN])]
+    prices = [held[day][OPEN] for day in (fill, end) if day in held and (held[day][SUSPECT] or _is_price(held[day][OPEN]))]
     if len(prices) < 2:
         return None, "no_bar", end
     if any(held[day][SUSPECT] for day in ahead if day in held):
@@ -88,10 +88,10 @@ def volatility_by_hand(bars: pl.DataFrame, symbol: str, session: date, as_of: da
     days = DAYS[at : at + 1 + horizon]
     if days[-1] > as_of:
         return None, "pending", days[-1]
-    closes = [held[day][CLOSE] for day in days if day in held and _is_price(held[day][CLOSE])]
+    closes = [held[day][CLOSE] for day in days if day in held and (held[day][SUSPECT] or _is_price(held[day][CLOSE]))]
     if len(closes) < len(days):
         return None, "no_bar", days[-1]
-    if any(held[day][SUSPECT] for day in days[1:]):
+    if any(held[day][SUSPECT] for day in days):
         return None, "suspect", days[-1]
     if any(held[day][JUMP] for day in days[1:]):
         return None, "jump", days[-1]

@@ -10,7 +10,7 @@ from stock_pipeline_tests.factories.feature_bars import bars
 @pytest.mark.parametrize("price", [0.0, -1.0, float("nan"), float("inf"), None])
 def test_a_bar_with_an_impossible_price_is_missing(price: float | None) -> None:
     panel = bars([1, 2, 3]).with_columns(pl.Series(HIGH, [1.0, price, 3.0]))
-    assert usable_bars(panel).select(CLOSE, PLACE).rows() == [(1, 0), (3, 1)]
+    assert usable_bars(panel).select(CLOSE, PLACE).rows() == [(1, 0), (3, 2)]
 
 
 @pytest.mark.parametrize("volume", [-1.0, float("nan"), float("inf"), None])

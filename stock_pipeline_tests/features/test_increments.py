@@ -23,7 +23,7 @@ ARRIVALS = st.lists(
         night=st.integers(1, NIGHTS - 1),
         back=st.integers(1, 45),
         symbol=st.sampled_from(SYMBOLS),
-        news=st.sampled_from(["a bar restated", "a split told late", "a dividend told late"]),
+        news=st.sampled_from(["a bar restated", "a split told late", "a dividend told late", "a bar doubted"]),
     ),
     min_size=1,
     max_size=3,
@@ -79,6 +79,11 @@ def test_core_features_do_not_tell_how_the_nights_came(arrivals: list[Arrival], 
 @law(examples=3)
 def test_no_feature_of_any_set_tells_how_the_nights_came(arrivals: list[Arrival], fates: list[Fate]) -> None:
     check_law("combined", arrivals, fates)
+
+
+def test_doubts_of_bars_of_tonight_and_of_before_leave_no_trace_of_how_the_nights_came() -> None:
+    doubts = [Arrival(night, back, "S02", "a bar doubted") for night, back in ((1, 0), (2, 0), (3, 40), (5, 1))]
+    check_law("core", doubts, ["runs", "runs", "is off", "is killed before it writes", "is off", "runs"])
 
 
 def test_a_night_writes_its_own_session_and_a_restatement_what_lies_after_it(tmp_path: Path) -> None:

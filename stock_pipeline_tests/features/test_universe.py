@@ -53,7 +53,8 @@ def test_who_is_outside_has_its_own_features_and_no_rank() -> None:
     assert outside.select(mine).equals(compute_features(panel.drop(IN_UNIVERSE), EVERY_FEATURE).filter(OUTSIDE).select(mine))
     assert len(mine) > 150
     assert outside.select(pl.col(RANKED).count()).row(0) == (0,) * len(RANKED)
-    assert outside.filter(pl.col(SESSION) == DAYS[-1])["beta_60"].null_count() == 0
+    against_market = outside.filter(pl.col(SESSION) == DAYS[-1]).select("beta_60", "residual_return_20")
+    assert against_market.height == len(OUTSIDERS) and not any(column.null_count() for column in against_market)
 
 
 def test_a_stock_counts_on_the_sessions_on_which_it_is_inside() -> None:

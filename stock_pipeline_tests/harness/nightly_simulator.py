@@ -14,14 +14,18 @@ from stock_pipeline.core.table_schema import TableSchema
 from stock_pipeline.features.assets import stages
 from stock_pipeline.features.catalogue import feature_set
 from stock_pipeline.features.tables import daily_features
+from stock_pipeline.market_data.flags import JUMP_FLAG
 from stock_pipeline.market_data.tables import (
     ACTIONS_KNOWN,
+    BAR_FLAGS,
     BASIS,
     CORPORATE_ACTIONS,
     CURRENCY,
     DAILY_BARS,
     DIVIDEND,
     FIRST,
+    FLAG,
+    FLAGGED_ON,
     FUNDAMENTALS,
     INSTRUMENT,
     INSTRUMENTS,
@@ -45,7 +49,7 @@ from stock_pipeline_tests.harness.stages import Death, KilledError, dying, execu
 
 Fate = Literal["runs", "is off", "is killed before it writes", "is killed after it has written"]
 DEATHS: dict[Fate, Death] = {"is killed before it writes": "before it writes", "is killed after it has written": "after it has written"}
-News = Literal["a bar restated", "a split told late", "a dividend told late"]
+News = Literal["a bar restated", "a split told late", "a dividend told late", "a bar doubted"]
 
 HISTORY, NIGHTS = 106, 6
 SYMBOLS = tuple(f"S{number:02d}" for number in range(9))  # enough for a common factor
@@ -134,6 +138,10 @@ class Machine:
         session = DAYS[HISTORY + arrival.night - arrival.back]
         if arrival.news == "a bar restated":
             self._restate(arrival.symbol, session, tonight)
+            return
+        if arrival.news == "a bar doubted":
+            flag = {SYMBOL: arrival.symbol, SESSION: session, FLAG: JUMP_FLAG, VALUE: 50.0, FLAGGED_ON: tonight}
+            self._put(BAR_FLAGS, pl.DataFrame([flag]), tonight)
             return
         split = arrival.news == "a split told late"
         row = {SYMBOL: arrival.symbol, SESSION: session, KIND: SPLIT if split else DIVIDEND, VALUE: 2.0 if split else 0.7}

@@ -20,6 +20,7 @@ from stock_pipeline.market_data.tables import (
     QUARANTINED_BARS,
     UNIVERSE_MEMBERS,
 )
+from stock_pipeline.settings import QualitySettings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.market_rows import DAYS, bar, series
 from stock_pipeline_tests.harness.ingest_helpers import INGEST, Bring
@@ -146,8 +147,8 @@ def test_a_split_told_by_captures_is_known_from_the_capture_and_adjusts_only_fro
     )
     assert actions_known(stores, DAYS[1]).is_empty()
     assert actions_known(stores, DAYS[2]).select(SYMBOL, SESSION, KIND, VALUE).rows() == [("A", DAYS[2], "split", 2.0)]
-    assert adjusted_bars(stores, DAYS[1], 1.4)[CLOSE].to_list() == [100.0, 100.0]
-    assert adjusted_bars(stores, DAYS[2], 1.4)[CLOSE].to_list() == [50.0, 50.0, 50.0]
+    assert adjusted_bars(stores, DAYS[1], QualitySettings())[CLOSE].to_list() == [100.0, 100.0]
+    assert adjusted_bars(stores, DAYS[2], QualitySettings())[CLOSE].to_list() == [50.0, 50.0, 50.0]
 
 
 def test_a_later_split_restates_no_bar(stores: Stores, bring: Bring) -> None:
@@ -187,8 +188,8 @@ def test_reading_is_bounded_by_the_first_session_and_the_night(stores: Stores, b
     assert frame.columns == list(BAR_COLUMNS)
     assert frame[SESSION].to_list() == DAYS[1:3]
     assert sessions_of(stores, DAYS[1]) == DAYS[:2]
-    assert adjusted_bars(stores, DAYS[2], 1.4, first=DAYS[1])[CLOSE].to_list() == [11.0, 12.0]
-    assert adjusted_bars(stores, date(2011, 1, 3), 1.4).is_empty()
+    assert adjusted_bars(stores, DAYS[2], QualitySettings(), first=DAYS[1])[CLOSE].to_list() == [11.0, 12.0]
+    assert adjusted_bars(stores, date(2011, 1, 3), QualitySettings()).is_empty()
 
 
 def test_the_first_session_of_the_report_counts_from_what_was_brought(stores: Stores, bring: Bring) -> None:
@@ -209,7 +210,9 @@ def test_a_symbol_may_be_any_text_on_its_whole_way(stores: Stores, bring: Bring)
     bring(*(row for symbol in hostile for row in series(symbol, [10.0, 11.0], [5.0, 11.0])))
     bring(*(row for symbol in hostile for row in series(symbol, [10.5, 11.0, 12.0], [5.25, 11.0, 12.0])))
     assert raw_bars(stores, DAYS[2])[SYMBOL].unique().sort().to_list() == hostile
-    assert adjusted_bars(stores, DAYS[2], 1.4).filter(pl.col(SESSION) == DAYS[0])[CLOSE].to_list() == pytest.approx([5.25] * len(hostile))
+    assert adjusted_bars(stores, DAYS[2], QualitySettings()).filter(pl.col(SESSION) == DAYS[0])[CLOSE].to_list() == pytest.approx(
+        [5.25] * len(hostile)
+    )
     assert stores.read(INSTRUMENTS)["instrument"].sort().to_list() == hostile
     left = sorted(path.name for path in stores.home.iterdir() if path.suffix != ".lock")
     assert left == ["bars.parquet", "market.duckdb", "ml.duckdb", "scratch"]

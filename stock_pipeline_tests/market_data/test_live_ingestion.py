@@ -30,7 +30,7 @@ from stock_pipeline.market_data.tables import (
     REASON,
     SYMBOL_HISTORY,
 )
-from stock_pipeline.settings import Settings
+from stock_pipeline.settings import QualitySettings, Settings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.harness.ingest_helpers import INGEST
 from stock_pipeline_tests.harness.plain_settings import plain_settings
@@ -282,7 +282,7 @@ def test_a_split_that_one_source_adjusts_for_and_the_other_tells_restates_nothin
     assert world.bars("A") == [(day, close, "ibkr", day, None) for day, close in zip(DAYS[:4], after, strict=False)]
     told = world.stores.read(CORPORATE_ACTIONS).filter(pl.col("kind") == "split")
     assert told.select(SYMBOL, SESSION, VALUE, SOURCE, KNOWN_FROM).rows() == [("A", DAYS[3], 2.0, "yahoo", DAYS[3])]
-    shown = adjusted_bars(world.stores, DAYS[3], 1.4).filter(pl.col(SYMBOL) == "A")[CLOSE]
+    shown = adjusted_bars(world.stores, DAYS[3], QualitySettings()).filter(pl.col(SYMBOL) == "A")[CLOSE]
     assert shown.to_list() == pytest.approx([50.0 * (1 - DIVIDEND / 100.0), 50.5, 51.0, 51.5])
 
 
@@ -302,7 +302,7 @@ def test_a_renamed_symbol_goes_on_as_the_same_instrument(world: World, tmp_path:
     history = world.stores.read(SYMBOL_HISTORY).filter(pl.col(INSTRUMENT) == "C")
     assert sorted(history.rows()) == [("C", DAYS[0], date(2026, 1, 6), "C"), ("NEW", DAYS[3], None, "C")]
     assert world.stores.read(INSTRUMENTS).filter(pl.col(INSTRUMENT) == "C").select(SYMBOL, NAME).rows() == [("NEW", "C Inc")]
-    shown = adjusted_bars(world.stores, DAYS[3], 1.4)
+    shown = adjusted_bars(world.stores, DAYS[3], QualitySettings())
     assert shown.filter(pl.col(SYMBOL) == "NEW").select(SESSION, CLOSE).rows() == [(DAYS[n], 300.0 + n) for n in range(4)]
     assert set(shown[SYMBOL]) == {"A", "B", "D", "NEW"}
     world.ingest(FIRST_NIGHT + 2)

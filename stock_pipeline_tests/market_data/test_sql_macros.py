@@ -8,11 +8,12 @@ import pytest
 from stock_pipeline.core.columns import CLOSE, SESSION, SYMBOL, VOLUME
 from stock_pipeline.market_data.reading import ACTION_COLUMNS, BAR_COLUMNS, actions_known, adjusted_bars, raw_bars
 from stock_pipeline.market_data.tables import CAPTURED
+from stock_pipeline.settings import QualitySettings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.market_rows import DAYS, bar, series
 from stock_pipeline_tests.harness.ingest_helpers import Bring
 
-NEVER = 1e9  # a jump that does not occur: in SQL unannounced jumps are not taken out
+NEVER = QualitySettings(jump_ratio=1e9, suspect_ratio=1e9)  # a jump that does not occur: in SQL unannounced jumps are not taken out
 
 
 def by_sql(stores: Stores, macro: str, night: object) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from stock_pipeline.market_data.reading import adjusted_bars
 from stock_pipeline.market_data.sources.errors import ReportedDelistedError, RequestTimeoutError, SourceDownError, SourceError
 from stock_pipeline.market_data.sources.source import Answer, MarketData, Offer, Request
 from stock_pipeline.market_data.tables import BASIS, DAILY_BARS, RAW, SPLIT_ADJUSTED
+from stock_pipeline.settings import QualitySettings
 from stock_pipeline.storage import Stores
 from stock_pipeline_tests.factories.market_rows import actions, bar, bars
 from stock_pipeline_tests.harness.ingest_helpers import INGEST
@@ -99,5 +100,5 @@ def test_whatever_failed_adjusted_prices_are_right_once_both_sources_answer(
     in_force = stores.read(DAILY_BARS).filter(pl.col(KNOWN_TO).is_null())
     assert in_force.height == len(SPLITS) * len(SESSIONS)
     assert set(in_force[BASIS]) == {RAW}
-    found = adjusted_bars(stores, SESSIONS[-1], 1e9).sort(SYMBOL, SESSION)[CLOSE].to_list()
+    found = adjusted_bars(stores, SESSIONS[-1], QualitySettings(jump_ratio=1e9, suspect_ratio=1e9)).sort(SYMBOL, SESSION)[CLOSE].to_list()
     assert found == pytest.approx([close(symbol, place, last) for symbol in SPLITS for place in range(len(SESSIONS))])

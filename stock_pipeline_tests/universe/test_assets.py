@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stock_pipeline.core.columns import CLOSE, NAME, SESSION, SOURCE, SYMBOL, VALUE
+from stock_pipeline.core.columns import CLOSE, NAME, SESSION, SOURCE, SUSPECT, SYMBOL, VALUE
 from stock_pipeline.core.errors import StockPipelineError
 from stock_pipeline.market_data.flags import JUMP_FLAG
-from stock_pipeline.market_data.reading import suspect_bars
+from stock_pipeline.market_data.reading import judged_jumps
 from stock_pipeline.market_data.tables import (
     BAR_FLAGS,
     CONFIRMED_BY,
@@ -117,7 +117,8 @@ def test_a_suspect_bar_is_out_until_it_is_confirmed_and_what_was_known_then_coun
     market.doubt("S02", 30, 4.9)  # within the limit
     market.doubt("S03", 30, 5.1, confirmed_by="hand")
     market.doubt("S04", 30, 5.1, on=40)  # known ten nights later
-    known = {place: suspect_bars(market.stores, DAYS[place], 5.0)[SYMBOL].to_list() for place in (39, 40)}
+    judged = {place: judged_jumps(market.stores, DAYS[place], 5.0) for place in (39, 40)}
+    known = {place: jumps.filter(SUSPECT)[SYMBOL].to_list() for place, jumps in judged.items()}
     assert known == {39: ["S01"], 40: ["S01", "S04"]}
     rows = market.made()
     assert outside(rows) == {SUSPECT_BAR: {"S01", "S04"}, SHORT_HISTORY: {"S01", "S04"}}
