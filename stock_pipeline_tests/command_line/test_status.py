@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from stock_pipeline.command_line.errors import FAILED, UNREAD
+from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import Stores
 from stock_pipeline.storage.audit import Execution
 from stock_pipeline.universe.checks import BLOCKING
-from stock_pipeline_tests.factories.rows import MOMENT, everyone_in, ingested
+from stock_pipeline_tests.factories.rows import MOMENT, everyone_in, ingested, put, version_row
 from stock_pipeline_tests.harness.default_stages import STAGES
 from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.plain_settings import plain_environment
@@ -65,6 +66,13 @@ def test_a_model_failed_in_training_is_wrong_until_it_is_trained(desk: Desk) -> 
     assert sorted(wrong()) == ["models/mlp", "models/xgboost"]
     assert desk.train("--models", "xgboost")[0] == 0
     assert wrong() == ["models/mlp"]
+
+
+def test_models_never_trained_are_told_from_those_of_which_no_version_is_active(stores: Stores) -> None:
+    put(stores, MODEL_VERSIONS, [version_row(model, 1, f"{model}_1", DAY, DAY) for model in ("mlp", "risk")], DAY)
+    told = " ".join(invoke(stores.home, "status").output.split())
+    never, _, without = told.partition("Never trained: ")[2].partition("Trained, but without an active version: ")
+    assert without.startswith("mlp, risk.") and "lightgbm" in never and "mlp" not in never
 
 
 def test_how_little_ranks_of_few_stocks_tell_is_said(stores: Stores) -> None:
