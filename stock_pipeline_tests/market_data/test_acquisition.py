@@ -8,7 +8,7 @@ import pytest
 from stock_pipeline.core.calendar import trading_calendar
 from stock_pipeline.core.columns import SESSION, SYMBOL
 from stock_pipeline.core.errors import InputError
-from stock_pipeline.market_data.acquisition import NOTHING_HELD, chosen_sources, gather, refuse_mixing
+from stock_pipeline.market_data.acquisition import NOTHING_HELD, chosen_sources, gather, refuse_mixing, reported_members
 from stock_pipeline.market_data.ingestion import Ingested
 from stock_pipeline.market_data.sensors import missing_session
 from stock_pipeline.market_data.sources.sample import SampleSource
@@ -148,3 +148,12 @@ def test_an_archive_is_missing_only_when_nothing_of_it_is_there() -> None:
     calendar = trading_calendar("XNYS")
     assert missing_session([SampleSource()], date(2010, 8, 20), calendar, NIGHT) is None
     assert missing_session([SampleSource()], None, calendar, NIGHT) == date(2012, 10, 26)
+
+
+def test_a_file_that_lists_no_member_is_named_with_its_setting_and_the_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "members.csv"
+    file.write_text("symbol,first,last\n")
+    with pytest.raises(InputError) as caught:
+        reported_members(plain_settings(tmp_path, source={"universe_path": str(file)}))
+    told = f"setting source.universe_path {str(file)!r} lists no member: there is a header and no row; give a row per member, or leave the "
+    assert str(caught.value) == told + "setting out, so that every stock is one"

@@ -132,9 +132,19 @@ def read_memberships(pattern: str) -> pl.DataFrame:
 
     Returns:
         symbol, first, last (null for a member of today), in the order of symbol and first.
+
+    Raises:
+        InputError: besides, the files list nobody.
     """
+    setting = "source.universe_path"
     read = _reader(MEMBERSHIP_COLUMNS, pl.col(LAST) < pl.col(FIRST), LAST, "before first")
-    return _read_all(pattern, "source.universe_path", read).sort(SYMBOL, FIRST)
+    members = _read_all(pattern, setting, read).sort(SYMBOL, FIRST)
+    if members.is_empty():
+        raise InputError(
+            f"setting {setting} {pattern!r} lists no member: there is a header and no row; give a row per member, "
+            "or leave the setting out, so that every stock is one"
+        )
+    return members
 
 
 def read_renames(pattern: str) -> pl.DataFrame:
