@@ -195,16 +195,19 @@ def _symbols_to_ask(settings: Settings, held: StoreSnapshot, night: date, *, wee
     latest = held.history.sort(FIRST).group_by(SYMBOL).last()
     believed = pl.col(LAST) < night - DOUBT_DELISTING if weekly else pl.col(LAST).is_not_null()
     ended = set(latest.filter(believed)[SYMBOL])
-    renamed = dict(reported_renames(settings).filter(pl.col(SESSION) <= night).sort(SESSION).select(OLD, NEW).iter_rows())
+    renamed = _by_session(reported_renames(settings).filter(pl.col(SESSION) <= night))
     return [symbol for symbol in dict.fromkeys(_latest(symbol, renamed) for symbol in wanted) if symbol not in ended]
 
 
-def _latest(symbol: str, renamed: Mapping[str, str]) -> str:
-    """The symbol of the instrument after every rename."""
-    passed = {symbol}
-    while (new := renamed.get(symbol)) is not None and new not in passed:
-        symbol = new
-        passed.add(symbol)
+def _by_session(renames: pl.DataFrame) -> list[dict[str, str]]:
+    """Of each session in order the renames, old to new, which happen at once."""
+    return [dict(told.select(OLD, NEW).iter_rows()) for told in renames.sort(SESSION).partition_by(SESSION, maintain_order=True)]
+
+
+def _latest(symbol: str, renamed: Sequence[Mapping[str, str]]) -> str:
+    """The symbol of the instrument after the renames of every session."""
+    for of_session in renamed:
+        symbol = of_session.get(symbol, symbol)
     return symbol
 
 

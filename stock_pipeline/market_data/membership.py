@@ -25,8 +25,10 @@ def as_named_then(listed: pl.DataFrame, renames: pl.DataFrame, night: date, born
     """
     later = renames.filter((pl.col(SESSION) > night) & ~pl.col(NEW).is_in(list(borne))).sort(SESSION, descending=True)
     before = dict[str, str]()
-    for old, new in later.select(OLD, NEW).iter_rows():
-        before |= {name: old for name, earlier in before.items() if earlier == new} | {new: old}
+    # Those of one session happen at once: what one of them undoes is no matter of another.
+    for _, of_session in later.group_by(SESSION, maintain_order=True):
+        olds = dict(of_session.select(NEW, OLD).iter_rows())
+        before |= {name: olds[earlier] for name, earlier in before.items() if earlier in olds} | olds
     named = listed.with_columns(pl.col(SYMBOL).replace(before))
     return named.unique([SYMBOL, FIRST], keep="last", maintain_order=True)
 

@@ -1,6 +1,6 @@
 """Which instrument a symbol stands for, and when: renames, delistings, symbols given to another company."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -50,8 +50,7 @@ def follow_symbols(
     for (session,), of_session in renames.sort(SESSION, OLD).group_by(SESSION, maintain_order=True):
         book.note(moving.filter(pl.col(SESSION) < session))
         moving = moving.filter(pl.col(SESSION) >= session)
-        for old, new in of_session.select(OLD, NEW).iter_rows():
-            book.rename(old, new, session)
+        book.rename(of_session.select(OLD, NEW).iter_rows(), session)
     book.note(moving)
     for symbol, last in delisted.items():
         book.end(symbol, last)
@@ -157,13 +156,25 @@ class _Book:
         earlier = (self.periods[symbol][0].first for symbol in self.symbols_of[period.instrument] - {period.symbol})
         return any(first < period.first for first in earlier)
 
-    def rename(self, old: str, new: str, session: date) -> None:
-        """Take in a rename: from ``session`` on the instrument of ``old`` trades as ``new``."""
-        held = self.periods.get(old, [])
-        if not held or held[-1].first >= session or (held[-1].last or date.min) >= session or self._has_moved_on(held[-1]):
-            return
-        instrument = held[-1].instrument
-        held[-1] = replace(held[-1], last=session - DAY)
+    def rename(self, told: Iterable[tuple[str, str]], session: date) -> None:
+        """Take in the renames of a session, (old, new): from it on the instrument of each ``old`` trades as ``new``.
+
+        They happen at once: a symbol that one instrument gives up may be taken by another on the same day. Of several from one symbol
+        or to one, the first counts.
+        """
+        taken: dict[str, str] = {}  # new symbol to its instrument
+        for old, new in told:
+            held = self.periods.get(old, [])
+            if new in taken or not held or held[-1].first >= session or self._has_moved_on(held[-1]):
+                continue
+            if held[-1].instrument in taken.values() or (held[-1].last or date.min) >= session:
+                continue
+            taken[new] = held[-1].instrument
+            held[-1] = replace(held[-1], last=session - DAY)
+        for new, instrument in taken.items():
+            self._take(new, session, instrument)
+
+    def _take(self, new: str, session: date, instrument: str) -> None:
         others = self.periods.setdefault(new, [])
         if others and others[-1].last is None:
             until = self._until(others[-1])

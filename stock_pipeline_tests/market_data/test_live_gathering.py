@@ -248,6 +248,12 @@ def test_of_a_renamed_symbol_in_the_store_the_new_one_is_asked_for(tmp_path: Pat
     assert symbols(wanted) == ["NEWER", "A", "X"]
 
 
+def test_symbols_that_change_hands_on_one_day_are_all_asked_for(tmp_path: Path) -> None:
+    path = a_file(tmp_path, "renames.csv", "old,new,session", *(f"{old},{new},{DAYS[4]}" for old, new in ("AB", "BC", "YZ", "ZY")))
+    wanted = asked(settings_with(tmp_path, renames_path=path), held(dict.fromkeys("ABYZ", DAYS[3])), DAYS[8])
+    assert sorted(symbols(wanted)) == ["B", "C", "Y", "Z"]
+
+
 def test_where_nobody_told_of_splits_all_is_asked_for_from_there_on_of_those_who_tell(home: Path) -> None:
     store = replace(held({"A": DAYS[3], "B": DAYS[3]}), without_actions={"A": DAYS[1]})
     firsts = {request.symbol: request.first for request in asked(settings_with(home, "A", "B", refetch_sessions=1), store, DAYS[4])}

@@ -1,6 +1,7 @@
 from datetime import date
 
 import polars as pl
+import pytest
 
 from stock_pipeline.core.columns import SYMBOL
 from stock_pipeline.market_data.membership import as_named_then, member_periods
@@ -64,3 +65,11 @@ def test_a_list_made_later_may_name_a_company_by_a_symbol_to_come() -> None:
     assert as_named_then(listed, renames, D[24], borne).equals(listed)
     twice = pl.concat([listed, listed.head(1).with_columns(symbol=pl.lit("CBG"), last_session=pl.lit(D[5]))])
     assert as_named_then(twice, renames, D[19], borne).filter(pl.col(SYMBOL) == "CBG").rows() == [("CBG", D[0], D[5])]
+
+
+@pytest.mark.parametrize("order", [("A", "B"), ("B", "A")])
+def test_later_renames_of_one_day_are_undone_together(order: tuple[str, str]) -> None:
+    become = {"A": "B", "B": "C"}
+    renames = pl.DataFrame([(old, become[old], D[20]) for old in order], schema=RENAMES, orient="row")
+    listed = pl.DataFrame([("B", D[0], None), ("C", D[0], None)], schema=UNIVERSE_MEMBERS.dtypes, orient="row")
+    assert as_named_then(listed, renames, D[19], ())[SYMBOL].to_list() == ["A", "B"]

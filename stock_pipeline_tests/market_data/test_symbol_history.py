@@ -307,3 +307,41 @@ def test_a_symbol_taken_years_after_another_company_gave_it_up_is_the_renamed_on
 def test_a_past_told_again_under_a_later_symbol_is_left_out_on_earlier_nights_too() -> None:
     rows = seen(("FB", D[0]), ("FB", D[2]), ("META", D[0]), ("META", D[2]), ("META", D[3]))
     assert shown(rows, history(*RENAMED), D[2]) == [("FB", D[0]), ("FB", D[2])]
+
+
+LIVES = st.dictionaries(st.sampled_from("ABCDEFGZ"), st.integers(1, 5), min_size=2)  # symbol to the sessions that it traded before
+
+
+@st.composite
+def renames_of_one_day(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, str]]:
+    """Which symbols traded before, and what some of them become on one day: no two the same, and none that another keeps."""
+    lives = draw(LIVES)
+    moving = draw(st.lists(st.sampled_from(sorted(lives)), min_size=1, unique=True))
+    free = [*moving, *(name for name in ("M", "N", "Y") if name not in lives)]
+    new = draw(st.permutations(free))
+    return lives, {old: name for old, name in zip(moving, new, strict=False) if old != name}
+
+
+@law(60)
+@given(renames_of_one_day(), st.booleans())
+def test_renames_of_one_day_keep_every_bar_and_every_company(drawn: tuple[dict[str, int], dict[str, str]], told_late: bool) -> None:
+    lives, become = drawn
+    cut = 10
+    before = {symbol: [D[cut - back] for back in range(1, count + 1)] for symbol, count in lives.items()}
+    bars = [(symbol, day) for symbol, days in before.items() for day in days]
+    bars += [(become.get(symbol, symbol), day) for symbol in lives for day in D[cut : cut + 4]]
+    told = tuple((old, new, D[cut]) for old, new in become.items())
+    nights = Nights()
+    nights.comes(*bars, told=() if told_late else told)
+    nights.comes(told=told)
+    expected = [(become.get(symbol, symbol), day) for symbol, days in before.items() for day in (*days, *D[cut : cut + 4])]
+    assert shown(nights.bars, nights.history, D[cut + 3]) == sorted(expected)
+    assert nights.comes(told=told) == nights.comes(*bars, told=told)
+    assert shown(nights.bars, nights.history, D[cut + 3]) == sorted(expected)
+
+
+@pytest.mark.parametrize("told", [(("A", "C", D[5]), ("B", "C", D[5])), (("A", "C", D[5]), ("A", "B", D[5]))])
+def test_of_renames_that_contradict_each_other_the_first_counts(told: tuple[Told, ...], nights: Nights) -> None:
+    nights.comes(("A", D[0]), ("B", D[0]), ("A", D[4]), ("B", D[4]))
+    expected = [("A", D[0], D[4], "A"), ("B", D[0], None, "B"), ("C", D[5], None, "A")]
+    assert nights.comes(("B", D[5]), ("C", D[5]), told=told) == expected
