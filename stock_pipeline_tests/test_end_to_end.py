@@ -332,7 +332,7 @@ def test_the_long_sample_brings_splits_and_dividends(tmp_path: Path) -> None:
     assert few.exit_code == FAILED
     told = " ".join(few.output.split())
     assert "check enough_stocks of universe/daily_universe failed" in told
-    assert "3 of 3 stocks with a bar of 2003-06-30 can be ranked, but universe.minimum_stocks asks for 5" in told
+    assert "3 of 3 stocks with a bar of 2003-06-30 pass, and universe.minimum_stocks asks for 5" in told
     variables = {"STOCK_PIPELINE_UNIVERSE__MINIMUM_STOCKS": "3", "STOCK_PIPELINE_REGISTRY__MIRROR_TO_MLFLOW": "false"}
     ended = invoke(home, "run", *options, **variables)
     assert ended.exit_code == 0, ended.output

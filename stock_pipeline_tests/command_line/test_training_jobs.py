@@ -52,7 +52,7 @@ def test_what_was_asked_for_is_executed_and_stands_in_the_row(desk: Desk) -> Non
     assert code == FAILED
     assert "models/mlp failed: no memory" in told and "failed: mlp: no memory" in told and "Out-of-fold metrics" in told
     assert [name for name, _ in stages.executed] == ["models/lightgbm", "models/mlp", REGISTERED, STACKED, MIRRORED]
-    assert {options for _, options in stages.executed} == {RunOptions(full_refresh=True, sessions=90, folds=2, trials=3)}
+    assert {options for _, options in stages.executed} == {RunOptions(full_refresh=True, keeps_folds=True, sessions=90, folds=2, trials=3)}
     row = desk.job(1)
     assert (row["state"], row["reason"], row["error"]) == ("COMPLETED", "schedule", None)
     assert (row["sessions"], row["folds"], row["trials"]) == (90, 2, 3)
@@ -64,7 +64,7 @@ def test_a_dry_run_leaves_its_row_and_what_was_scored_on_the_screen(desk: Desk) 
     stages = StandIns()
     code, told = desk.train("--models", "mlp", "--dry-run", stages=stages)
     assert code == 0 and "Dry run, nothing was written" in told and "models/mlp has begun" in told
-    assert stages.executed == [("models/mlp", RunOptions(full_refresh=True, dry_run=True))]
+    assert stages.executed == [("models/mlp", RunOptions(full_refresh=True, keeps_folds=True, dry_run=True))]
     row = desk.job(1)
     assert (row["state"], row["dry_run"], row["succeeded"]) == ("COMPLETED", True, ["mlp"])
 

@@ -200,7 +200,7 @@ def test_the_status_before_any_run_is_all_null_and_writes_nothing(home: Path) ->
     assert all(
         row["rows"] == 0 and {row[name] for name in ("watermark", "last_run", "last_result", "error")} == {None} for row in told["assets"]
     )
-    assert told["models"] == [{"model": name, "active_version": None} for name in (*(e.name for e in CATALOGUE), STACK)]
+    assert told["models"] == [{"model": name, "active_version": None, "versions": 0} for name in (*(e.name for e in CATALOGUE), STACK)]
     assert not home.exists()
     assert invoke(home, "status").exit_code == 0
     assert not home.exists()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from stock_pipeline.models.catalogue import CATALOGUE
@@ -15,6 +16,7 @@ from stock_pipeline.orchestration.options import RunOptions
 from stock_pipeline.orchestration.stage import CheckSpec, Stage, StageCheck, via
 from stock_pipeline.registry.tables import MODEL_VERSIONS
 from stock_pipeline.storage import upsert
+from stock_pipeline_tests.factories.rows import training_row
 from stock_pipeline_tests.harness.invocation import invoke
 from stock_pipeline_tests.harness.own_files import QUICK
 
@@ -57,8 +59,10 @@ class StandIns:
                 raise ValueError(self.failing[name])
             sound = {done for done, _ in self.executed if done.startswith("models/")} - set(self.failing)
             trains = name in sound or (name == STACKED and sound)  # the stack follows what has been trained
-            writes = (upsert(TRAININGS, TRAININGS.empty(), may_be_empty=True),) if trains else ()
-            return StageOutput(writes, watermark=context.as_of)
+            model = name.split("/")[1]
+            row = training_row(model, f"{model}_{context.stores.rows_ever(TRAININGS)}", context.as_of)
+            made = pl.DataFrame([row], schema=TRAININGS.dtypes)
+            return StageOutput((upsert(TRAININGS, made),) if trains else (), watermark=context.as_of)
 
         return body
 

@@ -116,6 +116,7 @@ def test_the_status_tells_of_every_model_with_its_metrics_over_all_folds(stores:
     assert told[MODEL] == {
         "model": MODEL,
         "active_version": 2,
+        "versions": 2,
         "training_id": "t2",
         "trained_as_of": str(DAYS[3]),
         "last_trained": MOMENT.isoformat() + "Z",
@@ -130,8 +131,8 @@ def test_the_status_tells_of_every_model_with_its_metrics_over_all_folds(stores:
     }
     assert (told[STACK]["metrics"], told[STACK]["last_trained"]) == ({}, None)
     assert (told[STACK]["weight"], told[STACK]["problem"]) == (None, None)
-    assert told["lightgbm"] == {"model": "lightgbm", "active_version": None, "weight": 0.25, "problem": None}
-    assert told["risk"] == {"model": "risk", "active_version": None, "weight": None, "problem": None}
+    assert told["lightgbm"] == {"model": "lightgbm", "active_version": None, "versions": 0, "weight": 0.25, "problem": None}
+    assert told["risk"] == {"model": "risk", "active_version": None, "versions": 0, "weight": None, "problem": None}
 
 
 def test_the_status_tells_why_the_last_training_failed_until_one_succeeds(stores: Stores) -> None:
