@@ -46,7 +46,7 @@ def lived(home: Path, with_future_member: bool) -> Stores:
     put(stores, INSTRUMENTS, companies, DAYS[0], INGESTION)
     settings = plain_settings(home, models={"names": ["spline_ridge"]}, datasets={"folds": 2})
     stages = [unchecked(stage) for stage in all_stages(settings) if not stage.name.startswith(NOT_MADE)]
-    wanted = [stage for stage in stages if stage.cadence != "training" or stage.name in ("models/spline_ridge", "models/stack")]
+    wanted = [stage for stage in stages if stage.cadence != "training" or stage.name == "models/spline_ridge"]
     for place, night in enumerate(NIGHTS):
         put(stores, DAILY_BARS, rows.filter(pl.col(SESSION) <= DAYS[night]).select(DAILY_BARS.column_names), DAYS[night], INGESTION)
         trained = [stage for stage in wanted if place == 0 or stage.cadence != "training"]
